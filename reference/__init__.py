@@ -1,0 +1,1 @@
+"""The model: an interpreter of the text over immutable values."""

@@ -1,0 +1,1 @@
+"""The core's interfaces in plain Python, for where no C compiler is."""

@@ -1,0 +1,1 @@
+"""Pure functions that the text names and does not spell out."""
