@@ -1,0 +1,371 @@
+"""What the two cores promise and what a command may rely on: the seam of the server.
+
+A *core* is an event loop with its parser, its reply encoder, its clients and its hash table.  There are two, and they are
+interchangeable: `redlark.server._core` (compiled, server/core/) and `redlark.server.plain` (ordinary Python).  Everything
+else in this folder is written once against the protocols below, and never asks which core it runs on.
+
+Must live here: protocols, reply values, small constants.  Must not: behaviour.  Texts of errors are in `errors`, the one call
+path in `dispatch`, the state that both cores share (configuration, command table, timers, cron) in `state`.
+
+How a request travels:
+
+1.  The core parses a request into `list[bytes]` (the command's name included) and hands it to
+    `dispatch.process(client.context, request)`.  That function owns the order of errors, MULTI, AUTH and CLIENT REPLY, and calls
+    the command's Python function; it answers through `client.reply`.
+2.  The compiled core may run a hot command itself, without building Python objects, when nothing unusual holds:
+    `client.queue is None and client.authenticated and client.reply_mode == REPLY_ON and not client.no_touch`, the arity
+    fits, and (for commands with the `denyoom` flag) `server.out_of_memory` is False.  Any other case goes to 1.
+3.  EXEC (Python, for both cores) hands each queued request to `client.run(request)`: the same as 1 without the checks, which
+    gives the compiled core the chance to use its own version of the command.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Final, Protocol
+
+import attrs
+
+if TYPE_CHECKING:
+    from redlark.server.state import State
+
+# ------------------------------------------------------------------------------------------------------------- replies
+
+
+class CommandError(Exception):
+    """An error reply.  `line` is the whole line without the leading '-' and the CRLF: b"ERR no such key".
+
+    Commands raise it; as a value inside an array it is encoded as an error element.
+    """
+
+    def __init__(self, line: bytes) -> None:
+        super().__init__(line)
+        self.line = line
+
+
+@attrs.frozen(slots=True)
+class Status:
+    """A simple string: +OK."""
+
+    text: bytes
+
+
+@attrs.frozen(slots=True)
+class NullArray:
+    """*-1 in RESP2, _ in RESP3 (None is $-1 in RESP2, _ in RESP3)."""
+
+
+@attrs.frozen(slots=True)
+class SetReply:
+    """~ in RESP3, an array in RESP2."""
+
+    items: Sequence[Reply]
+
+
+@attrs.frozen(slots=True)
+class Push:
+    """> in RESP3, an array in RESP2."""
+
+    items: Sequence[Reply]
+
+
+@attrs.frozen(slots=True)
+class Verbatim:
+    """= in RESP3 (format is three bytes: b"txt"), a bulk string in RESP2."""
+
+    format: bytes
+    text: bytes
+
+
+@attrs.frozen(slots=True)
+class NoReply:
+    """The command wrote its reply itself, or there is none."""
+
+
+# bytes -> bulk; int -> integer; None -> null; bool -> # in RESP3, 1 or 0 in RESP2; float -> , in RESP3, a bulk string in RESP2;
+# list and tuple -> array; dict -> % in RESP3, a flat array in RESP2.
+Reply = (
+    bytes
+    | int
+    | float
+    | bool
+    | None
+    | Status
+    | NullArray
+    | SetReply
+    | Push
+    | Verbatim
+    | NoReply
+    | CommandError
+    | Sequence["Reply"]
+    | Mapping[bytes, "Reply"]
+)
+
+OK: Final = Status(b"OK")
+QUEUED: Final = Status(b"QUEUED")
+NULL_ARRAY: Final = NullArray()
+NO_REPLY: Final = NoReply()
+
+# -------------------------------------------------------------------------------------------------------------- values
+
+# A value as a command sees it.  Lists and sets are handed out themselves, not copies: a command that changes one in place
+# calls `db.modified(key)` afterwards.  `values` is the one place that knows their type names and encodings.
+Value = bytes | deque[bytes] | set[bytes]
+
+# How a string is held, which only OBJECT ENCODING can tell (`put(..., form=)`, `db.form(key)`).
+FRESH: Final = 0  # as SET does: "int" if it is one, else "embstr" up to 44 bytes, else "raw"
+UNENCODED: Final = 1  # as INCRBYFLOAT does: never "int"
+RAW: Final = 2  # as APPEND and SETRANGE do: always "raw"
+
+NO_DEADLINE: Final = -1
+
+
+class Database(Protocol):
+    """One numbered keyspace.
+
+    Every access by key expires lazily: a key whose deadline lies in the past (deadline <= now) is gone, is counted in
+    `expired`, and touches its watchers.  The writes (`put`, `delete`, `set_deadline`, `modified`, `flush`, `swap`) mark the
+    clients in `watched` for that key as `touched`, so no command can forget WATCH.
+    """
+
+    index: int
+    expired: int  # keys that have expired here since the server started
+    watched: dict[bytes, list[Client]]  # WATCH; kept by `dispatch` and transactions, read by the writes
+    touching: bool  # False while a client under NO-TOUCH runs a command: reads leave idle times alone
+
+    def get(self, key: bytes, /) -> Value | None:
+        """The value, or None.  Counts as an access (idle time)."""
+
+    def put(self, key: bytes, value: Value, keep_ttl: bool = False, form: int = FRESH) -> None:
+        """Store; drops the deadline unless keep_ttl.  An empty list or set is never stored by a caller."""
+
+    def delete(self, key: bytes, /) -> bool:
+        """True if there was a (live) key."""
+
+    def exists(self, key: bytes, /) -> bool:
+        """Is there a live key?  Does not count as an access."""
+
+    def kind(self, key: bytes, /) -> bytes | None:
+        """The type's name (b"string", b"list", b"set") without building the value; None when absent.  No access."""
+
+    def form(self, key: bytes, /) -> int:
+        """FRESH, UNENCODED or RAW as it was put (FRESH for other types and absent keys).  No access."""
+
+    def deadline(self, key: bytes, /) -> int:
+        """Unix time in ms; NO_DEADLINE when the key has none or is absent.  No access."""
+
+    def set_deadline(self, key: bytes, at: int, /) -> None:
+        """Set (or with NO_DEADLINE remove) the deadline of an existing key; of an absent one: nothing happens.
+
+        A deadline in the past is allowed: the key expires at the next access.  No access.
+        """
+
+    def modified(self, key: bytes, /) -> None:
+        """The value of key was changed in place."""
+
+    def touch_all(self) -> None:
+        """Mark the watchers of every existing key (SWAPDB calls it on both databases before `swap`)."""
+
+    def idle(self, key: bytes, /) -> int:
+        """Whole seconds since the last access or write (0 when absent).  No access."""
+
+    def __len__(self) -> int:
+        """Keys held, those past their deadline but not yet removed included."""
+
+    def expires_count(self) -> int:
+        """Keys with a deadline."""
+
+    def scan(self, cursor: int, count: int, /) -> tuple[int, list[bytes]]:
+        """One step: the next cursor (0 at the end) and the keys of at least one bucket, going on until `count` keys were
+        seen or 10 * count buckets visited.  cursor is any unsigned 64-bit number.
+
+        A key present from start to end of an iteration is returned at least once, whatever is added, removed or
+        rehashed in between.  Keys past their deadline may be among them: the command filters.
+        """
+
+    def random_key(self) -> bytes | None:
+        """A random live key; None when there is none.  Any live key can come."""
+
+    def keys(self) -> list[bytes]:
+        """A snapshot of the live keys."""
+
+    def flush(self) -> int:
+        """Remove everything; returns how many keys there were.  Marks the watchers of the keys that existed."""
+
+    def swap(self, other: Database, /) -> None:
+        """Exchange contents (keys, deadlines).  `index`, `watched` and `expired` stay."""
+
+    def expire_cycle(self, budget_us: int, /) -> int:
+        """Active expiry: sample keys with a deadline, remove the past ones, go on while many are; returns how many went."""
+
+    def memory(self) -> int:
+        """Bytes this keyspace takes, as well as the core knows."""
+
+    def check(self) -> None:
+        """Assert every invariant of the structure (for tests)."""
+
+
+# ------------------------------------------------------------------------------------------------------------- clients
+
+REPLY_ON: Final = 0
+REPLY_OFF: Final = 1
+REPLY_SKIP: Final = 2  # this request gets no reply, the next one does
+REPLY_SKIP_NEXT: Final = 3  # set by CLIENT REPLY SKIP: the next request gets no reply
+
+
+class Client(Protocol):
+    """One connection.  The attributes are plain and writable; commands change them, the core reads them."""
+
+    id: int  # from 1, never used again
+    fd: int
+    addr: bytes  # b"127.0.0.1:50712", b"[::1]:50712", for a Unix socket b"/path:0"
+    laddr: bytes
+    unix: bool
+    context: Context
+    created: int  # ms
+    last_active: int  # ms, set when input arrives
+    last_command: bytes  # lower-case full name (b"client|list"); b"" before the first: shown as NULL
+    name: bytes
+    lib_name: bytes
+    lib_ver: bytes
+    user: bytes
+    authenticated: bool
+    resp: int  # 2 or 3
+    queue: list[list[bytes]] | None  # requests queued since MULTI
+    queue_failed: bool  # a request was refused while queueing: EXEC answers EXECABORT
+    watching: list[tuple[Database, bytes]]
+    touched: bool  # a watched key changed: EXEC answers null
+    reply_mode: int
+    no_evict: bool
+    no_touch: bool
+    parked: bool  # waits (WAIT, later BLPOP): input is kept, not executed, until `resume`
+    net_in: int  # bytes read
+    net_out: int  # bytes written
+    commands: int  # requests executed
+
+    def reply(self, value: Reply, /) -> None:
+        """Encode for the client's protocol and append to its output; nothing unless reply_mode is ON."""
+
+    def write(self, raw: bytes, /) -> None:
+        """Append encoded bytes (an array header); nothing unless reply_mode is ON."""
+
+    def push(self, value: Reply, /) -> None:
+        """As `reply`, from outside the client's own request; sees to it that the output is sent."""
+
+    def run(self, request: list[bytes], /) -> None:
+        """Execute a request that has passed every check, and reply (used by EXEC)."""
+
+    def resume(self) -> None:
+        """End of `parked`: go on with the input that waits."""
+
+    def close(self, after_reply: bool = False) -> None:
+        """Close now (output that waits is dropped), or once the output so far is sent; no request of it runs any more."""
+
+    def sizes(self) -> Sizes:
+        """Buffer sizes for CLIENT LIST."""
+
+
+@attrs.frozen(slots=True)
+class Sizes:
+    """Buffers of a client, in bytes, under the names of CLIENT LIST."""
+
+    qbuf: int = 0
+    qbuf_free: int = 0
+    argv_mem: int = 0
+    multi_mem: int = 0
+    rbs: int = 0
+    rbp: int = 0
+    obl: int = 0
+    oll: int = 0
+    omem: int = 0
+    tot_mem: int = 0
+
+
+class Context(Protocol):
+    """What a command is given: `def command(ctx: Context, args: list[bytes]) -> Reply`; args[0] is the command's name.
+
+    One per client, made by `State.connected`; the class is `redlark.server.state.ClientContext` for both cores.
+    """
+
+    client: Client
+    server: State
+    db: Database  # of the selected index; SELECT changes it together with `client`'s index through `select`
+    index: int
+
+    @property
+    def now(self) -> int:
+        """Unix time in ms, the same for the whole of a request (and of an EXEC)."""
+
+    def select(self, index: int, /) -> None:
+        """Make databases[index] the current one."""
+
+    def notify(self, event: bytes, key: bytes, /) -> None:
+        """Keyspace event; an empty hook until pub/sub is there."""
+
+    def propagate(self, request: list[bytes], /) -> None:
+        """What AOF and replicas are to see instead of the request; an empty hook until they are there."""
+
+
+Function = Callable[[Context, list[bytes]], Reply]
+
+
+@attrs.define(slots=True, eq=False)
+class Command:
+    """A row of the command table (`State.commands`: upper-case name -> Command).  Facts come from `redlark.spec.metadata`."""
+
+    name: bytes  # lower case, full: b"get", b"client|id"
+    function: Function
+    arity: int  # counts the name (and for a subcommand the container's); negative: at least
+    flags: frozenset[str]
+    subcommands: dict[bytes, Command] | None = None  # upper-case own names; None unless a container
+    denyoom: bool = False
+    no_auth: bool = False
+    no_multi: bool = False
+    write: bool = False
+
+
+# ------------------------------------------------------------------------------------------------------------- the loop
+
+
+@attrs.define(slots=True, eq=False)
+class Stats:
+    """Counters of a loop, for INFO.  The compiled core has a class of its own with the same attributes."""
+
+    connections: int = 0  # total_connections_received
+    rejected: int = 0  # rejected_connections (maxclients)
+    commands: int = 0  # total_commands_processed
+    net_in: int = 0
+    net_out: int = 0
+    errors: int = 0  # total_error_replies
+
+
+class Loop(Protocol):
+    """An event loop over listening sockets.  Constructed as `Loop(server: State, listeners: list[socket.socket])`.
+
+    Each core module also exposes `Database(index: int, clock: State)` and `NAME: str` ("compiled" or "plain").
+
+    The loop's duties towards `server`:
+    - `server.now = <ms>` before it executes requests (at least once for each batch of ready sockets; reading the clock for each
+      readable client is cheap and better: a request must not be judged by a time before it was sent);
+    - `server.connected(client)` after accepting (it makes the context, numbers the client, says whether authentication is
+      needed) and `server.disconnected(client)` exactly once; beyond `config.maxclients` it answers
+      `errors.MAX_CLIENTS` and closes, without creating a client;
+    - `server.cron()` every 1000 / hz ms; `server.timers.run(now)` when `server.timers.next()` (ms, or None) has come, so it
+      never sleeps longer than to the earlier of both;
+    - protocol errors: `errors.PROTOCOL_*` as a reply, then close after reply.  Limits: inline request 64 KiB, argument count
+      line and bulk length line 64 KiB, count at most 2**31 - 1 (10 unless authenticated), bulk length at most
+      `config.proto_max_bulk_len` (16384 unless authenticated), query buffer at most `config.client_query_buffer_limit`.
+    """
+
+    stats: Stats
+    clients: dict[int, Client]  # by id, in order of connection
+
+    def run(self) -> None:
+        """Until `stop`; closes every client and returns."""
+
+    def stop(self) -> None:
+        """From any thread or a signal handler: makes `run` return soon."""
+
+    def configure(self) -> None:
+        """`server.config` has changed: read again what is kept of it."""
