@@ -1,22 +1,23 @@
 """What the two cores promise and what a command may rely on: the seam of the server.
 
-A *core* is an event loop with its parser, its reply encoder, its clients and its hash table.  There are two, and they are
-interchangeable: `redlark.server._core` (compiled, server/core/) and `redlark.server.plain` (ordinary Python).  Everything
-else in this folder is written once against the protocols below, and never asks which core it runs on.
+A *core* is an event loop with its parser, its reply encoder, its clients and its hash table.  There are two, and they
+are interchangeable: `redlark.server._core` (compiled, server/core/) and `redlark.server.plain` (ordinary Python).
+Everything else in this folder is written once against the protocols below, and never asks which core it runs on.
 
-Must live here: protocols, reply values, small constants.  Must not: behaviour.  Texts of errors are in `errors`, the one call
-path in `dispatch`, the state that both cores share (configuration, command table, timers, cron) in `state`.
+Must live here: protocols, reply values, small constants.  Must not: behaviour.  Texts of errors are in `errors`, the
+one call path in `dispatch`, the state that both cores share (configuration, command table, timers, cron) in `state`.
 
 How a request travels:
 
 1.  The core parses a request into `list[bytes]` (the command's name included) and hands it to
-    `dispatch.process(client.context, request)`.  That function owns the order of errors, MULTI, AUTH and CLIENT REPLY, and calls
-    the command's Python function; it answers through `client.reply`.
-2.  The compiled core may run a hot command itself, without building Python objects, when nothing unusual holds:
-    `client.queue is None and client.authenticated and client.reply_mode == REPLY_ON and not client.no_touch`, the arity
-    fits, and (for commands with the `denyoom` flag) `server.out_of_memory` is False.  Any other case goes to 1.
-3.  EXEC (Python, for both cores) hands each queued request to `client.run(request)`: the same as 1 without the checks, which
-    gives the compiled core the chance to use its own version of the command.
+    `dispatch.process(client.context, request)`.  That function owns the order of errors, MULTI, AUTH and CLIENT REPLY;
+    what passes every check it hands to `client.run(request)`, which executes it and replies.
+2.  `client.run` of the plain core is `dispatch.call`: it calls the command's Python function and encodes what that
+    returns.  The compiled core does the same, but may have a version of its own of a hot command.
+3.  The compiled core may skip `dispatch.process` for such a command when nothing unusual holds: `client.queue is None
+    and client.authenticated and client.reply_mode == REPLY_ON and not client.no_touch`, the arity fits, and
+    `server.memory_limited` is False.  Any other case goes to 1.
+4.  EXEC (Python, for both cores) hands each queued request to `client.run`.
 """
 
 from __future__ import annotations
@@ -83,8 +84,8 @@ class NoReply:
     """The command wrote its reply itself, or there is none."""
 
 
-# bytes -> bulk; int -> integer; None -> null; bool -> # in RESP3, 1 or 0 in RESP2; float -> , in RESP3, a bulk string in RESP2;
-# list and tuple -> array; dict -> % in RESP3, a flat array in RESP2.
+# bytes -> bulk; int -> integer; None -> null; bool -> # in RESP3, 1 or 0 in RESP2; float -> , in RESP3, a bulk string in
+# RESP2; list and tuple -> array; dict -> % in RESP3, a flat array in RESP2.
 Reply = (
     bytes
     | int
@@ -109,8 +110,8 @@ NO_REPLY: Final = NoReply()
 
 # -------------------------------------------------------------------------------------------------------------- values
 
-# A value as a command sees it.  Lists and sets are handed out themselves, not copies: a command that changes one in place
-# calls `db.modified(key)` afterwards.  `values` is the one place that knows their type names and encodings.
+# A value as a command sees it.  Lists and sets are handed out themselves, not copies: a command that changes one in
+# place calls `db.modified(key)` afterwards.  `values` is the one place that knows their type names and encodings.
 Value = bytes | deque[bytes] | set[bytes]
 
 # How a string is held, which only OBJECT ENCODING can tell (`put(..., form=)`, `db.form(key)`).
@@ -124,9 +125,9 @@ NO_DEADLINE: Final = -1
 class Database(Protocol):
     """One numbered keyspace.
 
-    Every access by key expires lazily: a key whose deadline lies in the past (deadline <= now) is gone, is counted in
-    `expired`, and touches its watchers.  The writes (`put`, `delete`, `set_deadline`, `modified`, `flush`, `swap`) mark the
-    clients in `watched` for that key as `touched`, so no command can forget WATCH.
+    Every access by key expires lazily: a key whose deadline lies in the past (deadline < now, as Redis has it) is gone,
+    is counted in `expired`, and touches its watchers.  The writes (`put`, `delete`, `set_deadline`, `modified`, `flush`)
+    mark the clients in `watched` for that key as `touched`, so no command can forget WATCH.
     """
 
     index: int
@@ -177,8 +178,8 @@ class Database(Protocol):
         """Keys with a deadline."""
 
     def scan(self, cursor: int, count: int, /) -> tuple[int, list[bytes]]:
-        """One step: the next cursor (0 at the end) and the keys of at least one bucket, going on until `count` keys were
-        seen or 10 * count buckets visited.  cursor is any unsigned 64-bit number.
+        """One step: the next cursor (0 at the end) and the keys of at least one bucket, going on until `count` keys
+        were seen or 10 * count buckets visited.  cursor is any unsigned 64-bit number.
 
         A key present from start to end of an iteration is returned at least once, whatever is added, removed or
         rehashed in between.  Keys past their deadline may be among them: the command filters.
@@ -197,7 +198,7 @@ class Database(Protocol):
         """Exchange contents (keys, deadlines).  `index`, `watched` and `expired` stay."""
 
     def expire_cycle(self, budget_us: int, /) -> int:
-        """Active expiry: sample keys with a deadline, remove the past ones, go on while many are; returns how many went."""
+        """Active expiry: sample keys with a deadline, remove the past ones, go on while many are; how many went."""
 
     def memory(self) -> int:
         """Bytes this keyspace takes, as well as the core knows."""
@@ -223,6 +224,7 @@ class Client(Protocol):
     laddr: bytes
     unix: bool
     context: Context
+    db: Database  # the selected one, always the same object as context.db
     created: int  # ms
     last_active: int  # ms, set when input arrives
     last_command: bytes  # lower-case full name (b"client|list"); b"" before the first: shown as NULL
@@ -260,7 +262,7 @@ class Client(Protocol):
         """End of `parked`: go on with the input that waits."""
 
     def close(self, after_reply: bool = False) -> None:
-        """Close now (output that waits is dropped), or once the output so far is sent; no request of it runs any more."""
+        """Close now (waiting output is dropped), or once the output so far is sent; none of its requests runs any more."""
 
     def sizes(self) -> Sizes:
         """Buffer sizes for CLIENT LIST."""
@@ -290,7 +292,7 @@ class Context(Protocol):
 
     client: Client
     server: State
-    db: Database  # of the selected index; SELECT changes it together with `client`'s index through `select`
+    db: Database  # the selected one; `select` changes it here and in the client
     index: int
 
     @property
@@ -312,7 +314,7 @@ Function = Callable[[Context, list[bytes]], Reply]
 
 @attrs.define(slots=True, eq=False)
 class Command:
-    """A row of the command table (`State.commands`: upper-case name -> Command).  Facts come from `redlark.spec.metadata`."""
+    """A row of the command table (`State.commands`: upper-case name -> Command).  Facts: `redlark.spec.metadata`."""
 
     name: bytes  # lower case, full: b"get", b"client|id"
     function: Function
@@ -346,16 +348,17 @@ class Loop(Protocol):
     Each core module also exposes `Database(index: int, clock: State)` and `NAME: str` ("compiled" or "plain").
 
     The loop's duties towards `server`:
-    - `server.now = <ms>` before it executes requests (at least once for each batch of ready sockets; reading the clock for each
-      readable client is cheap and better: a request must not be judged by a time before it was sent);
-    - `server.connected(client)` after accepting (it makes the context, numbers the client, says whether authentication is
-      needed) and `server.disconnected(client)` exactly once; beyond `config.maxclients` it answers
+    - `server.now = <ms>` before it executes requests (at least once for each batch of ready sockets; for each readable
+      client is cheap and better: a request must not be judged by a time before it was sent);
+    - `server.connected(client)` after accepting (it makes the context, numbers the client, says whether authentication
+      is needed) and `server.disconnected(client)` exactly once; beyond `config.maxclients` it answers
       `errors.MAX_CLIENTS` and closes, without creating a client;
-    - `server.cron()` every 1000 / hz ms; `server.timers.run(now)` when `server.timers.next()` (ms, or None) has come, so it
-      never sleeps longer than to the earlier of both;
-    - protocol errors: `errors.PROTOCOL_*` as a reply, then close after reply.  Limits: inline request 64 KiB, argument count
-      line and bulk length line 64 KiB, count at most 2**31 - 1 (10 unless authenticated), bulk length at most
-      `config.proto_max_bulk_len` (16384 unless authenticated), query buffer at most `config.client_query_buffer_limit`.
+    - `server.cron()` every 1000 / hz ms; `server.timers.run(now)` when `server.timers.next()` (ms, or None) has come, so
+      it never sleeps longer than to the earlier of both;
+    - protocol errors: `errors.PROTOCOL_*` as a reply, then close after reply.  Limits: inline request 64 KiB, argument
+      count line and bulk length line 64 KiB, count at most 2**31 - 1 (10 unless authenticated), bulk length at most
+      `config.proto_max_bulk_len` (16384 unless authenticated), query buffer at most
+      `config.client_query_buffer_limit`.
     """
 
     stats: Stats
