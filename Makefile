@@ -12,6 +12,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PIP = PYTHONWARNINGS=ignore PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip --quiet
 CONFORM ?=
 TESTS ?=
 BENCH ?=
@@ -28,21 +29,29 @@ help:
 setup: $(VENV)/core.stamp
 
 $(VENV)/tools.stamp:
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --upgrade pip "setuptools>=77" "cython>=3.1"
+	@echo "Setting up $(VENV) ..."
+	@$(PYTHON) -c 'import sys; sys.exit("Redlark needs Python 3.11 or later; give one by PYTHON=..." if sys.version_info < (3, 11) else 0)'
+	@$(PYTHON) -m venv $(VENV)
+	@$(PIP) install --upgrade pip "setuptools>=77" "cython>=3.1"
 	@touch $@
 
-# The build runs in this environment (no isolation), so that the core is compiled against tools fetched once.
+# The build runs in this environment (no isolation), so that the core is compiled by tools fetched once.
 $(VENV)/install.stamp: pyproject.toml $(VENV)/tools.stamp
-	$(BIN)/python -m pip install --quiet --no-build-isolation --editable ".[test]"
+	@echo "Installing Redlark and what its tests need ..."
+	@$(PIP) install --no-build-isolation --editable ".[test]"
 	@touch $@
 
+# A core that is older than its sources must not be left to pass for them when it cannot be compiled.
 $(VENV)/core.stamp: setup.py $(CORE) $(VENV)/install.stamp
-	$(BIN)/python setup.py --quiet build_ext --inplace
+	@echo "Compiling the server's core ..."
+	@$(BIN)/python setup.py --quiet build_ext --inplace
+	@for source in $(CORE); do [ "$$source" -nt server/_core*.so ] && rm -f server/_core*.so; done; true
+	@$(BIN)/python -c 'import redlark.server._core' 2>/dev/null || \
+	    echo "No compiled core (it takes a C compiler and Python.h): the server will run in plain Python, slower."
 	@touch $@
 
 $(VENV)/bench.stamp: $(VENV)/core.stamp
-	$(BIN)/python -m pip install --quiet --no-build-isolation --editable ".[test,bench]"
+	@$(PIP) install --no-build-isolation --editable ".[test,bench]"
 	@touch $@
 
 conform: setup
