@@ -40,7 +40,7 @@ class Version:
 
 @frozen
 class Condition:
-    """One clause of a guard: ``since``, ``until``, ``only`` or ``between``."""
+    """``since`` any of these versions, ``until`` none of them, ``only`` for them, or ``between`` two."""
 
     kind: Literal["since", "until", "only", "between"]
     versions: tuple[Version, ...]
@@ -48,7 +48,7 @@ class Condition:
 
 @frozen
 class Guard:
-    """A version guard: it holds in a profile in which one of its conditions holds."""
+    """A version guard: it holds in the profiles for which its condition holds."""
 
     conditions: tuple[Condition, ...]
 
