@@ -1,1 +1,1 @@
-"""The fast server: a compiled core where one could be built, the same in plain Python where not, and the commands around it."""
+"""The fast server: a compiled core where one could be built, plain Python where not, and the commands around it."""

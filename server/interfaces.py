@@ -84,8 +84,8 @@ class NoReply:
     """The command wrote its reply itself, or there is none."""
 
 
-# bytes -> bulk; int -> integer; None -> null; bool -> # in RESP3, 1 or 0 in RESP2; float -> , in RESP3, a bulk string in
-# RESP2; list and tuple -> array; dict -> % in RESP3, a flat array in RESP2.
+# bytes -> bulk; int -> integer; None -> null; bool -> # in RESP3, 1 or 0 in RESP2; float -> , in RESP3, a bulk string
+# in RESP2; list and tuple -> array; dict -> % in RESP3, a flat array in RESP2.
 Reply = (
     bytes
     | int
@@ -125,9 +125,9 @@ NO_DEADLINE: Final = -1
 class Database(Protocol):
     """One numbered keyspace.
 
-    Every access by key expires lazily: a key whose deadline lies in the past (deadline < now, as Redis has it) is gone,
-    is counted in `expired`, and touches its watchers.  The writes (`put`, `delete`, `set_deadline`, `modified`, `flush`)
-    mark the clients in `watched` for that key as `touched`, so no command can forget WATCH.
+    Every access by key expires lazily: a key whose deadline lies in the past (deadline < now, as Redis has it) is
+    gone, is counted in `expired`, and touches its watchers.  The writes (`put`, `delete`, `set_deadline`, `modified`,
+    `flush`) mark the clients in `watched` for that key as `touched`, so no command can forget WATCH.
     """
 
     index: int
@@ -262,7 +262,7 @@ class Client(Protocol):
         """End of `parked`: go on with the input that waits."""
 
     def close(self, after_reply: bool = False) -> None:
-        """Close now (waiting output is dropped), or once the output so far is sent; none of its requests runs any more."""
+        """Close now (waiting output is dropped), or once the output so far is sent; runs no request any more."""
 
     def sizes(self) -> Sizes:
         """Buffer sizes for CLIENT LIST."""
@@ -353,8 +353,8 @@ class Loop(Protocol):
     - `server.connected(client)` after accepting (it makes the context, numbers the client, says whether authentication
       is needed) and `server.disconnected(client)` exactly once; beyond `config.maxclients` it answers
       `errors.MAX_CLIENTS` and closes, without creating a client;
-    - `server.cron()` every 1000 / hz ms; `server.timers.run(now)` when `server.timers.next()` (ms, or None) has come, so
-      it never sleeps longer than to the earlier of both;
+    - `server.cron()` every 1000 / hz ms; `server.timers.run(now)` when `server.timers.next()` (ms, or None) has come,
+      so it never sleeps longer than to the earlier of both;
     - protocol errors: `errors.PROTOCOL_*` as a reply, then close after reply.  Limits: inline request 64 KiB, argument
       count line and bulk length line 64 KiB, count at most 2**31 - 1 (10 unless authenticated), bulk length at most
       `config.proto_max_bulk_len` (16384 unless authenticated), query buffer at most
