@@ -131,9 +131,9 @@ def parse_guard(text: str) -> s.Guard:
     if found is None:
         raise NotationError(s.NOWHERE, f"not a guard: {text!r}; write since, until or only, then a version")
     if found[1]:
-        return s.Guard((s.Condition("between", (_version(found[2]), _version(found[3]))),))
+        return s.Guard("between", (_version(found[2]), _version(found[3])))
     kind: Any = found[4]
-    return s.Guard((s.Condition(kind, tuple(_version(v.strip()) for v in found[5].split(" or "))),))
+    return s.Guard(kind, tuple(_version(v.strip()) for v in found[5].split(" or ")))
 
 
 def _version(text: str) -> s.Version:
@@ -439,20 +439,20 @@ class _Trees(Transformer):  # type: ignore[type-arg]
         return s.Error(str(what), None, tuple(arguments or ()), place=self.place)
 
     # -- guards
-    def guard(self, condition: s.Condition) -> s.Guard:
-        return s.Guard((condition,))
+    def guard(self, guard: s.Guard) -> s.Guard:
+        return guard
 
-    def g_since(self, *versions: s.Version) -> s.Condition:
-        return s.Condition("since", versions)
+    def g_since(self, *versions: s.Version) -> s.Guard:
+        return s.Guard("since", versions)
 
-    def g_until(self, *versions: s.Version) -> s.Condition:
-        return s.Condition("until", versions)
+    def g_until(self, *versions: s.Version) -> s.Guard:
+        return s.Guard("until", versions)
 
-    def g_only(self, *versions: s.Version) -> s.Condition:
-        return s.Condition("only", versions)
+    def g_only(self, *versions: s.Version) -> s.Guard:
+        return s.Guard("only", versions)
 
-    def g_between(self, first: s.Version, last: s.Version) -> s.Condition:
-        return s.Condition("between", (first, last))
+    def g_between(self, first: s.Version, last: s.Version) -> s.Guard:
+        return s.Guard("between", (first, last))
 
     def version(self, *parts: Any) -> s.Version:
         return _version(" ".join(str(p) for p in parts if p is not None))

@@ -10,7 +10,7 @@ import re
 
 from attrs import frozen
 
-from redlark.spec.syntax import Condition, Guard, Version
+from redlark.spec.syntax import Guard, Version
 
 FORK = (7, 2)  # the last Redis version whose changes Valkey has: Valkey 7.2 is Redis 7.2.4
 
@@ -25,7 +25,13 @@ class Profile:
 
     def holds(self, guard: Guard | None) -> bool:
         """Whether a guarded part of the text belongs to this profile; an absent guard always holds."""
-        return guard is None or any(self._condition(c) for c in guard.conditions)
+        if guard is None:
+            return True
+        if guard.kind == "between":
+            first, last = guard.versions
+            return self.reached(first) and not self.reached(last)
+        some = any(self.reached(version) for version in guard.versions)
+        return not some if guard.kind == "until" else some
 
     def reached(self, version: Version) -> bool:
         """Whether this profile is at or beyond a version."""
@@ -35,13 +41,6 @@ class Profile:
         if self.product == "redis":
             return self.version >= number[: len(self.version)]
         return number[: len(FORK)] <= FORK
-
-    def _condition(self, condition: Condition) -> bool:
-        if condition.kind == "between":
-            first, last = condition.versions
-            return self.reached(first) and not self.reached(last)
-        some = any(self.reached(version) for version in condition.versions)
-        return not some if condition.kind == "until" else some
 
 
 def _profile(name: str) -> Profile:

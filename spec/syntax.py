@@ -39,18 +39,11 @@ class Version:
 
 
 @frozen
-class Condition:
-    """``since`` any of these versions, ``until`` none of them, ``only`` for them, or ``between`` two."""
+class Guard:
+    """``since`` any of these versions, ``until`` (before) all of them, ``only`` for them, or ``between`` two."""
 
     kind: Literal["since", "until", "only", "between"]
     versions: tuple[Version, ...]
-
-
-@frozen
-class Guard:
-    """A version guard: it holds in the profiles for which its condition holds."""
-
-    conditions: tuple[Condition, ...]
 
 
 # ---- expressions ---------------------------------------------------------------------------------------------
