@@ -295,8 +295,11 @@ class _Trees(Transformer):  # type: ignore[type-arg]
     def f_tips(self, *texts: Any) -> s.Fact:
         return self._fact("tips", *(_unquoted(t) for t in texts[:-1]), guard=texts[-1])
 
-    def f_docs(self, *texts: Any) -> s.Fact:
-        return self._fact("docs", *(_unquoted(t) for t in texts[:-1]), guard=texts[-1])
+    def f_doc_flags(self, *names: Any) -> s.Fact:
+        return self._fact("doc-flags", *names[:-1], guard=names[-1])
+
+    def f_shown(self, name: str, text: str, guard: Any) -> s.Fact:
+        return self._fact("shown", name, _unquoted(text), guard=guard)
 
     def f_history(self, version: s.Version, text: str, guard: Any) -> s.Fact:
         return self._fact("history", version, _unquoted(text), guard=guard)
