@@ -1,0 +1,127 @@
+"""One connection to a server under test: bytes out, frames in, each with the moment at which it was complete.
+
+Plain blocking sockets: a history is sequential, and a reply that does not come within `timeout` is a finding, not a
+nuisance. The codec is the judge's own (`redlark.reference.resp`), never that of a server.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+import time
+from collections import deque
+
+from redlark.conformance.errors import Lost
+from redlark.reference.resp import Decoder, Frame, ProtocolError
+
+CHUNK = 1 << 16
+
+
+def milliseconds() -> int:
+    """The wall clock in whole milliseconds, as Redis counts them."""
+    return time.time_ns() // 1_000_000
+
+
+class Connection:
+    """A socket, the frames that arrived on it and were not read yet, and the time of the last arrival."""
+
+    __slots__ = ("_decoder", "_frames", "_sock", "received", "timeout")
+
+    def __init__(self, sock: socket.socket, timeout: float) -> None:
+        sock.settimeout(timeout)
+        self._sock = sock
+        self._decoder = Decoder()
+        self._frames: deque[Frame] = deque()
+        self.timeout = timeout
+        self.received = 0
+
+    def send(self, data: bytes) -> None:
+        """Write all of it; `Lost` when the server closed the connection or does not read."""
+        try:
+            self._sock.sendall(data)
+        except TimeoutError:
+            raise Lost(f"does not read: it left our request in the socket for {self.timeout:g} s") from None
+        except OSError as problem:
+            raise Lost(f"closed the connection ({_reason(problem)})") from None
+
+    def frame(self) -> Frame:
+        """The next frame; `received` is then the time at which its last byte was here. `Lost` when none comes."""
+        frames = self._frames
+        while not frames:
+            try:
+                data = self._sock.recv(CHUNK)
+            except TimeoutError:
+                raise Lost(f"no reply within {self.timeout:g} s") from None
+            except OSError as problem:
+                raise Lost(f"closed the connection ({_reason(problem)})") from None
+            self.received = milliseconds()
+            if not data:
+                raise Lost("closed the connection")
+            try:
+                frames.extend(self._decoder.feed(data))
+            except ProtocolError as problem:
+                raise Lost(f"sent what is not RESP: {problem}") from None
+        return frames.popleft()
+
+    def closed_within(self, seconds: float) -> bool:
+        """Whether the server closes this connection within that time, without another byte."""
+        if self._frames:
+            return False
+        self._sock.settimeout(seconds)
+        try:
+            return self._sock.recv(1) == b""
+        except TimeoutError:
+            return False
+        except OSError:
+            return True
+        finally:
+            with contextlib.suppress(OSError):
+                self._sock.settimeout(self.timeout)
+
+    def leftover(self) -> Frame | None:
+        """A frame that is already here although nothing was asked any more; None is as it should be."""
+        if not self._frames:
+            self._sock.setblocking(False)
+            try:
+                data = self._sock.recv(CHUNK)
+                if data:
+                    self._frames.extend(self._decoder.feed(data))
+            except (OSError, ProtocolError):
+                pass
+            finally:
+                with contextlib.suppress(OSError):
+                    self._sock.settimeout(self.timeout)
+        return self._frames.popleft() if self._frames else None
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):
+            self._sock.close()
+
+
+def _reason(problem: OSError) -> str:
+    return (problem.strerror or str(problem) or type(problem).__name__).lower()
+
+
+def dial(
+    host: str, port: int, *, path: str | None = None, context: ssl.SSLContext | None = None, timeout: float = 5.0
+) -> Connection:
+    """Open a connection over TCP, TLS (with `context`) or a Unix socket (`path`). Raises OSError or ssl.SSLError."""
+    if path is not None:
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        sock.settimeout(timeout)
+        try:
+            sock.connect(path)
+        except BaseException:
+            sock.close()
+            raise
+    else:
+        sock = socket.create_connection((host, port), timeout=timeout)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if context is not None:
+            try:
+                sock = context.wrap_socket(sock, server_hostname=host)
+            except BaseException:
+                sock.close()
+                raise
+    return Connection(sock, timeout)

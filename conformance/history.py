@@ -1,0 +1,130 @@
+"""Histories: what is sent to a server, before anything is known of the answers.
+
+A history is a list of steps; a step is one write of one client: one request, or several in a pipeline, perhaps after a
+pause. Requests are bytes, except where only the run can know the value: a moment near now, the cursor that SCAN gave,
+the id of a connection. Those are symbols, so that the same seed draws the same histories.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from attrs import evolve, field, frozen
+
+from redlark.reference.resp import encode_request
+
+
+@frozen
+class Moment:
+    """A Unix time, this many milliseconds from now, in seconds or in milliseconds."""
+
+    offset: int
+    seconds: bool = False
+
+    def resolve(self, now: int) -> bytes:
+        there = now + self.offset
+        return b"%d" % (there // 1000 if self.seconds else there)
+
+
+@frozen
+class Cursor:
+    """The cursor of the latest SCAN reply that this client got (0 before the first)."""
+
+
+@frozen
+class ClientId:
+    """The id of the connection of a client of this history."""
+
+    client: int
+
+
+Symbol = Moment | Cursor | ClientId
+Part = bytes | Symbol
+
+# Requests after which a connection may be gone or silent; only histories that hold one are watched for it.
+_WATCHED = frozenset((b"quit", b"client", b"shutdown"))
+
+
+@frozen
+class Request:
+    """One request. `wire` is its encoding, absent while it holds symbols."""
+
+    parts: tuple[Part, ...]
+    wire: bytes | None = field(init=False, eq=False, repr=False)
+    watched: bool = field(init=False, eq=False, repr=False)
+
+    @wire.default
+    def _encode(self) -> bytes | None:
+        fixed = [part for part in self.parts if isinstance(part, bytes)]
+        return encode_request(fixed) if len(fixed) == len(self.parts) else None
+
+    @watched.default
+    def _is_watched(self) -> bool:
+        first = self.parts[0] if self.parts else b""
+        return isinstance(first, bytes) and first.lower() in _WATCHED
+
+    def resolve(self, now: int, cursor: bytes, ids: Callable[[int], bytes]) -> tuple[bytes, ...]:
+        """The request as it is sent now."""
+        return tuple(_resolved(part, now, cursor, ids) for part in self.parts)
+
+
+def _resolved(part: Part, now: int, cursor: bytes, ids: Callable[[int], bytes]) -> bytes:
+    match part:
+        case Moment():
+            return part.resolve(now)
+        case Cursor():
+            return cursor
+        case ClientId(client):
+            return ids(client)
+    return part
+
+
+def request(*parts: Part | str) -> Request:
+    """A request from bytes, text or symbols.
+
+    >>> request("GET", b"k").parts
+    (b'GET', b'k')
+    """
+    return Request(tuple(part.encode() if isinstance(part, str) else part for part in parts))
+
+
+@frozen
+class Step:
+    """One write of one client, `wait` milliseconds after what came before."""
+
+    client: int
+    requests: tuple[Request, ...]
+    wait: int = 0
+
+
+@frozen
+class History:
+    """Steps, and the protocol that the connections speak when it begins."""
+
+    steps: tuple[Step, ...]
+    protocol: int = 2
+
+    @property
+    def watched(self) -> bool:
+        """Whether connections may close or fall silent while this history runs."""
+        return any(request.watched for step in self.steps for request in step.requests)
+
+    @property
+    def size(self) -> int:
+        """How many requests it holds."""
+        return sum(len(step.requests) for step in self.steps)
+
+    @property
+    def clients(self) -> tuple[int, ...]:
+        """The clients that take part, in the order of their first step."""
+        return tuple(dict.fromkeys(step.client for step in self.steps))
+
+    def truncated(self, step: int, position: int) -> History:
+        """The part up to and including one request of one step; what stands behind it cannot have mattered."""
+        last = self.steps[step]
+        return evolve(self, steps=(*self.steps[:step], evolve(last, requests=last.requests[: position + 1])))
+
+
+def steps_of(client: int, requests: Iterable[Request]) -> tuple[Step, ...]:
+    """Each request as a step of its own."""
+    return tuple(Step(client, (one,)) for one in requests)

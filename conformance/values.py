@@ -1,0 +1,189 @@
+"""What arguments are made of: a pool of values for each type that the text names, simplest first.
+
+Few keys, so that commands meet each other's values; numbers at the edges of 64 bits; texts that look like numbers and
+are none; times that pass during a history, times that never come, times that are over. Values are looked up by the
+argument's own name first (`seconds` is more than an int), then by its type, then as plain text.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+
+from redlark.conformance.history import Cursor, Moment, Part
+
+MAX = 2**63 - 1
+
+KEYS: tuple[bytes, ...] = (b"k1", b"k2", b"k3", b"k4", b"{tag}5")
+RARE_KEYS: tuple[bytes, ...] = (b"", b"\x00\xff\r\n", b"k" * 40, b"nosuchkey")
+
+INTEGERS = (b"1", b"0", b"-1", b"2", b"3", b"-2", b"5", b"10", b"100", b"-10")
+EDGES = (
+    b"%d" % MAX, b"-%d" % (MAX + 1), b"%d" % (MAX + 1), b"-%d" % MAX, b"-%d" % (MAX + 2), b"%d" % (MAX - 1),
+    b"2147483647", b"2147483648", b"-2147483649", b"4294967296", b"9007199254740993", b"536870912", b"536870911",
+)  # fmt: skip
+NOT_INTEGERS = (
+    b"abc", b"", b"1.5", b" 1", b"1 ", b"01", b"+1", b"-0", b"0x10", b"1e3", b"--1", b"99999999999999999999",
+)  # fmt: skip
+FLOATS = (
+    b"1.5", b"0", b"-1.5", b"0.1", b"10", b"3.0e3", b"1e-5", b"-0", b"3", b"5.0e-324", b"1e17", b"0.30000000000000004",
+    b"1e308", b"1.7976931348623157e308", b"123456789012345678", b"1e4931", b"-1e4931",
+)  # fmt: skip
+NOT_FLOATS = (
+    b"abc", b"", b"nan", b"inf", b"-inf", b"+inf", b" 1.5", b"1.5 ", b"1e5000", b"0x1p3", b"1.5abc", b"infinity",
+)  # fmt: skip
+LONG_TIMES = (b"9223372036854775", b"9223372036854776", b"9223370399119966", b"-9223372036854776", b"33177117420")
+TEXTS = (
+    b"a", b"b", b"hello", b"hello world", b"Hello", b"", b"10", b"-5", b"1.5", b"a\x00b\xff\r\n", b"foobar",
+    b"ohmytext", b"mynewtext", "h\u00e9llo".encode(), b"x" * 43, b"x" * 44, b"x" * 45, b"y" * 200, b"z" * 20000,
+)  # fmt: skip
+PATTERNS = (
+    b"*", b"k*", b"?1", b"k[12]", b"k[^1]", b"*1", b"k?", b"\\k1", b"[a-z]*", b"", b"*{tag}*", b"k[", b"k[1-",
+    b"k\\", b"**", b"K*", b"nosuch*", b"k1",
+)  # fmt: skip
+DATABASES = (b"0", b"1", b"2", b"0", b"1", b"15", b"16", b"-1", b"abc", b"", b"1.5", b"%d" % (MAX + 1))
+TYPES = (b"string", b"list", b"set", b"zset", b"hash", b"stream", b"STRING", b"nosuch", b"")
+NAMES = (b"alice", b"bob", b"", b"two words", b"new\nline", b"x" * 70, b"caf\xc3\xa9")
+PROTOCOLS = (b"3", b"2", b"3", b"2", b"1", b"4", b"abc", b"")
+
+# Offsets from now in milliseconds: soon enough to pass during a history, far enough never to.
+NEAR = (1, 2, 3, 5, 8, 15, 30)
+FAR = (100_000, 1_000_000, 50_000, 10_000_000)
+
+
+def _seconds(rng: random.Random) -> Part:
+    return _time(rng, (b"100", b"1000", b"50", b"10", b"1"), (b"1",))
+
+
+def _milliseconds(rng: random.Random) -> Part:
+    near = tuple(b"%d" % ms for ms in NEAR)
+    return _time(rng, (b"100000", b"5000000", b"60000"), near)
+
+
+def _time(rng: random.Random, far: Sequence[bytes], near: Sequence[bytes]) -> Part:
+    roll = rng.random()
+    if roll < 0.55:
+        return rng.choice(far)
+    if roll < 0.75:
+        return rng.choice(near)
+    if roll < 0.85:
+        return rng.choice((b"0", b"-1", b"-100"))
+    return rng.choice(EDGES + NOT_INTEGERS + LONG_TIMES)
+
+
+def _unix(rng: random.Random, *, seconds: bool) -> Part:
+    roll = rng.random()
+    if roll < 0.5:
+        return Moment(rng.choice(FAR), seconds)
+    if roll < 0.7:
+        return Moment(rng.choice((1000, 2000) if seconds else NEAR), seconds)
+    if roll < 0.85:
+        return rng.choice((Moment(-1000, seconds), Moment(-100_000, seconds), b"1", b"0", b"-1", b"1000000000"))
+    return rng.choice(EDGES + NOT_INTEGERS + LONG_TIMES)
+
+
+def _integer(rng: random.Random) -> Part:
+    roll = rng.random()
+    if roll < 0.7:
+        return rng.choice(INTEGERS)
+    return rng.choice(EDGES) if roll < 0.88 else rng.choice(NOT_INTEGERS)
+
+
+def _float(rng: random.Random) -> Part:
+    roll = rng.random()
+    if roll < 0.7:
+        return rng.choice(FLOATS)
+    return rng.choice(NOT_FLOATS) if roll < 0.85 else rng.choice(EDGES + INTEGERS)
+
+
+def _natural(rng: random.Random) -> Part:
+    roll = rng.random()
+    if roll < 0.75:
+        return rng.choice((b"1", b"0", b"2", b"3", b"10"))
+    return rng.choice((*EDGES, *NOT_INTEGERS, b"-1"))
+
+
+def _offset(rng: random.Random) -> Part:
+    """A position in a string: near its ends, mostly; never so large that SETRANGE would allocate for long."""
+    if rng.random() < 0.8:
+        return b"%d" % rng.choice((0, 1, -1, 2, 3, -2, -3, 5, 43, 44, 45, -100, 100))
+    return rng.choice((b"536870912", b"536870911", *EDGES, *NOT_INTEGERS))
+
+
+def _text(rng: random.Random) -> Part:
+    roll = rng.random()
+    if roll < 0.6:
+        return rng.choice(TEXTS)
+    return rng.choice(INTEGERS + FLOATS) if roll < 0.8 else rng.choice(EDGES + NOT_INTEGERS + NOT_FLOATS)
+
+
+def _cursor(rng: random.Random) -> Part:
+    roll = rng.random()
+    if roll < 0.35:
+        return b"0"
+    return Cursor() if roll < 0.9 else rng.choice((b"abc", b"-1", b"1.5", b"", b"18446744073709551616", b" 0"))
+
+
+Draw = Callable[[random.Random], Part]
+
+BY_NAME: dict[str, Draw] = {
+    "seconds": _seconds,
+    "milliseconds": _milliseconds,
+    "unix-seconds": lambda rng: _unix(rng, seconds=True),
+    "unix-time-seconds": lambda rng: _unix(rng, seconds=True),
+    "unix-milliseconds": lambda rng: _unix(rng, seconds=False),
+    "unix-time-milliseconds": lambda rng: _unix(rng, seconds=False),
+    "cursor": _cursor,
+    "pattern": lambda rng: rng.choice(PATTERNS),
+    "increment": _integer,
+    "decrement": _integer,
+    "offset": _offset,
+    "start": _offset,
+    "end": _offset,
+    "stop": _offset,
+    "type": lambda rng: rng.choice(TYPES),
+    "protover": lambda rng: rng.choice(PROTOCOLS),
+    "connection-name": lambda rng: rng.choice(NAMES),
+    "clientname": lambda rng: rng.choice(NAMES),
+    "libname": lambda rng: rng.choice(NAMES),
+    "libver": lambda rng: rng.choice(NAMES),
+    "username": lambda rng: rng.choice((b"default", b"default", b"nosuch", b"")),
+    "password": lambda rng: rng.choice((b"secret", b"wrong", b"")),
+    "client-id": lambda rng: rng.choice((b"1", b"999999999", b"0", b"-1", b"abc", b"99999999999999999999")),
+}
+
+BY_TYPE: dict[str, Draw] = {
+    "int": _integer,
+    "integer": _integer,
+    "symmetric": _integer,
+    "natural": _natural,
+    "float": _float,
+    "double": _float,
+    "cursor": _cursor,
+    "pattern": lambda rng: rng.choice(PATTERNS),
+    "text": _text,
+}
+
+
+def value(name: str, kind: str, rng: random.Random) -> Part:
+    """A value for an argument of this name and this type."""
+    if name in BY_NAME:
+        return BY_NAME[name](rng)
+    if name in ("index", "destination-db", "db", "index1", "index2") or name.endswith("-db"):
+        return rng.choice(DATABASES)
+    if name == "increment" and kind != "int":
+        return _float(rng)
+    return BY_TYPE.get(kind, _number_or_text if kind not in ("text", "any") else _text)(rng)
+
+
+def _number_or_text(rng: random.Random) -> Part:
+    """For a type that the text defines and this table does not know: most of them are whole numbers."""
+    return _natural(rng) if rng.random() < 0.8 else _text(rng)
+
+
+def key(rng: random.Random) -> bytes:
+    """One of few keys; now and then one of the odd ones. The first of them come up most."""
+    roll = rng.random()
+    if roll < 0.04:
+        return rng.choice(RARE_KEYS)
+    return KEYS[0] if roll < 0.3 else rng.choice(KEYS)
