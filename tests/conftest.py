@@ -8,6 +8,7 @@ from contextlib import ExitStack
 
 import pytest
 from hypothesis import HealthCheck, settings
+
 from redlark.conformance import servers
 from redlark.conformance.errors import CannotRun
 

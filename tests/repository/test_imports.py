@@ -54,7 +54,7 @@ def forbidden(importer: str, name: str) -> bool:
 
 
 def test_table_separates_judge_and_judged() -> None:
-    """The check itself sees a model that imports the server, a server that imports rules, and a primitive that knows them."""
+    """The check sees a model that imports the server, a server that imports rules, a primitive that knows commands."""
     assert forbidden("redlark.reference.model", "redlark.server.interfaces")
     assert forbidden("redlark.server.cli", "redlark.spec.loader")
     assert forbidden("redlark.spec.primitives.text", "redlark.spec.syntax")

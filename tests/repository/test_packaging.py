@@ -18,7 +18,7 @@ import pytest
 
 pytestmark = pytest.mark.xdist_group("packaging")  # one worker builds the sdist, once
 
-DATA = re.compile(r"(spec/[^/]+\.lark|spec/text/.+\.redlark|spec/generated/.+\.json|conformance/schema/.+\.json|.+/py\.typed)")
+DATA = re.compile(r"spec/([^/]+\.lark|text/.+\.redlark|generated/.+\.json)|conformance/schema/.+\.json|.+/py\.typed")
 
 
 def run(*command: str | Path, cwd: Path, **environment: str) -> str:
@@ -82,7 +82,8 @@ def installed(wheel: Path, where: Path) -> tuple[Path, Path]:
     """A fresh virtual environment with the wheel in it: its Python, and its site-packages."""
     venv.create(where, with_pip=False, symlinks=True)
     python = where / "bin" / "python"
-    run(sys.executable, "-m", "pip", "--quiet", "--python", python, "install", "--no-deps", "--no-index", wheel, cwd=where)
+    pip = (sys.executable, "-m", "pip", "--quiet", "--python", python)
+    run(*pip, "install", "--no-deps", "--no-index", wheel, cwd=where)
     (site,) = (where / "lib").glob("python*/site-packages")
     return python, site
 
