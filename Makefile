@@ -58,10 +58,10 @@ conform: setup
 	$(BIN)/redlark conform $(CONFORM)
 
 test: setup
-	$(BIN)/python -m pytest -n $(PYTEST_WORKERS) --dist loadgroup -m "not campaign" $(TESTS)
+	$(BIN)/python -m pytest -n $(PYTEST_WORKERS) --dist loadgroup -m "not campaign" --durations=10 $(TESTS)
 
 campaign: setup
-	$(BIN)/python -m pytest -m campaign $(TESTS)
+	$(BIN)/python -m pytest -m campaign --hypothesis-profile=campaign --timeout=7200 $(TESTS)
 
 bench: $(VENV)/bench.stamp
 	$(BIN)/python -m bench $(BENCH)
