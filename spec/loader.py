@@ -73,7 +73,8 @@ def collect(items: Iterable[s.Item]) -> s.Specification:
         return tuple(kinds.get(kind, ()))
 
     return s.Specification(
-        of(s.ErrorDefinition), of(s.TypeDefinition), of(s.Define), of(s.Fragment), of(s.Encodings), of(s.Command)
+        of(s.ErrorDefinition), of(s.TypeDefinition), of(s.Define), of(s.Fragment), of(s.Encodings), of(s.Command),
+        of(s.State),
     )
 
 
@@ -180,6 +181,12 @@ class _Trees(Transformer):  # type: ignore[type-arg]
     def define(self, name: str, parameters: Any, value: Any, guard: Any) -> s.Define:
         return s.Define(str(name), tuple(parameters or ()), value, guard, place=self.place)
 
+    def state(self, name: str, *fields: tuple[str, Any, Any]) -> s.State:
+        return s.State(str(name), fields, place=self.place)
+
+    def statefield(self, name: str, value: Any, guard: Any) -> tuple[str, Any, Any]:
+        return (str(name), value, guard)
+
     def encodings(self, name: str, *lines: s.Encoding) -> s.Encodings:
         return s.Encodings(str(name), lines, place=self.place)
 
@@ -243,8 +250,8 @@ class _Trees(Transformer):  # type: ignore[type-arg]
         return s.Alternative(tuple(parts), guard, place=self.place)
 
     def pairs(self, *children: Any) -> s.Pairs:
-        *parts, repeat = children
-        return s.Pairs(tuple(parts), repeat, place=self.place)
+        label, *parts, repeat = children
+        return s.Pairs(tuple(parts), repeat, label, place=self.place)
 
     def choice(self, name: str, *words: Any) -> s.Choice:
         return s.Choice(str(name), words, place=self.place)
@@ -366,8 +373,8 @@ class _Trees(Transformer):  # type: ignore[type-arg]
     def need(self, name: str, value: Any, error: Any, rule: Any, guard: Any) -> s.Need:
         return s.Need(str(name), value, error, rule and str(rule), guard, place=self.place)
 
-    def use(self, name: str, arguments: Any, guard: Any) -> s.Use:
-        return s.Use(str(name), tuple(arguments or ()), guard, place=self.place)
+    def use(self, name: str, arguments: Any, when: Any, guard: Any) -> s.Use:
+        return s.Use(str(name), tuple(arguments or ()), when, guard, place=self.place)
 
     def on(self, name: str, *steps: s.Step) -> s.On:
         return s.On(str(name), _flat(steps), place=self.place)

@@ -317,10 +317,11 @@ class Need(Node):
 
 @frozen
 class Use(Node):
-    """``use fragment(arguments)``: the fragment's steps stand here."""
+    """``use fragment(arguments) when condition``: the fragment's steps stand here."""
 
     fragment: str
     arguments: tuple[Expression, ...]
+    when: Expression | None = None
     guard: Guard | None = None
 
 
@@ -462,10 +463,11 @@ class Choice(Node):
 
 @frozen
 class Pairs(Node):
-    """``(score member)...``: arguments that belong together."""
+    """``(score member)...``: arguments that belong together; ``label`` is their name in COMMAND DOCS."""
 
     parts: tuple[Part, ...]
     repeat: Repeat = None
+    label: str | None = None
 
 
 @frozen
@@ -580,6 +582,14 @@ class TypeDefinition(Node):
 
 
 @frozen
+class State(Node):
+    """``state session`` or ``state server``: the fields that a connection or the server has, with first values."""
+
+    name: str
+    fields: tuple[tuple[str, Expression, Guard | None], ...]
+
+
+@frozen
 class Define(Node):
     """``define name(parameters) = expression``."""
 
@@ -615,7 +625,7 @@ class Encodings(Node):
     encodings: tuple[Encoding, ...]
 
 
-Item = ErrorDefinition | TypeDefinition | Define | Fragment | Encodings | Command
+Item = ErrorDefinition | TypeDefinition | State | Define | Fragment | Encodings | Command
 
 
 @frozen
@@ -628,3 +638,4 @@ class Specification:
     fragments: tuple[Fragment, ...]
     encodings: tuple[Encodings, ...]
     commands: tuple[Command, ...]
+    states: tuple[State, ...] = ()

@@ -1,0 +1,280 @@
+"""The built-in functions of the notation: what the language itself knows of its values.
+
+What must live here: functions over values (size, take, distinct ...) and, marked ``@of_run``, those over the state
+that a run works on (live keys, versions). Functions that compute something of Redis's own are primitives
+(``spec/primitives``); functions that can be written in the notation are ``define``d there.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+from immutables import Map
+
+from redlark.reference.values import Kinded, Status, plus, type_of
+
+F = TypeVar("F", bound=Callable[..., Any])
+FUNCTIONS: dict[str, Callable[..., Any]] = {}
+RUN_FUNCTIONS: dict[str, Callable[..., Any]] = {}
+
+
+def _name(function: Callable[..., Any]) -> str:
+    return function.__name__.rstrip("_").replace("_", "-")
+
+
+def pure(function: F) -> F:
+    """Registers a function of its arguments alone."""
+    FUNCTIONS[_name(function)] = function
+    return function
+
+
+def of_run(function: F) -> F:
+    """Registers a function whose first argument is the run."""
+    RUN_FUNCTIONS[_name(function)] = function
+    return function
+
+
+# ---- numbers and texts ---------------------------------------------------------------------------------------
+
+
+@pure
+def size(value: Any) -> int:
+    """The number of bytes, elements, members or fields; 0 for what is absent."""
+    return 0 if value is None else len(value)
+
+
+@pure
+def min_(*numbers: Any) -> Any:
+    """The smallest of several numbers."""
+    return min(numbers)
+
+
+@pure
+def max_(*numbers: Any) -> Any:
+    """The largest of several numbers."""
+    return max(numbers)
+
+
+@pure
+def abs_(number: int) -> int:
+    """The number without its sign."""
+    return abs(number)
+
+
+@pure
+def upper(text: bytes) -> bytes:
+    """ASCII letters as capitals."""
+    return text.upper()
+
+
+@pure
+def lower(text: bytes) -> bytes:
+    """ASCII letters as small ones."""
+    return text.lower()
+
+
+@pure
+def slice_(value: Any, start: int, end: int) -> Any:
+    """The bytes or elements from start to end, both counted from 0 and included; empty where they cross."""
+    return value[max(start, 0) : max(end + 1, 0)]
+
+
+@pure
+def zeros(count: int) -> bytes:
+    """That many zero bytes."""
+    return bytes(count)
+
+
+@pure
+def status(text: bytes) -> Status:
+    """A simple string reply."""
+    return Status(text)
+
+
+# ---- sequences and sets --------------------------------------------------------------------------------------
+
+
+@pure
+def take(value: Any, count: int) -> Any:
+    """The first elements, at most that many."""
+    return value[: max(count, 0)]
+
+
+@pure
+def drop(value: Any, count: int) -> Any:
+    """What is left behind the first elements."""
+    return value[max(count, 0) :]
+
+
+@pure
+def first(value: Any) -> Any:
+    """The first element."""
+    return value[0]
+
+
+@pure
+def last(value: Any) -> Any:
+    """The last element."""
+    return value[-1]
+
+
+@pure
+def only(value: Any) -> Any:
+    """The one member of a set or list of one."""
+    (member,) = value
+    return member
+
+
+@pure
+def distinct(values: Iterable[Any]) -> tuple[Any, ...]:
+    """Each value once, in the order of its first appearance."""
+    return tuple(dict.fromkeys(values))
+
+
+@pure
+def set_of(values: Iterable[Any]) -> frozenset[Any]:
+    """The values as a set."""
+    return frozenset(values)
+
+
+@pure
+def list_of(values: Iterable[Any]) -> tuple[Any, ...]:
+    """The values as a list; the order of a set is not defined."""
+    return tuple(values)
+
+
+@pure
+def flatten(values: Iterable[Iterable[Any]]) -> tuple[Any, ...]:
+    """The elements of the elements."""
+    return tuple(itertools.chain.from_iterable(values))
+
+
+@pure
+def count_of(value: Any, values: tuple[Any, ...]) -> int:
+    """How many times a value stands in a list."""
+    return sum(v == value for v in values)
+
+
+@pure
+def sum_(values: Iterable[int]) -> int:
+    """The sum of a list of numbers."""
+    return sum(values)
+
+
+@pure
+def union(sets: Iterable[frozenset[Any]]) -> frozenset[Any]:
+    """The members of any of these sets."""
+    return frozenset().union(*sets)
+
+
+@pure
+def first_given(*values: Any) -> Any:
+    """The first of these values that is given; absent if none is."""
+    return next((v for v in values if v is not None and v is not False), None)
+
+
+@pure
+def first_of(values: Iterable[Any]) -> Any:
+    """The first element; absent where there is none."""
+    return next(iter(values), None)
+
+
+@pure
+def fields(mapping: Map[Any, Any]) -> tuple[Any, ...]:
+    """The keys of a map."""
+    return tuple(mapping.keys())
+
+
+@pure
+def without(mapping: Map[Any, Any], key: Any) -> Map[Any, Any]:
+    """A map less one key."""
+    return mapping.delete(key) if key in mapping else mapping
+
+
+# ---- times ---------------------------------------------------------------------------------------------------
+
+
+@pure
+def absolute(amount: int | None, is_absolute: bool, is_seconds: bool, now: Any) -> Any:
+    """The Unix time in milliseconds that an amount of seconds or milliseconds means; absent if there is none."""
+    if amount is None:
+        return None
+    milliseconds = amount * 1000 if is_seconds else amount
+    return milliseconds if is_absolute else plus(now, milliseconds)
+
+
+# ---- domains of a choice -------------------------------------------------------------------------------------
+
+
+class Subsets:
+    """The subsets of a set that have a given number of members."""
+
+    def __init__(self, members: frozenset[bytes], count: int) -> None:
+        self.members, self.count = members, count
+
+    def candidates(self, leaves: list[Any]) -> Iterable[frozenset[bytes]]:
+        """The members that the reply shows, if they are as many as they should be."""
+        found = frozenset(leaf for leaf in leaves if leaf in self.members)
+        if len(found) == self.count:
+            yield found
+
+    def all(self, bound: int) -> Iterable[frozenset[bytes]]:
+        """Every subset, where they are not more than the bound."""
+        combinations = map(frozenset, itertools.combinations(sorted(self.members), self.count))
+        return list(itertools.islice(combinations, bound + 1))
+
+
+@pure
+def subsets(members: frozenset[bytes], count: int) -> Subsets:
+    """The subsets of a set with that many members."""
+    return Subsets(members, count)
+
+
+# ---- state ---------------------------------------------------------------------------------------------------
+
+
+@pure
+def type_of_(value: Any) -> bytes:
+    """The Redis type of a value: string, list, set, hash or none."""
+    return type_of(value).encode()
+
+
+class DatabaseHandle:
+    """``db`` or ``dbs[n]`` as a value: what a function over a whole database gets."""
+
+    __slots__ = ("number", "run")
+
+    def __init__(self, run: Any, number: int) -> None:
+        self.run, self.number = run, number
+
+    def __len__(self) -> int:
+        """The number of stored keys, expired ones that nothing has met yet among them."""
+        return len(self.run.databases[self.number])
+
+
+@pure
+def keys(database: DatabaseHandle) -> frozenset[bytes]:
+    """The keys of a database that have not expired."""
+    run, number = database.run, database.number
+    return frozenset(k for k in sorted(run.databases[number]) if run.entry(number, k) is not None)
+
+
+@pure
+def live(database: DatabaseHandle) -> int:
+    """How many keys of a database have not expired; expired ones stay stored."""
+    run, number = database.run, database.number
+    return sum(not run.expired(number, k) for k in sorted(run.databases[number]))
+
+
+@of_run
+def version(run: Any, key: bytes) -> int:
+    """A number that changes whenever the key does."""
+    return int(run.version(run.selected, key))
+
+
+@of_run
+def kind_of(run: Any, value: Kinded) -> bytes:
+    """The kind that ``as`` gave a value."""
+    return value.kind.encode()

@@ -1,0 +1,224 @@
+"""The values that the model computes with, and the kinds of reply it makes of them.
+
+What must live here: immutable values, uncertain times included, and nothing of commands or of the wire. In the
+model a text is ``bytes``, a list ``tuple``, a set ``frozenset``, a map ``immutables.Map``, absent ``None``.
+
+Theory of uncertain times: the server's clock is not seen, only that a command ran between the moment it was sent
+and the moment its reply came. ``now`` and each key's deadline are therefore *variables* with bounds; a
+:class:`Moment` is a variable plus an offset. Comparing two of them narrows both (``world.Run.compare``).
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple
+
+from immutables import Map
+
+
+class Entry(NamedTuple):
+    """What a key holds: its value, its deadline in Unix milliseconds as bounds (None: forever), its encoding."""
+
+    value: Any
+    deadline: tuple[int, int] | None = None
+    encoding: bytes | None = None
+
+
+TYPES: Final[dict[type, str]] = {bytes: "string", tuple: "list", frozenset: "set", Map: "hash"}
+EMPTY: Final[dict[str, Any]] = {"string": None, "list": (), "set": frozenset(), "hash": Map()}
+
+
+def type_of(value: Any) -> str:
+    """The Redis type of a stored value; ``none`` for an absent one."""
+    return "none" if value is None else TYPES[type(value)]
+
+
+# ---- uncertain numbers ---------------------------------------------------------------------------------------
+
+
+class Dead(Exception):  # noqa: N818 - not an error: this branch of the search cannot have happened
+    """The assumptions of this branch contradict each other."""
+
+
+class Variable:
+    """A time that is known to lie within bounds, for the length of one run; ``name`` is a key or the clock."""
+
+    __slots__ = ("hi", "lo")
+
+    def __init__(self, lo: int, hi: int) -> None:
+        self.lo, self.hi = lo, hi
+
+
+class Uncertain:
+    """A whole number of which only bounds are known."""
+
+    __slots__ = ()
+
+    @property
+    def lo(self) -> int:
+        """The smallest number it can be."""
+        raise AssertionError
+
+    @property
+    def hi(self) -> int:
+        """The largest number it can be."""
+        raise AssertionError
+
+    def narrow(self, lo: int, hi: int) -> None:
+        """Assumes that it lies within these bounds; raises :class:`Dead` if it cannot."""
+        if max(lo, self.lo) > min(hi, self.hi):
+            raise Dead
+
+
+class Moment(Uncertain):
+    """A variable and an offset in milliseconds."""
+
+    __slots__ = ("offset", "variable")
+
+    def __init__(self, variable: Variable, offset: int = 0) -> None:
+        self.variable, self.offset = variable, offset
+
+    @property
+    def lo(self) -> int:
+        return self.variable.lo + self.offset
+
+    @property
+    def hi(self) -> int:
+        return self.variable.hi + self.offset
+
+    def narrow(self, lo: int, hi: int) -> None:
+        variable = self.variable
+        variable.lo = max(variable.lo, lo - self.offset)
+        variable.hi = min(variable.hi, hi - self.offset)
+        if variable.lo > variable.hi:
+            raise Dead
+
+
+class Difference(Uncertain):
+    """One moment less another, such as what is left to live."""
+
+    __slots__ = ("later", "sooner")
+
+    def __init__(self, later: Moment, sooner: Moment) -> None:
+        self.later, self.sooner = later, sooner
+
+    @property
+    def lo(self) -> int:
+        if self.later.variable is self.sooner.variable:
+            return self.later.offset - self.sooner.offset
+        return self.later.lo - self.sooner.hi
+
+    @property
+    def hi(self) -> int:
+        if self.later.variable is self.sooner.variable:
+            return self.later.offset - self.sooner.offset
+        return self.later.hi - self.sooner.lo
+
+    def narrow(self, lo: int, hi: int) -> None:
+        super().narrow(lo, hi)
+        self.later.narrow(lo + self.sooner.lo, hi + self.sooner.hi)
+        self.sooner.narrow(self.later.lo - hi, self.later.hi - lo)
+
+
+class Quotient(Uncertain):
+    """An uncertain number divided by a whole one, rounded down."""
+
+    __slots__ = ("divisor", "inner")
+
+    def __init__(self, inner: Uncertain, divisor: int) -> None:
+        self.inner, self.divisor = inner, divisor
+
+    @property
+    def lo(self) -> int:
+        return self.inner.lo // self.divisor
+
+    @property
+    def hi(self) -> int:
+        return self.inner.hi // self.divisor
+
+    def narrow(self, lo: int, hi: int) -> None:
+        self.inner.narrow(lo * self.divisor, hi * self.divisor + self.divisor - 1)
+
+
+def plus(left: Any, right: Any) -> Any:
+    """Addition, also of uncertain numbers and whole ones, of sets (union) and of maps (the right one's pairs win)."""
+    if isinstance(right, Uncertain):
+        left, right = right, left
+    if isinstance(left, Moment):
+        return Moment(left.variable, left.offset + right)
+    if isinstance(left, Difference):
+        return Difference(Moment(left.later.variable, left.later.offset + right), left.sooner)
+    if isinstance(left, frozenset):
+        return left | right
+    if isinstance(left, Map):
+        return left.update(right)
+    return left + right
+
+
+def minus(left: Any, right: Any) -> Any:
+    """Subtraction, also of uncertain numbers."""
+    if isinstance(left, Moment) and isinstance(right, Moment):
+        return Difference(left, right)
+    if isinstance(left, Uncertain):
+        return plus(left, -right)
+    if isinstance(right, Moment):
+        return Difference(Moment(Variable(left, left)), right)
+    return left - right
+
+
+def divided(left: Any, right: int) -> Any:
+    """``div``: rounded down for uncertain numbers, towards zero as C does for known ones."""
+    if isinstance(left, Uncertain):
+        return Quotient(left, right)
+    return left // right if (left < 0) == (right < 0) else -(-left // right)
+
+
+def remainder(left: int, right: int) -> int:
+    """``mod`` as C's ``%``: the sign of the dividend."""
+    return left - int(divided(left, right)) * right
+
+
+# ---- replies -------------------------------------------------------------------------------------------------
+
+
+class Status(NamedTuple):
+    """A simple string, ``+OK``."""
+
+    text: bytes
+
+
+class ErrorReply(NamedTuple):
+    """An error, ``-ERR ...``."""
+
+    text: bytes
+
+
+class Kinded(NamedTuple):
+    """A value with the kind that ``as`` gave it: set, map, pairs, double, unordered, push, verbatim."""
+
+    kind: str
+    value: Any
+
+
+class Leave(NamedTuple):
+    """A reply that leaves the whole command, from inside a loop too."""
+
+    reply: Any
+
+
+class _Mark:
+    """A reply that is no value."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+OK: Final = Status(b"OK")
+NIL_ARRAY: Final = _Mark("nil-array")
+NO_REPLY: Final = _Mark("no-reply")
+SKIP: Final = _Mark("skip")
+GO: Final = _Mark("go")  # what a step gives when the command goes on

@@ -1,0 +1,337 @@
+"""Worlds and runs: one possible state, and one attempt to execute a request in it.
+
+Theory of operation. A world is immutable. A :class:`Run` works on a copy, command by command. Where the text
+leaves a choice, or a comparison of times could go either way, the run takes the next decision of its list; where the
+list ends it takes the first alternative and notes the others. ``model.step`` then runs again with each of those:
+re-execution instead of continuations, since most requests have no choice at all. What must not live here: anything
+that a command does by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from attrs import frozen
+from immutables import Map
+
+from redlark.reference.resp import Frame
+from redlark.reference.values import EMPTY, Dead, Entry, Moment, Uncertain, Variable, type_of
+
+if TYPE_CHECKING:
+    from redlark.reference.model import Model
+
+MAX_CANDIDATES = 4096  # the bound of an enumerated choice; more is an error of the text
+SMALL = 8  # a domain of so few members is enumerated even if the reply does not show which
+
+Database = Map[bytes, Entry]
+
+
+@frozen
+class World:
+    """One possible state of a server: databases, connections, the server's own fields, the clock's lower bound."""
+
+    databases: tuple[Database, ...]
+    sessions: Map[int, Map[str, Any]]
+    server: Map[str, Any]
+    versions: Map[tuple[int, bytes], int]
+    now: int
+
+
+class Run:
+    """One attempt to execute a request; raises :class:`~values.Dead` where its decisions cannot have been."""
+
+    __slots__ = (
+        "alive", "batch", "changes", "children", "client", "databases", "deadlines", "decisions", "differences",
+        "encodings", "events", "model", "now", "observed", "pending", "position", "propagated", "reached", "request",
+        "selected", "server", "session", "sessions", "silent_propagation", "versions", "world",
+    )  # fmt: skip
+
+    def __init__(
+        self, model: Model, world: World, client: int, request: tuple[bytes, ...], interval: tuple[int, int],
+        observed: Frame | None, decisions: tuple[int, ...],
+    ) -> None:  # fmt: skip
+        self.model, self.world, self.client, self.request = model, world, client, request
+        self.databases = list(world.databases)
+        self.sessions, self.server, self.versions = world.sessions, world.server, world.versions
+        self.session = world.sessions[client]
+        self.selected: int = self.session["selected"]
+        self.now = Moment(Variable(max(interval[0], world.now), max(interval[1], world.now)))
+        self.observed = observed
+        self.decisions, self.position = decisions, 0
+        self.pending: list[tuple[int, ...]] = []
+        self.encodings = model.encodings
+        self.alive: set[tuple[int, bytes]] = set()
+        self.deadlines: dict[tuple[int, bytes], Moment] = {}
+        self.differences: dict[tuple[Variable, Variable], tuple[int, int]] = {}
+        self.events: list[tuple[int, bytes, bytes]] = []
+        self.propagated: list[tuple[int, tuple[Any, ...]]] = []
+        self.silent_propagation = False
+        self.reached: list[str] = []
+        self.changes = 0
+        self.children = -1  # how many replies of a surrounding EXEC have been given; -1 outside
+        self.batch = 0
+
+    # ---- decisions -------------------------------------------------------------------------------------------
+
+    def fork(self, alternatives: int) -> int:
+        """One of this many alternatives; the others are noted as runs still to be made."""
+        if alternatives == 1:
+            return 0
+        if self.position < len(self.decisions):
+            taken = self.decisions[self.position]
+        else:
+            taken = 0
+            self.pending.extend((*self.decisions, other) for other in range(1, alternatives))
+            self.decisions = (*self.decisions, 0)
+        self.position += 1
+        return taken
+
+    def pick(self, domain: Any) -> Any:
+        """``choose``: a member of the domain; those that the observed reply suggests, else all of them."""
+        candidates = candidates_of(domain, self.observed)
+        if not candidates:
+            raise Dead
+        return candidates[self.fork(len(candidates))]
+
+    def compare(self, operator: str, left: Any, right: Any) -> bool:
+        """Compares numbers of which at least one is uncertain; what that assumes, it narrows."""
+        if operator in ("=", "!="):
+            equal = isinstance(right, (int, Uncertain)) and isinstance(left, (int, Uncertain)) and self._equal(left, right)
+            return equal == (operator == "=")
+        if operator == "<=":
+            return self._at_most(left, right)
+        if operator == "<":
+            return not self._at_most(right, left)
+        if operator == ">":
+            return not self._at_most(left, right)
+        return self._at_most(right, left)
+
+    def _bounds(self, left: Any, right: Any) -> tuple[int, int]:
+        """Bounds of left minus right."""
+        lo = _lo(left) - _hi(right)
+        hi = _hi(left) - _lo(right)
+        if isinstance(left, Moment) and isinstance(right, Moment):
+            offset = left.offset - right.offset
+            if left.variable is right.variable:
+                return offset, offset
+            known = self.differences.get((left.variable, right.variable))
+            if known is not None:
+                lo, hi = max(lo, known[0] + offset), min(hi, known[1] + offset)
+        return lo, hi
+
+    def _at_most(self, left: Any, right: Any) -> bool:
+        lo, hi = self._bounds(left, right)
+        if hi <= 0:
+            return True
+        if lo > 0:
+            return False
+        if self.fork(2) == 0:
+            self._assume(left, right, lo, 0)
+            return True
+        self._assume(left, right, 1, hi)
+        return False
+
+    def _equal(self, left: Any, right: Any) -> bool:
+        lo, hi = self._bounds(left, right)
+        if lo == hi == 0:
+            return True
+        if lo > 0 or hi < 0:
+            return False
+        if self.fork(2) == 0:
+            self._assume(left, right, 0, 0)
+            return True
+        return False
+
+    def _assume(self, left: Any, right: Any, lo: int, hi: int) -> None:
+        """Narrows both sides to a difference within these bounds."""
+        if lo > hi:
+            raise Dead
+        if isinstance(left, Uncertain):
+            left.narrow(_lo(right) + lo, _hi(right) + hi)
+        if isinstance(right, Uncertain):
+            right.narrow(_lo(left) - hi, _hi(left) - lo)
+        if isinstance(left, Moment) and isinstance(right, Moment):
+            offset = left.offset - right.offset
+            self.differences[left.variable, right.variable] = (lo - offset, hi - offset)
+            self.differences[right.variable, left.variable] = (offset - hi, offset - lo)
+
+    # ---- databases -------------------------------------------------------------------------------------------
+
+    def entry(self, number: int, key: bytes) -> Entry | None:
+        """What a key holds, None if nothing or expired: an expired key is removed as it is met."""
+        entry = self.databases[number].get(key)
+        if entry is None or entry.deadline is None or (number, key) in self.alive:
+            return entry
+        if self.expired(number, key):
+            self.databases[number] = self.databases[number].delete(key)
+            self.deadlines.pop((number, key), None)
+            self.propagated.append((number, (b"DEL", key)))
+            self.events.append((number, b"expired", key))
+            return None
+        self.alive.add((number, key))
+        return self.databases[number].get(key)
+
+    def expired(self, number: int, key: bytes) -> bool:
+        """Whether a stored key's deadline lies before this command's moment."""
+        deadline = self.stored_deadline(number, key)
+        return deadline is not None and not self._at_most(self.now, deadline)
+
+    def value(self, number: int, key: bytes) -> Any:
+        """The value at a key, None if absent."""
+        entry = self.entry(number, key)
+        return None if entry is None else entry.value
+
+    def stored_deadline(self, number: int, key: bytes) -> Moment | None:
+        """The deadline of a stored key, expired or not."""
+        found = self.deadlines.get((number, key))
+        if found is None:
+            entry = self.databases[number].get(key)
+            if entry is None or entry.deadline is None:
+                return None
+            found = self.deadlines[number, key] = Moment(Variable(*entry.deadline))
+        return found
+
+    def deadline(self, number: int, key: bytes) -> Moment | None:
+        """The deadline of a key, None if it is absent or lives forever."""
+        return None if self.entry(number, key) is None else self.stored_deadline(number, key)
+
+    def put(self, number: int, key: bytes, value: Any) -> None:
+        """Stores a value and keeps the deadline; an empty collection removes its key."""
+        old = self.entry(number, key)
+        if value is None or (value == EMPTY[type_of(value)] and not isinstance(value, bytes)):
+            if old is not None:
+                self.delete(number, key)
+            return
+        encoding = self.encodings(value, old)
+        entry = Entry(value, None if old is None else old.deadline, encoding)
+        self.databases[number] = self.databases[number].set(key, entry)
+        self.touch(number, key)
+
+    def put_entry(self, number: int, key: bytes, entry: Entry | None, deadline: Moment | None) -> None:
+        """Stores an entry as it is, or removes the key: what moving a key needs."""
+        self.deadlines.pop((number, key), None)
+        if entry is None:
+            self.databases[number] = _without(self.databases[number], key)
+        else:
+            self.databases[number] = self.databases[number].set(key, entry)
+            if deadline is not None:
+                self.deadlines[number, key] = deadline
+                self.alive.add((number, key))
+        self.touch(number, key)
+
+    def set_encoding(self, number: int, key: bytes, encoding: bytes) -> None:
+        """Says how a key is stored, where that is not what a fresh value would be."""
+        entry = self.entry(number, key)
+        if entry is not None:
+            self.databases[number] = self.databases[number].set(key, entry._replace(encoding=encoding))
+
+    def set_deadline(self, number: int, key: bytes, deadline: Any) -> None:
+        """Sets a deadline, None for forever."""
+        entry = self.entry(number, key)
+        if entry is None:
+            return
+        if deadline is None:
+            self.deadlines.pop((number, key), None)
+            self.databases[number] = self.databases[number].set(key, entry._replace(deadline=None))
+        else:
+            moment = deadline if isinstance(deadline, Moment) else Moment(Variable(deadline, deadline))
+            self.deadlines[number, key] = moment
+            self.databases[number] = self.databases[number].set(key, entry._replace(deadline=(moment.lo, moment.hi)))
+            self.alive.add((number, key))
+        self.touch(number, key)
+
+    def delete(self, number: int, key: bytes) -> None:
+        """Removes a key, its deadline with it."""
+        if self.entry(number, key) is not None:
+            self.databases[number] = self.databases[number].delete(key)
+            self.deadlines.pop((number, key), None)
+            self.touch(number, key)
+
+    def touch(self, number: int, key: bytes) -> None:
+        """Counts a change, for WATCH and for what is propagated."""
+        self.changes += 1
+        version = self.versions.get((number, key))
+        if version is not None:
+            self.versions = self.versions.set((number, key), version + 1)
+
+    def version(self, number: int, key: bytes) -> int:
+        """A number that changes with every change of a key that is watched; asking for it makes it watched."""
+        found = self.versions.get((number, key))
+        if found is None:
+            found = 0
+            self.versions = self.versions.set((number, key), 0)
+        return found
+
+    # ---- sessions --------------------------------------------------------------------------------------------
+
+    def session_of(self, client: int) -> Map[str, Any]:
+        """The fields of any connection."""
+        return self.session if client == self.client else self.sessions[client]
+
+    def set_session(self, client: int, field: str, value: Any) -> None:
+        """Writes a field of a connection; ``selected`` moves this one to another database."""
+        if client == self.client:
+            self.session = self.session.set(field, value)
+            if field == "selected":
+                self.selected = value
+        else:
+            self.sessions = self.sessions.set(client, self.sessions[client].set(field, value))
+
+    # ---- the end ---------------------------------------------------------------------------------------------
+
+    def snapshot(self) -> tuple[Any, ...]:
+        """What a failed command gives back: the databases, not the sessions."""
+        return tuple(self.databases), self.versions, len(self.events), len(self.propagated), self.changes
+
+    def restore(self, snapshot: tuple[Any, ...]) -> None:
+        """Undoes a failed command's writes."""
+        databases, self.versions, events, propagated, self.changes = snapshot
+        self.databases = list(databases)
+        del self.events[events:]
+        del self.propagated[propagated:]
+
+    def finish(self) -> World:
+        """The world after this run; the very same one where nothing changed."""
+        for (number, key), moment in self.deadlines.items():
+            entry = self.databases[number].get(key)
+            if entry is not None and entry.deadline != (moment.lo, moment.hi):
+                changed = entry._replace(deadline=(moment.lo, moment.hi))
+                self.databases[number] = self.databases[number].set(key, changed)
+        sessions = self.sessions
+        if self.client in sessions and self.session is not sessions[self.client]:
+            sessions = sessions.set(self.client, self.session)
+        world, now = self.world, self.now.lo
+        databases = tuple(self.databases)
+        if (
+            sessions is world.sessions and self.server is world.server and self.versions is world.versions
+            and now == world.now and all(a is b for a, b in zip(databases, world.databases, strict=True))
+        ):  # fmt: skip
+            return world
+        return World(databases, sessions, self.server, self.versions, now)
+
+
+def _lo(number: Any) -> int:
+    return number.lo if isinstance(number, Uncertain) else number
+
+
+def _hi(number: Any) -> int:
+    return number.hi if isinstance(number, Uncertain) else number
+
+
+def _without(database: Database, key: bytes) -> Database:
+    return database.delete(key) if key in database else database
+
+
+def candidates_of(domain: Any, observed: Frame | None) -> Sequence[Any]:
+    """The members of a domain that an observed reply suggests; all of them where nothing was observed."""
+    leaves = None if observed is None else observed.leaves()
+    suggest: Callable[[list[Any]], Iterable[Any]] | None = getattr(domain, "candidates", None)
+    if suggest is not None:
+        found = list(suggest(leaves)) if leaves is not None else list(domain.all(MAX_CANDIDATES))
+    else:
+        members = tuple(domain)
+        found = list(members) if leaves is None or len(members) <= SMALL else [m for m in members if m in leaves]
+    if len(found) > MAX_CANDIDATES:
+        raise OverflowError(f"a choice among {len(found)} candidates; the bound is {MAX_CANDIDATES}")
+    return found
