@@ -114,8 +114,10 @@ NO_REPLY: Final = NoReply()
 # place calls `db.modified(key)` afterwards.  `values` is the one place that knows their type names and encodings.
 Value = bytes | deque[bytes] | set[bytes]
 
-# How a string is held, which only OBJECT ENCODING can tell (`put(..., form=)`, `db.form(key)`).
-FRESH: Final = 0  # as SET does: "int" if it is one, else "embstr" up to 44 bytes, else "raw"
+# How a string is held, which only OBJECT ENCODING can tell (`put(..., form=)`, `db.form(key)`).  Redis 8.2 keeps key and
+# short value in one allocation: "embstr" while len(key) + len(value) <= 41, with a deadline 33.  A string that once did not
+# fit, when put or when a deadline was set, is RAW from then on, until the next FRESH or UNENCODED put (`values.settle`).
+FRESH: Final = 0  # as SET does: "int" if it is a canonical 64-bit integer, else "embstr" if it fits, else "raw"
 UNENCODED: Final = 1  # as INCRBYFLOAT does: never "int"
 RAW: Final = 2  # as APPEND and SETRANGE do: always "raw"
 
@@ -151,7 +153,7 @@ class Database(Protocol):
         """The type's name (b"string", b"list", b"set") without building the value; None when absent.  No access."""
 
     def form(self, key: bytes, /) -> int:
-        """FRESH, UNENCODED or RAW as it was put (FRESH for other types and absent keys).  No access."""
+        """FRESH, UNENCODED or RAW as it was put and has settled (FRESH for other types and absent keys).  No access."""
 
     def deadline(self, key: bytes, /) -> int:
         """Unix time in ms; NO_DEADLINE when the key has none or is absent.  No access."""
@@ -164,9 +166,6 @@ class Database(Protocol):
 
     def modified(self, key: bytes, /) -> None:
         """The value of key was changed in place."""
-
-    def touch_all(self) -> None:
-        """Mark the watchers of every existing key (SWAPDB calls it on both databases before `swap`)."""
 
     def idle(self, key: bytes, /) -> int:
         """Whole seconds since the last access or write (0 when absent).  No access."""
@@ -195,7 +194,7 @@ class Database(Protocol):
         """Remove everything; returns how many keys there were.  Marks the watchers of the keys that existed."""
 
     def swap(self, other: Database, /) -> None:
-        """Exchange contents (keys, deadlines).  `index`, `watched` and `expired` stay."""
+        """Exchange contents (keys, deadlines).  `index`, `watched` and `expired` stay; SWAPDB sees to the watchers."""
 
     def expire_cycle(self, budget_us: int, /) -> int:
         """Active expiry: sample keys with a deadline, remove the past ones, go on while many are; how many went."""
@@ -247,10 +246,10 @@ class Client(Protocol):
     commands: int  # requests executed
 
     def reply(self, value: Reply, /) -> None:
-        """Encode for the client's protocol and append to its output; nothing unless reply_mode is ON."""
+        """Encode for the client's protocol and append to its output; nothing while reply_mode is OFF or SKIP."""
 
     def write(self, raw: bytes, /) -> None:
-        """Append encoded bytes (an array header); nothing unless reply_mode is ON."""
+        """Append encoded bytes (an array header); nothing while reply_mode is OFF or SKIP."""
 
     def push(self, value: Reply, /) -> None:
         """As `reply`, from outside the client's own request; sees to it that the output is sent."""

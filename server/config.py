@@ -1,0 +1,349 @@
+"""The configuration: one table of parameters, read from a redis.conf, from redis-server's command line, by CONFIG SET.
+
+A parameter is a row of `PARAMETERS`; everything else (parsing, CONFIG GET, the list in --help) is derived from it.  A row
+whose `inert` is set is understood and kept but changes nothing yet, and says so where an operator looks.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Final
+
+import attrs
+
+from redlark.server.glob import compiled
+
+INT, MEMORY, YES_NO, TEXT = "int", "memory", "yes-no", "text"
+WORDS, ENUM, OCTAL, SAVE = "words", "enum", "octal", "save"
+Setting = int | bool | bytes | tuple[bytes, ...]
+
+
+class ConfigError(Exception):
+    """One line that says what is wrong, and where."""
+
+
+@attrs.frozen(slots=True)
+class Parameter:
+    """One row: the name as in redis.conf, how its text is read, the value before anybody says otherwise."""
+
+    name: str
+    kind: str
+    default: Setting
+    low: int = 0
+    high: int = 2**31 - 1
+    choices: tuple[str, ...] = ()
+    immutable: bool = False  # CONFIG SET refuses it
+    inert: str = ""  # why it changes nothing yet
+    only: str = ""  # the one value that can be had, and is asked for by CONFIG SET or a file in vain otherwise
+
+    @property
+    def attribute(self) -> str:
+        return self.name.replace("-", "_")
+
+
+_ORDERS = ("lru", "lfu", "random")
+_POLICIES = (
+    *(f"volatile-{order}" for order in (*_ORDERS, "ttl")),
+    *(f"allkeys-{order}" for order in _ORDERS),
+    "noeviction",
+)
+_LEVELS = ("debug", "verbose", "notice", "warning", "nothing")
+_NO_SAVE = "nothing is written to disk yet"
+
+PARAMETERS: Final = {
+    row.name: row
+    for row in (
+        Parameter("port", INT, 6379, high=65535, immutable=True),
+        Parameter("bind", WORDS, (b"127.0.0.1", b"-::1"), immutable=True),
+        Parameter("unixsocket", TEXT, b"", immutable=True),
+        Parameter("unixsocketperm", OCTAL, 0, high=0o777, immutable=True),
+        Parameter("tcp-backlog", INT, 511, immutable=True),
+        Parameter("tcp-keepalive", INT, 300),
+        Parameter("databases", INT, 16, low=1, immutable=True),
+        Parameter("timeout", INT, 0),
+        Parameter("maxclients", INT, 10000, low=1),
+        Parameter("requirepass", TEXT, b""),
+        Parameter("proto-max-bulk-len", MEMORY, 512 * 2**20, low=2**20, high=2**63 - 1),
+        Parameter("client-query-buffer-limit", MEMORY, 2**30, low=2**20, high=2**63 - 1),
+        Parameter("maxmemory", MEMORY, 0, high=2**64 - 1),
+        Parameter("maxmemory-policy", ENUM, b"noeviction", choices=_POLICIES, only="noeviction"),
+        Parameter("hz", INT, 10, low=1, high=500),
+        Parameter("loglevel", ENUM, b"notice", choices=_LEVELS),
+        Parameter("logfile", TEXT, b"", immutable=True),
+        Parameter("pidfile", TEXT, b"", immutable=True),
+        Parameter("dir", TEXT, b"", immutable=True),
+        Parameter("daemonize", YES_NO, False, immutable=True, only="no"),
+        Parameter("save", SAVE, b"", inert=_NO_SAVE),
+        Parameter("appendonly", YES_NO, False, only="no"),
+        Parameter("dbfilename", TEXT, b"dump.rdb", immutable=True, inert=_NO_SAVE),
+        Parameter("protected-mode", YES_NO, True),
+        Parameter("cluster-enabled", YES_NO, False, immutable=True, only="no"),
+    )
+}
+
+
+@attrs.define(slots=True, eq=False)
+class Config:
+    """The settings, one attribute for each row of `PARAMETERS` (a test holds that)."""
+
+    port: int = 6379
+    bind: tuple[bytes, ...] = (b"127.0.0.1", b"-::1")
+    unixsocket: bytes = b""
+    unixsocketperm: int = 0
+    tcp_backlog: int = 511
+    tcp_keepalive: int = 300
+    databases: int = 16
+    timeout: int = 0
+    maxclients: int = 10000
+    requirepass: bytes = b""
+    proto_max_bulk_len: int = 512 * 2**20
+    client_query_buffer_limit: int = 2**30
+    maxmemory: int = 0
+    maxmemory_policy: bytes = b"noeviction"
+    hz: int = 10
+    loglevel: bytes = b"notice"
+    logfile: bytes = b""
+    pidfile: bytes = b""
+    dir: bytes = b""
+    daemonize: bool = False
+    save: bytes = b""
+    appendonly: bool = False
+    dbfilename: bytes = b"dump.rdb"
+    protected_mode: bool = True
+    cluster_enabled: bool = False
+    given: set[str] = attrs.Factory(set)  # names that a file, the command line or CONFIG SET has set
+
+    def get(self, name: str) -> Setting:
+        setting: Setting = getattr(self, PARAMETERS[name].attribute)
+        return setting
+
+    def put(self, name: str, texts: list[bytes]) -> None:
+        """Set one parameter from the words behind its name.  Raises ConfigError with the reason alone."""
+        parameter = PARAMETERS[name]
+        setting = parse(parameter, texts)
+        if parameter.only and shown(parameter, setting) != parameter.only.encode():
+            raise ConfigError(f"redlark has only '{parameter.only}' yet")
+        setattr(self, parameter.attribute, setting)
+        self.given.add(name)
+
+    def matching(self, patterns: Iterable[bytes]) -> dict[bytes, bytes]:
+        """What CONFIG GET answers."""
+        globs = [compiled(pattern, fold=True) for pattern in patterns]
+        return {
+            name.encode(): shown(row, self.get(name))
+            for name, row in PARAMETERS.items()
+            if any(glob.fullmatch(name.encode()) for glob in globs)
+        }
+
+    def inert(self) -> list[str]:
+        """A line for each parameter that was given and changes nothing."""
+        return [
+            f"{row.name}: accepted, but {row.inert}"
+            for row in PARAMETERS.values()
+            if row.inert and row.name in self.given and self.get(row.name) not in (b"", row.default)
+        ]
+
+
+def shown(parameter: Parameter, setting: Setting) -> bytes:
+    """The text that CONFIG GET gives."""
+    if isinstance(setting, bool):
+        return b"yes" if setting else b"no"
+    if isinstance(setting, tuple):
+        return b" ".join(setting)
+    if isinstance(setting, int):
+        return b"%o" % setting if parameter.kind == OCTAL else b"%d" % setting
+    return setting
+
+
+def parse(parameter: Parameter, texts: list[bytes]) -> Setting:
+    """Read the words behind a parameter's name.  Raises ConfigError with Redis's reason."""
+    if parameter.kind == WORDS:
+        return tuple(word for text in texts for word in text.split())
+    if parameter.kind == SAVE:
+        return _save_points(texts)
+    if len(texts) != 1:
+        raise ConfigError("wrong number of arguments")
+    (text,) = texts
+    if parameter.kind == YES_NO:
+        if text.lower() not in (b"yes", b"no"):
+            raise ConfigError("argument must be 'yes' or 'no'")
+        return text.lower() == b"yes"
+    if parameter.kind == ENUM:
+        if text.lower().decode("latin-1") not in parameter.choices:
+            raise ConfigError(f"argument(s) must be one of the following: {', '.join(parameter.choices)}")
+        return text.lower()
+    if parameter.kind in (INT, MEMORY, OCTAL):
+        return _number(parameter, text)
+    return text
+
+
+def _number(parameter: Parameter, text: bytes) -> int:
+    if parameter.kind == MEMORY:
+        number = memory(text)
+        if number is None:
+            raise ConfigError("argument must be a memory value")
+    else:
+        try:
+            number = int(text, 8 if parameter.kind == OCTAL else 10)
+        except ValueError:
+            kind = "an octal number" if parameter.kind == OCTAL else "an integer"
+            raise ConfigError(f"argument couldn't be parsed into {kind}") from None
+    if parameter.name == "hz":  # Redis brings it into range without a word
+        return min(max(number, parameter.low), parameter.high)
+    if not parameter.low <= number <= parameter.high:
+        raise ConfigError(f"argument must be between {parameter.low} and {parameter.high} inclusive")
+    return number
+
+
+_UNITS = {b"": 1, b"b": 1, b"k": 1000, b"kb": 1024, b"m": 10**6, b"mb": 2**20, b"g": 10**9, b"gb": 2**30}
+
+
+def memory(text: bytes) -> int | None:
+    """A number of bytes with one of Redis's units.
+
+    >>> memory(b"100mb"), memory(b"1k"), memory(b"-1"), memory(b"1 gb")
+    (104857600, 1000, None, None)
+    """
+    found = re.fullmatch(rb"([0-9]+)([a-z]*)", text.lower())
+    if not found or found[2] not in _UNITS:
+        return None
+    return int(found[1]) * _UNITS[found[2]]
+
+
+def _save_points(texts: list[bytes]) -> bytes:
+    words = b" ".join(texts).split()
+    if len(words) % 2 or not all(word.isdigit() for word in words):
+        raise ConfigError("Invalid save parameters")
+    return b" ".join(words)
+
+
+# ----------------------------------------------------------------------------------------------- files, command line
+
+_ESCAPES = {0x6E: b"\n", 0x72: b"\r", 0x74: b"\t", 0x62: b"\b", 0x61: b"\a"}
+_BLANK = b" \t\n\v\f\r"
+
+
+def split_words(line: bytes) -> list[bytes] | None:
+    r"""A line into words as redis.conf and inline requests have them: "..." with \xHH \n \r \t \b \a, '...' with \'.
+
+    None when the quotes are not balanced.
+
+    >>> split_words(b'set "a b\\x41" \'it\\\'s\'')
+    [b'set', b'a bA', b"it's"]
+    >>> split_words(b'a "b"c') is None
+    True
+    """
+    words: list[bytes] = []
+    at, end = 0, len(line)
+    while True:
+        while at < end and line[at] in _BLANK:
+            at += 1
+        if at >= end:
+            return words
+        found = _word(line, at)
+        if found is None:
+            return None
+        word, at = found
+        words.append(word)
+
+
+def _word(line: bytes, at: int) -> tuple[bytes, int] | None:
+    word = bytearray()
+    end = len(line)
+    quote = 0
+    while at < end:
+        sign = line[at]
+        if quote == 0x22 and sign == 0x5C and at + 1 < end:
+            digits = line[at + 2 : at + 4]
+            if line[at + 1] == 0x78 and re.fullmatch(rb"[0-9a-fA-F]{2}", digits):
+                word.append(int(digits, 16))
+                at += 4
+            else:
+                word += _ESCAPES.get(line[at + 1], line[at + 1 : at + 2])
+                at += 2
+            continue
+        if quote == 0x27 and line[at : at + 2] == b"\\'":
+            word += b"'"
+            at += 2
+            continue
+        at += 1
+        if quote:
+            if sign != quote:
+                word.append(sign)
+            elif at < end and line[at] not in _BLANK:
+                return None
+            else:
+                return bytes(word), at
+        elif sign in (0x22, 0x27):
+            quote = sign
+        elif sign in _BLANK:
+            return bytes(word), at
+        else:
+            word.append(sign)
+    return None if quote else (bytes(word), at)
+
+
+def load(text: bytes, source: str, config: Config) -> None:
+    """Read the lines of a configuration file into config.  Raises ConfigError naming source, line number and line."""
+    for number, raw in enumerate(text.split(b"\n"), 1):
+        line = raw.strip()
+        if not line or line.startswith(b"#"):
+            continue
+        words = split_words(line)
+        where = f"{source}, line {number}: {line.decode('utf-8', 'replace')}"
+        if not words:
+            raise ConfigError(f"{where}\nunbalanced quotes in configuration line")
+        name = words[0].decode("latin-1").lower()
+        if name not in PARAMETERS:
+            raise ConfigError(f"{where}\nunknown directive '{name}'{_suggestion(name)}")
+        try:
+            config.put(name, words[1:])
+        except ConfigError as problem:
+            raise ConfigError(f"{where}\n{problem}") from None
+
+
+def _suggestion(name: str) -> str:
+    import difflib
+
+    near = difflib.get_close_matches(name, PARAMETERS, n=1)
+    return f"; did you mean '{near[0]}'?" if near else " (redlark does not have it yet, or Redis never had it)"
+
+
+def from_arguments(arguments: list[str], stdin: bytes = b"") -> Config:
+    """redis-server's own conventions: [file] [-] [--name value ...] ...; what stands later wins.
+
+    Raises ConfigError.
+
+    >>> from_arguments(["--port", "7000", "--save", "", "--bind", "127.0.0.1", "::1"]).bind
+    (b'127.0.0.1', b'::1')
+    """
+    config = Config()
+    rest = list(arguments)
+    if rest and rest[0] != "-" and not rest[0].startswith("--"):
+        name = rest.pop(0)
+        try:
+            with open(name, "rb") as file:
+                text = file.read()
+        except OSError as problem:
+            raise ConfigError(f"can't read the configuration file '{name}': {problem.strerror}") from None
+        load(text, name, config)
+    if rest and rest[0] == "-":
+        rest.pop(0)
+        load(stdin, "standard input", config)
+    while rest:
+        option = rest.pop(0)
+        if not option.startswith("--"):
+            raise ConfigError(f"'{option}' stands where an option was expected: --name value")
+        name = option[2:].lower()
+        if name not in PARAMETERS:
+            raise ConfigError(f"unknown option '{option}'{_suggestion(name)}")
+        values: list[bytes] = []
+        while rest and not rest[0].startswith("--"):
+            values.append(rest.pop(0).encode("utf-8", "surrogateescape"))
+        try:
+            config.put(name, values)
+        except ConfigError as problem:
+            shown_values = " ".join(value.decode("utf-8", "replace") for value in values)
+            raise ConfigError(f"{option} {shown_values}: {problem}") from None
+    return config

@@ -1,0 +1,126 @@
+"""The one call path: what happens to a request before, around and after its command.
+
+The order of errors that hold for every command is the order of the lines in `process`.
+"""
+
+from __future__ import annotations
+
+from redlark.server import errors
+from redlark.server.interfaces import (
+    QUEUED,
+    REPLY_ON,
+    REPLY_SKIP,
+    REPLY_SKIP_NEXT,
+    Client,
+    Command,
+    CommandError,
+    Context,
+    Reply,
+)
+from redlark.server.state import unwatch
+
+# Never queued: they end or refuse the transaction themselves.
+UNQUEUED = frozenset((b"exec", b"discard", b"multi", b"watch", b"quit", b"reset"))
+# An HTTP client that talks to the port (cross-protocol scripting): closed without a word.
+HTTP_WORDS = frozenset((b"POST", b"HOST:"))
+
+
+def find(table: dict[bytes, Command], request: list[bytes]) -> Command:
+    """The command that a request names.  Raises CommandError."""
+    command = table.get(request[0].upper())
+    if command is None:
+        raise CommandError(errors.unknown_command(request))
+    if command.subcommands and len(request) > 1:
+        container, command = command, command.subcommands.get(request[1].upper())
+        if command is None:
+            raise CommandError(errors.unknown_subcommand(container.name, request[1]))
+    return command
+
+
+def process(ctx: Context, request: list[bytes]) -> None:
+    """Check a request and, if nothing speaks against it, run or queue it."""
+    client = ctx.client
+    if request[0].upper() in HTTP_WORDS:
+        client.close()
+        return
+    try:
+        command = find(ctx.server.commands, request)
+    except CommandError as error:
+        client.last_command = b""
+        _refuse(client, None, error.line)
+    else:
+        client.last_command = command.name
+        _checked(ctx, command, request)
+    finished(client)
+
+
+def _checked(ctx: Context, command: Command, request: list[bytes]) -> None:
+    client = ctx.client
+    refusal = _refusal(ctx, command, request)
+    if refusal is not None:
+        _refuse(client, command, refusal)
+    elif client.queue is not None and command.name not in UNQUEUED:
+        client.queue.append(request)
+        client.reply(QUEUED)
+    elif client.no_touch and command.name != b"touch":
+        ctx.db.touching = False
+        client.run(request)
+        for database in ctx.server.databases:  # SELECT may have changed the current one
+            database.touching = True
+    else:
+        client.run(request)
+
+
+def _refusal(ctx: Context, command: Command, request: list[bytes]) -> bytes | None:
+    """The error that keeps a command from running, in Redis's order: arity, authentication, MULTI, memory."""
+    client, server = ctx.client, ctx.server
+    if len(request) < -command.arity or (command.arity > 0 and len(request) != command.arity):
+        return errors.wrong_arity(command.name)
+    if not client.authenticated and not command.no_auth:
+        return errors.NOAUTH
+    if client.queue is not None and command.no_multi:
+        return errors.NO_MULTI
+    if server.memory_limited and _takes_memory(ctx, command) and server.used_memory() > server.config.maxmemory:
+        return errors.OOM
+    return None
+
+
+def _takes_memory(ctx: Context, command: Command) -> bool:
+    queue = ctx.client.queue
+    if command.name == b"exec" and queue:
+        return any(find(ctx.server.commands, queued).denyoom for queued in queue)
+    return command.denyoom
+
+
+def _refuse(client: Client, command: Command | None, line: bytes) -> None:
+    if client.queue is not None:
+        client.queue_failed = True
+    if command is not None and command.name == b"exec":
+        discard(client)
+        line = errors.exec_abort(line)
+    client.reply(CommandError(line))
+
+
+def finished(client: Client) -> None:
+    """A request is over: CLIENT REPLY SKIP holds for one."""
+    if client.reply_mode != REPLY_ON and not client.parked:
+        if client.reply_mode == REPLY_SKIP:
+            client.reply_mode = REPLY_ON
+        elif client.reply_mode == REPLY_SKIP_NEXT:
+            client.reply_mode = REPLY_SKIP
+
+
+def discard(client: Client) -> None:
+    """Leave MULTI: nothing is queued, nothing is watched."""
+    client.queue = None
+    client.queue_failed = False
+    unwatch(client)
+
+
+def call(ctx: Context, request: list[bytes]) -> None:
+    """Run the Python function of a command that has passed every check, and reply.  (A core's `client.run`.)"""
+    try:
+        reply: Reply = find(ctx.server.commands, request).function(ctx, request)
+    except CommandError as error:
+        reply = error
+    ctx.client.reply(reply)

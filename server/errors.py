@@ -1,0 +1,98 @@
+"""Every error text that more than one place uses, without the leading '-' and the CRLF.
+
+Texts are those of Redis 8.2.3 as it sends them.  A text that belongs to one command alone stands with that command.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from redlark.server.interfaces import CommandError
+
+SYNTAX: Final = b"ERR syntax error"
+NOT_INTEGER: Final = b"ERR value is not an integer or out of range"
+NOT_INT32: Final = b"ERR value is out of range, value must between -2147483648 and 2147483647"
+NOT_POSITIVE: Final = b"ERR value is out of range, must be positive"
+NOT_FLOAT: Final = b"ERR value is not a valid float"
+NAN_OR_INFINITY: Final = b"ERR increment would produce NaN or Infinity"
+OVERFLOW: Final = b"ERR increment or decrement would overflow"
+WRONG_TYPE: Final = b"WRONGTYPE Operation against a key holding the wrong kind of value"
+NO_SUCH_KEY: Final = b"ERR no such key"
+SAME_OBJECT: Final = b"ERR source and destination objects are the same"
+DB_RANGE: Final = b"ERR DB index is out of range"
+TOO_LONG: Final = b"ERR string exceeds maximum allowed size (proto-max-bulk-len)"
+TIMEOUT_NOT_INTEGER: Final = b"ERR timeout is not an integer or out of range"
+TIMEOUT_NEGATIVE: Final = b"ERR timeout is negative"
+TIMEOUT_RANGE: Final = b"ERR timeout is out of range"
+
+NOAUTH: Final = b"NOAUTH Authentication required."
+WRONGPASS: Final = b"WRONGPASS invalid username-password pair or user is disabled."
+NO_PASSWORD: Final = (
+    b"ERR AUTH <password> called without any password configured for the default user. "
+    b"Are you sure your configuration is correct?"
+)
+OOM: Final = b"OOM command not allowed when used memory > 'maxmemory'."
+EXECABORT: Final = b"EXECABORT Transaction discarded because of previous errors."
+NO_MULTI: Final = b"ERR Command not allowed inside a transaction"
+MAX_CLIENTS: Final = b"ERR max number of clients reached"
+BAD_CLIENT_NAME: Final = b"ERR Client names cannot contain spaces, newlines or special characters."
+
+# The parser's errors: the connection is closed after them.
+PROTOCOL_MULTIBULK_LENGTH: Final = b"ERR Protocol error: invalid multibulk length"
+PROTOCOL_BULK_LENGTH: Final = b"ERR Protocol error: invalid bulk length"
+PROTOCOL_MULTIBULK_UNAUTHENTICATED: Final = b"ERR Protocol error: unauthenticated multibulk length"
+PROTOCOL_BULK_UNAUTHENTICATED: Final = b"ERR Protocol error: unauthenticated bulk length"
+PROTOCOL_MULTIBULK_STRING: Final = b"ERR Protocol error: too big mbulk count string"
+PROTOCOL_BULK_STRING: Final = b"ERR Protocol error: too big bulk count string"
+PROTOCOL_INLINE: Final = b"ERR Protocol error: too big inline request"
+PROTOCOL_QUOTES: Final = b"ERR Protocol error: unbalanced quotes in request"
+PROTOCOL_DOLLAR: Final = b"ERR Protocol error: expected '$', got '%c'"  # CR and LF are shown as a blank
+
+_SHOWN = 128  # bytes of a name and of the arguments that an error repeats
+_BLANKS = bytes.maketrans(b"\r\n", b"  ")
+
+
+def one_line(text: bytes) -> bytes:
+    """An error that repeats what the client sent must not break the protocol: line ends become blanks."""
+    return text.translate(_BLANKS)
+
+
+def _c_string(text: bytes) -> bytes:
+    """What C prints of it: up to the first NUL."""
+    return text.split(b"\0", 1)[0]
+
+
+def unknown_command(request: list[bytes]) -> bytes:
+    """The name is cut at 128 bytes, the arguments once they fill 128 together."""
+    shown = b""
+    for argument in request[1:]:
+        if len(shown) >= _SHOWN:
+            break
+        shown += b"'%b' " % _c_string(argument)[: _SHOWN - len(shown)]
+    name = _c_string(request[0])[:_SHOWN]
+    return one_line(b"ERR unknown command '%b', with args beginning with: %b" % (name, shown))
+
+
+def unknown_subcommand(container: bytes, given: bytes) -> bytes:
+    return one_line(b"ERR unknown subcommand '%b'. Try %b HELP." % (_c_string(given)[:_SHOWN], container.upper()))
+
+
+def wrong_arity(name: bytes) -> bytes:
+    return b"ERR wrong number of arguments for '%b' command" % name
+
+
+def invalid_expire(name: bytes) -> bytes:
+    return b"ERR invalid expire time in '%b' command" % name
+
+
+def exec_abort(reason: bytes) -> bytes:
+    """EXEC itself was refused: wrong arity (said without its ERR), NOAUTH, OOM."""
+    return b"EXECABORT Transaction discarded because of: " + reason.removeprefix(b"ERR ")
+
+
+def syntax() -> CommandError:
+    return CommandError(SYNTAX)
+
+
+def wrong_type() -> CommandError:
+    return CommandError(WRONG_TYPE)

@@ -1,0 +1,163 @@
+"""What both cores share: one `State` for each server, one `ClientContext` for each connection.
+
+Must live here: facts about the running server and the duties that recur (timers, cron).  Must not: commands
+(commands/), the order of checks (`dispatch`), anything about sockets or buffers (the cores).
+"""
+
+from __future__ import annotations
+
+import heapq
+import os
+import time
+from collections.abc import Callable
+from secrets import token_hex
+
+import attrs
+
+from redlark.server.config import Config
+from redlark.server.interfaces import Client, Command, Database, Loop
+
+EXPIRE_SHARE = 0.25  # of the time between two crons may go into active expiry
+
+
+def milliseconds() -> int:
+    return time.time_ns() // 1_000_000
+
+
+@attrs.define(slots=True, eq=False)
+class Timers:
+    """Callbacks at a time: what a loop must not sleep through."""
+
+    _heap: list[tuple[int, int, Callable[[], None]]] = attrs.Factory(list)
+    _made: int = 0
+
+    def at(self, when: int, callback: Callable[[], None]) -> None:
+        """Call back once `when` (ms) has come."""
+        self._made += 1
+        heapq.heappush(self._heap, (when, self._made, callback))
+
+    def next(self) -> int | None:
+        """The earliest time, or None."""
+        return self._heap[0][0] if self._heap else None
+
+    def run(self, now: int) -> None:
+        """Call everything whose time has come."""
+        while self._heap and self._heap[0][0] <= now:
+            heapq.heappop(self._heap)[2]()
+
+
+@attrs.define(slots=True, eq=False)
+class ClientContext:
+    """See `interfaces.Context`."""
+
+    client: Client
+    server: State
+    db: Database
+    index: int = 0
+    executing: bool = False  # inside EXEC: nothing may block
+
+    @property
+    def now(self) -> int:
+        return self.server.now
+
+    def select(self, index: int, /) -> None:
+        self.index = index
+        self.db = self.client.db = self.server.databases[index]
+
+    def notify(self, event: bytes, key: bytes, /) -> None:
+        """Nobody can subscribe yet."""
+
+    def propagate(self, request: list[bytes], /) -> None:
+        """Nobody listens yet."""
+
+
+@attrs.define(slots=True, eq=False)
+class State:
+    """One running server.
+
+    A core is made with it (`Loop(state, listeners)`), and sets `loop` to itself.
+    """
+
+    config: Config
+    core: str  # "compiled" or "plain"
+    databases: list[Database] = attrs.Factory(list)
+    commands: dict[bytes, Command] = attrs.Factory(dict)
+    loop: Loop = attrs.field(init=False)
+    timers: Timers = attrs.Factory(Timers)
+    now: int = attrs.Factory(milliseconds)
+    started: int = attrs.Factory(milliseconds)
+    memory_limited: bool = False  # maxmemory is set: every request takes the way through `dispatch`
+    blocked: int = 0
+    port: int = 0  # the one in use (config.port may be 0)
+    run_id: str = attrs.Factory(lambda: token_hex(20))
+    process_id: int = attrs.Factory(os.getpid)
+    _ids: int = 0
+    _idle_checked: int = 0
+
+    @property
+    def clients(self) -> dict[int, Client]:
+        return self.loop.clients
+
+    def connected(self, client: Client) -> None:
+        """A core has accepted a connection: number it and give it its context."""
+        self._ids += 1
+        client.id = self._ids
+        client.authenticated = not self.config.requirepass
+        client.user = b"default"
+        client.context = ClientContext(client, self, self.databases[0])
+        client.db = self.databases[0]
+
+    def disconnected(self, client: Client) -> None:
+        """A connection is gone: it watches and waits for nothing any more."""
+        unwatch(client)
+        if client.parked:
+            client.parked = False
+            self.blocked -= 1
+
+    def configured(self) -> None:
+        """`config` has changed."""
+        self.memory_limited = self.config.maxmemory > 0
+        self.loop.configure()
+
+    def used_memory(self) -> int:
+        """Bytes that the keyspaces take; never nothing, since an empty server takes some."""
+        return 1024 + sum(database.memory() for database in self.databases)
+
+    def park(self, client: Client, until: int, wake: Callable[[], None]) -> None:
+        """The client waits: its requests stay unread until `wake` was called at `until` (ms; 0: never)."""
+        client.parked = True
+        self.blocked += 1
+
+        def awake() -> None:
+            if client.parked:
+                client.parked = False
+                self.blocked -= 1
+                wake()
+                client.resume()
+
+        if until:
+            self.timers.at(until, awake)
+
+    def cron(self) -> None:
+        """What recurs hz times a second: active expiry; once a second, idle clients."""
+        share = int(EXPIRE_SHARE * 1_000_000 / self.config.hz)
+        for database in self.databases:
+            if database.expires_count():
+                database.expire_cycle(share)
+        if self.config.timeout and self.now - self._idle_checked >= 1000:
+            self._idle_checked = self.now
+            limit = self.now - self.config.timeout * 1000
+            for client in [c for c in self.clients.values() if c.last_active < limit and not c.parked]:
+                client.close()
+
+
+def unwatch(client: Client) -> None:
+    """Take the client out of every watch table."""
+    for database, key in client.watching:
+        watchers = database.watched.get(key)
+        if watchers and client in watchers:
+            watchers.remove(client)
+            if not watchers:
+                del database.watched[key]
+    client.watching = []
+    client.touched = False
