@@ -1,0 +1,95 @@
+"""Integers as texts: the two spellings that Redis reads, and what fits into 64 bits.
+
+What lives here: reading and writing of integers, and tests for their bounds. Commands say what they do with a number
+that does not fit. Python's integers have no bounds, so nothing here wraps by accident.
+"""
+
+from __future__ import annotations
+
+import re
+
+from redlark.spec.primitives import primitive
+
+MIN_INT = -(2**63)
+MAX_INT = 2**63 - 1
+MAX_UNSIGNED = 2**64 - 1
+
+_CANONICAL = re.compile(rb"0|-?[1-9][0-9]{0,18}").fullmatch
+# What the C library's strtoull reads, spaces before and sign included, up to the first NUL, as C strings end there.
+_C_UNSIGNED = re.compile(rb"[ \t\n\v\f\r]*([+-]?)([0-9]+)").fullmatch
+
+
+@primitive("parse-int(text) -> int?")
+def parse_int(text: bytes) -> int | None:
+    """The integer that a text spells in the one canonical way, if it fits into 64 bits with a sign.
+
+    No leading zero, plus, space or ``-0``: exactly the texts that `print_int` writes. Every integer argument of a
+    command and every integer stored in a string is read so.
+
+    >>> parse_int(b"-12"), parse_int(b"+12"), parse_int(b"012"), parse_int(b"9223372036854775808")
+    (-12, None, None, None)
+
+    Source: redis.io, INCR ("a string that can be represented as integer", 64 bit signed); observed with every server.
+    """
+    if _CANONICAL(text) is None:
+        return None
+    number = int(text)
+    return number if MIN_INT <= number <= MAX_INT else None
+
+
+@primitive("print-int(int) -> text")
+def print_int(number: int) -> bytes:
+    """The canonical decimal spelling."""
+    return b"%d" % number
+
+
+@primitive("fits-int(int) -> bool")
+def fits_int(number: int) -> bool:
+    """Whether a number fits into 64 bits with a sign; a sum that does not is an overflow."""
+    return MIN_INT <= number <= MAX_INT
+
+
+def _c_unsigned(text: bytes) -> int | None:
+    """strtoull in base 10 over the whole of a C string: a minus sign wraps around, and overflow fails."""
+    found = _C_UNSIGNED(text)
+    if found is None:
+        return None
+    digits = found[2].lstrip(b"0") or b"0"
+    if len(digits) > 20 or (number := int(digits)) > MAX_UNSIGNED:
+        return None
+    return -number % 2**64 if found[1] == b"-" else number
+
+
+@primitive("parse-unsigned(text) -> int?")
+def parse_unsigned(text: bytes) -> int | None:
+    """A cursor, as Redis 7.2 and later and Valkey read it: 0 to 2**64 - 1.
+
+    A canonical negative integer fails. What is not a canonical integer is left to the C library's strtoull, which takes
+    spaces and a plus before, and lets a minus wrap around: ``-01`` is 2**64 - 1, though ``-1`` fails.
+
+    >>> parse_unsigned(b" 7"), parse_unsigned(b"-1"), parse_unsigned(b"-01"), parse_unsigned(b"")
+    (7, None, 18446744073709551615, None)
+
+    Source: C17 7.22.1.4 (strtoull); observed with SCAN on redis 8.2.3, valkey 8.1.8 and 9.1.2, of which the last alone
+    looks for the canonical integer in the whole text, not up to its NUL: it takes ``-1`` with a NUL behind.
+    """
+    text = text.partition(b"\0")[0]
+    number = parse_int(text)
+    if number is not None:
+        return number if number >= 0 else None
+    return _c_unsigned(text)
+
+
+@primitive("parse-unsigned-before-7-2(text) -> int?")
+def parse_unsigned_before_7_2(text: bytes) -> int | None:
+    """A cursor, as Redis before 7.2 reads it: strtoul, but no space before; the empty text is 0, and -1 is 2**64 - 1.
+
+    >>> parse_unsigned_before_7_2(b" 7"), parse_unsigned_before_7_2(b"-1"), parse_unsigned_before_7_2(b"")
+    (None, 18446744073709551615, 0)
+
+    Source: C17 7.22.1.4 (strtoul); observed with SCAN on redis 6.2.14 and 7.0.15.
+    """
+    text = text.partition(b"\0")[0]
+    if not text:
+        return 0
+    return None if text[:1].isspace() else _c_unsigned(text)
