@@ -103,8 +103,10 @@ def _digits(scaled: int, upper: int, width: int, point: int, decimal: int) -> tu
 
 def _nearer(digits: str, distance: int, width: int, left: int, unit: int) -> str:
     last = int(digits[-1])
-    while left < distance and width - left >= unit and (
-        left + unit < distance or distance - left > left + unit - distance
+    while (
+        left < distance
+        and width - left >= unit
+        and (left + unit < distance or distance - left > left + unit - distance)
     ):
         last, left = last - 1, left + unit
     return digits[:-1] + str(last)

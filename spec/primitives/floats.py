@@ -34,7 +34,6 @@ NUMBER = re.compile(
 ).fullmatch
 
 
-
 def _digits(text: bytes) -> int:
     """int(text) for any length: int() itself refuses what has more than 4300 digits."""
     return int(text) if len(text) < 4000 else int(Decimal(text.decode()))

@@ -17,9 +17,7 @@ MODULES = [f"{package.__name__}.{module.name}" for module in iter_modules(packag
 def test_signature_is_kept_as_data() -> None:
     """A signature is taken apart into name, parameter types and result, and is partial where the result is optional."""
     read = parse_signature("pick(list of text?, int) -> set of int")
-    expected = Signature(
-        "pick", (Type("list", Type("text", optional=True)), Type("int")), Type("set", Type("int"))
-    )
+    expected = Signature("pick", (Type("list", Type("text", optional=True)), Type("int")), Type("set", Type("int")))
     assert read == expected
     assert not read.partial
     assert parse_signature("f() -> int?").partial
@@ -49,7 +47,7 @@ def test_a_name_is_taken_once() -> None:
 
 @pytest.mark.parametrize("name", sorted(primitives()))
 def test_signature_fits_the_function(name: str) -> None:
-    """Each primitive takes as many arguments as its signature says, and its docstring cites a source if there is one."""
+    """Each primitive takes as many arguments as its signature says, and its docstring cites its source."""
     entry = primitives()[name]
     assert entry.signature.name == name
     assert len(inspect.signature(entry.function).parameters) == len(entry.signature.parameters)
