@@ -1,7 +1,7 @@
 """The configuration: one table of parameters, read from a redis.conf, from redis-server's command line, by CONFIG SET.
 
-A parameter is a row of `PARAMETERS`; everything else (parsing, CONFIG GET, the list in --help) is derived from it.  A row
-whose `inert` is set is understood and kept but changes nothing yet, and says so where an operator looks.
+A parameter is a row of `PARAMETERS`; everything else (parsing, CONFIG GET, the list in --help) is derived from it.
+A row whose `inert` is set is understood and kept but changes nothing yet, and says so where an operator looks.
 """
 
 from __future__ import annotations

@@ -114,9 +114,9 @@ NO_REPLY: Final = NoReply()
 # place calls `db.modified(key)` afterwards.  `values` is the one place that knows their type names and encodings.
 Value = bytes | deque[bytes] | set[bytes]
 
-# How a string is held, which only OBJECT ENCODING can tell (`put(..., form=)`, `db.form(key)`).  Redis 8.2 keeps key and
-# short value in one allocation: "embstr" while len(key) + len(value) <= 41, with a deadline 33.  A string that once did not
-# fit, when put or when a deadline was set, is RAW from then on, until the next FRESH or UNENCODED put (`values.settle`).
+# How a string is held, which only OBJECT ENCODING can tell (`put(..., form=)`, `db.form(key)`).  Redis 8.2 keeps key
+# and short value in one allocation: "embstr" while len(key) + len(value) <= 41, with a deadline 33.  A string that once
+# did not fit, when put or when a deadline was set, is RAW from then on, until the next put (`values.settle`).
 FRESH: Final = 0  # as SET does: "int" if it is a canonical 64-bit integer, else "embstr" if it fits, else "raw"
 UNENCODED: Final = 1  # as INCRBYFLOAT does: never "int"
 RAW: Final = 2  # as APPEND and SETRANGE do: always "raw"
