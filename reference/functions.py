@@ -232,6 +232,29 @@ def subsets(members: frozenset[bytes], count: int) -> Subsets:
     return Subsets(members, count)
 
 
+class Samples:
+    """The lists of a given length whose elements are members of a set, repeats allowed."""
+
+    def __init__(self, members: frozenset[bytes], count: int) -> None:
+        self.members, self.count = members, count
+
+    def candidates(self, leaves: list[Any]) -> Iterable[tuple[bytes, ...]]:
+        """The members that the reply shows, in its order, if they are as many as they should be."""
+        found = tuple(leaf for leaf in leaves if leaf in self.members)
+        if len(found) == self.count:
+            yield found
+
+    def all(self, bound: int) -> Iterable[tuple[bytes, ...]]:
+        """Every such list, where they are not more than the bound."""
+        return list(itertools.islice(itertools.product(sorted(self.members), repeat=self.count), bound + 1))
+
+
+@pure
+def samples(members: frozenset[bytes], count: int) -> Samples:
+    """The lists of that many members, repeats allowed."""
+    return Samples(members, count)
+
+
 # ---- state ---------------------------------------------------------------------------------------------------
 
 

@@ -88,6 +88,8 @@ def _encode_kinded(reply: Kinded, resp: int) -> bytes:
         return encode(value, 2)
     if kind == "double":
         return b",%b\r\n" % value
+    if kind == "set-in-order":
+        return b"~" + encode(tuple(value), resp)[1:]
     if kind in ("set", "unordered", "status-set") and len(value) <= 1:
         items = tuple(Status(item) for item in value) if kind == "status-set" else tuple(value)
         encoded = encode(items, resp)
@@ -204,3 +206,24 @@ def describe(reply: Any, resp: int) -> str:
     if isinstance(reply, (tuple, list)):
         return "[" + ", ".join(describe(item, resp) for item in reply) + "]"
     return repr(reply)
+
+
+def some(reply: Any, resp: int) -> Any:
+    """A reply with its freedom used up: one of those that it allows, for a model that answers by itself."""
+    if isinstance(reply, Uncertain):
+        return reply.lo
+    if isinstance(reply, frozenset):
+        return tuple(sorted(reply))
+    if isinstance(reply, Map):
+        return Kinded("map", tuple(reply.items()))
+    if isinstance(reply, (tuple, list)) and type(reply) in (tuple, list):
+        return tuple(some(item, resp) for item in reply)
+    if isinstance(reply, Kinded):
+        if reply.kind in ("set", "unordered", "status-set"):
+            items = tuple(Status(x) for x in reply.value) if reply.kind == "status-set" else tuple(reply.value)
+            items = tuple(some(item, resp) for item in items)
+            return Kinded("set-in-order", items) if resp == 3 and reply.kind != "unordered" else items
+        if reply.kind in ("map", "pairs"):
+            pairs = reply.value.items() if isinstance(reply.value, Map) else reply.value
+            return Kinded(reply.kind, tuple((some(k, resp), some(v, resp)) for k, v in pairs))
+    return reply

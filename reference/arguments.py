@@ -1,0 +1,442 @@
+"""The argument parser that a syntax line means.
+
+Theory of operation. A syntax line is compiled to matchers that are walked from left to right; each reads arguments,
+converts them where they stand (a type owns its error) and runs the steps of ``on ARGUMENT`` there. Neighbouring
+groups are a bag: any order, until a token that is none of theirs. What the parser refuses is an error of its own
+unless the facts (``refuses``) give it another. What must not live here: what a command does with its arguments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from attrs import define
+
+from redlark.reference.expressions import Closure, Frame, Numbers, Scope, expression, refuse
+from redlark.reference.values import GO, ErrorReply, Uncertain
+from redlark.spec import syntax as s
+
+Arguments = Sequence[bytes]
+RAW = frozenset({"text", "key", "pattern", "string"})  # types that take an argument as it is
+
+
+class Ended(Exception):  # noqa: N818 - the parser's way of leaving
+    """Parsing ended the command with a reply; ``rule`` names what ended it."""
+
+    def __init__(self, reply: Any, rule: str | None = None) -> None:
+        self.reply, self.rule = reply, rule
+
+
+Refusals = dict[str, Closure]
+Matcher = Callable[[Arguments, int, int, Frame], int]  # arguments, position, end for this part, frame -> new position
+
+
+@define
+class Hooks:
+    """What stands around the syntax line: refusals of the facts, steps of ``on``, the rules that may end parsing."""
+
+    refusals: Refusals
+    steps: dict[str, Closure]
+    rules: list[str]
+    command: str
+
+    def refuse(self, v: Frame, kind: str, token: bytes = b"") -> Ended:
+        """The error for a request that the syntax line does not allow; ``token`` is what was in the way."""
+        v[self.token] = token
+        closure = self.refusals.get(kind)
+        if closure is not None:
+            return Ended(closure(v), f"{self.command}/{kind}")
+        return Ended(self.refusals["syntax"](v), f"{self.command}/syntax")
+
+    token: int = 0
+
+
+def reader(name: str, scope: Scope, node: s.Node) -> tuple[Closure | None, Closure | None]:
+    """How a type reads a text: (conversion, error), both None for a raw type. None as a value is a failure."""
+    if name in RAW:
+        return None, None
+    definition = scope.text.types.get(name)
+    if definition is None:
+        raise refuse(node, f"no type {name!r}; define it with `type {name} by ... else error ...`")
+    inner = Scope(scope.text, elsewhere=scope.elsewhere, command=scope.command)
+    text = inner.slot("text")
+    within = definition.value if isinstance(definition.value, s.In) else None
+    parse = expression(within.item if within else definition.value, inner)
+    domain = expression(within.domain, inner) if within else None
+    error = expression(definition.error, inner) if definition.error is not None else None
+    size = inner.size
+    assert text == 1
+
+    def convert(v: Frame) -> Any:
+        frame = [v[0], v[1]] + [None] * (size[0] - 2)
+        value = parse(frame)
+        if value is None or domain is None:
+            return value
+        return value if isinstance(value, Uncertain) or value in domain(frame) else None
+
+    def failed(v: Frame) -> Any:
+        return error([v[0], v[1]] + [None] * (size[0] - 2)) if error is not None else None
+
+    return convert, failed
+
+
+def compile_parser(parts: Sequence[s.Part], scope: Scope, hooks: Hooks) -> Callable[[Arguments, Frame], None]:
+    """Compiles a syntax line; the parser fills the frame, or raises :class:`Ended`."""
+    parts = held(parts, scope)
+    declare(parts, scope)
+    hooks.token = scope.slot("token")
+    match = _sequence(parts, scope, hooks)
+    positional = all(_is_positional(part) for part in parts)
+    most = _most(parts)
+
+    def parse(arguments: Arguments, v: Frame) -> None:
+        count = len(arguments)
+        if positional and most is not None and count > most:
+            raise hooks.refuse(v, "excess", arguments[most])
+        position = match(arguments, 0, count, v)
+        if position < count:
+            raise hooks.refuse(v, "unknown" if "unknown" in hooks.refusals else "excess", arguments[position])
+
+    return parse
+
+
+def held(parts: Sequence[s.Part], scope: Scope) -> tuple[s.Part, ...]:
+    """The parts of a syntax line that this profile has."""
+    from attrs import evolve
+
+    profile, result = scope.text.profile, []
+    for part in parts:
+        if isinstance(part, s.Group):
+            alternatives = tuple(
+                evolve(a, parts=held(a.parts, scope)) for a in part.alternatives if profile.holds(a.guard)
+            )
+            if profile.holds(part.guard) and alternatives:
+                result.append(evolve(part, alternatives=alternatives))
+        elif isinstance(part, s.Pairs):
+            result.append(evolve(part, parts=held(part.parts, scope)))
+        elif isinstance(part, s.Choice):
+            result.append(evolve(part, words=tuple(w for w in part.words if profile.holds(w[1]))))
+        else:
+            result.append(part)
+    return tuple(result)
+
+
+def named(parts: Sequence[s.Part]) -> frozenset[str]:
+    """Every argument name and word of a syntax line, all versions."""
+    found: set[str] = set()
+    for part in parts:
+        if isinstance(part, s.Argument):
+            found.add(part.name)
+        elif isinstance(part, s.Token):
+            found.add(part.word)
+        elif isinstance(part, s.Choice):
+            found.add(part.name)
+        elif isinstance(part, s.Pairs):
+            found |= named(part.parts)
+        else:
+            found |= {name for alternative in part.alternatives for name in named(alternative.parts)}
+    return frozenset(found)
+
+
+def declare(parts: Sequence[s.Part], scope: Scope) -> None:
+    """Gives every argument and word of a syntax line its slot."""
+    for part in parts:
+        if isinstance(part, (s.Argument, s.Choice)):
+            scope.slot(part.name)
+            if isinstance(part, s.Argument) and isinstance(part.repeat, tuple):
+                scope.slot(part.repeat[1])
+        elif isinstance(part, s.Token):
+            scope.word(part.word)
+        elif isinstance(part, s.Pairs):
+            declare(part.parts, scope)
+        else:
+            for alternative in part.alternatives:
+                declare(alternative.parts, scope)
+
+
+def _is_positional(part: s.Part) -> bool:
+    if isinstance(part, s.Group):
+        return all(_is_positional(p) for a in part.alternatives for p in a.parts)
+    if isinstance(part, s.Pairs):
+        return all(_is_positional(p) for p in part.parts)
+    return isinstance(part, s.Argument)
+
+
+def _most(parts: Sequence[s.Part]) -> int | None:
+    """The most arguments that a syntax line takes; None if there is no end."""
+    total = 0
+    for part in parts:
+        if isinstance(part, s.Group):
+            if part.many:
+                return None
+            sizes = [_most(a.parts) for a in part.alternatives]
+        elif isinstance(part, s.Pairs):
+            sizes = [None if part.repeat else _most(part.parts)]
+        else:
+            sizes = [None if isinstance(part, s.Argument) and part.repeat else 1]
+        known = [size for size in sizes if size is not None]
+        if len(known) < len(sizes):
+            return None
+        total += max(known)
+    return total
+
+
+def least(parts: Sequence[s.Part]) -> int:
+    """The fewest arguments that a syntax line takes: what the arity counts."""
+    total = 0
+    for part in parts:
+        if isinstance(part, s.Group):
+            continue
+        if isinstance(part, s.Pairs):
+            total += 0 if isinstance(part.repeat, tuple) else least(part.parts)
+        elif isinstance(part, s.Argument) and isinstance(part.repeat, tuple):
+            total += 1
+        else:
+            total += 1
+    return total
+
+
+# ---- matchers ------------------------------------------------------------------------------------------------
+
+
+def _sequence(parts: Sequence[s.Part], scope: Scope, hooks: Hooks) -> Matcher:
+    """Parts one behind another; neighbouring groups become one bag."""
+    matchers: list[tuple[Matcher, int]] = []
+    index = 0
+    while index < len(parts):
+        part = parts[index]
+        if isinstance(part, s.Group):
+            stop = index
+            while stop < len(parts) and isinstance(parts[stop], s.Group):
+                stop += 1
+            matcher = _bag([p for p in parts[index:stop] if isinstance(p, s.Group)], scope, hooks, last=stop == len(parts))
+            index = stop
+        else:
+            matcher = _matcher(part, scope, hooks)
+            index += 1
+        matchers.append((matcher, least(parts[index:])))
+    if len(matchers) == 1:
+        return matchers[0][0]
+
+    def match(arguments: Arguments, position: int, end: int, v: Frame) -> int:
+        for matcher, after in matchers:
+            position = matcher(arguments, position, end - after, v)
+        return position
+
+    return match
+
+
+def _matcher(part: s.Part, scope: Scope, hooks: Hooks) -> Matcher:
+    if isinstance(part, s.Argument):
+        return _argument(part, scope, hooks)
+    if isinstance(part, s.Token):
+        return _token(part, scope, hooks)
+    if isinstance(part, s.Choice):
+        return _choice(part, scope, hooks)
+    assert isinstance(part, s.Pairs)
+    return _pairs(part, scope, hooks)
+
+
+def _one(part: s.Argument, scope: Scope, hooks: Hooks) -> Callable[[bytes, Frame], Any]:
+    """Reads one argument's text."""
+    convert, failed = (None, None) if part.late else reader(part.type, scope, part)
+    if convert is None or failed is None:
+        return lambda text, v: text
+    rule = f"{hooks.command}/bad-{part.name}"
+    hooks.rules.append(rule)
+    refusal = hooks.refusals.get(part.name)
+
+    def read(text: bytes, v: Frame) -> Any:
+        frame = [v[0], text]
+        value = convert(frame)
+        if value is None:
+            v[hooks.token] = text
+            raise Ended(refusal(v) if refusal is not None else failed(frame), rule)
+        return value
+
+    return read
+
+
+def _hook(name: str, hooks: Hooks) -> Callable[[Frame], None] | None:
+    steps = hooks.steps.get(name)
+    if steps is None:
+        return None
+
+    def run(v: Frame) -> None:
+        reply = steps(v)
+        if reply is not GO:
+            raise Ended(reply)
+
+    return run
+
+
+def _argument(part: s.Argument, scope: Scope, hooks: Hooks) -> Matcher:
+    slot, read, hook = scope.slot(part.name), _one(part, scope, hooks), _hook(part.name, hooks)
+    if part.repeat is None:
+
+        def single(arguments: Arguments, position: int, end: int, v: Frame) -> int:
+            if position >= end:
+                raise hooks.refuse(v, "missing")
+            v[slot] = read(arguments[position], v)
+            if hook is not None:
+                hook(v)
+            return position + 1
+
+        return single
+    if part.repeat == "many":
+
+        def many(arguments: Arguments, position: int, end: int, v: Frame) -> int:
+            if position >= end:
+                raise hooks.refuse(v, "missing")
+            v[slot] = tuple([read(text, v) for text in arguments[position:end]])
+            if hook is not None:
+                hook(v)
+            return end
+
+        return many
+    number = scope.slot(part.repeat[1])
+
+    def counted(arguments: Arguments, position: int, end: int, v: Frame) -> int:
+        count = v[number]
+        if isinstance(count, bytes):  # a late number: its own `need` comes after, take it as it can be read
+            count = int(count) if count.isdigit() else 0
+        if count is None:  # `key#n id#n`: n is what is left, shared by the parts that it counts
+            count = v[number] = (end - position) // 2
+            if (end - position) % 2:
+                raise hooks.refuse(v, "unpaired")
+        stop = position + max(count, 0)
+        if stop > end:
+            raise hooks.refuse(v, "too-few")
+        v[slot] = tuple([read(text, v) for text in arguments[position:stop]])
+        if hook is not None:
+            hook(v)
+        return stop
+
+    return counted
+
+
+def _token(part: s.Token, scope: Scope, hooks: Hooks) -> Matcher:
+    slot, word, hook = scope.word(part.word), part.word.encode(), _hook(part.word, hooks)
+
+    def match(arguments: Arguments, position: int, end: int, v: Frame) -> int:
+        if position >= end or arguments[position].upper() != word:
+            raise hooks.refuse(v, "unknown", arguments[position] if position < len(arguments) else b"")
+        v[slot] = True
+        if hook is not None:
+            hook(v)
+        return position + 1
+
+    return match
+
+
+def _choice(part: s.Choice, scope: Scope, hooks: Hooks) -> Matcher:
+    slot, words = scope.slot(part.name), frozenset(word.encode() for word, _ in part.words)
+    hook = _hook(part.name, hooks)
+
+    def match(arguments: Arguments, position: int, end: int, v: Frame) -> int:
+        if position >= end:
+            raise hooks.refuse(v, "missing")
+        word = arguments[position].upper()
+        if word not in words:
+            raise hooks.refuse(v, part.name if part.name in hooks.refusals else "unknown", arguments[position])
+        v[slot] = word
+        if hook is not None:
+            hook(v)
+        return position + 1
+
+    return match
+
+
+def _pairs(part: s.Pairs, scope: Scope, hooks: Hooks) -> Matcher:
+    inner = _sequence(part.parts, scope, hooks)
+    if part.repeat is None:
+        return inner
+    width = least(part.parts)
+    slots = [scope.slot(p.name) for p in part.parts if isinstance(p, (s.Argument, s.Choice))]
+    number = scope.slot(part.repeat[1]) if isinstance(part.repeat, tuple) else None
+
+    def match(arguments: Arguments, position: int, end: int, v: Frame) -> int:
+        if number is not None:
+            stop = position + max(v[number], 0) * width
+            if stop > end:
+                raise hooks.refuse(v, "too-few")
+        else:
+            stop = end
+            if (end - position) % width or position >= end:
+                raise hooks.refuse(v, "unpaired")
+        columns: list[list[Any]] = [[] for _ in slots]
+        while position < stop:
+            position = inner(arguments, position, position + width, v)
+            for column, slot in zip(columns, slots, strict=True):
+                column.append(v[slot])
+        for column, slot in zip(columns, slots, strict=True):
+            v[slot] = tuple(column)
+        return position
+
+    return match
+
+
+@define
+class _Option:
+    """One alternative of a group in a bag."""
+
+    group: int
+    alternative: int
+    match: Matcher
+    width: int  # arguments that it takes at least, its word among them
+    many: tuple[int, ...]  # slots that collect a list, where the group may be repeated
+
+
+def _bag(groups: Sequence[s.Group], scope: Scope, hooks: Hooks, *, last: bool) -> Matcher:
+    """Neighbouring groups: any order; exclusive ones refuse a second alternative, `once` refuses a repeat."""
+    by_word: dict[bytes, _Option] = {}
+    positional: list[_Option] = []
+    for number, group in enumerate(groups):
+        for index, alternative in enumerate(group.alternatives):
+            many = tuple(scope.slot(p.name) for p in alternative.parts if isinstance(p, s.Argument)) if group.many else ()
+            option = _Option(number, index, _sequence(alternative.parts, scope, hooks), least(alternative.parts), many)
+            head = alternative.parts[0]
+            if isinstance(head, s.Token):
+                by_word[head.word.encode()] = option
+            else:
+                positional.append(option)
+
+    def match(arguments: Arguments, position: int, end: int, v: Frame) -> int:
+        taken: dict[int, int] = {}
+        while position < end:
+            option = by_word.get(arguments[position].upper())
+            if option is None:
+                option = next((o for o in positional if o.group not in taken), None)
+                if option is None:
+                    break
+            group = groups[option.group]
+            before = taken.get(option.group)
+            if before is not None and not group.many:
+                if group.once or (group.kind == "exclusive" and before != option.alternative):
+                    raise hooks.refuse(v, "repeated" if "repeated" in hooks.refusals else "unknown", arguments[position])
+            taken[option.group] = option.alternative
+            if end - position < option.width:
+                if not last:
+                    break
+                raise hooks.refuse(v, "missing" if "missing" in hooks.refusals else "unknown", arguments[position])
+            collected = [v[slot] for slot in option.many]
+            position = option.match(arguments, position, end, v)
+            for slot, old in zip(option.many, collected, strict=True):
+                v[slot] = (*(old or ()), v[slot])
+        return position
+
+    return match
+
+
+def syntax_rules(parts: Sequence[s.Part], hooks: Hooks) -> list[str]:
+    """The rules by which the parser itself may refuse a request."""
+    can_refuse = any(isinstance(p, (s.Group, s.Choice, s.Token)) or (isinstance(p, s.Pairs) and p.repeat) for p in parts)
+    rules = list(hooks.rules)
+    if can_refuse:
+        rules.append(f"{hooks.command}/syntax")
+    rules.extend(f"{hooks.command}/{kind}" for kind in hooks.refusals if kind not in ("syntax",) and kind not in named(parts))
+    return list(dict.fromkeys(rules))
+
+
+__all__ = ["Ended", "ErrorReply", "Hooks", "Numbers", "compile_parser", "held", "least", "named", "syntax_rules"]

@@ -1,0 +1,286 @@
+"""The model: the text of one profile, run.
+
+Theory of operation. ``allows`` takes the worlds that are still possible, one request, the interval in which it ran
+and the reply that was observed; it runs the request in every world, once for each way its choices may have gone, and
+keeps the worlds whose reply is the observed one. None left is a divergence. The model does no I/O and has no clock.
+What must not live here: anything about a command by name (that is the text) or about sockets (``tcp.py``).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from functools import cache, cached_property
+from typing import Any
+
+from attrs import frozen
+from immutables import Map
+
+from redlark.reference.expressions import Definitions, Scope, expression
+from redlark.reference.replies import describe, encode, matches
+from redlark.reference.resp import Frame
+from redlark.reference.resp import frame as decode
+from redlark.reference.steps import Compiled, compile_command, exists
+from redlark.reference.values import NO_REPLY, Dead, Entry, ErrorReply, type_of
+from redlark.reference.world import Run, World
+from redlark.spec import syntax as s
+from redlark.spec.loader import specification
+from redlark.spec.profiles import PROFILES, Profile, profile
+
+Worlds = tuple[World, ...]
+Request = tuple[bytes, ...]
+Interval = tuple[int, int]
+
+MAX_RUNS = 20_000  # ways that one request may go; more is an error of the text
+MAX_WORLDS = 64  # worlds kept; the text keeps choices small, so more would be an error of the text as well
+
+
+class Observed(Frame):
+    """An observed reply; ``Observed(raw=b"+OK\\r\\n")`` decodes it only where the model leaves freedom."""
+
+    __slots__ = ()
+
+    def __new__(cls, raw: bytes) -> Any:
+        """The frame that these bytes are."""
+        return decode(raw)
+
+
+@frozen
+class Allowed:
+    """One reply that the model would have allowed, the rule that gives it, and the reply in redis-cli's words."""
+
+    rule: str
+    reply: str
+
+
+class Model:
+    """One profile of the text, compiled; see the module for what it does."""
+
+    def __init__(self, text: s.Specification, chosen: Profile) -> None:
+        self.text, self.profile = text, chosen
+        self.definitions = Definitions.of(text, chosen)
+        blocks = {b.name: b for b in text.commands if exists(b, self.definitions)}
+        self.definitions.commands = self.commands = {}
+        for name, block in blocks.items():
+            self.commands[name] = compile_command(block, self.definitions, blocks)
+        self._by_words: dict[bytes, Compiled] = {n.encode(): c for n, c in self.commands.items() if n != "DISPATCH"}
+        self._containers = {n.encode() for n, c in self.commands.items() if c.container}
+        self._dispatch = self.commands.pop("DISPATCH", None)
+        self._encodings = self._compile_encodings()
+        self.reached: Counter[str] = Counter()
+
+    @classmethod
+    def load(cls, name: str = "redis-8.2", text: s.Specification | None = None) -> Model:
+        """The model of a profile by its name; of Redlark's own text (compiled once a process) or another one."""
+        return _own(name) if text is None else cls(text, profile(name))
+
+    @cached_property
+    def rules(self) -> tuple[str, ...]:
+        """The full names of all rules of this profile."""
+        dispatch = () if self._dispatch is None else self._dispatch.rules
+        return (*dispatch, *(rule for command in self.commands.values() for rule in command.rules))
+
+    # ---- worlds ----------------------------------------------------------------------------------------------
+
+    def start(self, *, databases: int = 16, config: dict[str, str] | None = None, now: int = 0) -> Worlds:
+        """An empty server to which nobody is connected; ``config`` as CONFIG SET would have it."""
+        fields = self._fields("server")
+        settings = Map({k.encode(): x.encode() for k, x in (config or {}).items()})
+        return (World((Map(),) * databases, Map(), Map({**fields, "config": settings}), Map(), now),)
+
+    def connect(self, worlds: Worlds, client: int) -> Worlds:
+        """A new connection, called by any whole number."""
+        fields = self._fields("session")
+        return tuple(
+            World(w.databases, w.sessions.set(client, Map({**fields, **self._greeting(w)})), w.server, w.versions, w.now)
+            for w in worlds
+        )
+
+    def disconnect(self, worlds: Worlds, client: int) -> Worlds:
+        """A connection is gone; what it watched and queued is forgotten."""
+        return tuple(
+            World(w.databases, w.sessions.delete(client), w.server, w.versions, w.now) if client in w.sessions else w
+            for w in worlds
+        )
+
+    def _greeting(self, world: World) -> dict[str, Any]:
+        """What a new connection has that depends on the server's settings: the text's ``connect`` definition."""
+        return {}
+
+    def _fields(self, name: str) -> dict[str, Any]:
+        found: dict[str, Any] = {"selected": 0} if name == "session" else {}
+        for state in self.text.states:
+            if state.name == name:
+                for field, value, guard in state.fields:
+                    if self.profile.holds(guard):
+                        found[field] = expression(value, Scope(self.definitions))([None])
+        return found
+
+    # ---- judging ---------------------------------------------------------------------------------------------
+
+    def allows(
+        self, worlds: Worlds, client: int, request: Request, interval: Interval, observed: Frame | None
+    ) -> Worlds:
+        """The worlds that are still possible after this reply to this request; none is a divergence.
+
+        ``interval`` is the Unix time in milliseconds before sending and after receiving. ``observed`` is None
+        where the reply was not seen.
+        """
+        found: list[World] = []
+        for world in worlds:
+            for run, reply in self._runs(world, client, request, interval, observed):
+                if observed is not None and not self._agrees(run, reply, observed):
+                    continue
+                try:
+                    after = run.finish()
+                except Dead:
+                    continue
+                self.reached.update(run.reached)
+                if after not in found:
+                    found.append(after)
+        return tuple(found[:MAX_WORLDS])
+
+    def _agrees(self, run: Run, reply: Any, observed: Frame) -> bool:
+        if reply is NO_REPLY:
+            return False
+        return matches(reply, observed, run.session["resp"])
+
+    def expected(self, worlds: Worlds, client: int, request: Request, interval: Interval) -> tuple[Allowed, ...]:
+        """The replies that would have been allowed, at most eight, each with its rule."""
+        found: dict[Allowed, None] = {}
+        for world in worlds:
+            for run, reply in self._runs(world, client, request, interval, None):
+                rule = next((r for r in reversed(run.reached) if not r.startswith("DISPATCH/run")), "?")
+                found[Allowed(rule, describe(reply, run.session["resp"]))] = None
+                if len(found) >= 8:
+                    return tuple(found)
+        return tuple(found)
+
+    def silent(self, worlds: Worlds, client: int, request: Request) -> bool:
+        """Whether no reply will come: the connection asked for silence (CLIENT REPLY)."""
+        if all(w.sessions[client].get("reply-mode", b"on") == b"on" for w in worlds) and request[0].upper() != b"CLIENT":
+            return False
+        world = worlds[0]
+        replies = [reply for _, reply in self._runs(world, client, request, (world.now, world.now), None)]
+        return bool(replies) and replies[0] is NO_REPLY
+
+    def closes(self, worlds: Worlds, client: int) -> bool:
+        """Whether the server has closed this connection."""
+        return all(bool(w.sessions[client].get("closed", False)) for w in worlds)
+
+    def perform(self, world: World, client: int, request: Request, now: int) -> tuple[World, bytes]:
+        """Runs a request as a server would: one world, one reply, the first way of every choice."""
+        for run, reply in self._runs(world, client, request, (now, now), None):
+            after = run.finish()
+            return after, encode_some(reply, run.session["resp"])
+        raise AssertionError(f"no way to run {request!r}")
+
+    def trace(self, world: World, client: int, request: Request, now: int) -> tuple[Run, Any]:
+        """One run and its reply value, for the laws: events, propagation, rules reached."""
+        for run, reply in self._runs(world, client, request, (now, now), None):
+            return run, reply
+        raise AssertionError(f"no way to run {request!r}")
+
+    def _runs(
+        self, world: World, client: int, request: Request, interval: Interval, observed: Frame | None
+    ) -> Iterable[tuple[Run, Any]]:
+        agenda: list[tuple[int, ...]] = [()]
+        count = 0
+        while agenda:
+            count += 1
+            if count > MAX_RUNS:
+                raise OverflowError(f"{request!r} may go in more than {MAX_RUNS} ways")
+            run = Run(self, world, client, request, interval, observed, agenda.pop())
+            try:
+                reply = self._begin(run, request)
+            except Dead:
+                agenda.extend(run.pending)
+                continue
+            agenda.extend(run.pending)
+            yield run, reply
+
+    def _begin(self, run: Run, request: Request) -> Any:
+        if self._dispatch is None:
+            return self.execute(run, request, True)
+        return self._dispatch.execute(run, request)
+
+    def command(self, request: Request) -> Compiled | None:
+        """The command that a request names: a subcommand where its container has it, else the container."""
+        name = request[0].upper()
+        if name in self._containers and len(request) > 1:
+            found = self._by_words.get(name + b"|" + request[1].upper())
+            if found is not None:
+                return found
+        return self._by_words.get(name)
+
+    def execute(self, run: Run, request: Request, dispatching: bool) -> Any:
+        """``run request``: executes a request that dispatch let pass; a failed one gives back what it wrote."""
+        command = self.command(request)
+        if command is None:
+            raise LookupError(f"dispatch let an unknown command pass: {request[0]!r}")
+        observed, outer = run.observed, run.request
+        if not dispatching:
+            run.observed = self._child(run, observed)
+        before = run.snapshot()
+        changes, propagated = run.changes, len(run.propagated)
+        run.request, run.silent_propagation = request, False
+        reply = command.execute(run, request[1 + command.name.count("|") :])
+        if isinstance(reply, ErrorReply):
+            run.restore(before)
+        elif run.changes != changes and len(run.propagated) == propagated and not run.silent_propagation:
+            run.propagated.append((run.selected, request))
+        if not dispatching:
+            if run.observed is not None and not matches(reply, run.observed, run.session["resp"]):
+                raise Dead
+            run.observed = observed
+        run.request = outer
+        return reply
+
+    def _child(self, run: Run, observed: Frame | None) -> Frame | None:
+        """The part of an observed EXEC reply that belongs to the next queued request."""
+        run.children += 1
+        if observed is None:
+            return None
+        if not isinstance(observed.value, tuple) or run.children >= len(observed.value):
+            raise Dead
+        child: Frame = observed.value[run.children]
+        return child
+
+    # ---- encodings -------------------------------------------------------------------------------------------
+
+    def _compile_encodings(self) -> dict[str, list[tuple[bytes, Any]]]:
+        tables: dict[str, list[tuple[bytes, Any]]] = {}
+        for table in self.text.encodings:
+            rows = []
+            for line in table.encodings:
+                if self.profile.holds(line.guard):
+                    scope = Scope(self.definitions)
+                    scope.slot("value")
+                    test = None if line.condition is None else expression(line.condition, scope)
+                    rows.append((line.name.encode(), test))
+            tables[table.type] = rows
+        return tables
+
+    def encodings(self, value: Any, old: Entry | None) -> bytes | None:
+        """How a freshly stored value is encoded: the first line of its type's table whose condition holds."""
+        for name, test in self._encodings.get(type_of(value), ()):
+            if test is None or test([None, value, *[None] * 8]):
+                return bytes(name)
+        return None
+
+
+def encode_some(reply: Any, resp: int) -> bytes:
+    """A frame for a reply that has freedom: one of those that it allows."""
+    from redlark.reference.replies import some
+
+    return encode(some(reply, resp), resp)
+
+
+@cache
+def _own(name: str) -> Model:
+    return Model(specification(), profile(name))
+
+
+def profiles() -> tuple[str, ...]:
+    """The names of the profiles that a model can be loaded for."""
+    return tuple(PROFILES)

@@ -1,0 +1,549 @@
+"""Steps and whole commands as closures: what happens, in reading order.
+
+Theory of operation. A step is a function of the frame that gives ``GO``, or the reply that ends the command (or, inside
+``each``, the loop's element). Rules are named ``COMMAND/rule``; each one that fires is noted in ``run.reached``. What
+must not live here: expressions (``expressions.py``), parsing (``arguments.py``), dispatch (the text's own block).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from attrs import define, field
+from immutables import Map
+
+from redlark.reference import values
+from redlark.reference.arguments import Arguments, Ended, Hooks, compile_parser, held, least, named, reader, syntax_rules
+from redlark.reference.expressions import Closure, Definitions, Frame, Scope, expression, refuse, root_of, rows
+from redlark.reference.values import GO, ErrorReply, Leave
+from redlark.spec import syntax as s
+
+Step = Callable[[Frame], Any]
+
+
+@define
+class Compiled:
+    """A command in one profile: its parser, its steps, the rules that it holds and the block it came from."""
+
+    name: str
+    block: s.Command
+    arity: int
+    parse: Callable[[Arguments, Frame], None]
+    run: Step
+    size: list[int]
+    words: tuple[int, ...]
+    rules: tuple[str, ...]
+    flags: frozenset[str]
+    container: bool = False
+    facts: dict[str, tuple[Any, ...]] = field(factory=dict)
+
+    def execute(self, run: Any, arguments: Arguments) -> Any:
+        """Parses and runs; gives the reply."""
+        v: Frame = [None] * self.size[0]
+        v[0] = run
+        for slot in self.words:
+            v[slot] = False
+        try:
+            self.parse(arguments, v)
+            reply = self.run(v)
+        except Ended as ended:
+            if ended.rule is not None:
+                run.reached.append(ended.rule)
+            reply = ended.reply
+        return reply.reply if type(reply) is Leave else reply
+
+
+class Compiler:
+    """Compiles one command's steps; collects its rules."""
+
+    def __init__(self, command: str, scope: Scope) -> None:
+        self.command, self.scope = command, scope
+        self.rules: list[str] = []
+        self.arguments: dict[str, s.Argument] = {}
+
+    def rule(self, name: str) -> str:
+        """The full name of a rule, noted."""
+        full = f"{self.command}/{name}"
+        if full not in self.rules:
+            self.rules.append(full)
+        return full
+
+    # ---- blocks ----------------------------------------------------------------------------------------------
+
+    def steps(self, steps: Iterable[s.Step], scope: Scope) -> Step:
+        """Steps one behind another; those of other versions are left out."""
+        profile = scope.text.profile
+        compiled = [self.step(x, scope) for x in steps if profile.holds(getattr(x, "guard", None))]
+        if len(compiled) == 1:
+            return compiled[0]
+
+        def block(v: Frame) -> Any:
+            for step in compiled:
+                reply = step(v)
+                if reply is not GO:
+                    return reply
+            return GO
+
+        return block
+
+    def step(self, node: s.Step, scope: Scope) -> Step:
+        """One step."""
+        return getattr(self, f"_{type(node).__name__.lower()}")(node, scope)  # type: ignore[no-any-return]
+
+    def _let(self, node: s.Let, scope: Scope) -> Step:
+        value = expression(node.value, scope)
+        slots = [scope.slot(name) for name in node.names]
+        if len(slots) == 1:
+            (slot,) = slots
+
+            def let(v: Frame) -> Any:
+                v[slot] = value(v)
+                return GO
+
+            return let
+
+        def unpack(v: Frame) -> Any:
+            for slot, item in zip(slots, value(v), strict=True):
+                v[slot] = item
+            return GO
+
+        return unpack
+
+    def _need(self, node: s.Need, scope: Scope) -> Step:
+        if node.value is None:
+            return self._need_argument(node, scope)
+        if isinstance(node.value, s.At):
+            return self._need_at(node, node.value, scope)
+        value = expression(node.value, scope)
+        if node.error is None:
+            raise refuse(node, f"say what fails: need {node.name} = ... else error ...")
+        error = expression(node.error, scope)
+        slot, rule = scope.slot(node.name), self.rule(node.rule or f"bad-{node.name}")
+
+        def need(v: Frame) -> Any:
+            found = value(v)
+            if found is None:
+                v[0].reached.append(rule)
+                return Leave(error(v))
+            v[slot] = found
+            return GO
+
+        return need
+
+    def _need_at(self, node: s.Need, at: s.At, scope: Scope) -> Step:
+        key, slot, rule = expression(at.key, scope), scope.slot(node.name), self.rule(node.rule or "wrong-type")
+        type_, empty = at.type, values.EMPTY.get(at.type)
+        error = expression(node.error or s.Error("WRONGTYPE", None, place=node.place), scope)
+        if type_ not in values.EMPTY:
+            raise refuse(at, f"no type {type_!r}; there are {', '.join(values.EMPTY)}")
+
+        def need(v: Frame) -> Any:
+            run = v[0]
+            found = run.value(run.selected, key(v))
+            if found is None:
+                v[slot] = empty
+            elif values.TYPES[type(found)] == type_:
+                v[slot] = found
+            else:
+                run.reached.append(rule)
+                return Leave(error(v))
+            return GO
+
+        return need
+
+    def _need_argument(self, node: s.Need, scope: Scope) -> Step:
+        """``need seconds``: a late argument is converted here."""
+        argument = self.arguments.get(node.name)
+        if argument is None:
+            if node.name in scope.elsewhere:
+                return lambda v: GO
+            raise refuse(node, f"{node.name!r} is no argument of the syntax line")
+        slot, many = scope.slot(node.name), argument.repeat is not None
+        convert, failed = reader(argument.type, scope, argument)
+        if convert is None or failed is None:
+            return lambda v: GO
+        error = None if node.error is None else expression(node.error, scope)
+        rule = self.rule(node.rule or f"bad-{node.name}")
+
+        def need(v: Frame) -> Any:
+            raw = v[slot]
+            if raw is None:
+                return GO
+            result = []
+            for text in raw if many else (raw,):
+                frame = [v[0], text]
+                value = convert(frame)
+                if value is None:
+                    v[0].reached.append(rule)
+                    return Leave(error(v) if error is not None else failed(frame))
+                result.append(value)
+            v[slot] = tuple(result) if many else result[0]
+            return GO
+
+        return need
+
+    def _rule(self, node: s.Rule, scope: Scope) -> Step:
+        rule = self.rule(node.name)
+        when = None if node.when is None else expression(node.when, scope)
+        steps = self.steps(node.steps, scope) if node.steps else None
+        reply = None if node.reply is None else self.reply(node.reply, scope)
+
+        def fire(v: Frame) -> Any:
+            if when is not None and not when(v):
+                return GO
+            v[0].reached.append(rule)
+            if steps is not None:
+                ended = steps(v)
+                if ended is not GO:
+                    return ended
+            return GO if reply is None else reply(v)
+
+        return fire
+
+    def reply(self, node: s.Reply, scope: Scope) -> Step:
+        """What stands behind an arrow."""
+        if isinstance(node, s.Fail):
+            error = expression(node.error, scope)
+            return lambda v: Leave(error(v))
+        if isinstance(node, s.Park):
+            raise refuse(node, "park cannot be run yet: blocking commands come with the lists (see docs/decisions)")
+        return expression(node, scope)
+
+    def _use(self, node: s.Use, scope: Scope) -> Step:
+        fragment = scope.text.fragments.get(node.fragment)
+        if fragment is None:
+            raise refuse(node, f"no fragment {node.fragment!r}")
+        if len(fragment.parameters) != len(node.arguments):
+            raise refuse(node, f"fragment {node.fragment} takes {len(fragment.parameters)} arguments")
+        when = None if node.when is None else expression(node.when, scope)
+        inner = Scope(scope.text, dict(scope.names), dict(scope.words), scope.elsewhere, scope.size, scope.command)
+        assigned: list[tuple[int, Closure]] = []
+        for parameter, argument in zip(fragment.parameters, node.arguments, strict=True):
+            if isinstance(argument, s.Name) and argument.name in scope.names:
+                slot = scope.names[argument.name]
+            elif isinstance(argument, s.Word) and argument.word in scope.words:
+                slot = scope.words[argument.word]
+            else:
+                slot = scope.fresh()
+                assigned.append((slot, expression(argument, scope)))
+            inner.names[parameter] = inner.words[parameter] = slot
+        steps = self.steps(fragment.steps, inner)
+        for name, slot in inner.names.items():  # what the fragment binds, its user sees
+            if name not in fragment.parameters:
+                scope.names.setdefault(name, slot)
+        if not assigned and when is None:
+            return steps
+
+        def use(v: Frame) -> Any:
+            if when is not None and not when(v):
+                return GO
+            for slot, value in assigned:
+                v[slot] = value(v)
+            return steps(v)
+
+        return use
+
+    def _each(self, node: s.Each, scope: Scope) -> Step:
+        domains = [expression(domain, scope) for domain in node.domains]
+        giving = None if node.giving is None else scope.slot(node.giving)
+        before = dict(scope.names)
+        slots = [scope.fresh() for _ in node.variables]
+        scope.names.update(zip(node.variables, slots, strict=True))
+        steps = self.steps(node.steps, scope)
+        reply = None if node.reply is None else self.reply(node.reply, scope)
+        for name in list(scope.names):
+            if name not in before:
+                del scope.names[name]
+        scope.names.update(before)
+
+        def each(v: Frame) -> Any:
+            given = []
+            for row in rows(domains, len(slots), v):
+                for slot, value in zip(slots, row, strict=True):
+                    v[slot] = value
+                ended = steps(v)
+                if ended is GO and reply is not None:
+                    ended = reply(v)
+                if type(ended) is Leave:
+                    return ended
+                if ended is not GO and ended is not values.SKIP:
+                    given.append(ended)
+            if giving is not None:
+                v[giving] = tuple(given)
+            return GO
+
+        return each
+
+    def _choose(self, node: s.Choose, scope: Scope) -> Step:
+        domain, slot = expression(node.domain, scope), scope.slot(node.name)
+
+        def choose(v: Frame) -> Any:
+            v[slot] = v[0].pick(domain(v))
+            return GO
+
+        return choose
+
+    # ---- effects ---------------------------------------------------------------------------------------------
+
+    def _when(self, node: Any, scope: Scope, effect: Callable[[Frame], Any]) -> Step:
+        if node.when is None:
+
+            def always(v: Frame) -> Any:
+                effect(v)
+                return GO
+
+            return always
+        when = expression(node.when, scope)
+
+        def sometimes(v: Frame) -> Any:
+            if when(v):
+                effect(v)
+            return GO
+
+        return sometimes
+
+    def _assign(self, node: s.Assign, scope: Scope) -> Step:
+        value = expression(node.value, scope)
+        store = self.store(node.target, scope)
+        return self._when(node, scope, lambda v: store(v, value(v)))
+
+    def store(self, target: s.Expression, scope: Scope) -> Callable[[Frame, Any], None]:
+        """How a place is written."""
+        root = root_of(target, scope)
+        if root is not None:
+            part, number, key = root
+            if part == "db":
+                return lambda v, x: _put(v[0], number(v), key(v), x)
+            if part == "ttl":
+                return lambda v, x: v[0].set_deadline(number(v), key(v), x)
+            return lambda v, x: v[0].set_encoding(number(v), key(v), x)
+        if isinstance(target, s.Field):
+            name = target.name
+            if isinstance(target.base, s.Name) and target.base.name == "session":
+                return lambda v, x: v[0].set_session(v[0].client, name, x)
+            if isinstance(target.base, s.Name) and target.base.name == "server":
+                return lambda v, x: _set_server(v[0], name, x)
+            if isinstance(target.base, s.Index) and _named(target.base.base, "sessions"):
+                client = expression(target.base.key, scope)
+                return lambda v, x: v[0].set_session(client(v), name, x)
+        if isinstance(target, s.Index):
+            if _named(target.base, "config"):
+                key = expression(target.key, scope)
+                return lambda v, x: _set_server(v[0], "config", v[0].server["config"].set(key(v), x))
+            inner, base, key = self.store(target.base, scope), expression(target.base, scope), expression(target.key, scope)
+            return lambda v, x: inner(v, _with(base(v), key(v), x))
+        raise refuse(target, "not a place: write db[key], ttl[key], encoding[key], session.field or server.field")
+
+    def _delete(self, node: s.Delete, scope: Scope) -> Step:
+        root = root_of(node.target, scope)
+        if root is not None:
+            part, number, key = root
+            if part == "db":
+                return self._when(node, scope, lambda v: v[0].delete(number(v), key(v)))
+            if part == "ttl":
+                return self._when(node, scope, lambda v: v[0].set_deadline(number(v), key(v), None))
+        if isinstance(node.target, s.Index):
+            inner, base = self.store(node.target.base, scope), expression(node.target.base, scope)
+            key = expression(node.target.key, scope)
+            return self._when(node, scope, lambda v: inner(v, _without(base(v), key(v))))
+        raise refuse(node, "not a place that can be deleted: write db[key], ttl[key] or an element of a map")
+
+    def _event(self, node: s.Event, scope: Scope) -> Step:
+        name, key = expression(node.event, scope), expression(node.key, scope)
+        return self._when(node, scope, lambda v: v[0].events.append((v[0].selected, name(v), key(v))))
+
+    def _propagate(self, node: s.Propagate, scope: Scope) -> Step:
+        if node.items is None:
+            return self._when(node, scope, _propagate_nothing)
+        items = [
+            (expression(item.item, scope), True) if isinstance(item, s.Spread) else (expression(item, scope), False)
+            for item in node.items
+        ]
+
+        def propagate(v: Frame) -> None:
+            request: list[Any] = []
+            for item, spread in items:
+                request.extend(item(v)) if spread else request.append(item(v))
+            v[0].propagated.append((v[0].selected, tuple(request)))
+
+        return self._when(node, scope, propagate)
+
+    def _perform(self, node: s.Perform, scope: Scope) -> Step:
+        call = expression(node.call, scope)
+        return self._when(node, scope, call)
+
+    def _push(self, node: s.Push, scope: Scope) -> Step:
+        raise refuse(node, "send push cannot be run yet: pub/sub comes later (see docs/decisions)")
+
+    def _on(self, node: s.On, scope: Scope) -> Step:
+        raise refuse(node, "`on` belongs at the top of a block, before the first other step that needs all arguments")
+
+
+def _named(node: s.Expression, name: str) -> bool:
+    return isinstance(node, s.Name) and node.name == name
+
+
+def _put(run: Any, number: int, key: bytes, value: Any) -> None:
+    if isinstance(value, values.Entry):
+        run.put_entry(number, key, value, None)
+    else:
+        run.put(number, key, value)
+
+
+def _set_server(run: Any, name: str, value: Any) -> None:
+    run.server = run.server.set(name, value)
+
+
+def _with(container: Any, key: Any, value: Any) -> Any:
+    return (Map() if container is None else container).set(key, value)
+
+
+def _without(container: Any, key: Any) -> Any:
+    if isinstance(container, frozenset):
+        return container - {key}
+    return container.delete(key) if key in container else container
+
+
+def _propagate_nothing(v: Frame) -> None:
+    v[0].silent_propagation = True
+
+
+# ---- commands ------------------------------------------------------------------------------------------------
+
+
+def facts_of(block: s.Command, definitions: Definitions) -> dict[str, tuple[Any, ...]]:
+    """The facts that hold in a profile, values of repeated facts one behind another."""
+    facts: dict[str, tuple[Any, ...]] = {}
+    for fact in block.facts:
+        if definitions.profile.holds(fact.guard):
+            facts[fact.kind] = (*facts.get(fact.kind, ()), *fact.values)
+    return facts
+
+
+def exists(block: s.Command, definitions: Definitions) -> bool:
+    """Whether a profile has this command."""
+    profile = definitions.profile
+    facts = facts_of(block, definitions)
+    since, until, only = (facts.get(kind, (None,))[0] for kind in ("since", "until", "only"))
+    return (
+        (since is None or profile.reached(since))
+        and (until is None or not profile.reached(until))
+        and (only is None or profile.reached(only))
+    )
+
+
+def compile_command(block: s.Command, definitions: Definitions, blocks: dict[str, s.Command]) -> Compiled:
+    """Compiles a block for one profile; raises NotationError."""
+    name = block.name
+    scope = Scope(definitions, elsewhere=_elsewhere(block, definitions, blocks), command=name.lower())
+    compiler = Compiler(name, scope)
+    parts = held(block.syntax, scope)
+    compiler.arguments = {p.name: p for p in _arguments(parts)}
+    from redlark.reference.arguments import declare
+
+    declare(parts, scope)
+    scope.slot("token")
+    refusals = {"syntax": expression(s.Error("SYNTAX", None, place=block.place), scope)}
+    for fact in block.facts:
+        if fact.kind == "refuses" and definitions.profile.holds(fact.guard):
+            kind, error = fact.values
+            refusals[str(kind)] = expression(error, scope)  # type: ignore[arg-type]
+    hooks = Hooks(refusals, {}, [], name)
+    rest: list[s.Step] = []
+    for step in block.steps:
+        if isinstance(step, s.On):
+            if step.argument in scope.names or step.argument in scope.words:
+                earlier = hooks.steps.get(step.argument)
+                later = compiler.steps(step.steps, scope)
+                hooks.steps[step.argument] = later if earlier is None else _both(earlier, later)
+        else:
+            rest.append(step)
+    parse = compile_parser(block.syntax, scope, hooks)
+    run = compiler.steps(rest, scope)
+    for means in block.means:
+        if definitions.profile.holds(means.guard):
+            run = _both(run, _means(means, compiler, scope, definitions, blocks))
+    facts = facts_of(block, definitions)
+    rules = (*syntax_rules(block.syntax, hooks), *compiler.rules)
+    return Compiled(
+        name, block, _arity(block, parts, facts), parse, run, scope.size, tuple(scope.words.values()),
+        tuple(dict.fromkeys(rules)), frozenset(str(f) for f in facts.get("flags", ())), "container" in facts, facts,
+    )  # fmt: skip
+
+
+def _both(first: Step, second: Step) -> Step:
+    def run(v: Frame) -> Any:
+        reply = first(v)
+        return reply if reply is not GO else second(v)
+
+    return run
+
+
+def _arguments(parts: Sequence[s.Part]) -> Iterable[s.Argument]:
+    for part in parts:
+        if isinstance(part, s.Argument):
+            yield part
+        elif isinstance(part, s.Pairs):
+            yield from _arguments(part.parts)
+        elif isinstance(part, s.Group):
+            for alternative in part.alternatives:
+                yield from _arguments(alternative.parts)
+
+
+def _elsewhere(block: s.Command, definitions: Definitions, blocks: dict[str, s.Command]) -> frozenset[str]:
+    """What other versions of the syntax line name, and, for `means`, what the meant command's line does."""
+    found = named(block.syntax)
+    for means in block.means:
+        if means.command in blocks:
+            found |= named(blocks[means.command].syntax)
+    return found
+
+
+def _arity(block: s.Command, parts: Sequence[s.Part], facts: dict[str, tuple[Any, ...]]) -> int:
+    if "arity" in facts:
+        return int(facts["arity"][-1])
+    count = least(parts) + 1 + block.name.count("|")
+    fixed = all(
+        (isinstance(p, (s.Argument, s.Pairs)) and p.repeat is None) or isinstance(p, (s.Token, s.Choice)) for p in parts
+    )
+    return count if fixed else -count
+
+
+def _means(
+    means: s.Means, compiler: Compiler, scope: Scope, definitions: Definitions, blocks: dict[str, s.Command]
+) -> Step:
+    """``means``: another command's steps with this one's arguments, words and bindings; its replies exchanged."""
+    target = blocks.get(means.command)
+    if target is None:
+        raise refuse(means, f"no command {means.command} to mean")
+    inner = Scope(definitions, dict(scope.names), dict(scope.words), named(target.syntax), scope.size, scope.command)
+    true = scope.fresh()
+    bound = [(scope.fresh(), name, expression(value, scope)) for name, value in means.bindings]
+    for slot, name, _ in bound:
+        inner.names[name] = slot
+    for word in means.words:
+        inner.words[word] = true
+    before = compiler.arguments
+    compiler.arguments = {
+        **{p.name: p for p in _arguments(held(target.syntax, scope)) if p.name in before}, **before
+    }  # fmt: skip
+    steps = compiler.steps([x for x in target.steps if not isinstance(x, s.On)], inner)
+    compiler.arguments = before
+    profile = definitions.profile
+    swaps = [
+        (expression(old, scope), expression(new, scope)) for new, old, guard in means.replying if profile.holds(guard)
+    ]
+
+    def run(v: Frame) -> Any:
+        v[true] = True
+        for slot, value in [(slot, value(v)) for slot, _, value in bound]:
+            v[slot] = value
+        reply = steps(v)
+        if swaps and reply is not GO and not isinstance(reply, (Leave, ErrorReply)):
+            for old, new in swaps:
+                if old(v) == reply:
+                    return new(v)
+        return reply
+
+    return run
