@@ -47,16 +47,16 @@ _WATCHED = frozenset((b"quit", b"client", b"shutdown"))
 
 @frozen
 class Request:
-    """One request. `wire` is its encoding, absent while it holds symbols."""
+    """One request. `fixed` holds its arguments and their encoding, absent while it holds symbols."""
 
     parts: tuple[Part, ...]
-    wire: bytes | None = field(init=False, eq=False, repr=False)
+    fixed: tuple[tuple[bytes, ...], bytes] | None = field(init=False, eq=False, repr=False)
     watched: bool = field(init=False, eq=False, repr=False)
 
-    @wire.default
-    def _encode(self) -> bytes | None:
-        fixed = [part for part in self.parts if isinstance(part, bytes)]
-        return encode_request(fixed) if len(fixed) == len(self.parts) else None
+    @fixed.default
+    def _encode(self) -> tuple[tuple[bytes, ...], bytes] | None:
+        fixed = tuple(part for part in self.parts if isinstance(part, bytes))
+        return (fixed, encode_request(fixed)) if len(fixed) == len(self.parts) else None
 
     @watched.default
     def _is_watched(self) -> bool:

@@ -1,0 +1,211 @@
+"""Histories, drawn by Hypothesis from scenarios that the generator has prepared.
+
+Hypothesis decides what follows what; each of its draws picks a whole scenario (a request, a pipeline, a transaction
+with someone else's write in its middle, an iteration, something that expires) from a pool, simplest first. Drawing
+each argument with Hypothesis cost more than judging it (docs/decisions). A pool serves one round; the next round's
+pool is weighted towards the commands whose rules are not all reached. Equal seed and weights give equal rounds.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+
+from attrs import frozen
+from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
+from hypothesis import strategies as st
+
+from redlark.conformance import values
+from redlark.conformance.generate import Generator
+from redlark.conformance.history import ClientId, Cursor, History, Request, Step, request, steps_of
+
+CLIENTS = 3
+POOL = 600  # scenarios of a round
+HISTORIES = 40  # histories of a round
+LENGTHS = (10, 60)  # scenarios of a history
+
+Scenario = tuple[Step, ...]
+
+
+@frozen
+class Pool:
+    """Weighted commands and what may be made of them."""
+
+    generator: Generator
+    names: tuple[str, ...]
+    weights: tuple[float, ...]
+    clients: int = CLIENTS
+
+    def requests(self, count: int, rng: random.Random) -> tuple[Request, ...]:
+        drawn = rng.choices(self.names, self.weights, k=count)
+        return tuple(
+            self.generator.request(name, rng) if rng.random() > 0.01 else self.generator.unknown(rng) for name in drawn
+        )
+
+    def client(self, rng: random.Random) -> int:
+        return 0 if rng.random() < 0.5 else rng.randrange(self.clients)
+
+    def has(self, *names: str) -> bool:
+        return all(name in self.names for name in names)
+
+
+def _single(pool: Pool, rng: random.Random) -> Scenario:
+    return steps_of(pool.client(rng), pool.requests(1, rng))
+
+
+def _pipeline(pool: Pool, rng: random.Random) -> Scenario:
+    return (Step(pool.client(rng), pool.requests(rng.randrange(2, 9), rng)),)
+
+
+def _transaction(pool: Pool, rng: random.Random) -> Scenario:
+    """MULTI, some requests, EXEC (or DISCARD, or RESET), in one write or in several, perhaps with company."""
+    client = pool.client(rng)
+    last = rng.choice(("EXEC", "EXEC", "EXEC", "EXEC", "DISCARD"))
+    whole = (request("MULTI"), *pool.requests(rng.randrange(0, 5), rng), request(last))
+    if rng.random() < 0.5:
+        return (Step(client, whole),)
+    steps = list(steps_of(client, whole))
+    if rng.random() < 0.5:
+        other = (client + 1) % pool.clients
+        steps.insert(rng.randrange(1, len(steps)), Step(other, pool.requests(1, rng)))
+    return tuple(steps)
+
+
+def _watched(pool: Pool, rng: random.Random) -> Scenario:
+    """WATCH, a write (mine, another's, or time), MULTI ... EXEC."""
+    client, key = pool.client(rng), values.key(rng)
+    other = client if rng.random() < 0.25 else (client + 1) % pool.clients
+    before, after = (
+        steps_of(client, (request("WATCH", key),)),
+        (request("MULTI"), *pool.requests(1, rng), request("EXEC")),
+    )
+    if rng.random() < 0.35:
+        set_up = (request("SET", key, "v", "PX", str(rng.choice((3, 5)))),)
+        return (*steps_of(other, set_up), *before, Step(client, after, wait=rng.choice((0, 5, 7))))
+    return (*before, *steps_of(other, (_touching(pool, key, rng),)), Step(client, after))
+
+
+def _touching(pool: Pool, key: bytes, rng: random.Random) -> Request:
+    """A request that is likely to change this key."""
+    fixed = (
+        ("SET", key, "w"), ("DEL", key), ("FLUSHALL",), ("FLUSHDB",), ("EXPIRE", key, "100"), ("PEXPIRE", key, "2"),
+        ("GET", key), ("APPEND", key, ""), ("PERSIST", key), ("SWAPDB", "0", "1"), ("RENAME", "k2", key),
+    )  # fmt: skip
+    chosen = rng.choice(fixed)
+    return request(*chosen) if pool.has(str(chosen[0])) and rng.random() < 0.7 else pool.requests(1, rng)[0]
+
+
+def _iteration(pool: Pool, rng: random.Random) -> Scenario:
+    """A whole SCAN, some keys and writes in its way."""
+    client = pool.client(rng)
+    options = rng.choice(((), ("COUNT", "1"), ("COUNT", "2"), ("MATCH", "k*"), ("TYPE", "string"), ("COUNT", "100")))
+    fill = [request("SET", b"s%d" % number, b"v") for number in range(rng.choice((0, 2, 8, 20)))]
+    steps = [Step(client, tuple(fill))] if fill else []
+    steps.append(Step(client, (request("SCAN", "0", *options),)))
+    for _ in range(rng.randrange(1, 7)):
+        if rng.random() < 0.3:
+            steps.append(Step(pool.client(rng), pool.requests(1, rng)))
+        steps.append(Step(client, (Request((b"SCAN", Cursor(), *(o.encode() for o in options))),)))
+    return tuple(steps)
+
+
+def _expiry(pool: Pool, rng: random.Random) -> Scenario:
+    """Something that expires, and a look at it before, around and after that moment."""
+    client, key = pool.client(rng), values.key(rng)
+    soon = rng.choice((1, 2, 3))
+    make = request("SET", key, rng.choice((b"v", b"10")), "PX", str(soon))
+    if rng.random() < 0.3:
+        return (Step(client, (request("RPUSH", key, "a"), request("PEXPIRE", key, str(soon)), *pool.requests(2, rng))),)
+    wait = rng.choice((0, 0, 0, 0, 0, 0, soon, soon + 2))
+    return (*steps_of(client, (make,)), Step(client, pool.requests(2, rng), wait=wait))
+
+
+def _silence(pool: Pool, rng: random.Random) -> Scenario:
+    """Replies switched off and on again, in one write: what stands between must not be answered."""
+    client = pool.client(rng)
+    if rng.random() < 0.3:
+        return (Step(client, (request("CLIENT", "REPLY", "SKIP"), *pool.requests(2, rng))),)
+    inside = pool.requests(rng.randrange(1, 4), rng)
+    return (Step(client, (request("CLIENT", "REPLY", "OFF"), *inside, request("CLIENT", "REPLY", "ON"))),)
+
+
+def _murder(pool: Pool, rng: random.Random) -> Scenario:
+    """A connection that another one (or itself) closes."""
+    client = pool.client(rng)
+    victim = (client + rng.randrange(2)) % pool.clients
+    ask = Step(victim, (request("CLIENT", "ID"),))
+    kill = Request((b"CLIENT", b"KILL", b"ID", ClientId(victim), *((b"SKIPME", b"no") if rng.random() < 0.5 else ())))
+    return (ask, Step(client, (kill,)), Step(victim, pool.requests(1, rng)))
+
+
+_KINDS: tuple[tuple[Callable[[Pool, random.Random], Scenario], float, tuple[str, ...]], ...] = (
+    (_single, 58, ()),
+    (_pipeline, 13, ()),
+    (_transaction, 8, ("MULTI", "EXEC")),
+    (_watched, 3, ("MULTI", "EXEC", "WATCH", "SET")),
+    (_iteration, 2, ("SCAN", "SET")),
+    (_expiry, 4, ("SET", "RPUSH", "PEXPIRE")),
+    (_silence, 1, ("CLIENT|REPLY",)),
+    (_murder, 0.4, ("CLIENT|ID", "CLIENT|KILL")),
+)
+
+
+def scenarios(pool: Pool, count: int, rng: random.Random) -> list[Scenario]:
+    """That many scenarios, those with the fewest bytes first."""
+    kinds = [(kind, weight) for kind, weight, needs in _KINDS if pool.has(*needs)]
+    chosen = rng.choices([kind for kind, _ in kinds], [weight for _, weight in kinds], k=count)
+    return sorted((kind(pool, rng) for kind in chosen), key=_weight)
+
+
+def _weight(scenario: Scenario) -> tuple[int, int]:
+    size = sum(len(one.parts) for step in scenario for one in step.requests)
+    return len(scenario), size
+
+
+def draw(pool: Pool, number: int, protocols: Sequence[int], histories: int = HISTORIES) -> list[History]:
+    """One round of histories; `number` is its seed."""
+    rng = random.Random(number)
+    ready = scenarios(pool, POOL, rng)
+    least, most = LENGTHS
+    drawn: list[History] = []
+
+    @seed(number)
+    @settings(
+        max_examples=histories,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+        verbosity=Verbosity.quiet,
+    )
+    @given(st.lists(st.sampled_from(ready), min_size=least, max_size=most), st.sampled_from(list(protocols)))
+    def collect(chosen: list[Scenario], protocol: int) -> None:
+        drawn.append(History(tuple(step for scenario in chosen for step in scenario), protocol))
+
+    collect()
+    return drawn
+
+
+def weighted(
+    commands: Mapping[str, int], selected: frozenset[str], excluded: frozenset[str], helpers: Mapping[str, float]
+) -> tuple[tuple[str, ...], tuple[float, ...]]:
+    """Names and weights: `commands` maps each to its unreached rules; more of those, more weight.
+
+    What is not selected is drawn only where it helps to have something in the database.
+    """
+    names, weights = [], []
+    for name in sorted(commands):
+        if name in excluded:
+            continue
+        help_ = helpers.get(name, 0.0)
+        weight = max(1.0 + 1.5 * min(commands[name], 8), help_) if name in selected else help_
+        if name in _SWEEPING:
+            weight *= 0.25 if not commands[name] else 0.5
+        if weight > 0:
+            names.append(name)
+            weights.append(weight)
+    return tuple(names), tuple(weights)
+
+
+_SWEEPING = frozenset(("FLUSHALL", "FLUSHDB", "SWAPDB", "RESET", "QUIT", "SELECT", "HELLO", "CLIENT|REPLY", "AUTH"))
+HELPERS = {"SET": 5.0, "RPUSH": 2.0, "SADD": 1.5, "PEXPIRE": 1.5, "DEL": 1.0}

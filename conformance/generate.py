@@ -1,0 +1,211 @@
+"""Requests from the text's own argument grammar: mostly what a syntax line allows, now and then what it forbids.
+
+Nothing here knows a command. A request is drawn by walking the syntax tree of `redlark.spec.syntax`; options come in
+any order and sometimes twice or together with what excludes them; then one request in eight is damaged: too short, too
+long, a stray token, a wrong value. The source of chance is an argument, so equal seeds give equal requests.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol
+
+from attrs import field, mutable
+
+from redlark.conformance import values
+from redlark.conformance.history import Part, Request
+from redlark.spec import syntax
+
+DAMAGED = 0.12
+_KEY_NAMES = frozenset(("key", "source", "destination", "newkey", "key1", "key2"))
+_COMMAND_NAMES = frozenset(("command", "command-name", "commandname"))
+_NO_COMMANDS = (b"nosuchcommand", b"", b"get ", b"client|nosuch", b"x" * 130)
+
+
+class Described(Protocol):
+    """What is read of a command: its full name, syntax line, rules and facts."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def syntax(self) -> tuple[syntax.Part, ...]: ...
+    @property
+    def rules(self) -> tuple[str, ...]: ...
+    @property
+    def facts(self) -> Iterable[syntax.Fact]: ...
+
+
+@mutable
+class Generator:
+    """Draws requests for the commands of one profile."""
+
+    commands: Mapping[str, Described]
+    names: tuple[str, ...] = field(init=False)
+
+    @names.default
+    def _sorted(self) -> tuple[str, ...]:
+        return tuple(sorted(self.commands))
+
+    def request(self, name: str, rng: random.Random) -> Request:
+        """A request for the command of this name; its first argument may be in any case."""
+        return Request(tuple(self.parts(name, rng)))
+
+    def parts(self, name: str, rng: random.Random, depth: int = 0) -> list[Part]:
+        command = self.commands[name]
+        walk = _Walk(self, command, rng, depth)
+        arguments = walk.sequence(command.syntax)
+        if rng.random() < DAMAGED:
+            arguments = _damaged(arguments, walk.tokens, rng)
+        return [*(_cased(word, rng) for word in name.split("|")), *arguments]
+
+    def unknown(self, rng: random.Random) -> Request:
+        """A request that no command answers: an unknown name, or an unknown subcommand of a container."""
+        containers = sorted({name.split("|")[0] for name in self.names if "|" in name})
+        if containers and rng.random() < 0.5:
+            return Request((_cased(rng.choice(containers), rng), rng.choice((b"nosuch", b"", b"a\r\nb", b"x" * 140))))
+        extra = [values.value("value", "text", rng) for _ in range(rng.choice((0, 1, 2, 3, 12)))]
+        return Request((rng.choice((b"nosuch", b"NOSUCH", b"x" * 140, b"two words", b"new\r\nline", b"")), *extra))
+
+
+@mutable
+class _Walk:
+    """One walk over one syntax line."""
+
+    generator: Generator
+    command: Described
+    rng: random.Random
+    depth: int
+    keys: frozenset[str] = field(init=False)
+    counters: frozenset[str] = field(init=False)
+    counts: dict[str, int] = field(factory=dict, init=False)
+    tokens: list[str] = field(init=False)
+
+    @keys.default
+    def _keys(self) -> frozenset[str]:
+        touched = {str(fact.values[0]) for fact in self.command.facts if fact.kind == "touches" and fact.values}
+        return _KEY_NAMES | touched
+
+    @counters.default
+    def _counters(self) -> frozenset[str]:
+        return frozenset(
+            part.repeat[1]
+            for part in walk(self.command.syntax)
+            if isinstance(part, syntax.Argument | syntax.Pairs) and isinstance(part.repeat, tuple)
+        )
+
+    @tokens.default
+    def _tokens(self) -> list[str]:
+        return [part.word for part in walk(self.command.syntax) if isinstance(part, syntax.Token)]
+
+    def sequence(self, parts: Sequence[syntax.Part]) -> list[Part]:
+        """Parts in their order, adjacent groups in any."""
+        drawn: list[Part] = []
+        bag: list[syntax.Group] = []
+        for part in parts:
+            if isinstance(part, syntax.Group):
+                bag.append(part)
+                continue
+            drawn += self.bag(bag)
+            bag = []
+            drawn += self.one(part)
+        return drawn + self.bag(bag)
+
+    def bag(self, groups: Sequence[syntax.Group]) -> list[Part]:
+        options = [option for group in groups for option in self.group(group)]
+        if len(options) > 1 and self.rng.random() < 0.6:
+            self.rng.shuffle(options)
+        return [part for option in options for part in option]
+
+    def group(self, group: syntax.Group) -> list[list[Part]]:
+        """The options taken from one group; at times more than it allows."""
+        rng = self.rng
+        if rng.random() > (0.6 if len(group.alternatives) > 2 else 0.4):
+            return []
+        several = 0.35 if group.kind == "compatible" else 0.07
+        taken = rng.sample(group.alternatives, 2) if len(group.alternatives) > 1 and rng.random() < several else []
+        taken = taken or [rng.choice(group.alternatives)]
+        if group.many or rng.random() < 0.03:
+            taken = taken * rng.choice((1, 1, 2, 3))
+        return [self.sequence(alternative.parts) for alternative in taken]
+
+    def one(self, part: syntax.Part) -> list[Part]:
+        rng = self.rng
+        match part:
+            case syntax.Token(word=word):
+                return [_cased(word, rng)]
+            case syntax.Choice(words=words):
+                return [_cased(rng.choice(words)[0], rng) if rng.random() < 0.93 else b"NOSUCH"]
+            case syntax.Pairs(parts=parts, repeat=repeat):
+                return [drawn for _ in range(self.times(repeat)) for drawn in self.sequence(parts)]
+            case syntax.Argument(name=name) if name in self.counters:
+                count = self.counts[name] = rng.choice((1, 1, 2, 2, 3))
+                return [b"%d" % count if rng.random() < 0.92 else rng.choice((b"0", b"-1", b"4", b"abc", b""))]
+            case syntax.Argument(name="arg" | "argument") if self.command.name.startswith("COMMAND|GETKEYS"):
+                return []  # drawn together with the command they belong to
+            case syntax.Argument(repeat=repeat):
+                return [drawn for _ in range(self.times(repeat)) for drawn in self.argument(part)]
+        return []
+
+    def times(self, repeat: syntax.Repeat) -> int:
+        if repeat is None:
+            return 1
+        if repeat == "many":
+            return self.rng.choice((1, 1, 1, 2, 2, 3, 4))
+        return self.counts.setdefault(repeat[1], self.rng.choice((1, 2)))
+
+    def argument(self, argument: syntax.Argument) -> list[Part]:
+        rng, name = self.rng, argument.name
+        if name in self.keys or argument.type == "key":
+            return [values.key(rng)]
+        if name in _COMMAND_NAMES:
+            return self.command_name()
+        return [values.value(name, argument.type, rng)]
+
+    def command_name(self) -> list[Part]:
+        """The name of a command, or a whole request where COMMAND GETKEYS wants one."""
+        rng, names = self.rng, self.generator.names
+        if self.command.name.startswith("COMMAND|GETKEYS") and self.depth == 0:
+            return self.generator.parts(rng.choice(names), rng, depth=1)
+        name = rng.choice(names)
+        return [_cased(name, rng) if rng.random() < 0.85 else rng.choice(_NO_COMMANDS)]
+
+
+def walk(parts: Iterable[syntax.Part]) -> Iterable[syntax.Part]:
+    """Every part of a syntax line, those inside groups and pairs too."""
+    for part in parts:
+        yield part
+        if isinstance(part, syntax.Group):
+            for alternative in part.alternatives:
+                yield from walk(alternative.parts)
+        elif isinstance(part, syntax.Pairs):
+            yield from walk(part.parts)
+
+
+def _cased(word: str, rng: random.Random) -> bytes:
+    """A word in upper case, mostly; case must not matter."""
+    roll = rng.random()
+    if roll < 0.75:
+        return word.upper().encode()
+    return (word.lower() if roll < 0.93 else word.capitalize()).encode()
+
+
+def _damaged(arguments: list[Part], tokens: Sequence[str], rng: random.Random) -> list[Part]:
+    """The arguments with one thing wrong."""
+    kind = rng.choice(("short", "long", "token", "value", "repeat", "none", "drop"))
+    place = rng.randrange(len(arguments)) if arguments else 0
+    junk = rng.choice((b"junk", b"", b"1", b"-1", b"k1", b"abc"))
+    match kind:
+        case "short" if arguments:
+            return arguments[:-1]
+        case "long":
+            return [*arguments, junk]
+        case "token" if tokens:
+            return [*arguments[:place], rng.choice(tokens).encode(), *arguments[place:]]
+        case "value" if arguments:
+            return [*arguments[:place], junk, *arguments[place + 1 :]]
+        case "repeat" if arguments:
+            return [*arguments, *arguments[place:]]
+        case "drop" if arguments:
+            return [*arguments[:place], *arguments[place + 1 :]]
+    return []

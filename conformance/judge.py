@@ -1,0 +1,343 @@
+"""The judge: runs a history on a live server and asks the model about each reply.
+
+A history begins on an empty server with connections as good as new, and ends with RESET and FLUSHALL, whose own replies
+show whether a frame came too many. Each request is judged with the raw frame that answered it and the interval in which
+the server must have executed it; no possible world left is a divergence, and so are silence, a connection closed
+unasked or kept open, and bytes that are not RESP.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Mapping
+
+from attrs import field, frozen, mutable
+
+from redlark.conformance.connection import Connection, milliseconds
+from redlark.conformance.errors import CannotRun, Lost
+from redlark.conformance.history import History, Request, Step
+from redlark.conformance.target import Target
+from redlark.conformance.transcript import printed
+from redlark.reference import Model, Observed
+from redlark.reference.resp import Frame, encode_request
+
+RESET = (b"RESET",)
+CLOSING = 1.0  # seconds that a server has to close a connection that it said it would close
+
+
+@frozen
+class Exchange:
+    """One request as it was sent, and the frame that answered it (None: none was due, or none came)."""
+
+    client: int
+    request: tuple[bytes, ...]
+    reply: Frame | None
+
+    @property
+    def shown(self) -> str | None:
+        """The reply as redis-cli prints it."""
+        return None if self.reply is None else printed(self.reply.raw)
+
+
+@frozen
+class Divergence:
+    """What the text does not allow: the last exchange, the rules that would have applied, and how it came to it."""
+
+    command: str
+    rules: tuple[str, ...]
+    allowed: tuple[str, ...]
+    seen: str
+    raw: bytes
+    exchanges: tuple[Exchange, ...]
+    asked: int  # how many of the exchanges, the last ones, are the history's own and not the greeting
+    history: History
+
+    @property
+    def signature(self) -> tuple[str, tuple[str, ...], str]:
+        """Two divergences with the same signature are taken for the same fault."""
+        digest = self.raw[:1].decode("latin-1") if self.raw else self.seen
+        return self.command, self.rules, digest
+
+
+@mutable
+class Judge:
+    """Runs histories on one target, with one model; keeps connections from one history to the next."""
+
+    model: Model
+    target: Target
+    loose: bool = False
+    timeout: float = 5.0
+    requests: int = 0
+    most_worlds: int = 1
+    asked: Counter[str] = field(factory=Counter)
+    _connections: dict[int, Connection] = field(factory=dict, init=False)
+    _beginnings: dict[tuple[int, ...], tuple[object, ...]] = field(factory=dict, init=False)
+    resettable: bool = field(default=True, init=False)
+
+    def run(self, history: History) -> Divergence | None:
+        """Run one history from empty to empty; the first divergence ends it. Raises `CannotRun` if nobody is there."""
+        attempt = _Attempt(self, history, watched=history.watched)
+        try:
+            attempt.begin()
+            found = attempt.run()
+        except BaseException:
+            self.close()
+            raise
+        if found or history.watched or not self.resettable:
+            self.close()
+        return found
+
+    def close(self) -> None:
+        """Close every connection; the next history opens its own."""
+        for connection in self._connections.values():
+            connection.close()
+        self._connections.clear()
+
+    def connection(self, client: int) -> Connection:
+        """The connection of this client, opened if it is not."""
+        connection = self._connections.get(client)
+        if connection is None:
+            connection = self._connections[client] = self.target.address.open(self.timeout)
+        return connection
+
+    def connected(self, client: int) -> bool:
+        return client in self._connections
+
+    def drop(self, client: int) -> None:
+        connection = self._connections.pop(client, None)
+        if connection:
+            connection.close()
+
+    def worlds(self, clients: tuple[int, ...]) -> tuple[object, ...]:
+        """An empty server to which these clients have connected, in the order in which they did."""
+        order = tuple(client for client in self._connections if client in clients)
+        worlds = self._beginnings.get(order)
+        if worlds is None:
+            worlds = self.model.start(databases=self.target.databases, config=self.target.config)
+            for client in order:
+                worlds = self.model.connect(worlds, client)
+            self._beginnings[order] = worlds
+        return worlds
+
+
+@mutable
+class _Attempt:
+    """One run of one history."""
+
+    judge: Judge
+    history: History
+    watched: bool
+    worlds: tuple[object, ...] = ()
+    exchanges: list[Exchange] = field(factory=list)
+    cursors: dict[int, bytes] = field(factory=dict)
+    ids: dict[int, bytes] = field(factory=dict)
+    greeted: int = 0
+    waiting: tuple[int, tuple[bytes, ...]] = (0, RESET)
+
+    # -- the beginning and the end of a history ---------------------------------------------------------------
+
+    def begin(self) -> None:
+        """Open what is not open, sign in, and switch to the history's protocol; all of it judged like the rest."""
+        judge, clients = self.judge, self.history.clients
+        for client in clients:
+            judge.connection(client)
+        self.worlds = judge.worlds(clients)
+
+    def _greeting(self) -> tuple[Step, ...]:
+        auth, protocol = self.judge.target.address.auth, self.history.protocol
+        first = ([Request(auth)] if auth else []) + ([Request((b"HELLO", b"3"))] if protocol == 3 else [])
+        return tuple(Step(client, tuple(first)) for client in self.history.clients) if first else ()
+
+    def run(self) -> Divergence | None:
+        try:
+            for step in self._greeting():
+                found = self._step(step)
+                if found:
+                    return found
+            self.greeted = len(self.exchanges)
+            for step in self.history.steps:
+                found = self._step(step)
+                if found:
+                    return found
+            return self._settle()
+        except Lost as lost:
+            client, request = self.waiting
+            self.exchanges.append(Exchange(client, request, None))
+            return self._divergence(client, request, None, lost.what)
+
+    def _settle(self) -> Divergence | None:
+        """RESET every connection, FLUSHALL, and see that each answers exactly that."""
+        judge = self.judge
+        auth = judge.target.address.auth
+        tail = [*([auth] if auth else []), (b"FLUSHALL",)]
+        clients = [client for client in self.history.clients if judge.connected(client)]
+        flusher = next((c for c in clients if not self._silent(c, RESET)), None)
+        for client in clients:
+            if client != flusher and self._silent(client, RESET):
+                continue
+            connection = judge.connection(client)
+            requests = [RESET, *(tail if client == flusher else ())]
+            connection.send(b"".join(encode_request(request) for request in requests))
+            for request in requests:
+                self.waiting = (client, request)
+                raw = connection.frame().raw
+                if request is RESET and raw.startswith((b"-ERR unknown command", b"-NOAUTH")):
+                    judge.resettable = False
+                elif raw[:1] == b"-" or (request is RESET and raw != b"+RESET\r\n"):
+                    seen = f"after the last request, {request[0].decode()} was answered {printed(raw)}"
+                    return self._divergence(client, request, None, seen)
+        if flusher is None:
+            self._flush()
+        return None
+
+    def _flush(self) -> None:
+        """Empty the server over a connection of its own, when none of the history's can."""
+        connection = self.judge.target.address.open(self.judge.timeout)
+        try:
+            for request in (*filter(None, (self.judge.target.address.auth,)), (b"FLUSHALL",)):
+                connection.send(encode_request(request))
+                connection.frame()
+        finally:
+            connection.close()
+
+    # -- steps --------------------------------------------------------------------------------------------------
+
+    def _step(self, step: Step) -> Divergence | None:
+        client, judge = step.client, self.judge
+        if step.wait:
+            time.sleep(step.wait / 1000)
+        connection = judge.connection(client) if judge.connected(client) else self._reconnect(client)
+        cursor, now = self.cursors.get(client, b"0"), milliseconds()
+        sent = [self._resolved(one, now, cursor) for one in step.requests]
+        connection.send(b"".join([wire for _, wire in sent]))
+        low, high = judge.target.clock
+        for request, _ in sent:
+            judge.requests += 1
+            if self.watched and self._silent(client, request):
+                frame, interval = None, (now + low, milliseconds() + high)
+            else:
+                self.waiting = (client, request)
+                frame = connection.frame()
+                interval = (now + low, connection.received + high)
+            found = self._judge(client, request, interval, frame)
+            if found:
+                return found
+            if self.watched and (found := self._closings(client, request)):
+                return found
+            if not judge.connected(client):
+                break  # what stood behind in the pipeline went down with the connection
+        return None
+
+    def _resolved(self, request: Request, now: int, cursor: bytes) -> tuple[tuple[bytes, ...], bytes]:
+        if request.fixed is not None:
+            return request.fixed
+        parts = request.resolve(now, cursor, lambda client: self.ids.get(client, b"0"))
+        return parts, encode_request(parts)
+
+    def _judge(
+        self, client: int, request: tuple[bytes, ...], interval: tuple[int, int], frame: Frame | None
+    ) -> Divergence | None:
+        judge, model = self.judge, self.judge.model
+        observed = None if frame is None else Observed(frame.raw)
+        after = model.allows(self.worlds, client, request, interval, observed)
+        self.exchanges.append(Exchange(client, request, frame))
+        if not after and judge.loose and frame is not None and frame.is_error:
+            after = self._loosely(client, request, interval, frame)
+        if not after:
+            return self._divergence(client, request, frame, None, interval)
+        self.worlds = after
+        if len(after) > judge.most_worlds:
+            judge.most_worlds = len(after)
+        if frame is not None and request:
+            self._learn(client, request, frame)
+        return None
+
+    def _loosely(
+        self, client: int, request: tuple[bytes, ...], interval: tuple[int, int], frame: Frame
+    ) -> tuple[object, ...]:
+        """At the loose level an error counts by its first word: judge it as the error that the text would give."""
+        word = frame.raw[1:].split(b" ", 1)[0].split(b"\r\n", 1)[0]
+        for allowed in self.judge.model.expected(self.worlds, client, request, interval):
+            text = allowed.reply.removeprefix("(error) ")
+            if text != allowed.reply and text.split(" ", 1)[0].encode() == word:
+                raw = b"-%b\r\n" % text.encode("latin-1")
+                after = self.judge.model.allows(self.worlds, client, request, interval, Observed(raw))
+                if after:
+                    return after
+        return ()
+
+    def _learn(self, client: int, request: tuple[bytes, ...], frame: Frame) -> None:
+        """Keep what later requests of the history refer to: a cursor, a connection's id."""
+        name = request[0].lower()
+        if name == b"scan" and frame.kind == b"*" and frame.value and isinstance(frame.value[0].value, bytes):
+            self.cursors[client] = frame.value[0].value
+        elif name == b"client" and frame.kind == b":" and len(request) == 2 and request[1].lower() == b"id":
+            self.ids[client] = b"%d" % frame.value
+
+    # -- connections that close or fall silent -------------------------------------------------------------------
+
+    def _silent(self, client: int, request: tuple[bytes, ...]) -> bool:
+        return bool(self.watched and self.judge.model.silent(self.worlds, client, request))
+
+    def _closings(self, client: int, request: tuple[bytes, ...]) -> Divergence | None:
+        """See that the server closes the connections that it must close, after QUIT or CLIENT KILL."""
+        for other in [c for c in self.history.clients if self.judge.connected(c)]:
+            if self.judge.model.closes(self.worlds, other):
+                if not self.judge.connection(other).closed_within(CLOSING):
+                    return self._divergence(client, request, None, f"client {other + 1}'s connection stays open")
+                self.judge.drop(other)
+                self.worlds = self.judge.model.disconnect(self.worlds, other)
+        return None
+
+    def _reconnect(self, client: int) -> Connection:
+        connection = self.judge.connection(client)
+        self.worlds = self.judge.model.connect(self.worlds, client)
+        self.cursors.pop(client, None)
+        auth = self.judge.target.address.auth
+        if auth:
+            self._step(Step(client, (Request(auth),)))
+        return connection
+
+    # -- findings ---------------------------------------------------------------------------------------------------
+
+    def _divergence(
+        self,
+        client: int,
+        request: tuple[bytes, ...],
+        frame: Frame | None,
+        seen: str | None,
+        interval: tuple[int, int] | None = None,
+    ) -> Divergence:
+        model = self.judge.model
+        now = milliseconds()
+        expected = model.expected(self.worlds, client, request, interval or (now, now)) if seen is None else ()
+        return Divergence(
+            command=command_of(request, model.commands),
+            rules=tuple(dict.fromkeys(allowed.rule for allowed in expected)),
+            allowed=tuple(dict.fromkeys(allowed.reply for allowed in expected)),
+            seen=seen if seen is not None else printed(frame.raw) if frame else "nothing",
+            raw=frame.raw if frame else b"",
+            exchanges=tuple(self.exchanges),
+            asked=len(self.exchanges) - self.greeted,
+            history=self.history,
+        )
+
+
+def command_of(request: tuple[bytes, ...], commands: Mapping[str, object]) -> str:
+    """The full name of the command that a request means, or its first word as it stands.
+
+    >>> command_of((b"client", b"id"), {"CLIENT|ID": None}), command_of((b"nosuch",), {})
+    ('CLIENT|ID', 'NOSUCH')
+    """
+    words = [part.decode("latin-1").upper() for part in request[:2]]
+    full = "|".join(words)
+    return full if full in commands else words[0] if words else ""
+
+
+def ensure_empty(judge: Judge) -> None:
+    """Begin from an empty server, whatever a run before left. Raises `CannotRun`."""
+    try:
+        _Attempt(judge, History(()), watched=False)._flush()
+    except Lost as lost:
+        raise CannotRun(f"{judge.target.address.text}: {lost.what}") from None

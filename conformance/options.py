@@ -1,0 +1,43 @@
+"""What a run is asked to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from attrs import frozen
+
+from redlark.conformance.errors import CannotRun
+from redlark.conformance.target import TIMEOUT
+
+
+@frozen
+class Options:
+    """The command line's options, checked; `commands` and `groups` are empty for all."""
+
+    profile: str | None = None
+    protocols: tuple[int, ...] = (2, 3)
+    commands: frozenset[str] = frozenset()
+    groups: frozenset[str] = frozenset()
+    seed: int = 0
+    budget: float = 60.0
+    requests: int | None = None
+    loose: bool = False
+    destructive: bool = False
+    timeout: float = TIMEOUT
+
+    def selected(self, names_and_groups: Iterable[tuple[str, str]]) -> frozenset[str]:
+        """The names of the commands to be judged. Raises `CannotRun` for a command or group that does not exist."""
+        known = dict(names_and_groups)
+        groups = set(known.values())
+        chosen = {
+            name for name, group in known.items() if not self.commands and not self.groups or group in self.groups
+        }
+        for wanted in self.commands:
+            found = [name for name in known if name == wanted or name.split("|")[0] == wanted]
+            if not found:
+                raise CannotRun(f"--commands: the profile has no command {wanted}")
+            chosen.update(found)
+        unknown = sorted(self.groups - groups)
+        if unknown:
+            raise CannotRun(f"--groups: no group {unknown[0]}; there are {', '.join(sorted(groups))}")
+        return frozenset(chosen)

@@ -1,0 +1,59 @@
+"""Set-ups: servers configured otherwise, for the rules that a default configuration cannot reach.
+
+A table: a name, the configuration, which requests help there, and which rules need it. On a server that the runner
+starts, the configuration is given at start; on a server that was given, it is set by CONFIG SET and put back after.
+Where neither is possible the rules stay unreached, and the report says why.
+"""
+
+from __future__ import annotations
+
+import re
+
+from attrs import frozen
+
+from redlark.conformance.history import Request, request
+
+PASSWORD = "secret"
+
+
+@frozen
+class Setup:
+    """A configuration, the rules that need it (a pattern over `COMMAND/rule`), and requests that are drawn more often."""
+
+    name: str
+    config: dict[str, str]
+    needed_by: str
+    likely: tuple[Request, ...] = ()
+    signed_in: bool = True
+
+    def reaches(self, rule: str) -> bool:
+        """Whether this set-up exists for that rule."""
+        return re.fullmatch(self.needed_by, rule) is not None
+
+
+SETUPS: tuple[Setup, ...] = (
+    Setup(
+        "a password is required",
+        {"requirepass": PASSWORD},
+        r".*/(no-auth|stranger|wrong-pass|known)",
+        (
+            request("AUTH", PASSWORD),
+            request("AUTH", "default", PASSWORD),
+            request("AUTH", "wrong"),
+            request("HELLO", "3"),
+            request("HELLO", "3", "AUTH", "default", PASSWORD),
+            request("HELLO", "2", "AUTH", "default", "wrong"),
+            request("PING"),
+            request("RESET"),
+            request("EXEC"),
+        ),
+        signed_in=False,
+    ),
+    Setup("memory is full", {"maxmemory": "1"}, r".*/(full|full-at-exec|oom)"),
+    Setup(
+        "keys are evicted by frequency",
+        {"maxmemory-policy": "allkeys-lfu"},
+        r"OBJECT\|(FREQ|IDLETIME)/.*",
+        (request("OBJECT", "FREQ", "k1"), request("OBJECT", "IDLETIME", "k1")),
+    ),
+)
