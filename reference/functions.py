@@ -301,3 +301,31 @@ def version(run: Any, key: bytes) -> int:
 def kind_of(run: Any, value: Kinded) -> bytes:
     """The kind that ``as`` gave a value."""
     return value.kind.encode()
+
+
+# ---- the text itself -----------------------------------------------------------------------------------------
+
+
+@of_run
+def command_of(run: Any, request: tuple[bytes, ...]) -> bytes | None:
+    """The full name (``client|id``) of the command that a request names; its container's where it has no such subcommand."""
+    command = run.model.command(request)
+    return None if command is None else bytes(command.key)
+
+
+@of_run
+def is_container(run: Any, name: bytes) -> bool:
+    """Whether a command only holds subcommands."""
+    return bool(run.model.by_key[name].container)
+
+
+@of_run
+def arity_of(run: Any, name: bytes) -> int:
+    """How many words a request has, the command's own among them; negative: at least so many."""
+    return int(run.model.by_key[name].arity)
+
+
+@of_run
+def has_flag(run: Any, name: bytes, flag: bytes) -> bool:
+    """Whether a command has a flag, such as ``no-multi``."""
+    return flag in run.model.by_key[name].flags

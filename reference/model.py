@@ -64,6 +64,7 @@ class Model:
         for name, block in blocks.items():
             self.commands[name] = compile_command(block, self.definitions, blocks)
         self._by_words: dict[bytes, Compiled] = {n.encode(): c for n, c in self.commands.items() if n != "DISPATCH"}
+        self.by_key: dict[bytes, Compiled] = {c.key: c for c in self._by_words.values()}
         self._containers = {n.encode() for n, c in self.commands.items() if c.container}
         self._dispatch = self.commands.pop("DISPATCH", None)
         self._encodings = self._compile_encodings()
@@ -255,16 +256,21 @@ class Model:
             for line in table.encodings:
                 if self.profile.holds(line.guard):
                     scope = Scope(self.definitions)
-                    scope.slot("value")
+                    for name in ("value", "key", "timed"):
+                        scope.slot(name)
                     test = None if line.condition is None else expression(line.condition, scope)
                     rows.append((line.name.encode(), test))
             tables[table.type] = rows
         return tables
 
-    def encodings(self, value: Any, old: Entry | None) -> bytes | None:
-        """How a freshly stored value is encoded: the first line of its type's table whose condition holds."""
+    def encodings(self, key: bytes, value: Any, old: Entry | None) -> bytes | None:
+        """How a freshly stored value is encoded: the first line of its type's table whose condition holds.
+
+        A line sees the ``value``, its ``key``, and whether the key had a deadline as the value came (``timed``).
+        """
+        timed = old is not None and old.deadline is not None
         for name, test in self._encodings.get(type_of(value), ()):
-            if test is None or test([None, value, *[None] * 8]):
+            if test is None or test([None, value, key, timed, *[None] * 8]):
                 return bytes(name)
         return None
 

@@ -34,9 +34,13 @@ class Compiled:
     size: list[int]
     words: tuple[int, ...]
     rules: tuple[str, ...]
-    flags: frozenset[str]
+    flags: frozenset[bytes]
     container: bool = False
     facts: dict[str, tuple[Any, ...]] = field(factory=dict)
+    key: bytes = field(init=False)  # the full name in small letters, as error messages have it
+
+    def __attrs_post_init__(self) -> None:
+        self.key = self.name.lower().encode()
 
     def execute(self, run: Any, arguments: Arguments) -> Any:
         """Parses and runs; gives the reply."""
@@ -468,7 +472,7 @@ def compile_command(block: s.Command, definitions: Definitions, blocks: dict[str
     rules = (*syntax_rules(block.syntax, hooks), *compiler.rules)
     return Compiled(
         name, block, _arity(block, parts, facts), parse, run, scope.size, tuple(scope.words.values()),
-        tuple(dict.fromkeys(rules)), frozenset(str(f) for f in facts.get("flags", ())), "container" in facts, facts,
+        tuple(dict.fromkeys(rules)), frozenset(str(f).encode() for f in facts.get("flags", ())), "container" in facts, facts,
     )  # fmt: skip
 
 

@@ -203,7 +203,7 @@ class Run:
             if old is not None:
                 self.delete(number, key)
             return
-        encoding = self.encodings(value, old)
+        encoding = self.encodings(key, value, old)
         entry = Entry(value, None if old is None else old.deadline, encoding)
         self.databases[number] = self.databases[number].set(key, entry)
         self.touch(number, key)
