@@ -1,0 +1,302 @@
+# A connection.
+#
+# Must live here: a client's state, its input that waits and its output that the socket has not taken.  Must not: when to
+# read and write (loop.pxi), what a request means (dispatch.pxi).
+
+cdef enum State:
+    OPEN
+    CLOSING                 # once its output is sent; nothing of its input is executed any more
+    CLOSED
+
+cdef enum ReplyMode:        # interfaces.REPLY_ON; the other modes are redlark.server.dispatch's
+    REPLY_ON = 0
+
+
+cdef class Client:
+    """One connection; see redlark.server.interfaces.Client."""
+
+    cdef Loop loop
+    cdef Buffer* out                # the loop's while its input is executed, else `own`
+    cdef public Database db
+    cdef public list queue
+    cdef public bint authenticated
+    cdef public bint no_touch
+    cdef public bint parked
+    cdef public bint touched
+    cdef public int reply_mode
+    cdef public int resp
+    cdef int state
+    cdef bint wants_out             # EPOLLOUT is asked for
+    cdef bint wants_in              # EPOLLIN is
+    cdef bint noted                 # is in loop.noted
+    cdef PyObject* last             # the last command's full name, borrowed from the table of commands, or from last_kept
+    cdef public uint64_t commands
+    cdef public uint64_t net_in
+    cdef public uint64_t net_out
+    cdef public int64_t last_active
+    cdef Partial partial
+    cdef Buffer input               # what could not be executed yet
+    cdef Buffer own
+    cdef public int64_t id
+    cdef public int64_t created
+    cdef public int fd
+    cdef bint is_unix
+    cdef public bint queue_failed
+    cdef public bint no_evict
+    cdef public object context
+    cdef public bytes addr
+    cdef public bytes laddr
+    cdef public bytes name
+    cdef public bytes lib_name
+    cdef public bytes lib_ver
+    cdef public bytes user
+    cdef public list watching
+    cdef bytes last_kept
+
+    def __cinit__(self, Loop loop not None, int fd):
+        self.loop = loop
+        self.fd = fd
+        self.out = &self.own
+        self.resp = 2
+        self.state = OPEN
+        self.wants_in = True
+        self.created = self.last_active = loop.now
+        self.addr = self.laddr = self.name = self.lib_name = self.lib_ver = self.user = self.last_command = b""
+        self.watching = []
+
+    def __dealloc__(self):
+        buffer_drop(&self.input)
+        buffer_drop(&self.own)
+        free(self.partial.args)
+
+    @property
+    def last_command(self):
+        return <object>self.last
+
+    @last_command.setter
+    def last_command(self, bytes name not None):
+        self.last_kept = name
+        self.last = <PyObject*>name
+
+    @property
+    def unix(self):             # no attribute of this name: compilers take `unix` for 1
+        return self.is_unix
+
+    def reply(self, value, /):
+        if self.reply_mode == REPLY_ON and self.state == OPEN:
+            if isinstance(value, COMMAND_ERROR):
+                self.loop.stats.errors += 1
+            self.append(value)
+
+    def write(self, bytes raw not None, /):
+        if self.reply_mode == REPLY_ON and self.state == OPEN:
+            buffer_add(self.out, raw, len(raw))
+            self.note()
+
+    def push(self, value, /):
+        if self.state == OPEN:
+            self.append(value)
+
+    cdef append(self, value):
+        """Encode; nothing of a value that cannot be encoded stays."""
+        cdef size_t before = self.out.used
+        try:
+            out_value(self.out, value, self.resp)
+        except BaseException:
+            self.out.used = before
+            raise
+        self.note()
+
+    cdef void out_failure(self) noexcept:
+        """A defect of ours kept a command from answering."""
+        if self.state == OPEN:
+            buffer_add(self.out, b"-ERR internal error\r\n", 21)
+
+    cdef void note(self) noexcept:
+        """See to it that the loop looks after this client, whose turn it may not be."""
+        if not self.noted and self.out == &self.own:
+            self.noted = True
+            self.loop.noted.append(self)
+
+    def run(self, list request not None, /):
+        cdef Slice[8] few
+        cdef Slice* a = few
+        cdef Py_ssize_t i, argc = len(request)
+        cdef Hot* hot
+        cdef uint64_t h = 0
+        cdef bint done = False
+        self.commands += 1
+        self.loop.stats.commands += 1
+        hot = hot_find(self.loop.hot, <const char*><bytes>request[0], len(<bytes>request[0]))
+        if hot != NULL and self.reply_mode == REPLY_ON and not self.no_touch and self.state == OPEN:
+            if argc > 8:
+                a = <Slice*>rl_alloc(argc * sizeof(Slice))
+            for i in range(argc):
+                a[i].p = <char*><bytes>request[i]
+                a[i].n = <size_t>len(<bytes>request[i])
+            if hot.keyed and argc > 1:
+                h = rl_hash(a[1].p, a[1].n)
+            done = run_hot(self.loop, self, hot, argc, a, h)
+            if argc > 8:
+                free(a)
+            self.note()
+        if not done:
+            self.loop.call(self.context, request)
+
+    def resume(self):
+        self.parked = False
+        self.note()
+
+    def close(self, bint after_reply=False):
+        if self.state == CLOSED:
+            return
+        if after_reply:
+            self.state = CLOSING
+            self.note()
+        else:
+            client_close(self)
+
+    def sizes(self):
+        cdef Py_ssize_t queued = 0
+        if self.queue is not None:
+            for request in self.queue:
+                queued += 56 + 8 * len(request)
+                for argument in request:
+                    queued += len(argument)
+        cdef size_t waiting = self.own.used - self.own.sent
+        return SIZES(
+            qbuf=self.input.used,
+            qbuf_free=self.input.room - self.input.used,
+            argv_mem=self.partial.room * sizeof(Slice),
+            multi_mem=queued,
+            rbs=self.own.room,
+            rbp=self.own.used,
+            obl=waiting,
+            oll=0,
+            omem=waiting,
+            tot_mem=sizeof(Buffer) * 2 + self.input.room + self.own.room + self.partial.room * sizeof(Slice) + queued
+            + <size_t>1024,
+        )
+
+
+# --------------------------------------------------------------------------------------------------------------- output
+
+cdef void client_send(Client c) noexcept:
+    """Give the socket what it takes; the rest waits in the client's own buffer for EPOLLOUT."""
+    cdef Buffer* b = c.out
+    cdef ssize_t n
+    while b.sent < b.used:
+        n = send(c.fd, b.p + b.sent, b.used - b.sent, MSG_NOSIGNAL)
+        if n < 0:
+            if errno == EINTR:
+                continue
+            if errno != EAGAIN and errno != EWOULDBLOCK:
+                buffer_emptied(b)
+                client_close(c)
+                return
+            if b != &c.own:
+                buffer_add(&c.own, b.p + b.sent, b.used - b.sent)
+                buffer_emptied(b)
+                c.out = &c.own
+            return
+        b.sent += <size_t>n
+        c.net_out += <uint64_t>n
+        c.loop.stats.net_out += <uint64_t>n
+    buffer_emptied(b)
+
+cdef void client_watch(Client c) noexcept:
+    """Ask epoll for what matters now.  Whoever lets a gigabyte of replies wait is not read from any more."""
+    cdef epoll_event event
+    cdef bint out = c.own.used > c.own.sent
+    cdef bint reads = c.state == OPEN and c.own.used - c.own.sent < OUTPUT_LIMIT and not \
+        (c.parked and c.input.used > PARKED_INPUT)
+    if out == c.wants_out and reads == c.wants_in:
+        return
+    c.wants_out = out
+    c.wants_in = reads
+    event.events = (EPOLLIN if reads else 0) | (EPOLLOUT if out else 0)
+    event.data.ptr = <void*>c
+    epoll_ctl(c.loop.epoll, EPOLL_CTL_MOD, c.fd, &event)
+
+cdef inline void client_settle(Client c) noexcept:
+    """After whatever happened to a client: send, and close it or wait for what it lacks."""
+    if c.out.used > c.out.sent and not c.wants_out and c.state != CLOSED:
+        client_send(c)
+    if c.state == CLOSED:
+        return
+    if c.state == CLOSING and c.out.used == c.out.sent:
+        client_close(c)
+    elif c.own.used or c.state == CLOSING or c.wants_out or not c.wants_in or c.parked:
+        client_watch(c)
+
+cdef void client_close(Client c) noexcept:
+    """The connection ends here; the object lives on until the loop's turn is over, for events may point to it."""
+    cdef Loop loop = c.loop
+    if c.state == CLOSED:
+        return
+    c.state = CLOSED
+    epoll_ctl(loop.epoll, EPOLL_CTL_DEL, c.fd, NULL)
+    close(c.fd)
+    try:
+        loop.closed.append(c)
+        loop.clients.pop(c.id, None)
+        loop.server.disconnected(c)
+    except BaseException as error:
+        loop_failed(loop, error)
+
+
+# ---------------------------------------------------------------------------------------------------------------- input
+
+cdef void client_read(Client c) noexcept:
+    """Read once, execute what is whole, keep the rest."""
+    cdef Loop loop = c.loop
+    cdef Buffer* b = &c.input
+    cdef char* p
+    cdef ssize_t n
+    if b.used == 0:
+        p = loop.arrivals
+        n = recv(c.fd, p, ARRIVALS, 0)
+    else:
+        p = buffer_reserve(b, READ_AT_LEAST)
+        n = recv(c.fd, p, b.room - b.used, 0)
+    if n <= 0:
+        if n == 0 or errno != EAGAIN and errno != EWOULDBLOCK and errno != EINTR:
+            client_close(c)
+        return
+    loop_read_clock(loop)
+    c.last_active = loop.now
+    c.net_in += <uint64_t>n
+    loop.stats.net_in += <uint64_t>n
+    if b.used == 0:
+        client_execute(c, p, p + n)
+    else:
+        b.used += <size_t>n
+        client_execute(c, b.p, b.p + b.used)
+
+cdef void client_execute(Client c, char* p, char* end) noexcept:
+    """Execute input, which is the loop's buffer of arrivals or the client's own, and keep what is left of it."""
+    cdef Loop loop = c.loop
+    cdef Buffer* b = &c.input
+    cdef char* rest = p
+    cdef size_t left
+    if c.state == OPEN and not c.parked:
+        if c.own.used == c.own.sent:
+            c.out = &loop.replies
+        rest = execute_input(loop, c, p, end)
+        if c.out == &loop.replies:
+            if c.out.used:
+                client_send(c)
+                loop.replies.used = loop.replies.sent = 0
+            c.out = &c.own
+    left = <size_t>(end - rest) if c.state == OPEN else 0
+    if p != b.p:
+        if left:
+            buffer_add(b, rest, left)
+    elif left == 0:
+        buffer_drop(b)
+    else:
+        if rest != p:
+            memmove(b.p, rest, left)
+        b.used = left
+    if b.used > loop.query_limit:
+        client_close(c)

@@ -1,0 +1,67 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
+# cython: embedsignature=False, binding=False, auto_pickle=False
+"""The compiled core: event loop, RESP parser, reply encoder, hash table, hot commands.
+
+One extension module, redlark.server._core, made of a few files, each one concept:
+
+    clib.h        hashing, integers as text, clocks, addresses
+    objects.pxi   an entry: key, value and deadline in one allocation
+    table.pxi     the hash table: buckets of a cache line, incremental rehash, SCAN cursors
+    database.pxi  a keyspace: expiry, watchers, what Python commands see
+    reply.pxi     output buffers and RESP
+    parser.pxi    requests out of bytes
+    strings.pxi   the hot commands
+    dispatch.pxi  hot or Python, in batches
+    client.pxi    a connection
+    loop.pxi      epoll, cron, timers
+
+It keeps the promises of redlark.server.interfaces, as redlark.server.plain does.  Everything here runs under the GIL, on
+one thread for each loop; cdef functions are noexcept unless they call Python code that may raise.  No state is global but
+the hash's secret, so several servers can live in one process.
+"""
+
+import os
+import traceback
+from collections import deque
+from collections.abc import Mapping, Sequence
+
+from cpython.bytes cimport PyBytes_FromStringAndSize
+from cpython.dict cimport PyDict_Size
+from cpython.exc cimport PyErr_CheckSignals
+from cpython.list cimport PyList_New, PyList_SET_ITEM
+from cpython.ref cimport Py_INCREF, Py_XDECREF, PyObject
+from libc.limits cimport INT_MAX
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdlib cimport free
+from libc.string cimport memcpy, memmove, memset
+
+from redlark.server.interfaces import CommandError as COMMAND_ERROR
+from redlark.server.interfaces import NoReply as NO_REPLY
+from redlark.server.interfaces import NullArray as NULL_ARRAY
+from redlark.server.interfaces import Push as PUSH
+from redlark.server.interfaces import SetReply as SET_REPLY
+from redlark.server.interfaces import Sizes as SIZES
+from redlark.server.interfaces import Status as STATUS
+from redlark.server.interfaces import Verbatim as VERBATIM
+
+NAME = "compiled"
+
+cdef class Loop
+cdef class Client
+
+include "objects.pxi"
+include "table.pxi"
+include "database.pxi"
+include "reply.pxi"
+include "parser.pxi"
+include "dispatch.pxi"
+include "client.pxi"
+include "loop.pxi"
+include "strings.pxi"
+
+
+cdef void choose_secret() except *:
+    cdef bytes secret = os.urandom(16)
+    memcpy(rl_secret, <const char*>secret, 16)
+
+choose_secret()

@@ -1,0 +1,376 @@
+# A numbered keyspace: a table, the clock's reading, and the watchers of its keys.
+#
+# Must live here: lazy and active expiry, WATCH's marks, and the face that Python commands see (interfaces.Database).
+# Must not: the structure of the table, replies.
+#
+# Every write passes through db_write, db_erase, db_retime or db_touch, so no command can forget the watchers.
+
+cdef enum:
+    WITHOUT = -1            # interfaces.NO_DEADLINE
+    KEEP = -2               # for db_write: the deadline stays
+    EMBEDDED = 41           # values.EMBEDDED, values.EMBEDDED_WITH_DEADLINE
+    EMBEDDED_TIMED = 33
+    EXPIRED_AT_ONCE = 128   # keys that one step of active expiry removes at most
+    STEPS_AT_MOST = 16384   # home buckets that one cycle visits at most
+
+
+cdef class Database:
+    """One keyspace; see redlark.server.interfaces.Database."""
+
+    cdef Table table
+    cdef Loop loop                  # None until a loop owns it: then `clock` tells the time
+    cdef object clock
+    cdef public Py_ssize_t index
+    cdef public Py_ssize_t expired
+    cdef public dict watched
+    cdef public bint touching
+    cdef uint64_t cursor            # of active expiry
+    cdef uint64_t random
+
+    def __cinit__(self, Py_ssize_t index=0, clock=None):
+        table_init(&self.table)
+        self.index = index
+        self.clock = clock
+        self.watched = {}
+        self.touching = True
+        self.random = rl_hash(<char*>&index, sizeof(index))
+
+    def __dealloc__(self):
+        table_drop(&self.table)
+
+    # ---------------------------------------------------------------------------------------------- reading
+
+    def get(self, bytes key not None, /):
+        cdef Entry* e = db_find(self, key)
+        if e == NULL:
+            return None
+        if self.touching:
+            e.access = <uint32_t>(db_now(self) // 1000)
+        return entry_value(e)
+
+    def exists(self, bytes key not None, /):
+        return db_find(self, key) != NULL
+
+    def kind(self, bytes key not None, /):
+        cdef Entry* e = db_find(self, key)
+        if e == NULL:
+            return None
+        if kind_of(e) != OBJECT:
+            return b"string"
+        return KINDS[type(<object>object_of(e))]
+
+    def form(self, bytes key not None, /):
+        cdef Entry* e = db_find(self, key)
+        return FRESH if e == NULL else form_of(e)
+
+    def deadline(self, bytes key not None, /):
+        cdef Entry* e = db_find(self, key)
+        return deadline_of(e)[0] if e != NULL and e.flags & TIMED else WITHOUT
+
+    def idle(self, bytes key not None, /):
+        cdef Entry* e = db_find(self, key)
+        return 0 if e == NULL else max(0, db_now(self) // 1000 - <int64_t>e.access)
+
+    def __len__(self):
+        return <Py_ssize_t>self.table.used
+
+    def expires_count(self):
+        return self.table.timed
+
+    def scan(self, cursor, Py_ssize_t count, /):
+        cdef uint64_t at = cursor
+        cdef Py_ssize_t steps = 0
+        cdef list keys = []
+        while True:
+            at = table_scan(&self.table, at, collect_keys, <void*>keys)
+            steps += 1
+            if at == 0 or len(keys) >= count or steps >= 10 * count:
+                return at, keys
+
+    def keys(self):
+        cdef uint64_t at = 0
+        cdef list keys = []
+        self._expire_all()
+        while True:
+            at = table_scan(&self.table, at, collect_keys, <void*>keys)
+            if at == 0:
+                return keys
+
+    def random_key(self):
+        cdef Entry* e
+        while True:
+            e = table_random(&self.table, &self.random)
+            if e == NULL or not is_past(self, e):
+                return None if e == NULL else entry_key(e)
+            db_expire_entry(self, e)
+
+    # ---------------------------------------------------------------------------------------------- writing
+
+    def put(self, bytes key not None, value not None, bint keep_ttl=False, int form=FRESH):
+        cdef char[8] payload
+        cdef const char* p = key
+        cdef size_t n = len(key)
+        cdef Slice text
+        if type(value) is bytes:
+            text.p = BYTES_TEXT(<PyObject*>value)
+            text.n = <size_t>BYTES_SIZE(<PyObject*>value)
+            db_set(self, p, n, rl_hash(p, n), &text, form, KEEP if keep_ttl else WITHOUT)
+        else:
+            if type(value) not in KINDS:
+                raise TypeError(f"not a value: {type(value).__name__}")
+            rl_store8(payload, <uint64_t><size_t><PyObject*>value)
+            Py_INCREF(value)
+            db_write(self, p, n, rl_hash(p, n), OBJECT, FRESH, payload, 8, KEEP if keep_ttl else WITHOUT)
+
+    def delete(self, bytes key not None, /):
+        return db_erase(self, key, len(key), rl_hash(key, len(key)))
+
+    def set_deadline(self, bytes key not None, int64_t at, /):
+        cdef Place place
+        cdef uint64_t h = rl_hash(key, len(key))
+        cdef Entry* e = db_lookup(self, key, len(key), h, &place)
+        if e != NULL:
+            db_retime(self, e, &place, at)
+
+    def modified(self, bytes key not None, /):
+        cdef Entry* e = db_find(self, key)
+        if e != NULL:
+            e.access = <uint32_t>(db_now(self) // 1000)
+        db_touch(self, key, len(key))
+
+    def touch_all(self):
+        for key in list(self.watched):
+            if self.exists(key):
+                db_touch(self, key, len(key))
+
+    def flush(self):
+        cdef size_t count
+        self.touch_all()
+        count = self.table.used
+        table_wipe(&self.table)
+        return count
+
+    def swap(self, Database other not None, /):
+        cdef Table table = self.table
+        self.table = other.table
+        other.table = table
+
+    # --------------------------------------------------------------------------------------------- upkeep
+
+    def expire_cycle(self, int64_t budget_us, /):
+        cdef int64_t until = rl_steady_us() + budget_us
+        cdef Py_ssize_t gone = 0, steps = 0
+        cdef PastKeys past
+        past.now = db_now(self)
+        past.examined = 0
+        while self.table.timed and steps < STEPS_AT_MOST:
+            steps += 1
+            gone += db_expire_step(self, &past)
+            if self.cursor == 0:
+                break
+            if not steps & 63:
+                if rl_steady_us() > until or past.examined >= 256 and gone * 10 < past.examined:
+                    break
+        return gone
+
+    def _expire_all(self):
+        cdef PastKeys past
+        past.now = db_now(self)
+        past.examined = 0
+        self.cursor = 0
+        while self.table.timed:
+            db_expire_step(self, &past)
+            if self.cursor == 0 and past.count < EXPIRED_AT_ONCE:
+                break
+
+    def memory(self):
+        cdef Chunk* chunk = self.table.chunks
+        cdef size_t total = self.table.held + (self.table.now.mask + 1) * sizeof(Bucket)
+        if self.table.moving >= 0:
+            total += (self.table.later.mask + 1) * sizeof(Bucket)
+        while chunk != NULL:
+            total += (CHUNK + 1) * sizeof(Bucket)
+            chunk = chunk.following
+        return total
+
+    def check(self):
+        table_check(&self.table)
+
+    def rehashing(self):
+        """True while two arrays exist (for tests)."""
+        return self.table.moving >= 0
+
+
+cdef dict KINDS = {deque: b"list", set: b"set"}
+
+cdef inline int64_t db_now(Database db) noexcept:
+    return db.loop.now if db.loop is not None else clock_now(db.clock)
+
+cdef int64_t clock_now(object clock) noexcept:
+    return 0 if clock is None else clock.now
+
+cdef inline bint is_past(Database db, const Entry* e) noexcept:
+    return e.flags & TIMED and deadline_of(e)[0] < db_now(db)
+
+cdef void collect_keys(void* keys, Bucket* b) noexcept:
+    cdef int i
+    while True:
+        for i in range(SLOTS):
+            if (b.tags >> (8 * i)) & 0x80:
+                (<list>keys).append(entry_key(b.slot[i]))
+        if not b.tags & CHAINED:
+            return
+        b = <Bucket*>b.slot[6]
+
+cdef inline Entry* db_lookup(Database db, const char* p, size_t n, uint64_t h, Place* at) noexcept:
+    """The live entry; one that is past its deadline goes now."""
+    cdef Entry* e = table_find(&db.table, p, n, h, at)
+    if e != NULL and e.flags & TIMED and is_past(db, e):
+        db_expire(db, h, at)
+        return NULL
+    return e
+
+cdef Entry* db_find(Database db, bytes key) noexcept:
+    cdef Place at
+    return db_lookup(db, key, len(key), rl_hash(key, len(key)), &at)
+
+
+# ---------------------------------------------------------------------------------------------------------------- WATCH
+
+cdef inline void db_touch(Database db, const char* p, size_t n) noexcept:
+    if PyDict_Size(db.watched):
+        mark_watchers(db, p, n)
+
+cdef void mark_watchers(Database db, const char* p, size_t n) noexcept:
+    clients = db.watched.get(PyBytes_FromStringAndSize(p, <Py_ssize_t>n))
+    if clients is not None:
+        for client in clients:
+            client.touched = True
+
+
+# --------------------------------------------------------------------------------------------------------------- expiry
+
+cdef void db_expire(Database db, uint64_t h, Place* at) noexcept:
+    cdef Entry* e = table_remove(&db.table, h, at)
+    db.expired += 1
+    db_touch(db, key_of(e), key_size(e))
+    entry_free(e)
+
+cdef void db_expire_entry(Database db, Entry* e) noexcept:
+    cdef Place at
+    cdef uint64_t h = rl_hash(key_of(e), key_size(e))
+    if table_find(&db.table, key_of(e), key_size(e), h, &at) != NULL:
+        db_expire(db, h, &at)
+
+cdef struct PastKeys:
+    int64_t now
+    Py_ssize_t examined
+    int count
+    Entry* entries[EXPIRED_AT_ONCE]
+
+cdef void collect_past(void* arg, Bucket* b) noexcept:
+    cdef PastKeys* past = <PastKeys*>arg
+    cdef int i
+    while True:
+        if (b.tags >> 56) & 0x7F:
+            for i in range(SLOTS):
+                if (b.tags >> (56 + i)) & 1:
+                    past.examined += 1
+                    if deadline_of(b.slot[i])[0] < past.now and past.count < EXPIRED_AT_ONCE:
+                        past.entries[past.count] = b.slot[i]
+                        past.count += 1
+        if not b.tags & CHAINED:
+            return
+        b = <Bucket*>b.slot[6]
+
+cdef int db_expire_step(Database db, PastKeys* past) noexcept:
+    """Visit one home bucket, and remove what is past; how many went."""
+    cdef int i
+    past.count = 0
+    db.cursor = table_scan(&db.table, db.cursor, collect_past, past)
+    for i in range(past.count):
+        db_expire_entry(db, past.entries[i])
+    return past.count
+
+
+# --------------------------------------------------------------------------------------------------------------- writes
+
+cdef inline int settled(int form, size_t keyed, size_t size, bint timed) noexcept nogil:
+    """values.settle: what no longer fits Redis's one allocation of 64 bytes is RAW, and for good."""
+    return RAW if keyed + size > <size_t>(EMBEDDED_TIMED if timed else EMBEDDED) else form
+
+cdef void db_write(Database db, const char* p, size_t n, uint64_t h, int kind, int form, const char* payload,
+                   size_t size, int64_t deadline) noexcept:
+    """Put a value, new or over another one.  deadline: in ms, or WITHOUT, or KEEP.  An OBJECT's reference is taken over."""
+    cdef Place at
+    cdef Entry* e = db_lookup(db, p, n, h, &at)
+    cdef Entry* old = NULL
+    cdef PyObject* held = NULL
+    cdef size_t old_size
+    cdef uint8_t flags
+    cdef bint timed = deadline != WITHOUT
+    if deadline == KEEP:
+        timed = e != NULL and e.flags & TIMED
+    if kind == TEXT:
+        form = settled(form, n, size, timed)
+    flags = shape(kind, form, n, size, timed)
+    if e == NULL:
+        e = entry_blank(flags, p, n, size)
+        rl_copy(value_of(e), payload, size)
+        if timed:
+            deadline_of(e)[0] = deadline
+        table_add(&db.table, h, e)
+    else:
+        old_size = entry_size(e)
+        if ((e.flags ^ flags) & (LONG | TIMED)) == 0 and \
+                rl_good_size(size_of_shape(flags, n, size)) == rl_good_size(old_size):
+            if kind_of(e) == OBJECT:
+                held = object_of(e)
+            e.flags = flags
+            set_sizes(e, n, 0 if kind else size)
+        else:
+            old = e
+            e = entry_blank(flags, p, n, size)
+            if deadline == KEEP and timed:
+                deadline_of(e)[0] = deadline_of(old)[0]
+            table_replace(&db.table, &at, e, old_size, (old.flags & TIMED) != 0)
+        rl_copy(value_of(e), payload, size)
+        if timed and deadline != KEEP:
+            deadline_of(e)[0] = deadline
+    e.access = <uint32_t>(db_now(db) // 1000)
+    db_touch(db, p, n)
+    if old != NULL:
+        entry_free(old)
+    Py_XDECREF(held)
+
+cdef inline void db_set(Database db, const char* p, size_t n, uint64_t h, const Slice* text, int form,
+                        int64_t deadline) noexcept:
+    """Put a string; held as an integer if it is one and nothing forbids."""
+    cdef char[8] payload
+    cdef int64_t number = 0
+    if form == FRESH and text.n <= LONGEST_NUMBER and rl_parse_int(text.p, text.n, &number):
+        rl_store8(payload, <uint64_t>number)
+        db_write(db, p, n, h, INTEGER, FRESH, payload, 8, deadline)
+    else:
+        db_write(db, p, n, h, TEXT, form, text.p, text.n, deadline)
+
+cdef bint db_erase(Database db, const char* p, size_t n, uint64_t h) noexcept:
+    cdef Place at
+    if db_lookup(db, p, n, h, &at) == NULL:
+        return False
+    entry_free(table_remove(&db.table, h, &at))
+    db_touch(db, p, n)
+    return True
+
+cdef void db_retime(Database db, Entry* e, Place* at, int64_t deadline) noexcept:
+    """Give a live entry a deadline, or take it away (WITHOUT)."""
+    cdef size_t old_size = entry_size(e)
+    cdef bint was_timed = (e.flags & TIMED) != 0
+    e = entry_retimed(e, deadline != WITHOUT)
+    if deadline != WITHOUT:
+        deadline_of(e)[0] = deadline
+        if kind_of(e) == TEXT:
+            e.flags = (e.flags & ~(3 << FORM_SHIFT)) \
+                | settled(form_of(e), key_size(e), text_size(e), True) << FORM_SHIFT
+    table_replace(&db.table, at, e, old_size, was_timed)
+    db_touch(db, key_of(e), key_size(e))

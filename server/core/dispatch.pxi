@@ -1,0 +1,162 @@
+# From a parsed request to the code that answers it.
+#
+# Must live here: the table of hot commands, the choice between them and Python, the batch.  Must not: the order of errors,
+# MULTI, AUTH and CLIENT REPLY (redlark.server.dispatch, for both cores), or what a command does (strings.pxi).
+#
+# A hot command is a C function that answers the plain cases and returns False for every other one: a wrong type, a bad
+# number, a rare option.  It has then changed nothing, and the Python command answers.  So each error text stands once, in
+# Python, and what C has is short.
+#
+# Sixteen requests are parsed, their keys' buckets fetched, then their entries, and only then executed: the memory that a
+# table of millions of keys must wait for comes while others are being parsed.
+
+ctypedef bint (*HotFunction)(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept
+
+cdef struct Hot:
+    uint64_t name           # lower case, as a number
+    HotFunction run         # NULL: the slot is free
+    int arity
+    bint keyed              # its first argument is a key
+    PyObject* full_name     # bytes, owned by the table of commands
+
+cdef enum:
+    HOT_SLOTS = 128
+    BATCH = 16
+    FLUSH_AT = 1 << 18      # output that is sent before the rest of the input is executed
+
+cdef extern from *:
+    """
+    #define RL_LOWER 0x2020202020202020ULL
+    """
+    const uint64_t LOWER "RL_LOWER"
+
+
+cdef inline size_t hot_slot(uint64_t name) noexcept nogil:
+    return <size_t>((name * 0x9E3779B97F4A7C15ULL) >> 57)
+
+cdef inline Hot* hot_find(Hot* table, const char* p, size_t n) noexcept nogil:
+    """Case is folded by setting bit 5: of the bytes that then equal a letter, all are that letter."""
+    cdef uint64_t name
+    cdef size_t i
+    if n > 8:
+        return NULL
+    name = rl_load_short(p, n) | (LOWER >> (8 * (8 - n)) if n else 0)
+    i = hot_slot(name)
+    while table[i].run != NULL:
+        if table[i].name == name:
+            return table + i
+        i = (i + 1) & (HOT_SLOTS - 1)
+    return NULL
+
+cdef int hot_add(Loop loop, bytes name, HotFunction run, bint keyed) except -1:
+    """Take over a command, if the server has it."""
+    cdef uint64_t number = rl_load_short(name, len(name)) | (LOWER >> (8 * (8 - len(name))))
+    cdef size_t i = hot_slot(number)
+    command = loop.server.commands.get(name.upper())
+    if command is None:
+        return 0
+    while loop.hot[i].run != NULL:
+        i = (i + 1) & (HOT_SLOTS - 1)
+    loop.hot[i].name = number
+    loop.hot[i].run = run
+    loop.hot[i].arity = command.arity
+    loop.hot[i].keyed = keyed
+    loop.hot_names.append(command.name)
+    loop.hot[i].full_name = <PyObject*>command.name
+    return 0
+
+cdef inline bint is_usual(Client c) noexcept:
+    """Nothing holds that only redlark.server.dispatch knows how to deal with."""
+    return c.queue is None and c.authenticated and c.reply_mode == REPLY_ON and not c.no_touch
+
+cdef inline bint run_hot(Loop loop, Client c, const Hot* hot, int64_t argc, const Slice* a, uint64_t h) noexcept:
+    if hot.arity != argc and (hot.arity >= 0 or argc < -hot.arity):
+        return False
+    if not hot.run(loop, c, argc, a, h):
+        return False
+    c.last = hot.full_name
+    return True
+
+cdef list request_list(int64_t argc, const Slice* a):
+    cdef list request = PyList_New(argc)
+    cdef Py_ssize_t i
+    for i in range(argc):
+        item = PyBytes_FromStringAndSize(a[i].p, <Py_ssize_t>a[i].n)
+        Py_INCREF(item)
+        PyList_SET_ITEM(request, i, item)
+    return request
+
+cdef void call_python(Loop loop, Client c, int64_t argc, const Slice* a) noexcept:
+    """Let redlark.server.dispatch answer."""
+    try:
+        loop_tell_time(loop)
+        loop.process(c.context, request_list(argc, a))
+    except BaseException as error:
+        loop_failed(loop, error)
+        c.out_failure()
+    loop.python_ran = True
+    loop_read_clock(loop)
+
+cdef char* execute_input(Loop loop, Client c, char* p, char* end) noexcept:
+    """Execute the whole requests in [p, end); returns where what is left begins."""
+    cdef Request[BATCH] batch
+    cdef Request* r
+    cdef Slice* a
+    cdef int i, count, status, most
+    while p < end:
+        count = 0
+        status = WHOLE
+        most = BATCH if c.authenticated else 1
+        while count < most and p < end:
+            if count and p[0] != c'*' and c.partial.total == 0:
+                break
+            r = batch + count
+            r.first = 0 if count == 0 else batch[count - 1].first + <size_t>batch[count - 1].argc
+            status = parse_request(loop, c, p, end, r)
+            if status == NOTHING:
+                p = r.end
+                continue
+            if status != WHOLE:
+                break
+            count += 1
+            p = r.end
+            a = loop.argv + r.first
+            r.hot = hot_find(loop.hot, a.p, a.n)
+            if r.hot != NULL and r.hot.keyed and r.argc > 1:
+                r.hash = rl_hash(a[1].p, a[1].n)
+                rl_prefetch(home_of(&c.db.table, r.hash))
+        if count > 1:
+            for i in range(count):
+                if batch[i].hot != NULL and batch[i].hot.keyed and batch[i].argc > 1:
+                    prefetch_entry(&c.db.table, batch[i].hash)
+        for i in range(count):
+            r = batch + i
+            a = loop.argv + r.first
+            if r.hot != NULL and is_usual(c) and not loop.memory_limited and \
+                    run_hot(loop, c, r.hot, r.argc, a, r.hash):
+                loop.stats.commands += 1
+                c.commands += 1
+            else:
+                call_python(loop, c, r.argc, a)
+                if c.state != OPEN or c.parked:
+                    partial_reset(&c.partial)
+                    return r.end
+        if status == REFUSED:
+            loop.stats.errors += 1
+            write_refusal(loop, c)
+            return end
+        if c.out.used - c.out.sent > FLUSH_AT:
+            client_send(c)
+            if c.state != OPEN:
+                return end
+        if status == INCOMPLETE:
+            break
+    return p
+
+cdef void write_refusal(Loop loop, Client c) noexcept:
+    """A protocol error: said whatever CLIENT REPLY is, then the connection is closed."""
+    try:
+        out_line(c.out, c'-', loop.refusal)
+    except BaseException as error:
+        loop_failed(loop, error)
+    c.state = CLOSING

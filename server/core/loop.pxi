@@ -1,0 +1,350 @@
+# The event loop: one epoll, one thread.
+#
+# Must live here: sockets, turns, the clock, cron and timers, starting and stopping.  Must not: what happens to input.
+#
+# A turn: wait; then for each ready client read once, execute, send once; then look after the clients that something was
+# done to out of their turn; then cron and timers.  The GIL is given up while waiting only, so a server in a thread leaves
+# the other threads in peace when it is idle, and pays nothing while it works.  The clock is read once for each ready
+# client, after its bytes have come: no request is then judged by a time before it was sent.
+
+cdef extern from "sys/epoll.h" nogil:
+    ctypedef union epoll_data_t:
+        void* ptr
+        uint64_t u64
+    cdef struct epoll_event:
+        uint32_t events
+        epoll_data_t data
+    int epoll_create1(int flags)
+    int epoll_ctl(int epoll, int what, int fd, epoll_event* event)
+    int epoll_wait(int epoll, epoll_event* events, int count, int timeout)
+    int EPOLLIN, EPOLLOUT, EPOLLERR, EPOLLHUP, EPOLL_CTL_ADD, EPOLL_CTL_MOD, EPOLL_CTL_DEL, EPOLL_CLOEXEC
+
+cdef extern from "sys/eventfd.h" nogil:
+    int eventfd(unsigned int start, int flags)
+    int EFD_NONBLOCK, EFD_CLOEXEC
+
+cdef extern from "sys/socket.h" nogil:
+    ssize_t recv(int fd, void* p, size_t n, int flags)
+    ssize_t send(int fd, const void* p, size_t n, int flags)
+    int accept4(int fd, void* address, void* size, int flags)
+    int SOCK_NONBLOCK, SOCK_CLOEXEC, MSG_NOSIGNAL
+
+cdef extern from "errno.h" nogil:
+    int errno, EAGAIN, EWOULDBLOCK, EINTR
+
+cdef extern from "unistd.h" nogil:
+    int close(int fd)
+    ssize_t read(int fd, void* p, size_t n)
+    ssize_t write(int fd, const void* p, size_t n)
+
+cdef extern from "clib.h" nogil:
+    int rl_address_text(int fd, int peer, char* to, size_t room)
+    bint rl_is_unix(int fd)
+    void rl_tune_tcp(int fd, int keepalive)
+
+cdef enum:
+    EVENTS = 512
+    ARRIVALS = 1 << 16      # bytes read at once from a client that has nothing waiting
+    READ_AT_LEAST = 1 << 15
+    ACCEPTS = 256           # connections accepted before the clients have their turn again
+    OUTPUT_LIMIT = 1 << 30
+    PARKED_INPUT = 1 << 20  # what a parked client may send ahead
+    REHASH_US = 1000        # of each cron, for tables that are being rehashed
+
+# What an event belongs to, when it is not a client (whose address is even).
+cdef enum:
+    WAKE = 1
+    LISTENER = 3            # and the socket's number from bit 2 on
+
+
+cdef class Stats:
+    """Counters; see redlark.server.interfaces.Stats."""
+
+    cdef public uint64_t connections
+    cdef public uint64_t rejected
+    cdef public uint64_t commands
+    cdef public uint64_t net_in
+    cdef public uint64_t net_out
+    cdef public uint64_t errors
+
+
+cdef class Loop:
+    """The compiled core's loop; see redlark.server.interfaces.Loop."""
+
+    cdef readonly Stats stats
+    cdef readonly dict clients
+    cdef object server
+    cdef object process             # redlark.server.dispatch.process
+    cdef object call                # redlark.server.dispatch.call
+    cdef object errors              # redlark.server.errors
+    cdef list listeners
+    cdef list noted                 # clients to look after at the end of the turn
+    cdef list closed                # clients that must outlive the turn
+    cdef list hot_names             # keeps alive what `hot` points to
+    cdef object failure
+    cdef bytes refusal
+    cdef Hot[HOT_SLOTS] hot
+    cdef int64_t now
+    cdef uint32_t seconds
+    cdef int64_t told               # the time that server.now has
+    cdef int64_t cron_at            # steady microseconds
+    cdef int64_t timer_at           # Unix ms, FAR if there is none
+    cdef int64_t bulk_limit
+    cdef size_t query_limit
+    cdef int64_t max_clients
+    cdef int keepalive
+    cdef int64_t cron_us
+    cdef bint memory_limited
+    cdef bint python_ran            # timers may have changed
+    cdef bint stopping
+    cdef int epoll
+    cdef int wake
+    cdef char* arrivals
+    cdef Buffer replies
+    cdef Buffer words               # of an inline request
+    cdef Slice* argv
+    cdef size_t argv_room
+
+    def __cinit__(self, server, list listeners not None):
+        self.epoll = self.wake = -1
+        self.arrivals = <char*>rl_alloc(ARRIVALS)
+        self.argv_room = ARGV_FIRST
+        self.argv = <Slice*>rl_alloc(self.argv_room * sizeof(Slice))
+
+    def __init__(self, server, list listeners not None):
+        from redlark.server import dispatch, errors
+
+        self.server = server
+        self.process = dispatch.process
+        self.call = dispatch.call
+        self.errors = errors
+        self.stats = Stats()
+        self.clients = {}
+        self.noted = []
+        self.closed = []
+        self.hot_names = []
+        self.listeners = list(listeners)
+        self.timer_at = FAR
+        server.loop = self
+        loop_read_clock(self)
+        hot_table(self)
+        self.configure()
+        for database in server.databases:
+            (<Database?>database).loop = self
+        self.epoll = epoll_create1(EPOLL_CLOEXEC)
+        self.wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)
+        if self.epoll < 0 or self.wake < 0:
+            raise OSError(errno, "epoll or eventfd")
+        self.add(self.wake, WAKE)
+        for listener in self.listeners:
+            listener.setblocking(False)
+            self.add(listener.fileno(), LISTENER | <uint64_t>listener.fileno() << 2)
+
+    def __dealloc__(self):
+        if self.epoll >= 0:
+            close(self.epoll)
+        if self.wake >= 0:
+            close(self.wake)
+        free(self.arrivals)
+        free(self.argv)
+        buffer_drop(&self.replies)
+        buffer_drop(&self.words)
+
+    cdef int add(self, int fd, uint64_t what) except -1:
+        cdef epoll_event event
+        event.events = EPOLLIN
+        event.data.u64 = what
+        if epoll_ctl(self.epoll, EPOLL_CTL_ADD, fd, &event) < 0:
+            raise OSError(errno, "epoll_ctl")
+        return 0
+
+    def configure(self):
+        config = self.server.config
+        self.bulk_limit = min(config.proto_max_bulk_len, 0xFFFF0000)
+        self.query_limit = config.client_query_buffer_limit
+        self.max_clients = config.maxclients
+        self.keepalive = config.tcp_keepalive
+        self.cron_us = 1_000_000 // config.hz
+        self.memory_limited = self.server.memory_limited
+
+    def stop(self):
+        cdef uint64_t one = 1
+        self.stopping = True
+        if write(self.wake, &one, sizeof(one)) < 0:
+            pass
+
+    def run(self):
+        cdef epoll_event[EVENTS] events
+        cdef int n
+        self.cron_at = rl_steady_us() + self.cron_us
+        self.python_ran = True
+        try:
+            while not self.stopping and self.failure is None:
+                n = self.wait(events)
+                if n < 0:
+                    if errno != EINTR:
+                        raise OSError(errno, "epoll_wait")
+                    PyErr_CheckSignals()
+                self.turn(events, n)
+                if rl_steady_us() >= self.cron_at:
+                    self.tick()
+                if self.now >= self.timer_at:
+                    self.fire()
+            if self.failure is not None:
+                raise self.failure
+        finally:
+            self.shut()
+
+    cdef int wait(self, epoll_event* events) except -2:
+        cdef int64_t left = (self.cron_at - rl_steady_us() + 999) // 1000
+        cdef int n
+        if self.python_ran:
+            self.python_ran = False
+            when = self.server.timers.next()
+            self.timer_at = FAR if when is None else when
+        if self.timer_at != FAR:
+            loop_read_clock(self)
+            left = min(left, self.timer_at - self.now)
+        if left < 0 or self.noted:
+            left = 0
+        with nogil:
+            n = epoll_wait(self.epoll, events, EVENTS, <int>left)
+        loop_read_clock(self)
+        return n
+
+    cdef int turn(self, epoll_event* events, int count) except -1:
+        cdef Client c
+        cdef int i
+        cdef uint64_t what, woken = 0
+        for i in range(count):
+            what = events[i].data.u64
+            if what & 1:
+                if what == WAKE:
+                    if read(self.wake, &woken, sizeof(woken)) < 0:
+                        pass
+                else:
+                    self.accept(<int>(what >> 2))
+                continue
+            c = <Client>events[i].data.ptr
+            if c.state == CLOSED:
+                continue
+            if events[i].events & EPOLLOUT:
+                client_send(c)
+                client_settle_sent(c)
+            if c.state == OPEN and c.wants_in and events[i].events & ~<uint32_t>EPOLLOUT:
+                client_read(c)
+                client_settle(c)
+            elif events[i].events & (EPOLLERR | EPOLLHUP) and c.state != CLOSED:
+                client_close(c)
+        self.look_after()
+        if self.closed:
+            self.closed.clear()
+        return 0
+
+    cdef int look_after(self) except -1:
+        """Clients that something was done to out of their turn: pushed to, resumed, closed after reply."""
+        cdef Client c
+        cdef list noted
+        while self.noted:
+            noted = self.noted
+            self.noted = []
+            for c in noted:
+                c.noted = False
+                if c.state == OPEN and c.input.used and not c.parked and c.partial.total == 0:
+                    client_execute(c, c.input.p, c.input.p + c.input.used)
+                client_settle(c)
+        return 0
+
+    cdef int accept(self, int listener) except -1:
+        cdef int fd, _
+        cdef char[160] text
+        cdef Client c
+        cdef bytes refusal
+        for _ in range(ACCEPTS):
+            fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)
+            if fd < 0:
+                return 0
+            self.stats.connections += 1
+            if len(self.clients) >= self.max_clients:
+                self.stats.rejected += 1
+                refusal = b"-" + self.errors.MAX_CLIENTS + b"\r\n"
+                send(fd, <const char*>refusal, len(refusal), MSG_NOSIGNAL)
+                close(fd)
+                continue
+            c = Client(self, fd)
+            c.is_unix = rl_is_unix(fd)
+            if not c.is_unix:
+                rl_tune_tcp(fd, self.keepalive)
+            rl_address_text(fd, 0, text, sizeof(text))
+            c.laddr = <bytes>text
+            if not c.is_unix:
+                rl_address_text(fd, 1, text, sizeof(text))
+            c.addr = <bytes>text
+            loop_tell_time(self)
+            self.server.connected(c)
+            self.python_ran = True
+            self.clients[c.id] = c
+            self.add(fd, <uint64_t><size_t><void*>c)
+        return 0
+
+    cdef int tick(self) except -1:
+        cdef int64_t until
+        cdef Database db
+        self.cron_at = max(self.cron_at + self.cron_us, rl_steady_us())
+        loop_read_clock(self)
+        loop_tell_time(self)
+        self.server.cron()
+        self.python_ran = True
+        until = rl_steady_us() + REHASH_US
+        for db in self.server.databases:
+            while db.table.moving >= 0 and rl_steady_us() < until:
+                table_step(&db.table, 64)
+        if self.argv_room > ARGV_FIRST:
+            self.argv_room = ARGV_FIRST
+            self.argv = <Slice*>rl_resize(self.argv, self.argv_room * sizeof(Slice))
+        PyErr_CheckSignals()
+        self.look_after()
+        return 0
+
+    cdef int fire(self) except -1:
+        loop_tell_time(self)
+        self.server.timers.run(self.now)
+        self.python_ran = True
+        self.look_after()
+        return 0
+
+    cdef int shut(self) except -1:
+        """Close every client, giving the replies that wait one chance."""
+        for c in list(self.clients.values()):
+            client_settle(<Client>c)
+            client_close(<Client>c)
+        self.noted.clear()
+        self.closed.clear()
+        return 0
+
+
+cdef inline void loop_read_clock(Loop loop) noexcept:
+    loop.now = rl_unix_ms()
+    loop.seconds = <uint32_t>(loop.now // 1000)
+
+cdef void loop_tell_time(Loop loop) noexcept:
+    """Python is about to run: it reads the time from the server's state."""
+    if loop.told != loop.now:
+        loop.told = loop.now
+        loop.server.now = loop.now
+
+cdef void client_settle_sent(Client c) noexcept:
+    """After EPOLLOUT."""
+    if c.state == CLOSED:
+        return
+    if c.state == CLOSING and c.own.used == c.own.sent:
+        client_close(c)
+    else:
+        client_watch(c)
+
+cdef void loop_failed(Loop loop, object error) noexcept:
+    """An exception that nothing caught: a defect of ours is reported and the server goes on, KeyboardInterrupt ends it."""
+    if isinstance(error, Exception):
+        traceback.print_exception(error)
+    else:
+        loop.failure = error
