@@ -15,6 +15,7 @@ from immutables import Map
 
 from redlark.reference import values
 from redlark.reference.arguments import Arguments, Ended, Hooks, compile_parser, held, least, named, reader, syntax_rules
+from redlark.reference.certain import certain, missing
 from redlark.reference.expressions import Closure, Definitions, Frame, Scope, expression, refuse, root_of, rows
 from redlark.reference.values import GO, ErrorReply, Leave
 from redlark.spec import syntax as s
@@ -188,6 +189,9 @@ class Compiler:
         return need
 
     def _rule(self, node: s.Rule, scope: Scope) -> Step:
+        if node.when is not None and certain(node.when, scope) is False:
+            expression(node.when, scope)  # what it names must exist all the same
+            return lambda v: GO
         rule = self.rule(node.name)
         when = None if node.when is None else expression(node.when, scope)
         steps = self.steps(node.steps, scope) if node.steps else None
@@ -211,8 +215,20 @@ class Compiler:
             error = expression(node.error, scope)
             return lambda v: Leave(error(v))
         if isinstance(node, s.Park):
-            raise refuse(node, "park cannot be run yet: blocking commands come with the lists (see docs/decisions)")
+            return self._park(node, scope)
         return expression(node, scope)
+
+    def _park(self, node: s.Park, scope: Scope) -> Step:
+        """Waiting for nothing but the time: the reply is judged to have taken that long; 0 is for ever."""
+        if node.keys != s.Array(()):
+            raise refuse(node, "waiting for keys cannot be run yet: it comes with the blocking commands (docs/decisions)")
+        until, reply = expression(node.until, scope), self.reply(node.reply, scope)
+
+        def park(v: Frame) -> Any:
+            v[0].delay = until(v) or values.FOREVER
+            return reply(v)
+
+        return park
 
     def _use(self, node: s.Use, scope: Scope) -> Step:
         fragment = scope.text.fragments.get(node.fragment)
@@ -224,6 +240,11 @@ class Compiler:
         inner = Scope(scope.text, dict(scope.names), dict(scope.words), scope.elsewhere, scope.size, scope.command)
         assigned: list[tuple[int, Closure]] = []
         for parameter, argument in zip(fragment.parameters, node.arguments, strict=True):
+            if missing(argument, scope):
+                inner.names.pop(parameter, None)
+                inner.words.pop(parameter, None)
+                inner.elsewhere |= {parameter}
+                continue
             if isinstance(argument, s.Name) and argument.name in scope.names:
                 slot = scope.names[argument.name]
             elif isinstance(argument, s.Word) and argument.word in scope.words:

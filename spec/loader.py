@@ -297,7 +297,9 @@ class _Trees(Transformer):  # type: ignore[type-arg]
         return self._fact("container", guard=guard)
 
     def f_touches(self, name: str, access: str, *rest: Any) -> s.Fact:
-        return self._fact("touches", name, access, *rest[:-1], guard=rest[-1])
+        *flags, note, guard = rest
+        notes = () if note is None else (s.Text(_unquoted(note)),)
+        return self._fact("touches", name, access, *flags, *notes, guard=guard)
 
     def f_tips(self, *texts: Any) -> s.Fact:
         return self._fact("tips", *(_unquoted(t) for t in texts[:-1]), guard=texts[-1])
@@ -371,6 +373,8 @@ class _Trees(Transformer):  # type: ignore[type-arg]
         return tuple(str(n) for n in names)
 
     def need(self, name: str, value: Any, error: Any, rule: Any, guard: Any) -> s.Need:
+        if isinstance(error, s.As) and rule is None:  # `else error E as name`: the grammar reads `as` into the error
+            error, rule = error.item, error.kind
         return s.Need(str(name), value, error, rule and str(rule), guard, place=self.place)
 
     def use(self, name: str, arguments: Any, when: Any, guard: Any) -> s.Use:
