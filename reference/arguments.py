@@ -111,6 +111,7 @@ def held(parts: Sequence[s.Part], scope: Scope) -> tuple[s.Part, ...]:
             alternatives = tuple(
                 evolve(a, parts=held(a.parts, scope)) for a in part.alternatives if profile.holds(a.guard)
             )
+            alternatives = tuple(a for a in alternatives if a.parts)
             if profile.holds(part.guard) and alternatives:
                 result.append(evolve(part, alternatives=alternatives))
         elif isinstance(part, s.Pairs):

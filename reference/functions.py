@@ -279,9 +279,9 @@ class DatabaseHandle:
 
 @pure
 def keys(database: DatabaseHandle) -> frozenset[bytes]:
-    """The keys of a database that have not expired."""
+    """The keys of a database that have not expired; expired ones stay stored, for a server may not look at them all."""
     run, number = database.run, database.number
-    return frozenset(k for k in sorted(run.databases[number]) if run.entry(number, k) is not None)
+    return frozenset(k for k in sorted(run.databases[number]) if not run.expired(number, k))
 
 
 @pure

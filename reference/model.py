@@ -16,6 +16,7 @@ from typing import Any
 from attrs import frozen
 from immutables import Map
 
+import redlark.reference.state  # noqa: F401 - registers the functions over the state
 from redlark.reference.expressions import Definitions, Scope, expression
 from redlark.reference.replies import describe, encode, matches
 from redlark.reference.resp import Frame
@@ -131,6 +132,8 @@ class Model:
         for world in worlds:
             for run, reply in self._runs(world, client, request, interval, observed):
                 if observed is not None and not self._agrees(run, reply, observed):
+                    continue
+                if run.delay and observed is not None and interval[1] - interval[0] < run.delay:
                     continue
                 try:
                     after = run.finish()

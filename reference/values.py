@@ -23,6 +23,8 @@ class Entry(NamedTuple):
     encoding: bytes | None = None
 
 
+FOREVER: Final = 1 << 62  # milliseconds
+
 TYPES: Final[dict[type, str]] = {bytes: "string", tuple: "list", frozenset: "set", Map: "hash"}
 EMPTY: Final[dict[str, Any]] = {"string": None, "list": (), "set": frozenset(), "hash": Map()}
 

@@ -42,8 +42,8 @@ class Run:
     """One attempt to execute a request; raises :class:`~values.Dead` where its decisions cannot have been."""
 
     __slots__ = (
-        "alive", "batch", "changes", "children", "client", "databases", "deadlines", "decisions", "differences",
-        "encodings", "events", "model", "now", "observed", "pending", "position", "propagated", "reached", "request",
+        "alive", "changes", "children", "client", "databases", "deadlines", "decisions", "differences",
+        "encodings", "events", "model", "delay", "now", "observed", "pending", "position", "propagated", "reached", "request",
         "selected", "server", "session", "sessions", "silent_propagation", "versions", "world",
     )  # fmt: skip
 
@@ -70,7 +70,7 @@ class Run:
         self.reached: list[str] = []
         self.changes = 0
         self.children = -1  # how many replies of a surrounding EXEC have been given; -1 outside
-        self.batch = 0
+        self.delay = 0  # milliseconds that the reply must have taken at least
 
     # ---- decisions -------------------------------------------------------------------------------------------
 
@@ -164,8 +164,7 @@ class Run:
         if entry is None or entry.deadline is None or (number, key) in self.alive:
             return entry
         if self.expired(number, key):
-            self.databases[number] = self.databases[number].delete(key)
-            self.deadlines.pop((number, key), None)
+            self._remove(number, key)
             self.propagated.append((number, (b"DEL", key)))
             self.events.append((number, b"expired", key))
             return None
@@ -244,9 +243,16 @@ class Run:
     def delete(self, number: int, key: bytes) -> None:
         """Removes a key, its deadline with it."""
         if self.entry(number, key) is not None:
-            self.databases[number] = self.databases[number].delete(key)
-            self.deadlines.pop((number, key), None)
+            self._remove(number, key)
             self.touch(number, key)
+
+    def _remove(self, number: int, key: bytes) -> None:
+        self.databases[number] = self.databases[number].delete(key)
+        self.deadlines.pop((number, key), None)
+        iterations = self.server.get("iterations")
+        if iterations:  # an iteration does not owe what was away meanwhile
+            left = {c: tuple(k for k in keys if k != key) if c[0] == number else keys for c, keys in iterations.items()}
+            self.server = self.server.set("iterations", Map(left))
 
     def touch(self, number: int, key: bytes) -> None:
         """Counts a change, for WATCH and for what is propagated."""
@@ -303,6 +309,9 @@ class Run:
             sessions = sessions.set(self.client, self.session)
         world, now = self.world, self.now.lo
         databases = tuple(self.databases)
+        owed = self.server.get("owed")
+        if owed and databases != world.databases:
+            self.server = self.server.set("owed", still_owed(owed, databases))
         if (
             sessions is world.sessions and self.server is world.server and self.versions is world.versions
             and now == world.now and all(a is b for a, b in zip(databases, world.databases, strict=True))

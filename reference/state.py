@@ -1,0 +1,164 @@
+"""Functions over the whole state that a run works on: emptying and swapping databases, iterations, the clock.
+
+What must live here: what the text cannot say key by key, as ``@of_run`` functions and the domains of its choices.
+An iteration (SCAN) is kept as what it still owes: for a cursor, the keys that were there since its first call and have
+not been returned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from immutables import Map
+
+from redlark.reference.functions import of_run, pure
+from redlark.reference.replies import Predicate
+from redlark.reference.resp import Frame
+from redlark.reference.values import Uncertain
+
+ITERATIONS = "iterations"
+
+
+@of_run
+def all_databases(run: Any) -> range:
+    """The numbers of all databases."""
+    return range(len(run.databases))
+
+
+@of_run
+def flush(run: Any, number: int) -> None:
+    """Deletes every key of a database; what iterations over it owed is owed no more."""
+    for key in run.databases[number]:
+        run.touch(number, key)
+    run.changes += 1
+    _forget(run, {number})
+    run.databases[number] = Map()
+
+
+@of_run
+def swap(run: Any, one: int, other: int) -> None:
+    """Exchanges two databases; whoever watches a key of either finds it changed if it was or is there."""
+    if one == other:
+        return
+    for number in (one, other):
+        for key in {*run.databases[one], *run.databases[other]}:
+            run.touch(number, key)
+    for kept in (run.deadlines, run.alive):
+        kept.clear()
+    databases = run.databases
+    databases[one], databases[other] = databases[other], databases[one]
+    _forget(run, {one, other})
+
+
+def _forget(run: Any, numbers: set[int]) -> None:
+    for moment in [k for k in run.deadlines if k[0] in numbers]:
+        del run.deadlines[moment]
+    run.alive -= {k for k in run.alive if k[0] in numbers}
+    owed = run.server.get(ITERATIONS)
+    if owed:
+        kept = Map({k: x for k, x in owed.items() if k[0] not in numbers})
+        run.server = run.server.set(ITERATIONS, kept)
+
+
+# ---- iterations ----------------------------------------------------------------------------------------------
+
+
+@of_run
+def owed(run: Any, cursor: int) -> tuple[bytes, ...]:
+    """The keys that an iteration which goes on at this cursor still has to return."""
+    found: tuple[bytes, ...] = run.server.get(ITERATIONS, Map()).get((run.selected, cursor), ())
+    return found
+
+
+@of_run
+def owe(run: Any, cursor: int, keys: tuple[bytes, ...]) -> None:
+    """Notes what an iteration owes at its next cursor; where another one stands there too, only what both owe."""
+    iterations = run.server.get(ITERATIONS, Map())
+    before = iterations.get((run.selected, cursor))
+    left = keys if before is None else tuple(k for k in keys if k in before)
+    run.server = run.server.set(ITERATIONS, iterations.set((run.selected, cursor), left))
+
+
+class Pages:
+    """What one call of an iteration may return: any of the keys that are there, some of them twice."""
+
+    def __init__(self, keys: Iterable[bytes]) -> None:
+        self.keys = tuple(keys)
+
+    def candidates(self, leaves: list[Any]) -> Iterable[tuple[bytes, ...]]:
+        """The page that the reply shows behind its cursor, if all of it is there."""
+        page = tuple(leaves[1:])
+        if all(key in self.keys for key in page):
+            yield page
+
+    def all(self, bound: int) -> Iterable[tuple[bytes, ...]]:
+        """One page with every key: what a model that answers by itself returns."""
+        return [self.keys]
+
+
+@pure
+def pages(keys: Iterable[bytes]) -> Pages:
+    """The pages that one call of an iteration may return."""
+    return Pages(keys)
+
+
+class Cursors:
+    """The cursors that may come next: any but 0 while something is owed, else any."""
+
+    def __init__(self, left: tuple[bytes, ...]) -> None:
+        self.left = left
+
+    def candidates(self, leaves: list[Any]) -> Iterable[int]:
+        """The cursor that the reply begins with."""
+        shown = leaves[0] if leaves else None
+        if isinstance(shown, bytes) and shown.isdigit() and (int(shown) != 0 or not self.left):
+            yield int(shown)
+
+    def all(self, bound: int) -> Iterable[int]:
+        """One cursor."""
+        return [1 if self.left else 0]
+
+
+@pure
+def cursors_after(left: tuple[bytes, ...]) -> Cursors:
+    """The cursors that may come next while these keys are owed."""
+    return Cursors(left)
+
+
+# ---- the clock, and texts that are the server's own ------------------------------------------------------------
+
+
+class Microseconds:
+    """The microseconds of an uncertain moment."""
+
+    def __init__(self, moment: Any) -> None:
+        self.lo = (moment.lo if isinstance(moment, Uncertain) else moment) * 1000
+        self.hi = (moment.hi if isinstance(moment, Uncertain) else moment) * 1000 + 999
+
+    def candidates(self, leaves: list[Any]) -> Iterable[int]:
+        """The time that a reply of seconds and microseconds shows."""
+        if len(leaves) == 2 and all(isinstance(x, bytes) and x.isdigit() for x in leaves):
+            instant = int(leaves[0]) * 1_000_000 + int(leaves[1])
+            if self.lo <= instant <= self.hi:
+                yield instant
+
+    def all(self, bound: int) -> Iterable[int]:
+        """The first microsecond."""
+        return [self.lo]
+
+
+@pure
+def microseconds(moment: Any) -> Microseconds:
+    """The microseconds that a moment may be."""
+    return Microseconds(moment)
+
+
+@pure
+def help_lines() -> Predicate:
+    """Any array of simple strings: help is each server's own prose."""
+
+    def holds(frame: Frame) -> bool:
+        return frame.kind == b"*" and bool(frame.value) and all(line.kind == b"+" for line in frame.value)
+
+    return Predicate("an array of simple strings, the first naming the command", holds)
