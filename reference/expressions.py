@@ -15,7 +15,6 @@ from typing import Any
 from attrs import define, field
 from immutables import Map
 
-from redlark.reference import keyspace as _keyspace  # noqa: F401 - registers its functions
 from redlark.reference import values
 from redlark.reference.functions import FUNCTIONS, RUN_FUNCTIONS, DatabaseHandle
 from redlark.reference.values import ErrorReply, Kinded, Uncertain

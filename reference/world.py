@@ -309,9 +309,6 @@ class Run:
             sessions = sessions.set(self.client, self.session)
         world, now = self.world, self.now.lo
         databases = tuple(self.databases)
-        owed = self.server.get("owed")
-        if owed and databases != world.databases:
-            self.server = self.server.set("owed", still_owed(owed, databases))
         if (
             sessions is world.sessions and self.server is world.server and self.versions is world.versions
             and now == world.now and all(a is b for a, b in zip(databases, world.databases, strict=True))
