@@ -387,6 +387,7 @@ class _Option:
     match: Matcher
     width: int  # arguments that it takes at least, its word among them
     many: tuple[int, ...]  # slots that collect a list, where the group may be repeated
+    once: bool
 
 
 def _bag(groups: Sequence[s.Group], scope: Scope, hooks: Hooks, *, last: bool) -> Matcher:
@@ -396,7 +397,8 @@ def _bag(groups: Sequence[s.Group], scope: Scope, hooks: Hooks, *, last: bool) -
     for number, group in enumerate(groups):
         for index, alternative in enumerate(group.alternatives):
             many = tuple(scope.slot(p.name) for p in alternative.parts if isinstance(p, s.Argument)) if group.many else ()
-            option = _Option(number, index, _sequence(alternative.parts, scope, hooks), least(alternative.parts), many)
+            match_parts, once = _sequence(alternative.parts, scope, hooks), group.once or alternative.once
+            option = _Option(number, index, match_parts, least(alternative.parts), many, once)
             head = alternative.parts[0]
             if isinstance(head, s.Token):
                 by_word[head.word.encode()] = option
@@ -412,15 +414,15 @@ def _bag(groups: Sequence[s.Group], scope: Scope, hooks: Hooks, *, last: bool) -
                 if option is None:
                     break
             group = groups[option.group]
-            before = taken.get(option.group)
-            if before is not None and not group.many:
-                if group.once or (group.kind == "exclusive" and before != option.alternative):
-                    raise hooks.refuse(v, "repeated" if "repeated" in hooks.refusals else "unknown", arguments[position])
-            taken[option.group] = option.alternative
             if end - position < option.width:
                 if not last:
                     break
                 raise hooks.refuse(v, "missing" if "missing" in hooks.refusals else "unknown", arguments[position])
+            before = taken.get(option.group)
+            if before is not None and not group.many:
+                if option.once or (group.kind == "exclusive" and before != option.alternative):
+                    raise hooks.refuse(v, "repeated" if "repeated" in hooks.refusals else "unknown", arguments[position])
+            taken[option.group] = option.alternative
             collected = [v[slot] for slot in option.many]
             position = option.match(arguments, position, end, v)
             for slot, old in zip(option.many, collected, strict=True):
@@ -430,11 +432,25 @@ def _bag(groups: Sequence[s.Group], scope: Scope, hooks: Hooks, *, last: bool) -
     return match
 
 
+def _may_refuse(part: s.Part, refusals: Refusals) -> bool:
+    """Whether a part can refuse a request for which the facts give no error of its own, past the arity."""
+    if isinstance(part, s.Group):
+        kinds = ("unknown", "excess") if _is_positional(part) else ("unknown",)
+    elif isinstance(part, s.Choice):
+        kinds = (part.name, "unknown")
+    elif isinstance(part, s.Token):
+        kinds = ("unknown",)
+    elif part.repeat is None or (part.repeat == "many" and isinstance(part, s.Argument)):
+        return False
+    else:
+        kinds = ("unpaired",) if part.repeat == "many" else ("too-few",)
+    return not any(kind in refusals for kind in kinds)
+
+
 def syntax_rules(parts: Sequence[s.Part], hooks: Hooks) -> list[str]:
     """The rules by which the parser itself may refuse a request."""
-    can_refuse = any(isinstance(p, (s.Group, s.Choice, s.Token)) or (isinstance(p, s.Pairs) and p.repeat) for p in parts)
     rules = list(hooks.rules)
-    if can_refuse:
+    if any(_may_refuse(part, hooks.refusals) for part in parts):
         rules.append(f"{hooks.command}/syntax")
     rules.extend(f"{hooks.command}/{kind}" for kind in hooks.refusals if kind not in ("syntax",) and kind not in named(parts))
     return list(dict.fromkeys(rules))

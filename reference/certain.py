@@ -1,7 +1,7 @@
 """What is certain of a condition before it runs: options that this profile, or this command of a family, has not.
 
-``GETSET`` means ``SET`` with ``GET``: its ``NX`` is always false, so the rule ``nx-exists`` is none of its rules. A rule
-that cannot fire is left out, or coverage would wait for it for ever. What must not live here: any value of a request.
+``GETSET`` means ``SET`` with ``GET``: its ``NX`` is always false, so ``nx-exists`` is none of its rules. A rule that
+cannot fire is left out, or coverage would wait for it for ever. What must not live here: any value of a request.
 """
 
 from __future__ import annotations

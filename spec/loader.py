@@ -246,8 +246,8 @@ class _Trees(Transformer):  # type: ignore[type-arg]
         return self._group("compatible", children)
 
     def alt(self, *children: Any) -> s.Alternative:
-        *parts, guard = children
-        return s.Alternative(tuple(parts), guard, place=self.place)
+        *parts, once, guard = children
+        return s.Alternative(tuple(parts), guard, bool(once), place=self.place)
 
     def pairs(self, *children: Any) -> s.Pairs:
         label, *parts, repeat = children
@@ -307,8 +307,17 @@ class _Trees(Transformer):  # type: ignore[type-arg]
     def f_doc_flags(self, *names: Any) -> s.Fact:
         return self._fact("doc-flags", *names[:-1], guard=names[-1])
 
-    def f_shown(self, name: str, text: str, guard: Any) -> s.Fact:
-        return self._fact("shown", name, _unquoted(text), guard=guard)
+    def f_shown(self, name: str, text: str, kind: Any, guard: Any) -> s.Fact:
+        return self._fact("shown", name, _unquoted(text), *([kind] if kind else []), guard=guard)
+
+    def f_shown_without(self, name: str, *rest: Any) -> s.Fact:
+        return self._fact("shown-without", name, *rest[:-1], guard=rest[-1])
+
+    def f_shown_with(self, name: str, text: str, guard: Any) -> s.Fact:
+        return self._fact("shown-with", name, _unquoted(text), guard=guard)
+
+    def f_shown_deprecated(self, name: str, version: s.Version, guard: Any) -> s.Fact:
+        return self._fact("shown-deprecated", name, version, guard=guard)
 
     def f_history(self, version: s.Version, text: str, guard: Any) -> s.Fact:
         return self._fact("history", version, _unquoted(text), guard=guard)

@@ -472,10 +472,11 @@ class Pairs(Node):
 
 @frozen
 class Alternative(Node):
-    """One alternative of a group."""
+    """One alternative of a group; ``once`` refuses its repetition."""
 
     parts: tuple[Part, ...]
     guard: Guard | None = None
+    once: bool = False
 
 
 @frozen
