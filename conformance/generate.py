@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Protocol
 
-from attrs import field, mutable
+from attrs import evolve, field, frozen, mutable
 
 from redlark.conformance import values
 from redlark.conformance.history import Part, Request
 from redlark.spec import syntax
+from redlark.spec.profiles import Profile
 
 DAMAGED = 0.12
 _KEY_NAMES = frozenset(("key", "source", "destination", "newkey", "key1", "key2"))
@@ -23,24 +23,60 @@ _COMMAND_NAMES = frozenset(("command", "command-name", "commandname"))
 _NO_COMMANDS = (b"nosuchcommand", b"", b"get ", b"client|nosuch", b"x" * 130)
 
 
-class Described(Protocol):
-    """What is read of a command: its full name, syntax line, rules and facts."""
+@frozen
+class Grammar:
+    """What is drawn from: a command's name, group, syntax line in one profile, key arguments, words and examples."""
 
-    @property
-    def name(self) -> str: ...
-    @property
-    def syntax(self) -> tuple[syntax.Part, ...]: ...
-    @property
-    def rules(self) -> tuple[str, ...]: ...
-    @property
-    def facts(self) -> Iterable[syntax.Fact]: ...
+    name: str
+    group: str
+    line: tuple[syntax.Part, ...]
+    keys: frozenset[str]
+    tokens: tuple[str, ...]
+    examples: tuple[syntax.Example, ...] = ()
+
+
+def grammar(command: syntax.Command, profile: Profile) -> Grammar:
+    """A command as one profile has it; the words of other profiles stay, as tokens that should be refused."""
+    touched = {str(fact.values[0]) for fact in command.facts if fact.kind == "touches" and fact.values}
+    groups = [str(fact.values[0]) for fact in command.facts if fact.kind == "group"]
+    words = tuple(dict.fromkeys(part.word for part in walk(command.syntax) if isinstance(part, syntax.Token)))
+    examples = tuple(example for example in command.examples if profile.holds(example.guard))
+    return Grammar(
+        command.name,
+        groups[0] if groups else "other",
+        _pruned(command.syntax, profile),
+        frozenset(touched | _KEY_NAMES),
+        words,
+        examples,
+    )
+
+
+def _pruned(parts: Iterable[syntax.Part], profile: Profile) -> tuple[syntax.Part, ...]:
+    """The parts that exist in a profile."""
+    kept: list[syntax.Part] = []
+    for part in parts:
+        if isinstance(part, syntax.Group):
+            alternatives = tuple(
+                evolve(alternative, parts=_pruned(alternative.parts, profile))
+                for alternative in part.alternatives
+                if profile.holds(alternative.guard)
+            )
+            if alternatives and profile.holds(part.guard):
+                kept.append(evolve(part, alternatives=alternatives))
+        elif isinstance(part, syntax.Choice):
+            kept.append(evolve(part, words=tuple(word for word in part.words if profile.holds(word[1]))))
+        elif isinstance(part, syntax.Pairs):
+            kept.append(evolve(part, parts=_pruned(part.parts, profile)))
+        elif not isinstance(part, syntax.Argument) or profile.holds(getattr(part, "guard", None)):
+            kept.append(part)
+    return tuple(kept)
 
 
 @mutable
 class Generator:
     """Draws requests for the commands of one profile."""
 
-    commands: Mapping[str, Described]
+    commands: Mapping[str, Grammar]
     names: tuple[str, ...] = field(init=False)
 
     @names.default
@@ -54,9 +90,9 @@ class Generator:
     def parts(self, name: str, rng: random.Random, depth: int = 0) -> list[Part]:
         command = self.commands[name]
         walk = _Walk(self, command, rng, depth)
-        arguments = walk.sequence(command.syntax)
+        arguments = walk.sequence(command.line)
         if rng.random() < DAMAGED:
-            arguments = _damaged(arguments, walk.tokens, rng)
+            arguments = _damaged(arguments, command.tokens, rng)
         return [*(_cased(word, rng) for word in name.split("|")), *arguments]
 
     def unknown(self, rng: random.Random) -> Request:
@@ -73,30 +109,19 @@ class _Walk:
     """One walk over one syntax line."""
 
     generator: Generator
-    command: Described
+    command: Grammar
     rng: random.Random
     depth: int
-    keys: frozenset[str] = field(init=False)
     counters: frozenset[str] = field(init=False)
     counts: dict[str, int] = field(factory=dict, init=False)
-    tokens: list[str] = field(init=False)
-
-    @keys.default
-    def _keys(self) -> frozenset[str]:
-        touched = {str(fact.values[0]) for fact in self.command.facts if fact.kind == "touches" and fact.values}
-        return _KEY_NAMES | touched
 
     @counters.default
     def _counters(self) -> frozenset[str]:
         return frozenset(
             part.repeat[1]
-            for part in walk(self.command.syntax)
+            for part in walk(self.command.line)
             if isinstance(part, syntax.Argument | syntax.Pairs) and isinstance(part.repeat, tuple)
         )
-
-    @tokens.default
-    def _tokens(self) -> list[str]:
-        return [part.word for part in walk(self.command.syntax) if isinstance(part, syntax.Token)]
 
     def sequence(self, parts: Sequence[syntax.Part]) -> list[Part]:
         """Parts in their order, adjacent groups in any."""
@@ -156,7 +181,7 @@ class _Walk:
 
     def argument(self, argument: syntax.Argument) -> list[Part]:
         rng, name = self.rng, argument.name
-        if name in self.keys or argument.type == "key":
+        if name in self.command.keys or argument.type == "key":
             return [values.key(rng)]
         if name in _COMMAND_NAMES:
             return self.command_name()

@@ -8,6 +8,7 @@ unasked or kept open, and bytes that are not RESP.
 
 from __future__ import annotations
 
+import os
 import time
 from collections import Counter
 from collections.abc import Mapping
@@ -18,11 +19,12 @@ from redlark.conformance.connection import Connection, milliseconds
 from redlark.conformance.errors import CannotRun, Lost
 from redlark.conformance.history import History, Request, Step
 from redlark.conformance.target import Target
-from redlark.conformance.transcript import printed
-from redlark.reference import Model, Observed
+from redlark.conformance.transcript import command_line, printed
+from redlark.reference import Model, Observed, Worlds
 from redlark.reference.resp import Frame, encode_request
 
 RESET = (b"RESET",)
+DEBUG = "REDLARK_DEBUG" in os.environ  # a fault of the model as a traceback
 CLOSING = 1.0  # seconds that a server has to close a connection that it said it would close
 
 
@@ -54,6 +56,11 @@ class Divergence:
     history: History
 
     @property
+    def lost(self) -> bool:
+        """Whether no frame came: the connection closed, fell silent, or spoke no RESP."""
+        return not self.raw
+
+    @property
     def signature(self) -> tuple[str, tuple[str, ...], str]:
         """Two divergences with the same signature are taken for the same fault."""
         digest = self.raw[:1].decode("latin-1") if self.raw else self.seen
@@ -72,7 +79,7 @@ class Judge:
     most_worlds: int = 1
     asked: Counter[str] = field(factory=Counter)
     _connections: dict[int, Connection] = field(factory=dict, init=False)
-    _beginnings: dict[tuple[int, ...], tuple[object, ...]] = field(factory=dict, init=False)
+    _beginnings: dict[tuple[int, ...], Worlds] = field(factory=dict, init=False)
     resettable: bool = field(default=True, init=False)
 
     def run(self, history: History) -> Divergence | None:
@@ -84,7 +91,7 @@ class Judge:
         except BaseException:
             self.close()
             raise
-        if found or history.watched or not self.resettable:
+        if found or history.watched or not self.resettable or not self.target.signed_in:
             self.close()
         return found
 
@@ -109,7 +116,7 @@ class Judge:
         if connection:
             connection.close()
 
-    def worlds(self, clients: tuple[int, ...]) -> tuple[object, ...]:
+    def worlds(self, clients: tuple[int, ...]) -> Worlds:
         """An empty server to which these clients have connected, in the order in which they did."""
         order = tuple(client for client in self._connections if client in clients)
         worlds = self._beginnings.get(order)
@@ -128,7 +135,7 @@ class _Attempt:
     judge: Judge
     history: History
     watched: bool
-    worlds: tuple[object, ...] = ()
+    worlds: Worlds = ()
     exchanges: list[Exchange] = field(factory=list)
     cursors: dict[int, bytes] = field(factory=dict)
     ids: dict[int, bytes] = field(factory=dict)
@@ -145,7 +152,7 @@ class _Attempt:
         self.worlds = judge.worlds(clients)
 
     def _greeting(self) -> tuple[Step, ...]:
-        auth, protocol = self.judge.target.address.auth, self.history.protocol
+        auth, protocol = self.judge.target.greeting, self.history.protocol
         first = ([Request(auth)] if auth else []) + ([Request((b"HELLO", b"3"))] if protocol == 3 else [])
         return tuple(Step(client, tuple(first)) for client in self.history.clients) if first else ()
 
@@ -170,7 +177,7 @@ class _Attempt:
         """RESET every connection, FLUSHALL, and see that each answers exactly that."""
         judge = self.judge
         auth = judge.target.address.auth
-        tail = [*([auth] if auth else []), (b"FLUSHALL",)]
+        tail: list[tuple[bytes, ...]] = [*([auth] if auth else []), (b"FLUSHALL",)]
         clients = [client for client in self.history.clients if judge.connected(client)]
         flusher = next((c for c in clients if not self._silent(c, RESET)), None)
         for client in clients:
@@ -214,6 +221,7 @@ class _Attempt:
         low, high = judge.target.clock
         for request, _ in sent:
             judge.requests += 1
+            judge.asked[command_of(request, judge.model.commands)] += 1
             if self.watched and self._silent(client, request):
                 frame, interval = None, (now + low, milliseconds() + high)
             else:
@@ -239,8 +247,14 @@ class _Attempt:
         self, client: int, request: tuple[bytes, ...], interval: tuple[int, int], frame: Frame | None
     ) -> Divergence | None:
         judge, model = self.judge, self.judge.model
-        observed = None if frame is None else Observed(frame.raw)
-        after = model.allows(self.worlds, client, request, interval, observed)
+        try:
+            after = model.allows(self.worlds, client, request, interval, frame)
+        except Exception as problem:
+            if DEBUG:
+                raise
+            raise CannotRun(
+                f"the model failed on {command_line(request)} ({problem!r}): a fault of Redlark"
+            ) from problem
         self.exchanges.append(Exchange(client, request, frame))
         if not after and judge.loose and frame is not None and frame.is_error:
             after = self._loosely(client, request, interval, frame)
@@ -253,9 +267,7 @@ class _Attempt:
             self._learn(client, request, frame)
         return None
 
-    def _loosely(
-        self, client: int, request: tuple[bytes, ...], interval: tuple[int, int], frame: Frame
-    ) -> tuple[object, ...]:
+    def _loosely(self, client: int, request: tuple[bytes, ...], interval: tuple[int, int], frame: Frame) -> Worlds:
         """At the loose level an error counts by its first word: judge it as the error that the text would give."""
         word = frame.raw[1:].split(b" ", 1)[0].split(b"\r\n", 1)[0]
         for allowed in self.judge.model.expected(self.worlds, client, request, interval):
@@ -294,7 +306,7 @@ class _Attempt:
         connection = self.judge.connection(client)
         self.worlds = self.judge.model.connect(self.worlds, client)
         self.cursors.pop(client, None)
-        auth = self.judge.target.address.auth
+        auth = self.judge.target.greeting
         if auth:
             self._step(Step(client, (Request(auth),)))
         return connection

@@ -30,7 +30,7 @@ class Options:
         known = dict(names_and_groups)
         groups = set(known.values())
         chosen = {
-            name for name, group in known.items() if not self.commands and not self.groups or group in self.groups
+            name for name, group in known.items() if (not self.commands and not self.groups) or group in self.groups
         }
         for wanted in self.commands:
             found = [name for name in known if name == wanted or name.split("|")[0] == wanted]

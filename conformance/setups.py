@@ -18,7 +18,7 @@ PASSWORD = "secret"
 
 @frozen
 class Setup:
-    """A configuration, the rules that need it (a pattern over `COMMAND/rule`), and requests that are drawn more often."""
+    """A configuration, the rules that need it (a pattern over `COMMAND/rule`), and requests drawn more often there."""
 
     name: str
     config: dict[str, str]

@@ -101,6 +101,12 @@ class Target:
     databases: int
     config: dict[str, str]
     clock: tuple[int, int]  # the server's clock minus ours, in ms, lies between these
+    signed_in: bool = True  # whether histories begin with AUTH, where there is a password
+
+    @property
+    def greeting(self) -> tuple[bytes, ...] | None:
+        """The AUTH that each connection of a history begins with."""
+        return self.address.auth if self.signed_in else None
 
 
 class _Talk:

@@ -1,0 +1,339 @@
+"""A campaign: everything that is run against one target, in order, until the budget is spent.
+
+First the text's own examples; then short rounds on servers set up otherwise; then rounds of drawn histories, each
+weighted by the rules that are still unreached. A divergence is shrunk at once, and a command that keeps diverging is
+drawn no more, so that it does not hide the others. Nothing here prints; a `Listener` is told what happens.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from attrs import evolve, field, mutable
+
+from redlark.conformance import draw, examples
+from redlark.conformance.errors import CannotRun, Lost
+from redlark.conformance.generate import Generator, Grammar, grammar
+from redlark.conformance.history import History
+from redlark.conformance.judge import Divergence, Judge
+from redlark.conformance.options import Options
+from redlark.conformance.profiles import Choice
+from redlark.conformance.report import (
+    CONFORMS,
+    DIVERGES,
+    NOT_RUN,
+    UNSPECIFIED,
+    UNSUPPORTED,
+    Finding,
+    TargetReport,
+    Verdict,
+)
+from redlark.conformance.setups import SETUPS, Setup
+from redlark.conformance.shrink import Shrinker
+from redlark.conformance.target import Target, texts
+from redlark.reference import Model
+from redlark.reference.resp import encode_request
+
+Launch = Callable[[Mapping[str, str]], AbstractContextManager[Target]]
+
+UNKNOWN = "(unknown command)"
+SETUP_ROUNDS = 6
+SETUP_SHARE = 0.2  # of the budget, at most, for all set-ups together
+SHRINK_SHARE = 0.5  # of the budget, at most, for all shrinking together
+ENOUGH = 3  # different divergences of one command, after which it is not drawn any more
+REPEATED = 12  # or this many in all
+
+
+class Listener(Protocol):
+    """Who wants to know how the campaign goes."""
+
+    def phase(self, text: str) -> None: ...
+    def tick(self, campaign: Campaign) -> None: ...
+    def found(self, finding: Finding) -> None: ...
+
+
+class Silent:
+    """A listener that does not care."""
+
+    def phase(self, text: str) -> None: ...
+    def tick(self, campaign: Campaign) -> None: ...
+    def found(self, finding: Finding) -> None: ...
+
+
+@mutable
+class Campaign:
+    """One target, one model, and what was found so far."""
+
+    name: str
+    target: Target
+    model: Model
+    choice: Choice
+    options: Options
+    launch: Launch | None = None
+    listener: Listener = field(factory=Silent)
+    no_launch: str = "the target cannot be configured otherwise"
+    findings: dict[tuple[object, ...], Finding] = field(factory=dict, init=False)
+    unsupported: set[str] = field(factory=set, init=False)
+    skipped: dict[str, str] = field(factory=dict, init=False)  # set-up to reason
+    requests: int = field(default=0, init=False)
+    histories: int = field(default=0, init=False)
+    ended: str = field(default="budget", init=False)
+    notes: list[str] = field(factory=list, init=False)
+    asked: Counter[str] = field(factory=Counter, init=False)
+    _grammars: dict[str, Grammar] = field(init=False)
+    _before: Counter[str] = field(init=False)
+    _diverged: Counter[str] = field(factory=Counter, init=False)
+    _shrinking: float = field(default=0.0, init=False)
+    _started: float = field(factory=time.monotonic, init=False)
+    _most_worlds: int = field(default=1, init=False)
+
+    @_grammars.default
+    def _read(self) -> dict[str, Grammar]:
+        return {name: grammar(c.block, self.model.profile) for name, c in self.model.commands.items()}
+
+    @_before.default
+    def _already(self) -> Counter[str]:
+        return Counter(self.model.reached)
+
+    @property
+    def selected(self) -> frozenset[str]:
+        """The commands that are to be judged."""
+        return self.options.selected((name, one.group) for name, one in self._grammars.items())
+
+    def reached(self, rule: str) -> int:
+        """How often a rule was reached by this campaign."""
+        return self.model.reached[rule] - self._before[rule]
+
+    @property
+    def rules(self) -> tuple[str, ...]:
+        """The rules of the selected commands, and those that hold for every command."""
+        return (*self.common_rules, *(rule for name in self.selected for rule in self.model.commands[name].rules))
+
+    @property
+    def common_rules(self) -> tuple[str, ...]:
+        return tuple(rule for rule in self.model.rules if rule.split("/")[0] not in self.model.commands)
+
+    @property
+    def seconds(self) -> float:
+        return time.monotonic() - self._started
+
+    # -- the run --------------------------------------------------------------------------------------------------
+
+    def run(self) -> TargetReport:
+        """Run everything; Ctrl-C and a server that is gone end it early, with the verdict so far."""
+        try:
+            self._run()
+        except KeyboardInterrupt:
+            self.ended = "interrupted"
+        except CannotRun as problem:
+            self.ended = "lost"
+            self.notes.append(str(problem))
+        return self.report()
+
+    def _run(self) -> None:
+        judge = self._judge(self.target)
+        try:
+            self.listener.phase("examples")
+            for history in examples.histories(
+                self._grammars, self.selected, self.model.profile, self.options.protocols
+            ):
+                self._one(judge, history, None)
+            for number, setup in enumerate(SETUPS):
+                self._set_up(setup, number)
+            self.listener.phase("drawn histories")
+            number = 0
+            while not self._over():
+                self._round(judge, number, None)
+                number += 1
+        finally:
+            judge.close()
+
+    def _judge(self, target: Target) -> Judge:
+        return Judge(self.model, target, loose=self.options.loose, timeout=self.options.timeout)
+
+    def _over(self, share: float = 1.0) -> bool:
+        limit = self.options.requests
+        if limit is not None and self.requests >= limit * share:
+            self.ended = "requests"
+            return True
+        return self.seconds >= self.options.budget * share
+
+    def _round(self, judge: Judge, number: int, setup: Setup | None, share: float = 1.0) -> None:
+        """Draw one round and run it."""
+        seed = self.options.seed * 1_000_003 + number
+        for history in draw.draw(self._pool(setup), seed, self.options.protocols):
+            if self._over(share):
+                return
+            self._one(judge, history, setup)
+
+    def _pool(self, setup: Setup | None) -> draw.Pool:
+        unreached = {
+            name: sum(1 for rule in self.model.commands[name].rules if not self.reached(rule))
+            for name in self._grammars
+        }
+        gone = self.unsupported | {name for name, count in self._diverged.items() if count >= REPEATED}
+        gone |= {name for name, count in Counter(f.command for f in self.findings.values()).items() if count >= ENOUGH}
+        names, weights = draw.weighted(unreached, self.selected, frozenset(gone), draw.HELPERS)
+        if not names:
+            raise CannotRun(f"{self.name}: no command is left to be drawn")
+        return draw.Pool(Generator(self._grammars), names, weights, likely=setup.likely if setup else ())
+
+    def _set_up(self, setup: Setup, number: int) -> None:
+        """Some rounds on a server set up otherwise, if there are rules that need it."""
+        needed = [rule for rule in self.rules if setup.reaches(rule)]
+        if not needed or self._over(SETUP_SHARE):
+            return
+        if self.launch is None:
+            self.skipped[setup.name] = self.no_launch
+            return
+        self.listener.phase(setup.name)
+        try:
+            with self.launch(setup.config) as target:
+                judge = self._judge(evolve(target, signed_in=setup.signed_in))
+                try:
+                    for turn in range(SETUP_ROUNDS):
+                        if self._over(SETUP_SHARE) or (turn > 1 and all(self.reached(rule) for rule in needed)):
+                            break
+                        self._round(judge, 1_000_000 * (number + 1) + turn, setup, SETUP_SHARE)
+                finally:
+                    judge.close()
+        except CannotRun as problem:
+            self.skipped[setup.name] = str(problem)
+
+    def _one(self, judge: Judge, history: History, setup: Setup | None) -> None:
+        """Run one history, and look into what it shows."""
+        before = judge.requests
+        found = judge.run(history)
+        self.requests += judge.requests - before
+        self.histories += 1
+        self.asked.update(judge.asked)
+        judge.asked.clear()
+        self._most_worlds = max(self._most_worlds, judge.most_worlds)
+        if found:
+            self._look_into(judge, found, history, setup)
+        if self.histories % 8 == 0:
+            self.listener.tick(self)
+
+    # -- divergences ----------------------------------------------------------------------------------------------
+
+    def _look_into(self, judge: Judge, found: Divergence, history: History, setup: Setup | None) -> None:
+        name = found.command if found.command in self.model.commands else UNKNOWN
+        if name != UNKNOWN and found.raw.lower().startswith((b"-err unknown command", b"-err unknown subcommand")):
+            self.unsupported.add(name)
+            return
+        if found.lost:
+            self._see_alive(found)
+        self._diverged[name] += 1
+        if found.signature in self.findings:
+            return
+        before, began = judge.requests, time.monotonic()
+        seconds = min(8.0, self.options.budget * SHRINK_SHARE - self._shrinking)
+        shrinker = Shrinker(judge.run, found, seconds=max(seconds, 0.5))
+        timeout, judge.timeout = judge.timeout, min(judge.timeout, 1.0)
+        try:
+            smallest = shrinker.shrink()
+        finally:
+            judge.timeout = timeout
+            judge.requests = before
+            judge.asked.clear()
+            self._shrinking += time.monotonic() - began
+        smallest = evolve(smallest, command=smallest.command if smallest.command in self.model.commands else UNKNOWN)
+        finding = Finding(smallest, shrinker.reproduced, history.size, setup.name if setup else None)
+        self.findings[found.signature] = finding
+        if smallest.signature != found.signature and smallest.signature in self.findings:
+            self.findings.pop(found.signature)
+        else:
+            self.findings[smallest.signature] = finding
+            self.listener.found(finding)
+
+    def _see_alive(self, found: Divergence) -> None:
+        """After a lost connection: whether the server still serves anyone. Raises `CannotRun` if not."""
+        try:
+            connection = self.target.address.open(self.options.timeout)
+            try:
+                for request in (*filter(None, (self.target.address.auth,)), (b"PING",)):
+                    connection.send(encode_request(request))
+                    connection.frame()
+            finally:
+                connection.close()
+        except (CannotRun, Lost) as problem:
+            what = problem.what if isinstance(problem, Lost) else "does not accept connections any more"
+            raise CannotRun(
+                f"{self.name}: gone after {self.requests} requests: on {found.command}, {found.seen}, and then it {what}"
+            ) from None
+
+    # -- the report -----------------------------------------------------------------------------------------------
+
+    def report(self) -> TargetReport:
+        """The report on what was run so far."""
+        report = TargetReport(
+            self.name,
+            self.choice.profile,
+            self.choice.why,
+            self.choice.server,
+            level="loose" if self.options.loose else "strict",
+            protocols=self.options.protocols,
+            requests=self.requests,
+            histories=self.histories,
+            seconds=self.seconds,
+            most_worlds=self._most_worlds,
+            ended=self.ended,
+            notes=self.notes,
+        )
+        for name in sorted(self.selected):
+            report.verdicts[name] = self._verdict(name)
+        for finding in dict.fromkeys(self.findings.values()):
+            verdict = report.verdicts.setdefault(finding.command, Verdict(finding.command, DIVERGES))
+            verdict.verdict = DIVERGES
+            verdict.findings.append(finding)
+        report.common = {rule: self.reached(rule) for rule in self.common_rules}
+        report.unreached = {rule: self._reason(rule) for rule in self.rules if not self.reached(rule)}
+        if not self.options.commands and not self.options.groups:
+            for name in self._unspecified():
+                report.verdicts.setdefault(name, Verdict(name, UNSPECIFIED))
+        return report
+
+    def _verdict(self, name: str) -> Verdict:
+        rules = {rule: self.reached(rule) for rule in self.model.commands[name].rules}
+        if name in self.unsupported:
+            verdict = UNSUPPORTED
+        else:
+            verdict = CONFORMS if self.asked[name] else NOT_RUN
+        return Verdict(name, verdict, self._grammars[name].group, self.asked[name], rules)
+
+    def _reason(self, rule: str) -> str:
+        name = rule.split("/")[0]
+        if name in self.unsupported:
+            return "the server does not know the command"
+        if any(f.command == name for f in self.findings.values()):
+            return "not reached: the command diverges, and was not drawn to the end"
+        for setup in SETUPS:
+            if setup.reaches(rule):
+                return f"needs a server where {setup.name}: {self.skipped.get(setup.name, 'not reached there')}"
+        return "not reached within the budget"
+
+    def _unspecified(self) -> list[str]:
+        """What the server says that it has and the text does not."""
+        try:
+            connection = self.target.address.open(min(self.options.timeout, 2.0))
+            try:
+                if self.target.address.auth:
+                    connection.send(encode_request(self.target.address.auth))
+                    connection.frame()
+                connection.send(encode_request((b"COMMAND", b"LIST")))
+                names = texts(connection.frame())
+                if not names:
+                    connection.send(encode_request((b"COMMAND",)))
+                    rows = connection.frame().value or ()
+                    names = [row.value[0].value for row in rows if isinstance(row.value, tuple) and row.value]
+            finally:
+                connection.close()
+        except (CannotRun, Lost):
+            return []
+        known = {name.split("|")[0] for name in self.model.commands}
+        found = {name.decode("latin-1").upper() for name in names}
+        return sorted(name for name in found if name.split("|")[0] not in known)

@@ -1,0 +1,217 @@
+"""The command line: `redlark`, `redlark conform`, `redlark servers`.
+
+`redlark` finds its subcommands through the entry-point group `redlark.commands`, so that no package imports another for
+the command line's sake. Users see one line for what went wrong, never a traceback.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, version
+from pathlib import Path
+from random import SystemRandom
+
+import click
+from attrs import evolve
+from rich.console import Console
+
+from redlark.conformance import display, profiles, report
+from redlark.conformance import servers as machine
+from redlark.conformance.campaign import Campaign
+from redlark.conformance.configure import configured
+from redlark.conformance.errors import CannotRun
+from redlark.conformance.options import Options
+from redlark.conformance.target import Target, at, parse_address, prepare
+from redlark.reference import Model
+
+CONFORMED, DIVERGED, COULD_NOT = 0, 1, 2
+
+
+def our_version() -> str:
+    """Redlark's version, as installed."""
+    try:
+        return version("redlark")
+    except PackageNotFoundError:
+        return "unknown"
+
+
+class Commands(click.Group):
+    """The subcommands that are installed, loaded when they are asked for."""
+
+    def _found(self) -> dict[str, EntryPoint]:
+        return {point.name: point for point in entry_points(group="redlark.commands")}
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names of all subcommands."""
+        return sorted(self._found())
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """One subcommand; None when there is none of that name."""
+        point = self._found().get(cmd_name)
+        if point is None:
+            return None
+        try:
+            command = point.load()
+        except Exception as problem:  # a subcommand that is broken must not take the others with it
+            return _unavailable(cmd_name, problem)
+        return command if isinstance(command, click.Command) else None
+
+
+def _unavailable(name: str, problem: Exception) -> click.Command:
+    """What stands for a subcommand that cannot be loaded."""
+
+    def fail(**_: object) -> None:
+        raise click.ClickException(f"`redlark {name}` cannot be loaded: {problem}")
+
+    return click.Command(name, callback=fail, short_help=f"(cannot be loaded: {problem})", add_help_option=False)
+
+
+@click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(our_version(), prog_name="redlark")
+def main() -> None:
+    """Redis, written down formally: a specification that runs, a server held to it, a conformance suite."""
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("targets", nargs=-1, metavar="[TARGET]...")
+@click.option("--profile", help="Hold the servers to this profile (default: recognised from INFO, and said).")
+@click.option("--protocol", type=click.Choice(["2", "3", "both"]), default="both", show_default=True)
+@click.option("--commands", help="Only these commands, separated by commas; a container means its subcommands.")
+@click.option("--groups", help="Only these groups of commands, separated by commas.")
+@click.option("--seed", type=click.IntRange(0), help="The same seed gives the same run (default: a new one, and said).")
+@click.option("--budget", type=click.FloatRange(0, min_open=True), default=60.0, show_default=True, metavar="SECONDS")
+@click.option("--requests", type=click.IntRange(1), help="End after this many requests, if the budget lasts.")
+@click.option("--json", "json_file", type=click.Path(path_type=Path), metavar="FILE", help="Write the report there.")
+@click.option("--strict/--loose", default=True, help="Loose: errors count by their first word only.")
+@click.option("--destructive", is_flag=True, help="Use servers that hold data; it will be deleted.")
+@click.option("--timeout", type=click.FloatRange(0, min_open=True), default=5.0, show_default=True, metavar="SECONDS")
+@click.option("--quiet", is_flag=True, help="Only the last line of each target.")
+def conform(
+    targets: tuple[str, ...],
+    profile: str | None,
+    protocol: str,
+    commands: str | None,
+    groups: str | None,
+    seed: int | None,
+    budget: float,
+    requests: int | None,
+    json_file: Path | None,
+    strict: bool,
+    destructive: bool,
+    timeout: float,
+    quiet: bool,
+) -> None:
+    """Hold servers to the specification and say where they differ.
+
+    A TARGET is an address (redis://[user:password@]host:port/db, rediss://..., unix:///path) or the name of a server of
+    this machine (redis:8.2, valkey:9.1; `redlark servers` lists them), which is started for the run. Without one,
+    Redlark's own server is started. Exit status: 0 conforms, 1 diverges, 2 could not run.
+    """
+    options = Options(
+        profile=profile,
+        protocols={"2": (2,), "3": (3,), "both": (2, 3)}[protocol],
+        commands=frozenset(
+            part.strip().upper().replace(" ", "|") for part in (commands or "").split(",") if part.strip()
+        ),
+        groups=frozenset(part.strip().lower() for part in (groups or "").split(",") if part.strip()),
+        seed=seed if seed is not None else SystemRandom().randrange(1_000_000),
+        budget=budget,
+        requests=requests,
+        loose=not strict,
+        destructive=destructive,
+        timeout=timeout,
+    )
+    console = Console(highlight=False, emoji=False)
+    reports: list[report.TargetReport] = []
+    code = CONFORMED
+    for target in targets or (machine.EMBEDDED,):
+        code = max(code, _conform_one(target, options, console, quiet, reports))
+        if reports and reports[-1].ended == "interrupted":
+            break
+    if json_file is not None:
+        code = max(code, _write(json_file, options.seed, reports))
+    sys.exit(code)
+
+
+def _conform_one(name: str, options: Options, console: Console, quiet: bool, reports: list[report.TargetReport]) -> int:
+    try:
+        with _campaign(name, options, display.Live(console, quiet)) as campaign:
+            live = campaign.listener
+            assert isinstance(live, display.Live)
+            live.begin(campaign)
+            with live:
+                found = campaign.run()
+    except CannotRun as problem:
+        click.echo(f"redlark: {problem}", err=True)
+        return COULD_NOT
+    except KeyboardInterrupt:
+        click.echo("redlark: interrupted before anything was run", err=True)
+        return COULD_NOT
+    reports.append(found)
+    if quiet:
+        display.show_totals(console, found)
+    else:
+        display.show_report(console, found)
+    if found.ended == "lost":
+        return COULD_NOT
+    return DIVERGED if found.diverges else CONFORMED
+
+
+@contextlib.contextmanager
+def _campaign(name: str, options: Options, live: display.Live) -> Iterator[Campaign]:
+    """A campaign on one target; a server that is named is started for it and stopped after."""
+    if not machine.is_server_name(name):
+        target = prepare(parse_address(name), destructive=options.destructive, timeout=options.timeout)
+        campaign = _on(target.address.text, target, options, live)
+        campaign.launch = lambda config: configured(target, config, options.destructive)
+        yield campaign
+        return
+    server = None if name == machine.EMBEDDED else machine.pick(name, machine.find_servers())
+
+    @contextlib.contextmanager
+    def launch(config: Mapping[str, str]) -> Iterator[Target]:
+        with machine.running(server, config) as running:
+            address = at(parse_address(running.url), running.host, running.port, name)
+            address = evolve(address, password=config.get("requirepass"))
+            target = prepare(address, destructive=True, timeout=options.timeout)
+            yield evolve(target, config={**target.config, **config})
+
+    with launch({}) as target:
+        campaign = _on(name, target, options, live)
+        campaign.launch = launch
+        yield campaign
+
+
+def _on(name: str, target: Target, options: Options, live: display.Live) -> Campaign:
+    choice = profiles.choose(target.info, options.profile)
+    return Campaign(name, target, Model.load(choice.profile), choice, options, listener=live)
+
+
+def _write(path: Path, seed: int, reports: list[report.TargetReport]) -> int:
+    try:
+        path.write_text(json.dumps(report.as_json(our_version(), seed, reports), indent=2) + "\n")
+    except OSError as problem:
+        click.echo(f"redlark: the report cannot be written to {path}: {(problem.strerror or '').lower()}", err=True)
+        return COULD_NOT
+    return CONFORMED
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def servers(as_json: bool) -> None:
+    """List the servers of this machine that `redlark conform` can start."""
+    found = machine.find_servers()
+    if as_json:
+        rows = [
+            {"name": s.name, "product": s.product, "version": s.version, "path": s.path, "from": s.source}
+            for s in found
+        ]
+        click.echo(json.dumps(rows, indent=2))
+        return
+    if not found:
+        click.echo("no server was found: none of the packages that carry one is installed, and none is on PATH")
+        return
+    display.show_servers(Console(highlight=False, emoji=False), found)

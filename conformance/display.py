@@ -1,0 +1,186 @@
+"""What a person sees: progress while a campaign runs, each divergence as it is found, the tables at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from types import TracebackType
+
+from attrs import field, mutable
+from rich.console import Console, Group
+from rich.markup import escape
+from rich.padding import Padding
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from redlark.conformance.campaign import Campaign
+from redlark.conformance.report import CONFORMS, DIVERGES, NOT_RUN, UNSPECIFIED, UNSUPPORTED, Finding, TargetReport
+from redlark.conformance.servers import Server
+
+STYLES = {CONFORMS: "green", DIVERGES: "bold red", UNSUPPORTED: "yellow", NOT_RUN: "dim", UNSPECIFIED: "dim"}
+
+
+@mutable
+class Live:
+    """A progress line on a terminal; elsewhere a line for each phase. Quiet: nothing at all."""
+
+    console: Console
+    quiet: bool = False
+    _progress: Progress | None = field(default=None, init=False)
+    _task: int = field(default=0, init=False)
+    _phase: str = field(default="", init=False)
+
+    def begin(self, campaign: Campaign) -> None:
+        """Say what is held to what."""
+        if not self.quiet:
+            choice = campaign.choice
+            said = f"[bold]{escape(campaign.name)}[/] is held to [bold]{choice.profile}[/] ({escape(choice.why)})"
+            self.console.print(f"{said}, seed {campaign.options.seed}", highlight=False)
+
+    def __enter__(self) -> Live:
+        if not self.quiet and self.console.is_terminal:
+            columns = (TextColumn("{task.description}"), BarColumn(24), TextColumn("{task.fields[said]}"))
+            self._progress = Progress(*columns, TimeElapsedColumn(), console=self.console, transient=True)
+            self._task = self._progress.add_task("", total=1.0, said="")
+            self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._progress:
+            self._progress.stop()
+            self._progress = None
+
+    def phase(self, text: str) -> None:
+        """A new part of the campaign begins."""
+        self._phase = text
+        if self._progress:
+            self._progress.update(self._task, description=text)  # type: ignore[arg-type]
+        elif not self.quiet:
+            self.console.print(f"  {text} ...", highlight=False)
+
+    def tick(self, campaign: Campaign) -> None:
+        """Some histories more."""
+        if not self._progress:
+            return
+        seconds, rules = campaign.seconds, campaign.rules
+        reached = sum(1 for rule in rules if campaign.reached(rule))
+        rate = campaign.requests / seconds if seconds else 0
+        said = f"{campaign.requests:,} requests, {rate:,.0f}/s, {reached} of {len(rules)} rules"
+        found = len(set(campaign.findings.values()))
+        done = min(1.0, seconds / campaign.options.budget)
+        if campaign.options.requests:
+            done = max(done, min(1.0, campaign.requests / campaign.options.requests))
+        self._progress.update(
+            self._task,  # type: ignore[arg-type]
+            completed=done,
+            said=said + (f", [red]{found} divergences[/]" if found else ""),
+        )
+
+    def found(self, finding: Finding) -> None:
+        """A divergence, shrunk."""
+        if not self.quiet:
+            self.console.print(finding_block(finding))
+
+
+def finding_block(finding: Finding) -> Group:
+    """One divergence: what to paste, what came, what the text allows."""
+    divergence = finding.divergence
+    head = Text.assemble((f"{divergence.command} diverges", "bold red"))
+    if divergence.rules:
+        head.append(f"  {', '.join(divergence.rules[:4])}")
+    if finding.setup:
+        head.append(f"  (where {finding.setup})")
+    parts: list[Text | Padding] = [head, Padding(Text(_short(finding.paste, 60)), (0, 0, 0, 4))]
+    parts.append(_labelled("seen", divergence.seen))
+    for number, allowed in enumerate(divergence.allowed[:4]):
+        parts.append(_labelled("allowed" if not number else "or", allowed))
+    if finding.pipelined:
+        parts.append(_labelled("note", "requests of one client that follow each other travel in one write"))
+    if not finding.reproduced:
+        parts.append(_labelled("note", "seen once; it did not come again when the requests were repeated"))
+    return Group(*parts)
+
+
+def _labelled(label: str, text: str) -> Padding:
+    lines = _short(text, 12).split("\n")
+    body = "\n".join((f"{label:<8}" if not number else " " * 8) + line for number, line in enumerate(lines))
+    return Padding(Text(body), (0, 0, 0, 2))
+
+
+def _short(text: str, lines: int, width: int = 400) -> str:
+    kept = [line if len(line) <= width else line[:width] + f"... ({len(line)} characters)" for line in text.split("\n")]
+    return "\n".join(kept if len(kept) <= lines else [*kept[:lines], f"... ({len(kept) - lines} lines more)"])
+
+
+def show_report(console: Console, report: TargetReport) -> None:
+    """The tables and totals of one target."""
+    groups: dict[str, Table] = {}
+    for name, verdict in sorted(report.verdicts.items(), key=lambda item: (item[1].group, item[0])):
+        if verdict.verdict == UNSPECIFIED:
+            continue
+        table = groups.setdefault(verdict.group, _table(verdict.group or "other"))
+        reached = sum(1 for count in verdict.rules.values() if count)
+        style = STYLES[verdict.verdict]
+        table.add_row(
+            escape(name),
+            Text(verdict.verdict, style=style),
+            f"{verdict.requests:,}",
+            Text(f"{reached}/{len(verdict.rules)}", style="" if reached == len(verdict.rules) else "yellow"),
+        )
+    for table in groups.values():
+        console.print(table)
+    unspecified = [name for name, verdict in report.verdicts.items() if verdict.verdict == UNSPECIFIED]
+    if unspecified:
+        console.print(Text(f"{len(unspecified)} commands of this server are not specified: {', '.join(unspecified)}"))
+    if report.unreached:
+        console.print(f"[yellow]{len(report.unreached)} rules were not reached:[/]", highlight=False)
+        for reason, rules in _by_reason(report.unreached).items():
+            console.print(Padding(Text(f"{reason}: {', '.join(rules)}"), (0, 0, 0, 2)))
+    show_totals(console, report)
+
+
+def _table(title: str) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
+    table.add_column("command", min_width=26)
+    table.add_column("verdict", min_width=11)
+    table.add_column("requests", justify="right", min_width=9)
+    table.add_column("rules", justify="right", min_width=6)
+    return table
+
+
+def _by_reason(unreached: dict[str, str]) -> dict[str, list[str]]:
+    grouped: dict[str, list[str]] = {}
+    for rule, reason in unreached.items():
+        grouped.setdefault(reason, []).append(rule)
+    return grouped
+
+
+def show_totals(console: Console, report: TargetReport) -> None:
+    """The verdict in a line or two."""
+    totals = report.totals
+    verdict = "[bold red]diverges[/]" if report.diverges else "[bold green]conforms[/]"
+    if report.ended in ("interrupted", "lost"):
+        verdict += (
+            f" so far ([yellow]{'interrupted' if report.ended == 'interrupted' else 'the run could not go on'}[/])"
+        )
+    console.print(
+        f"[bold]{escape(report.target)}[/] {verdict}: {totals['conform']} of {totals['commands']} commands conform, "
+        f"{totals['diverge']} diverge, {totals['unsupported']} unsupported, {totals['not_run']} not run; "
+        f"{totals['rules_reached']} of {totals['rules']} rules reached by {totals['requests']:,} requests "
+        f"in {totals['seconds']:.1f} s ({report.profile}, {report.level} level)",
+        highlight=False,
+        soft_wrap=True,
+    )
+    for note in report.notes:
+        console.print(Text(note, style="yellow"), soft_wrap=True)
+
+
+def show_servers(console: Console, servers: Iterable[Server]) -> None:
+    """The servers of this machine as a table."""
+    rows = [("name", "version", "from", "path"), *((s.name, s.version, s.source, s.path) for s in servers)]
+    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    for row in rows:
+        cells = [f"{cell:<{width}}" for cell, width in zip(row, widths, strict=False)]
+        console.print(Text("  ".join([*cells, row[3]])), soft_wrap=True)

@@ -1,0 +1,170 @@
+"""The report: verdicts per command, counts per rule, divergences with their transcripts; as data, never as decoration.
+
+`as_json` is described by schema/report.schema.json, which the tests hold it to.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from importlib.resources import files
+from typing import Any
+
+from attrs import field, frozen, mutable
+
+from redlark.conformance.judge import Divergence, Exchange
+from redlark.conformance.transcript import command_line
+
+CONFORMS, DIVERGES, UNSUPPORTED, NOT_RUN, UNSPECIFIED = "conforms", "diverges", "unsupported", "not run", "unspecified"
+VERDICTS = (CONFORMS, DIVERGES, UNSUPPORTED, NOT_RUN, UNSPECIFIED)
+
+
+@frozen
+class Finding:
+    """A divergence, shrunk as far as it went; `reproduced` is False where it never came a second time."""
+
+    divergence: Divergence
+    reproduced: bool
+    original: int  # requests of the history that showed it
+    setup: str | None = None
+
+    @property
+    def command(self) -> str:
+        return self.divergence.command
+
+    @property
+    def exchanges(self) -> tuple[Exchange, ...]:
+        return self.divergence.exchanges
+
+    @property
+    def paste(self) -> str:
+        """The requests as lines for redis-cli; where several clients take part, each line says whose it is."""
+        clients = sorted({exchange.client for exchange in self.exchanges})
+        mark = {client: f"{number}> " if len(clients) > 1 else "" for number, client in enumerate(clients, 1)}
+        return "\n".join(mark[e.client] + command_line(e.request) for e in self.exchanges)
+
+    @property
+    def pipelined(self) -> bool:
+        """Whether some of the requests must travel in one write."""
+        return any(len(step.requests) > 1 for step in self.divergence.history.steps)
+
+    def as_json(self) -> dict[str, Any]:
+        """The finding as the report's JSON has it."""
+        clients = sorted({exchange.client for exchange in self.exchanges})
+        number = {client: index for index, client in enumerate(clients, 1)}
+        return {
+            "rules": list(self.divergence.rules),
+            "allowed": list(self.divergence.allowed),
+            "seen": self.divergence.seen,
+            "transcript": self.paste,
+            "exchanges": [
+                {"client": number[e.client], "request": command_line(e.request), "reply": e.shown}
+                for e in self.exchanges
+            ],
+            "pipelined": self.pipelined,
+            "reproduced": self.reproduced,
+            "setup": self.setup,
+        }
+
+
+@mutable
+class Verdict:
+    """What is known of one command."""
+
+    name: str
+    verdict: str
+    group: str = ""
+    requests: int = 0
+    rules: dict[str, int] = field(factory=dict)
+    findings: list[Finding] = field(factory=list)
+
+    def as_json(self) -> dict[str, Any]:
+        """The verdict as the report's JSON has it."""
+        return {
+            "verdict": self.verdict,
+            "group": self.group,
+            "requests": self.requests,
+            "rules": len(self.rules),
+            "rules_reached": sum(1 for count in self.rules.values() if count),
+            "reached": self.rules,
+            "divergences": [finding.as_json() for finding in self.findings],
+        }
+
+
+@mutable
+class TargetReport:
+    """Everything that a run found on one target, complete or so far."""
+
+    target: str
+    profile: str
+    why: str
+    server: str
+    level: str = "strict"
+    protocols: tuple[int, ...] = (2, 3)
+    verdicts: dict[str, Verdict] = field(factory=dict)
+    common: dict[str, int] = field(factory=dict)  # rules that hold for every command
+    unreached: dict[str, str] = field(factory=dict)  # rule to reason
+    requests: int = 0
+    histories: int = 0
+    seconds: float = 0.0
+    most_worlds: int = 1
+    ended: str = "budget"
+    notes: list[str] = field(factory=list)
+
+    @property
+    def diverges(self) -> bool:
+        return any(verdict.verdict == DIVERGES for verdict in self.verdicts.values())
+
+    @property
+    def findings(self) -> list[Finding]:
+        return [finding for verdict in self.verdicts.values() for finding in verdict.findings]
+
+    @property
+    def totals(self) -> dict[str, Any]:
+        """The totals as the report's JSON has them."""
+        counted = Counter(verdict.verdict for verdict in self.verdicts.values())
+        rules = [count for verdict in self.verdicts.values() for count in verdict.rules.values()]
+        rules += self.common.values()
+        return {
+            "commands": sum(counted.values()) - counted[UNSPECIFIED],
+            "conform": counted[CONFORMS],
+            "diverge": counted[DIVERGES],
+            "unsupported": counted[UNSUPPORTED],
+            "not_run": counted[NOT_RUN],
+            "unspecified": counted[UNSPECIFIED],
+            "rules": len(rules),
+            "rules_reached": sum(1 for count in rules if count),
+            "requests": self.requests,
+            "histories": self.histories,
+            "worlds": self.most_worlds,
+            "seconds": round(self.seconds, 3),
+        }
+
+    def as_json(self) -> dict[str, Any]:
+        """The target's entry in the report's JSON."""
+        return {
+            "target": self.target,
+            "server": self.server,
+            "profile": self.profile,
+            "profile_chosen": self.why,
+            "level": self.level,
+            "protocols": list(self.protocols),
+            "ended": self.ended,
+            "notes": self.notes,
+            "commands": {name: verdict.as_json() for name, verdict in sorted(self.verdicts.items())},
+            "common_rules": self.common,
+            "unreached": self.unreached,
+            "totals": self.totals,
+        }
+
+
+def as_json(version: str, seed: int, reports: list[TargetReport]) -> dict[str, Any]:
+    """The whole report."""
+    return {"redlark": version, "seed": seed, "targets": [report.as_json() for report in reports]}
+
+
+def schema() -> dict[str, Any]:
+    """The JSON schema of the report."""
+    text = files("redlark.conformance").joinpath("schema/report.schema.json").read_text()
+    loaded: dict[str, Any] = json.loads(text)
+    return loaded
