@@ -118,7 +118,7 @@ def matches(reply: Any, frame: Frame, resp: int) -> bool:
         return True
     if isinstance(reply, Predicate):
         return reply.holds(frame)
-    if isinstance(reply, (tuple, list)):
+    if type(reply) in (tuple, list):
         return _sequence(tuple(reply), frame, b"*", resp)
     if isinstance(reply, (frozenset, Map)):
         reply = Kinded("unordered" if isinstance(reply, frozenset) else "map", reply)
@@ -203,7 +203,7 @@ def describe(reply: Any, resp: int) -> str:
     if isinstance(reply, Kinded):
         items = _flat(reply.value) if reply.kind in ("map", "pairs") else list(reply.value)
         return f"a {reply.kind} of " + ", ".join(describe(item, resp) for item in items)
-    if isinstance(reply, (tuple, list)):
+    if type(reply) in (tuple, list):
         return "[" + ", ".join(describe(item, resp) for item in reply) + "]"
     return repr(reply)
 
