@@ -1,0 +1,413 @@
+"""From a command's syntax line and facts to its metadata: what the text says once is told many times.
+
+What must live here: arity, key positions, argument trees and all else that COMMAND INFO and DOCS tell, worked out for
+one profile. What cannot be worked out is a fact of the text (an arity that a server declares by hand). No replies:
+those are `metadata`'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import cache
+
+from attrs import evolve
+
+from redlark.spec import syntax as s
+from redlark.spec.metadata import ACCESS, CATEGORIES, FLAGS, Argument, Facts, KeySpec, Table
+from redlark.spec.profiles import Profile
+from redlark.spec.profiles import profile as profile_named
+
+# Two argument names that need no type to say what they are.
+NATURAL_TYPES = {"key": "key", "pattern": "pattern"}
+
+
+def table(profile: str | Profile, specification: s.Specification | None = None) -> Table:
+    """The metadata of every command that the text specifies for a profile."""
+    if isinstance(profile, str):
+        profile = profile_named(profile)
+    return _table(profile, specification or _own_text())
+
+
+def _own_text() -> s.Specification:
+    from redlark.spec.loader import specification
+
+    return specification()
+
+
+@cache
+def _table(profile: Profile, specification: s.Specification) -> Table:
+    shown = {d.name: d.shown or d.name for d in specification.types if profile.holds(d.guard)}
+    told = [c for c in specification.commands if is_told(c, profile)]
+    rows = {c.name.lower(): _Derivation(c, profile, shown).facts() for c in told}
+    for name, facts in rows.items():
+        below = tuple(other for other in rows if other.startswith(f"{name}|"))
+        rows[name] = evolve(facts, subcommands=below)
+    if profile.product == "redis" and profile.version < (7, 0):
+        rows = _without_subcommands(rows)
+    return Table(profile.name, rows)
+
+
+def _without_subcommands(rows: dict[str, Facts]) -> dict[str, Facts]:
+    """Before 7.0 a container is one command: its keys are where its subcommands have them, and those are not told."""
+    plain = {}
+    for name, facts in rows.items():
+        if "|" not in name:
+            ranges = [rows[sub].key_range for sub in facts.subcommands if any(rows[sub].key_range)]
+            plain[name] = evolve(facts, subcommands=(), key_range=ranges[0] if ranges else facts.key_range)
+    return plain
+
+
+def exists(command: s.Command, profile: Profile) -> bool:
+    """Whether a profile has a command, by its facts ``since``, ``until`` and ``only``."""
+    for fact in command.facts:
+        if fact.kind in ("since", "until", "only"):
+            version = fact.values[0]
+            assert isinstance(version, s.Version)
+            if profile.reached(version) == (fact.kind == "until"):
+                return False
+    return True
+
+
+def is_told(command: s.Command, profile: Profile) -> bool:
+    """Whether COMMAND tells of a command: it exists, is not unlisted, and is not the block that all requests meet."""
+    return exists(command, profile) and not any(
+        (fact.kind, *fact.values) in {("group", "dispatch"), ("doc-flags", "unlisted")} and profile.holds(fact.guard)
+        for fact in command.facts
+    )
+
+
+def arity(command: s.Command, profile: Profile) -> int:
+    """How many texts a request of this command has, its name included; negative: at least so many."""
+    return _Derivation(command, profile, {}).arity
+
+
+def number(version: s.Version) -> str:
+    """A version as servers spell it, with three numbers."""
+    return ".".join(map(str, (*version.number, 0, 0)[:3]))
+
+
+class _Derivation:
+    """One command in one profile."""
+
+    def __init__(self, command: s.Command, profile: Profile, shown: dict[str, str]) -> None:
+        self.command, self.profile, self.shown = command, profile, shown
+        self.words = command.name.count("|") + 1
+        self.syntax = tuple(self._held(command.syntax))
+        self.key_specs, self._specs_of = self._keys()
+
+    # -- facts
+
+    def facts(self) -> Facts:
+        values, deprecated = self._values, self._fact("deprecated")
+        categories = {*values("acl")}
+        if "scripting" not in categories:
+            categories |= {"write"} & {*values("flags")} | ({"read"} if "readonly" in values("flags") else set())
+        since = next(v for v in values("since"))
+        assert isinstance(since, s.Version)
+        return Facts(
+            name=self.command.name.lower(),
+            group=str(next(iter(values("group")), "")),
+            since=number(since),
+            summary=self.command.summary or "",
+            complexity=str(next(iter(values("complexity")), "")),
+            arity=self.arity,
+            flags=_ordered(map(str, values("flags")), FLAGS),
+            categories=_ordered(map(str, categories), CATEGORIES),
+            tips=tuple(map(str, values("tips"))),
+            key_specs=self.key_specs,
+            key_range=_key_range(self.key_specs),
+            arguments=self._arguments(self.syntax, self._required()),
+            history=tuple(self._history()),
+            doc_flags=tuple(map(str, values("doc-flags"))) + (("deprecated",) if deprecated else ()),
+            deprecated=(number(_version(deprecated)), str(deprecated.values[1])) if deprecated else None,
+        )
+
+    def _facts(self, kind: str) -> Iterator[s.Fact]:
+        return (f for f in self.command.facts if f.kind == kind and self.profile.holds(f.guard))
+
+    def _fact(self, kind: str) -> s.Fact | None:
+        return next(self._facts(kind), None)
+
+    def _values(self, kind: str) -> list[object]:
+        return [value for fact in self._facts(kind) for value in fact.values]
+
+    def _history(self) -> Iterator[tuple[str, str]]:
+        for fact in self._facts("history"):
+            version = _version(fact)
+            if self.profile.reached(version) or (fact.guard is not None and self.profile.product == "valkey"):
+                yield number(version), str(fact.values[1])
+
+    # -- the syntax line in this profile
+
+    def _held(self, parts: Iterable[s.Part]) -> Iterator[s.Part]:
+        """The parts that this profile has; a group goes with the last of its alternatives."""
+        for part in parts:
+            if isinstance(part, s.Group):
+                if self.profile.holds(part.guard):
+                    held = [a for a in part.alternatives if self.profile.holds(a.guard)]
+                    inner = (evolve(a, parts=tuple(self._held(a.parts))) for a in held)
+                    filled = tuple(alternative for alternative in inner if alternative.parts)
+                    if filled:
+                        yield evolve(part, alternatives=filled)
+            elif isinstance(part, s.Choice):
+                yield evolve(part, words=tuple(w for w in part.words if self.profile.holds(w[1])))
+            elif isinstance(part, s.Pairs) and (part.label or part.repeat):
+                yield evolve(part, parts=tuple(self._held(part.parts)))
+            elif isinstance(part, s.Pairs):
+                yield from self._held(part.parts)
+            else:
+                yield part
+
+    @property
+    def arity(self) -> int:
+        declared = self._fact("arity")
+        if declared:
+            return int(str(declared.values[0]))
+        needed, fixed = _length(self.syntax)
+        return self.words + needed if fixed else -(self.words + needed)
+
+    def _required(self) -> int:
+        """How many groups, from the left, are not optional: those for which the declared arity has room."""
+        missing = abs(self.arity) - self.words - _length(self.syntax)[0]
+        required = 0
+        for part in self.syntax:
+            if isinstance(part, s.Group) and missing > 0:
+                missing -= min(_length(a.parts)[0] for a in part.alternatives)
+                required += 1
+        return required
+
+    # -- keys
+
+    def _type(self, argument: s.Argument) -> str:
+        plain = argument.type == "text"
+        name = NATURAL_TYPES.get(argument.name, "string") if plain else argument.type
+        return self.shown.get(name, name)
+
+    def _keys(self) -> tuple[tuple[KeySpec, ...], dict[str, int]]:
+        """The key specifications, and which of them each key argument belongs to.
+
+        A ``touches`` fact speaks of its argument and of the key arguments that follow it without a fact of their own.
+        """
+        specs: list[KeySpec] = []
+        of: dict[str, int] = {}
+        slots = {slot.argument.name: slot for slot in _slots(self.syntax, self.words)}
+        facts = {str(fact.values[0]): fact for fact in self._facts("touches")}
+        for name, fact in facts.items():
+            slot, last, of[name] = slots[name], 0, len(specs)
+            for follower in list(slots)[list(slots).index(name) + 1 :]:
+                if self._type(slots[follower].argument) != "key" or follower in facts or slot.last != 0:
+                    break
+                last, of[follower] = last + 1, len(specs)
+            flags = [v for v in fact.values[1:] if isinstance(v, str)]
+            notes = next((v.value for v in fact.values if isinstance(v, s.Text)), None)
+            specs.append(evolve(slot.spec(_ordered(flags, ACCESS), notes), last=slot.last or last))
+        return tuple(specs), of
+
+    # -- the arguments of COMMAND DOCS
+
+    def _since(self, guard: s.Guard | None) -> str | None:
+        """The version of a guard, where it is later than the command itself."""
+        own = self._values("since")
+        if guard is None or guard.kind == "until":
+            return None
+        version = next((v for v in guard.versions if v.product == self.profile.product), guard.versions[0])
+        since = number(version)
+        first = number(own[0]) if own and isinstance(own[0], s.Version) else "0"
+        return since if _numbers(since) > _numbers(first) else None
+
+    def _named(self, name: str, argument: Argument) -> Argument:
+        """An argument as the ``shown`` facts have it: its name before 7.2, since then a text to display beside it.
+
+        The facts may also give it another type, tell of it as deprecated, or with a summary.
+        """
+        said, *kind = self._shown_as("shown", name) or (name,)
+        summary, deprecated = self._shown_as("shown-with", name), self._shown_as("shown-deprecated", name)
+        version = deprecated and deprecated[0]
+        argument = evolve(
+            argument,
+            name=name,
+            summary=str(summary[0]) if summary else None,
+            deprecated=number(version) if isinstance(version, s.Version) else None,
+        )
+        if self.profile.product == "valkey" or self.profile.version >= (7, 2):
+            return evolve(argument, display=None if argument.type in ("oneof", "block") else str(said))
+        if kind == ["block"]:
+            inner = evolve(argument, token=None, since=None)
+            return Argument(str(said), "block", token=argument.token, since=argument.since, arguments=(inner,))
+        if kind:
+            argument = evolve(argument, type=str(kind[0]), arguments=())
+        return evolve(argument, name=str(said))
+
+    def _shown_as(self, kind: str, name: str) -> tuple[object, ...]:
+        return next((fact.values[1:] for fact in self._facts(kind) if fact.values[0] == name), ())
+
+    def _arguments(self, parts: Iterable[s.Part], required: int = 0) -> tuple[Argument, ...]:
+        """The argument trees of a sequence; a word and the argument behind it are one."""
+        trees: list[Argument] = []
+        words: list[str] = []
+        for part in parts:
+            if isinstance(part, s.Token):
+                trees += [self._pure(word) for word in words]
+                words = [part.word]
+                continue
+            token = words.pop() if words else None
+            if isinstance(part, s.Group):
+                trees.append(self._group(part, token, optional=required <= 0))
+                required -= 1
+            else:
+                trees.append(self._single(part, token))
+        return tuple(trees + [self._pure(word) for word in words])
+
+    def _pure(self, word: str) -> Argument:
+        return self._named(word.lower(), Argument(word.lower(), "pure-token", token=word))
+
+    def _single(self, part: s.Argument | s.Choice | s.Pairs, token: str | None) -> Argument:
+        multiple = ("multiple",) if not isinstance(part, s.Choice) and part.repeat else ()
+        if isinstance(part, s.Argument):
+            spec = self._specs_of.get(part.name)
+            tree = Argument(part.name, self._type(part), token=token, key_spec=spec, flags=multiple)
+            return self._named(part.name, tree)
+        if isinstance(part, s.Choice):
+            hidden = self._shown_as("shown-without", part.name)
+            told = [word for word in part.words if word[0] not in hidden]
+            words = tuple(evolve(self._pure(word), since=self._since(guard)) for word, guard in told)
+            return self._named(part.name, _hoisted(Argument(part.name, "oneof", token=token, arguments=words)))
+        label = part.label or "data"
+        inner = self._arguments(part.parts)
+        return self._named(label, Argument(label, "block", token=token, flags=multiple, arguments=inner))
+
+    def _group(self, group: s.Group, token: str | None, optional: bool) -> Argument:
+        label = group.label if len(group.alternatives) == 1 else None
+        first = group.alternatives[0].parts[0]
+        if len(group.alternatives) > 1 and isinstance(first, s.Token) and not token:
+            if all(len(a.parts) > 1 and _is_word(a.parts[0], first.word) for a in group.alternatives):
+                token = first.word  # all alternatives begin with one word: it is the word of the choice
+                group = evolve(group, alternatives=tuple(evolve(a, parts=a.parts[1:]) for a in group.alternatives))
+        trees = [self._alternative(alternative, label) for alternative in group.alternatives]
+        if len(trees) == 1:
+            tree = trees[0]
+        else:
+            name = group.label or "option"
+            tree = self._named(name, _hoisted(Argument(name, "oneof", arguments=tuple(trees))))
+        flags = (("optional",) if optional else ()) + tree.flags
+        if group.many:
+            flags += ("multiple",) + (("multiple_token",) if tree.token else ())
+        return evolve(tree, token=token or tree.token, flags=flags, since=self._since(group.guard) or tree.since)
+
+    def _alternative(self, alternative: s.Alternative, label: str | None) -> Argument:
+        """One alternative: the thing itself, or a block of several, which a leading word begins."""
+        parts, since = alternative.parts, self._since(alternative.guard)
+        choice = len(parts) == 1 and isinstance(parts[0], s.Group) and len(parts[0].alternatives) > 1
+        trees = self._arguments(parts, required=int(choice))  # a choice in brackets of its own only nests
+        if len(trees) == 1:
+            only = trees[0]
+            renamed = self._named(label, only) if label and only.type != "block" else only
+            return evolve(renamed, since=since or only.since)
+        token = parts[0].word if isinstance(parts[0], s.Token) else None
+        if token:
+            trees = self._arguments(parts[1:])
+        name = label or (token or "block").lower()
+        return self._named(name, Argument(name, "block", token=token, since=since, arguments=trees))
+
+
+# -- pieces
+
+
+def _version(fact: s.Fact) -> s.Version:
+    version = fact.values[0]
+    assert isinstance(version, s.Version)
+    return version
+
+
+def _is_word(part: s.Part, word: str) -> bool:
+    return isinstance(part, s.Token) and part.word == word
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(map(int, version.split(".")))
+
+
+def _ordered(names: Iterable[str], order: str) -> tuple[str, ...]:
+    """Names in the servers' order; those that it does not know come last."""
+    places = {name: place for place, name in enumerate(order.split())}
+    return tuple(sorted(dict.fromkeys(names), key=lambda name: places.get(name, len(places))))
+
+
+def _hoisted(tree: Argument) -> Argument:
+    """A oneof whose alternatives all came with one version came with it itself."""
+    versions = {each.since for each in tree.arguments}
+    if len(versions) != 1 or None in versions:
+        return tree
+    return evolve(tree, since=versions.pop(), arguments=tuple(evolve(each, since=None) for each in tree.arguments))
+
+
+def _length(parts: Iterable[s.Part]) -> tuple[int, bool]:
+    """How many texts these parts take at least, and whether they never take more."""
+    needed, fixed = 0, True
+    for part in parts:
+        if isinstance(part, s.Group):
+            fixed = False
+            continue
+        inner, inner_fixed = _length(part.parts) if isinstance(part, s.Pairs) else (1, True)
+        needed, fixed = needed + inner, fixed and inner_fixed
+        if isinstance(part, (s.Argument, s.Pairs)) and part.repeat:
+            fixed = False
+    return needed, fixed
+
+
+class _Slot:
+    """Where an argument stands: at a fixed place, or behind a word; alone, repeated or counted."""
+
+    def __init__(self, argument: s.Argument, index: int, keyword: str | None, last: int, step: int, count: int | None):
+        self.argument, self.index, self.keyword, self.last = argument, index, keyword, last
+        self.step, self.count = step, count
+
+    def spec(self, flags: tuple[str, ...], notes: str | None) -> KeySpec:
+        if self.count is not None:
+            return KeySpec(flags, self.count, step=self.step, count=0, first=self.index - self.count, notes=notes)
+        if self.keyword is not None:
+            return KeySpec(flags, keyword=self.keyword, start=self.index, last=self.last, step=self.step, notes=notes)
+        return KeySpec(flags, self.index, last=self.last, step=self.step, notes=notes)
+
+
+def _slots(parts: tuple[s.Part, ...], index: int) -> Iterator[_Slot]:
+    """The arguments at fixed places, and those directly behind a word of an option, with where they stand."""
+    counts: dict[str, int] = {}
+    for place, part in enumerate(parts):
+        behind = _length(parts[place + 1 :])[0]
+        if isinstance(part, s.Argument):
+            counts[part.name] = index
+            counted = counts.get(part.repeat[1]) if isinstance(part.repeat, tuple) else None
+            yield _Slot(part, index, None, -1 - behind if part.repeat == "many" else 0, 1, counted)
+            index += 1
+        elif isinstance(part, s.Pairs):
+            size = _length(part.parts)[0]
+            counted = counts.get(part.repeat[1]) if isinstance(part.repeat, tuple) else None
+            for offset, inner in enumerate(part.parts):
+                if isinstance(inner, s.Argument):
+                    last = -1 - behind if part.repeat == "many" else 0
+                    yield _Slot(inner, index + offset, None, last, size, counted)
+            index += size
+        elif isinstance(part, s.Group):
+            for alternative in part.alternatives:
+                first, *rest = alternative.parts
+                if isinstance(first, s.Token) and rest and isinstance(rest[0], s.Argument):
+                    yield _Slot(rest[0], index, first.word, -1 if rest[0].repeat == "many" else 0, 1, None)
+        else:
+            index += 1
+
+
+def _key_range(specs: tuple[KeySpec, ...]) -> tuple[int, int, int]:
+    """First key, last key and step, as told before there were key specifications: what these say of adjoining ones."""
+    ranges = [spec for spec in specs if spec.keyword is None and spec.count is None]
+    if not ranges:
+        return (0, 0, 0)
+    first, *rest = ranges
+    last = first.last if first.last < 0 else first.index + first.last
+    if rest and first.step != 1:
+        return (first.index, last, first.step)
+    for spec in rest:
+        if last < 0 or spec.index != last + 1 or spec.step != 1:
+            break
+        last = spec.last if spec.last < 0 else spec.index + spec.last
+    return (first.index, last, first.step)

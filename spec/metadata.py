@@ -1,0 +1,301 @@
+"""What servers tell of their commands: COMMAND INFO, COMMAND DOCS, arity, key positions.
+
+What must live here: the facts of a profile's commands as plain data, and the replies made of them. The data comes from
+the text (`derivation` reads it off the syntax lines and facts) or, for a server that need not parse the text, from the
+JSON files in ``generated``, which ``python -m redlark.spec.metadata`` writes. No parsing of the notation, no rules.
+
+Replies are plain values: ``bytes`` a bulk string, `Prose` one whose words are our own, ``str`` a simple string,
+``int``, ``list``, ``dict`` a map, `SetOf` a set (an array in RESP2), None.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from attrs import asdict, field, frozen
+
+
+class Prose(bytes):
+    """A bulk string that explains something in our own words; a real server's words differ."""
+
+
+class SetOf(list[Any]):
+    """A set of RESP3, an array in RESP2; its order carries no meaning and is Redis's own."""
+
+
+# The order in which servers list these. Members of a set, so nothing hangs on it but the eye.
+FLAGS = (
+    "write readonly denyoom module admin pubsub noscript blocking random sort-for-script loading stale skip-monitor "
+    "skip-slowlog skip-commandlog asking fast no-auth may-replicate no-mandatory-keys no-async-loading no-multi "
+    "allow-busy movablekeys"
+)
+CATEGORIES = (
+    "keyspace read write set sortedset list hash string bitmap hyperloglog geo stream pubsub admin fast slow blocking "
+    "dangerous connection transaction scripting"
+)
+ACCESS = "RO RW OW RM access update insert delete not-key incomplete variable-flags"
+
+
+@frozen
+class KeySpec:
+    """Where keys stand in a request, and what is done with them: a key specification of COMMAND INFO.
+
+    The search begins at `index`, or behind the word `keyword`, looked for from `start` on. From there keys are a range
+    up to `last` (relative if not negative, else from the end of the request) or, where `count` is given, as many as
+    the argument at that offset says, from the offset `first` on. `step` is the distance between two of them.
+    """
+
+    flags: tuple[str, ...]
+    index: int = 0
+    keyword: str | None = None
+    start: int = 0
+    last: int = 0
+    step: int = 1
+    count: int | None = None
+    first: int = 0
+    notes: str | None = None
+
+    def positions(self, request: Sequence[bytes]) -> list[int] | None:
+        """Where the keys of a request stand; None if the request gives a count that it does not hold."""
+        begin = self.index
+        if self.keyword is not None:
+            word = self.keyword.encode()
+            places = range(self.start, len(request)) if self.start > 0 else range(len(request) + self.start, 0, -1)
+            begin = next((i + 1 for i in places if request[i].upper() == word), 0)
+            if not begin:
+                return []
+        if self.count is None:
+            last = begin + self.last if self.last >= 0 else len(request) + self.last
+            places = range(begin, last + 1, self.step)
+        else:
+            if begin + self.count >= len(request):
+                return None
+            text = request[begin + self.count]
+            if not text.isdigit():
+                return None
+            first = begin + self.first
+            places = range(first, first + int(text) * self.step, self.step)
+        return list(places) if not places or places[-1] < len(request) else None
+
+    def reply(self) -> dict[bytes, Any]:
+        """This specification as COMMAND INFO tells it."""
+        begin: dict[bytes, Any] = {b"index": self.index}
+        if self.keyword is not None:
+            begin = {b"keyword": self.keyword.encode(), b"startfrom": self.start}
+        if self.count is None:
+            find = {b"lastkey": self.last, b"keystep": self.step, b"limit": 0}
+        else:
+            find = {b"keynumidx": self.count, b"firstkey": self.first, b"keystep": self.step}
+        kinds = (b"index" if self.keyword is None else b"keyword", b"range" if self.count is None else b"keynum")
+        notes: dict[bytes, Any] = {} if self.notes is None else {b"notes": Prose(self.notes.encode())}
+        return notes | {
+            b"flags": SetOf(_spelled(flag) for flag in self.flags),
+            b"begin_search": {b"type": kinds[0], b"spec": begin},
+            b"find_keys": {b"type": kinds[1], b"spec": find},
+        }
+
+
+@frozen
+class Argument:
+    """An argument as COMMAND DOCS tells it; a block or oneof holds others."""
+
+    name: str
+    type: str
+    display: str | None = None
+    key_spec: int | None = None
+    token: str | None = None
+    summary: str | None = None
+    since: str | None = None
+    deprecated: str | None = None
+    flags: tuple[str, ...] = ()
+    arguments: tuple[Argument, ...] = ()
+
+    def reply(self) -> dict[bytes, Any]:
+        """This argument as COMMAND DOCS tells it."""
+        told: dict[bytes, Any] = {b"name": self.name.encode(), b"type": self.type.encode()}
+        if self.display is not None:
+            told[b"display_text"] = self.display.encode()
+        if self.key_spec is not None:
+            told[b"key_spec_index"] = self.key_spec
+        if self.token is not None:
+            told[b"token"] = self.token.encode()
+        if self.summary is not None:
+            told[b"summary"] = Prose(self.summary.encode())
+        if self.since is not None:
+            told[b"since"] = self.since.encode()
+        if self.deprecated is not None:
+            told[b"deprecated_since"] = self.deprecated.encode()
+        if self.flags:
+            told[b"flags"] = SetOf(self.flags)
+        if self.arguments:
+            told[b"arguments"] = [argument.reply() for argument in self.arguments]
+        return told
+
+
+@frozen
+class Facts:
+    """All that is told of one command: its name in lower case, ``client|id`` for a subcommand."""
+
+    name: str
+    group: str
+    since: str
+    summary: str
+    complexity: str
+    arity: int
+    flags: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    tips: tuple[str, ...] = ()
+    key_specs: tuple[KeySpec, ...] = ()
+    key_range: tuple[int, int, int] = (0, 0, 0)
+    arguments: tuple[Argument, ...] = ()
+    history: tuple[tuple[str, str], ...] = ()
+    doc_flags: tuple[str, ...] = ()
+    deprecated: tuple[str, str] | None = None
+    subcommands: tuple[str, ...] = ()
+
+    @property
+    def container(self) -> bool:
+        return bool(self.subcommands)
+
+    def keys(self, request: Sequence[bytes]) -> list[tuple[bytes, tuple[str, ...]]] | None:
+        """The keys of a request, each with what is done with it; None where the request cannot be one of this command.
+
+        A key specification that says ``variable-flags`` reads the key only where the request asks for its value by GET.
+        """
+        found: list[tuple[bytes, tuple[str, ...]]] = []
+        for spec in self.key_specs:
+            places = spec.positions(request)
+            if places is None:
+                return None
+            flags = tuple(flag for flag in spec.flags if flag != "variable-flags")
+            if flags != spec.flags and not any(word.upper() == b"GET" for word in request[3:]):
+                flags = ("OW", *(flag for flag in flags if flag not in ("RW", "access")))
+            found += [(request[place], flags) for place in places]
+        return found
+
+
+@frozen
+class Table:
+    """The facts of every command that a profile specifies, by name in lower case."""
+
+    profile: str
+    commands: dict[str, Facts] = field(factory=dict)
+
+    def info(self, name: str) -> list[Any] | None:
+        """A command as COMMAND INFO tells it; None if there is none. Redis 6.2 tells the first seven items alone."""
+        facts = self.commands.get(name.lower())
+        if facts is None:
+            return None
+        told = [
+            facts.name.encode(),
+            facts.arity,
+            SetOf(map(_spelled, facts.flags)),
+            *facts.key_range,
+            SetOf(f"@{category}" for category in facts.categories),
+        ]
+        if self.profile == "redis-6.2":
+            return told
+        told += [SetOf(tip.encode() for tip in facts.tips), SetOf(spec.reply() for spec in facts.key_specs)]
+        below = [self.info(sub) for sub in facts.subcommands]
+        return [*told, below if self._valkey_9 else SetOf(below)]
+
+    @property
+    def _valkey_9(self) -> bool:
+        """Valkey 9 tells subcommands as an array, where others have a set."""
+        return self.profile.startswith("valkey-9")
+
+    def docs(self, name: str) -> dict[bytes, Any] | None:
+        """A command as COMMAND DOCS tells it; None if there is none."""
+        facts = self.commands.get(name.lower())
+        if facts is None:
+            return None
+        told: dict[bytes, Any] = {
+            b"summary": Prose(facts.summary.encode()),
+            b"since": facts.since.encode(),
+            b"group": facts.group.encode(),
+            b"complexity": Prose(facts.complexity.encode()),
+        }
+        if facts.doc_flags:
+            told[b"doc_flags"] = SetOf(facts.doc_flags)
+        if facts.deprecated:
+            told[b"deprecated_since"] = facts.deprecated[0].encode()
+            told[b"replaced_by"] = Prose(facts.deprecated[1].encode())
+        if facts.history:
+            told[b"history"] = SetOf([version.encode(), Prose(text.encode())] for version, text in facts.history)
+        if facts.arguments:
+            told[b"arguments"] = [argument.reply() for argument in facts.arguments]
+        if facts.subcommands:
+            told[b"subcommands"] = {sub.encode(): self.docs(sub) for sub in facts.subcommands}
+        return told
+
+    def to_json(self) -> str:
+        """The table as a JSON document with a command a line, what is empty left out."""
+        rows = (
+            f"  {json.dumps(name)}: {json.dumps(_sparse(asdict(facts)), ensure_ascii=False)}"
+            for name, facts in sorted(self.commands.items())
+        )
+        return f'{{"profile": {json.dumps(self.profile)}, "commands": {{\n' + ",\n".join(rows) + "\n}}\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> Table:
+        """The table that `to_json` wrote."""
+        document = json.loads(text)
+        return cls(document["profile"], {name: _facts(row) for name, row in document["commands"].items()})
+
+
+def _spelled(flag: str) -> str:
+    """A flag as servers spell it."""
+    return flag.replace("-", "_")
+
+
+def _sparse(value: Any) -> Any:
+    """A value without the members that are empty, so that a row is no longer than it says something."""
+    if isinstance(value, dict):
+        return {key: _sparse(item) for key, item in value.items() if item not in (None, (), [], "")}
+    return [_sparse(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+
+def _argument(row: dict[str, Any]) -> Argument:
+    inner = tuple(_argument(each) for each in row.get("arguments", ()))
+    return Argument(**row | {"flags": tuple(row.get("flags", ())), "arguments": inner})
+
+
+def _facts(row: dict[str, Any]) -> Facts:
+    plain: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in row.items()}
+    return Facts(
+        **plain
+        | {
+            "summary": row.get("summary", ""),
+            "complexity": row.get("complexity", ""),
+            "key_specs": tuple(KeySpec(**spec | {"flags": tuple(spec["flags"])}) for spec in row.get("key_specs", ())),
+            "arguments": tuple(_argument(each) for each in row.get("arguments", ())),
+            "history": tuple((version, text) for version, text in row.get("history", ())),
+        }
+    )
+
+
+@cache
+def generated(profile: str = "redis-8.2") -> Table:
+    """The table that was generated for a profile; FileNotFoundError where none was."""
+    return Table.from_json(files("redlark.spec").joinpath(f"generated/{profile}.json").read_text(encoding="utf-8"))
+
+
+def main() -> None:
+    """Write the tables that servers read, beside this module."""
+    from redlark.spec.derivation import table
+
+    folder = Path(__file__).parent / "generated"
+    folder.mkdir(exist_ok=True)
+    for profile in ("redis-8.2",):
+        path = folder / f"{profile}.json"
+        path.write_text(table(profile).to_json(), encoding="utf-8")
+        print(f"{path.name}: {len(generated(profile).commands)} commands")
+
+
+if __name__ == "__main__":
+    main()
