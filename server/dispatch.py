@@ -98,6 +98,7 @@ def _refuse(client: Client, command: Command | None, line: bytes) -> None:
     if command is not None and command.name == b"exec":
         discard(client)
         line = errors.exec_abort(line)
+    client.context.server.loop.stats.errors += 1
     client.reply(CommandError(line))
 
 
@@ -123,4 +124,5 @@ def call(ctx: Context, request: list[bytes]) -> None:
         reply: Reply = find(ctx.server.commands, request).function(ctx, request)
     except CommandError as error:
         reply = error
+        ctx.server.loop.stats.errors += 1
     ctx.client.reply(reply)

@@ -293,6 +293,7 @@ class Context(Protocol):
     server: State
     db: Database  # the selected one; `select` changes it here and in the client
     index: int
+    executing: bool  # inside EXEC: nothing may block
 
     @property
     def now(self) -> int:

@@ -17,6 +17,7 @@ import attrs
 from redlark.server.config import Config
 from redlark.server.interfaces import Client, Command, Database, Loop
 
+PRODUCT_VERSION = "8.2.3"  # the Redis whose behaviour this server has, as HELLO and INFO tell clients
 EXPIRE_SHARE = 0.25  # of the time between two crons may go into active expiry
 
 
@@ -96,6 +97,7 @@ class State:
 
     @property
     def clients(self) -> dict[int, Client]:
+        """By id, in order of connection."""
         return self.loop.clients
 
     def connected(self, client: Client) -> None:

@@ -1,1 +1,50 @@
-"""Commands that are ordinary Python functions."""
+"""Commands that are ordinary Python functions, and the table in which a server finds them."""
+
+from __future__ import annotations
+
+from redlark.server.commands import (  # imported for what they register
+    admin,
+    client,
+    command,
+    connection,
+    expiry,
+    help,
+    keys,
+    lists_sets,
+    strings,
+    transactions,
+)
+from redlark.server.commands.facts import TABLE
+from redlark.server.commands.registry import FUNCTIONS
+from redlark.server.interfaces import Command, CommandError, Context, Reply
+from redlark.spec.metadata import Facts
+
+__all__ = ["command_table"]
+
+_GROUPS = (admin, client, command, connection, expiry, help, keys, lists_sets, strings, transactions)
+
+
+def command_table() -> dict[bytes, Command]:
+    """Every command by its upper-case name, with the function that runs it."""
+    return {name.upper().encode(): _row(facts) for name, facts in TABLE.commands.items() if "|" not in name}
+
+
+def _row(facts: Facts) -> Command:
+    flags = frozenset(facts.flags)
+    below = [TABLE.commands[name] for name in facts.subcommands]
+    return Command(
+        name=facts.name.encode(),
+        function=FUNCTIONS.get(facts.name.upper(), _container),
+        arity=facts.arity,
+        flags=flags,
+        subcommands={sub.name.split("|")[1].upper().encode(): _row(sub) for sub in below} or None,
+        denyoom="denyoom" in flags,
+        no_auth="no-auth" in flags,
+        no_multi="no-multi" in flags,
+        write="write" in flags,
+    )
+
+
+def _container(ctx: Context, args: list[bytes]) -> Reply:
+    """A container is refused for its arity before this; a command without a function is a defect, and said so."""
+    raise CommandError(b"ERR '%b' is specified, but this server lacks it" % args[0])

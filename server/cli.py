@@ -1,0 +1,147 @@
+"""`redlark serve`: a server in the foreground, started as redis-server is."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from datetime import datetime
+from types import FrameType
+from typing import Final, TextIO
+
+import click
+
+from redlark.server import cores
+from redlark.server.config import PARAMETERS, Config, ConfigError, from_arguments, shown
+from redlark.server.running import Running, allow_descriptors
+from redlark.server.sockets import ListenError
+from redlark.server.state import PRODUCT_VERSION
+
+EXAMPLES = """\
+redlark serve                                   the defaults, port 6379
+redlark serve --port 7000 --save ""
+redlark serve /etc/redis/redis.conf --loglevel verbose
+echo "port 7000" | redlark serve -
+"""
+
+_SIGNS: Final = {"debug": ".", "verbose": "-", "notice": "*", "warning": "#"}
+
+
+class Log:
+    """Lines as redis-server writes them, to standard output or a file."""
+
+    def __init__(self, config: Config) -> None:
+        self._level = list(_SIGNS).index(level) if (level := config.loglevel.decode()) in _SIGNS else len(_SIGNS)
+        path = os.fsdecode(config.logfile)
+        self._file: TextIO = open(path, "a", encoding="utf-8") if path else sys.stdout  # noqa: SIM115
+
+    def __call__(self, level: str, text: str) -> None:
+        if list(_SIGNS).index(level) >= self._level:
+            now = datetime.now()
+            stamp = f"{now:%d %b %Y %H:%M:%S}.{now.microsecond // 1000:03d}"
+            print(f"{os.getpid()}:M {stamp} {_SIGNS[level]} {text}", file=self._file, flush=True)
+
+
+class _Raw(click.Command):
+    """Arguments are redis-server's, which click's own parser would not understand."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if args and args[0] in ("--help", "-h"):
+            click.echo(self.get_help(ctx))
+            ctx.exit()
+        if args and args[0] in ("--version", "-v"):
+            click.echo(f"redlark serve: Redis {PRODUCT_VERSION} in behaviour; cores: {', '.join(cores.available())}")
+            ctx.exit()
+        ctx.params["arguments"] = args
+        return []
+
+    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
+        return ["[CONFIG-FILE]", "[-]", "[--NAME VALUE ...] ..."]
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Examples"):
+            formatter.write(EXAMPLES.replace("redlark", "  redlark").replace("echo", "  echo"))
+        with formatter.section("Options of its own"):
+            formatter.write_dl(
+                [
+                    ("--core NAME", f"compiled or plain; also {cores.VARIABLE} in the environment"),
+                    ("--version", "versions, and which cores are there"),
+                    ("--help", "this text"),
+                ]
+            )
+        rows = []
+        for name, row in PARAMETERS.items():
+            default = shown(row, row.default).decode() or '""'
+            note = f"; accepted, but {row.inert}" if row.inert else f"; only '{row.only}' yet" if row.only else ""
+            rows.append((f"--{name}", f"{row.kind}, default {default}{note}"))
+        with formatter.section("Parameters (of redis.conf, the command line, CONFIG SET)"):
+            formatter.write_dl(rows)
+
+
+def _take_core(arguments: list[str]) -> tuple[list[str], str | None]:
+    """--core is not a parameter of redis.conf, so it is taken out before those are read."""
+    if "--core" not in arguments:
+        return arguments, None
+    place = arguments.index("--core")
+    if place + 1 == len(arguments):
+        raise ConfigError("--core: wrong number of arguments")
+    return arguments[:place] + arguments[place + 2 :], arguments[place + 1]
+
+
+def _fail(heading: str, problem: Exception) -> None:
+    first, *more = str(problem).split("\n")
+    click.echo(f"*** {heading} ***\n{first}" + "".join(f"\n>>> {line}" for line in more), err=True)
+    sys.exit(1)
+
+
+@click.command(cls=_Raw, short_help="Run the fast server.")
+def serve(arguments: list[str]) -> None:
+    """Run the fast server in the foreground, until SIGTERM, SIGINT or SHUTDOWN."""
+    try:
+        arguments, core = _take_core(arguments)
+        config = from_arguments(arguments, sys.stdin.buffer.read() if "-" in arguments[:2] else b"")
+        if config.dir:
+            os.chdir(config.dir)
+        log = Log(config)
+        clients = allow_descriptors(config.maxclients)
+        if clients < config.maxclients:
+            log("warning", f"maxclients {config.maxclients} lowered to {clients}: this process may not open more files")
+            config.maxclients = clients
+        running = Running(config, core)
+    except (ConfigError, cores.NoCore) as problem:
+        return _fail("FATAL CONFIG FILE ERROR (redlark)", problem)
+    except (ListenError, OSError, ValueError) as problem:
+        return _fail("CAN'T START (redlark)", problem)
+    _announce(running, log)
+    _serve(running, log)
+    return None
+
+
+def _announce(running: Running, log: Log) -> None:
+    state, config = running.state, running.state.config
+    log("notice", f"Redlark, as Redis {PRODUCT_VERSION}; {state.core} core; pid {os.getpid()}")
+    if state.core == "plain":
+        log("warning", "no compiled core in use: plain Python serves several times fewer requests a second")
+    for line in config.inert():
+        log("warning", line)
+    loopback = all(address.lstrip(b"-") in (b"127.0.0.1", b"::1", b"localhost") for address in config.bind)
+    if not loopback and not config.requirepass:
+        log("warning", "other machines may connect, and no password is asked for (requirepass is not set)")
+    if config.pidfile:
+        with open(os.fsdecode(config.pidfile), "w", encoding="ascii") as file:
+            file.write(f"{os.getpid()}\n")
+    log("notice", f"Ready to accept connections at {', '.join(running.addresses())}")
+
+
+def _serve(running: Running, log: Log) -> None:
+    def stop(number: int, frame: FrameType | None) -> None:
+        log("notice", f"{signal.Signals(number).name}: closing down")
+        signal.signal(number, signal.SIG_DFL)  # whoever asks twice does not want to wait
+        running.stop()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
+    running.run()
+    if running.state.config.pidfile:
+        os.unlink(os.fsdecode(running.state.config.pidfile))
+    log("notice", "Gone")

@@ -1,0 +1,143 @@
+"""The server group: databases as a whole, the clock, the configuration, INFO, SHUTDOWN."""
+
+from __future__ import annotations
+
+import time
+
+from redlark.server import errors
+from redlark.server.commands.registry import command
+from redlark.server.commands.transactions import touch_swapped
+from redlark.server.config import PARAMETERS, ConfigError
+from redlark.server.info import render
+from redlark.server.interfaces import NO_REPLY, OK, CommandError, Context, Reply, Verbatim
+from redlark.server.values import to_integer
+
+
+@command("DBSIZE")
+def dbsize(ctx: Context, args: list[bytes]) -> Reply:
+    return len(ctx.db)
+
+
+def _check_flush(args: list[bytes]) -> None:
+    """SYNC and ASYNC do the same here: nobody can see the difference.  Raises a syntax error."""
+    if len(args) > 2 or (len(args) == 2 and args[1].upper() not in (b"SYNC", b"ASYNC")):
+        raise errors.syntax()
+
+
+@command("FLUSHDB")
+def flushdb(ctx: Context, args: list[bytes]) -> Reply:
+    _check_flush(args)
+    ctx.db.flush()
+    return OK
+
+
+@command("FLUSHALL")
+def flushall(ctx: Context, args: list[bytes]) -> Reply:
+    _check_flush(args)
+    for database in ctx.server.databases:
+        database.flush()
+    return OK
+
+
+@command("SWAPDB")
+def swapdb(ctx: Context, args: list[bytes]) -> Reply:
+    indexes = []
+    for text, name in zip(args[1:], (b"first", b"second"), strict=True):
+        index = to_integer(text)
+        if index is None or not -(2**31) <= index < 2**31:
+            raise CommandError(b"ERR invalid %b DB index" % name)
+        indexes.append(index)
+    databases = ctx.server.databases
+    if not all(0 <= index < len(databases) for index in indexes):
+        raise CommandError(errors.DB_RANGE)
+    one, other = (databases[index] for index in indexes)
+    if one is not other:
+        touch_swapped(one, other)
+        one.swap(other)
+    return OK
+
+
+@command("TIME")
+def time_(ctx: Context, args: list[bytes]) -> Reply:
+    seconds, rest = divmod(time.time_ns(), 1_000_000_000)
+    return [b"%d" % seconds, b"%d" % (rest // 1000)]
+
+
+@command("INFO")
+def info(ctx: Context, args: list[bytes]) -> Reply:
+    return Verbatim(b"txt", render(ctx.server, args[1:]))
+
+
+@command("SHUTDOWN")
+def shutdown(ctx: Context, args: list[bytes]) -> Reply:
+    """NOSAVE, NOW and FORCE ask for nothing that is not so anyway; SAVE cannot be done yet and is refused."""
+    words = [word.upper() for word in args[1:]]
+    if not set(words) <= {b"NOSAVE", b"SAVE", b"NOW", b"FORCE", b"ABORT"} or {b"NOSAVE", b"SAVE"} <= set(words):
+        raise errors.syntax()
+    if b"ABORT" in words:
+        if len(words) > 1:
+            raise errors.syntax()
+        raise CommandError(b"ERR No shutdown in progress.")
+    if b"SAVE" in words:
+        raise CommandError(b"ERR Errors trying to SHUTDOWN. Check logs.")
+    ctx.server.loop.stop()
+    ctx.client.close()
+    return NO_REPLY
+
+
+# -------------------------------------------------------------------------------------------------------------- CONFIG
+
+
+@command("CONFIG|GET")
+def config_get(ctx: Context, args: list[bytes]) -> Reply:
+    return dict(ctx.server.config.matching(args[2:]))
+
+
+@command("CONFIG|SET")
+def config_set(ctx: Context, args: list[bytes]) -> Reply:
+    """All or nothing."""
+    words = args[2:]
+    if len(words) % 2:
+        raise CommandError(errors.wrong_arity(b"config|set"))
+    config = ctx.server.config
+    names = [_settable(word) for word in words[::2]]
+    before = [config.get(name) for name in names]
+    try:
+        for place, name in enumerate(names):
+            if name in names[:place]:
+                raise _failed(name, "duplicate parameter")
+            if PARAMETERS[name].immutable:
+                raise _failed(name, "can't set immutable config")
+        for name, text in zip(names, words[1::2], strict=True):
+            try:
+                config.put(name, [text])
+            except ConfigError as problem:
+                raise _failed(name, str(problem)) from None
+    except CommandError:
+        for name, setting in zip(names, before, strict=True):
+            setattr(config, PARAMETERS[name].attribute, setting)
+        raise
+    ctx.server.configured()
+    return OK
+
+
+def _settable(word: bytes) -> str:
+    name = word.decode("latin-1").lower()
+    if name not in PARAMETERS:
+        shown = word.split(b"\0", 1)[0]
+        raise CommandError(errors.one_line(b"ERR Unknown option or number of arguments for CONFIG SET - '%b'" % shown))
+    return name
+
+
+def _failed(name: str, reason: str) -> CommandError:
+    return CommandError(f"ERR CONFIG SET failed (possibly related to argument '{name}') - {reason}".encode())
+
+
+@command("CONFIG|RESETSTAT")
+def config_resetstat(ctx: Context, args: list[bytes]) -> Reply:
+    stats = ctx.server.loop.stats
+    for name in ("connections", "rejected", "commands", "net_in", "net_out", "errors"):
+        setattr(stats, name, 0)
+    for database in ctx.server.databases:
+        database.expired = 0
+    return OK

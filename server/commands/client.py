@@ -1,0 +1,268 @@
+"""CLIENT: what connections know of themselves and of one another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import attrs
+
+from redlark.server import errors
+from redlark.server.commands.connection import check_name
+from redlark.server.commands.registry import command
+from redlark.server.interfaces import (
+    NO_REPLY,
+    OK,
+    REPLY_OFF,
+    REPLY_ON,
+    REPLY_SKIP_NEXT,
+    Client,
+    CommandError,
+    Context,
+    Reply,
+    Verbatim,
+)
+from redlark.server.values import INT64_MAX, to_integer
+
+_KINDS = {b"normal": True, b"master": False, b"replica": False, b"slave": False, b"pubsub": False}
+
+
+@command("CLIENT|ID")
+def client_id(ctx: Context, args: list[bytes]) -> Reply:
+    return ctx.client.id
+
+
+@command("CLIENT|GETNAME")
+def client_getname(ctx: Context, args: list[bytes]) -> Reply:
+    return ctx.client.name or None
+
+
+@command("CLIENT|SETNAME")
+def client_setname(ctx: Context, args: list[bytes]) -> Reply:
+    check_name(args[2])
+    ctx.client.name = args[2]
+    return OK
+
+
+@command("CLIENT|SETINFO")
+def client_setinfo(ctx: Context, args: list[bytes]) -> Reply:
+    option, value = args[2].upper(), args[3]
+    if option not in (b"LIB-NAME", b"LIB-VER"):
+        shown = args[2].split(b"\0", 1)[0]
+        raise CommandError(errors.one_line(b"ERR Unrecognized option '%b'" % shown))
+    check_name(value, b"ERR %b cannot contain spaces, newlines or special characters." % option)
+    if option == b"LIB-NAME":
+        ctx.client.lib_name = value
+    else:
+        ctx.client.lib_ver = value
+    return OK
+
+
+def _on_off(text: bytes) -> bool:
+    if text.lower() not in (b"on", b"off"):
+        raise errors.syntax()
+    return text.lower() == b"on"
+
+
+@command("CLIENT|NO-EVICT")
+def client_no_evict(ctx: Context, args: list[bytes]) -> Reply:
+    ctx.client.no_evict = _on_off(args[2])
+    return OK
+
+
+@command("CLIENT|NO-TOUCH")
+def client_no_touch(ctx: Context, args: list[bytes]) -> Reply:
+    ctx.client.no_touch = _on_off(args[2])
+    return OK
+
+
+@command("CLIENT|REPLY")
+def client_reply(ctx: Context, args: list[bytes]) -> Reply:
+    client, mode = ctx.client, args[2].upper()
+    if mode == b"ON":
+        client.reply_mode = REPLY_ON
+        return OK
+    if mode == b"OFF":
+        client.reply_mode = REPLY_OFF
+    elif mode != b"SKIP":
+        raise errors.syntax()
+    elif client.reply_mode != REPLY_OFF:
+        client.reply_mode = REPLY_SKIP_NEXT
+    return NO_REPLY
+
+
+# ---------------------------------------------------------------------------------------------------------- LIST, INFO
+
+
+def _flags(client: Client) -> bytes:
+    flags = b""
+    if client.context.executing or client.queue is not None:
+        flags += b"x"
+    if client.touched:
+        flags += b"d"
+    if client.parked:
+        flags += b"b"
+    if client.unix:
+        flags += b"U"
+    if client.no_evict:
+        flags += b"e"
+    if client.no_touch:
+        flags += b"T"
+    return flags or b"N"
+
+
+def line(client: Client, now: int) -> bytes:
+    """A client as CLIENT LIST shows it."""
+    sizes = client.sizes()
+    queue = client.queue
+    fields: list[tuple[str, object]] = [
+        ("id", client.id),
+        ("addr", client.addr),
+        ("laddr", client.laddr),
+        ("fd", client.fd),
+        ("name", client.name),
+        ("age", max(0, now - client.created) // 1000),
+        ("idle", max(0, now - client.last_active) // 1000),
+        ("flags", _flags(client)),
+        ("db", client.context.index),
+        ("sub", 0),
+        ("psub", 0),
+        ("ssub", 0),
+        ("multi", -1 if queue is None else len(queue)),
+        ("watch", len(client.watching)),
+        ("qbuf", sizes.qbuf),
+        ("qbuf-free", sizes.qbuf_free),
+        ("argv-mem", sizes.argv_mem),
+        ("multi-mem", sizes.multi_mem),
+        ("rbs", sizes.rbs),
+        ("rbp", sizes.rbp),
+        ("obl", sizes.obl),
+        ("oll", sizes.oll),
+        ("omem", sizes.omem),
+        ("tot-mem", sizes.tot_mem),
+        ("events", b"r"),
+        ("cmd", client.last_command or b"NULL"),
+        ("user", client.user),
+        ("redir", -1),
+        ("resp", client.resp),
+        ("lib-name", client.lib_name),
+        ("lib-ver", client.lib_ver),
+        ("io-thread", 0),
+        ("tot-net-in", client.net_in),
+        ("tot-net-out", client.net_out),
+        ("tot-cmds", max(client.commands - 1, 0)),
+    ]
+    return b" ".join(b"%b=%b" % (key.encode(), _text(value)) for key, value in fields) + b"\n"
+
+
+def _text(value: object) -> bytes:
+    return value if isinstance(value, bytes) else str(value).encode()
+
+
+@command("CLIENT|INFO")
+def client_info(ctx: Context, args: list[bytes]) -> Reply:
+    return Verbatim(b"txt", line(ctx.client, ctx.now))
+
+
+@command("CLIENT|LIST")
+def client_list(ctx: Context, args: list[bytes]) -> Reply:
+    clients = ctx.server.clients
+    chosen = list(clients.values())
+    if len(args) == 4 and args[2].upper() == b"TYPE":
+        if not _kind(args[3]):
+            chosen = []
+    elif len(args) > 3 and args[2].upper() == b"ID":
+        chosen = []
+        for text in args[3:]:
+            number = to_integer(text)
+            if number is None:
+                raise CommandError(b"ERR Invalid client ID")
+            if number in clients:
+                chosen.append(clients[number])
+    elif len(args) > 2:
+        raise errors.syntax()
+    return Verbatim(b"txt", b"".join(line(client, ctx.now) for client in chosen))
+
+
+def _kind(text: bytes) -> bool:
+    """Is a connection of the type that text names one that this server can have?  Raises CommandError."""
+    kind = _KINDS.get(text.lower())
+    if kind is None:
+        shown = text.split(b"\0", 1)[0]
+        raise CommandError(errors.one_line(b"ERR Unknown client type '%b'" % shown))
+    return kind
+
+
+# ---------------------------------------------------------------------------------------------------------------- KILL
+
+
+@attrs.define(slots=True)
+class _Filter:
+    """All that is given must hold."""
+
+    conditions: list[Callable[[Client], bool]] = attrs.Factory(list)
+    skip_me: bool = True
+
+
+def _filter(ctx: Context, words: list[bytes]) -> _Filter:
+    """Read option and value pairs.  Raises CommandError."""
+    chosen = _Filter()
+    for place in range(0, len(words), 2):
+        option = words[place].upper()
+        if place + 1 == len(words):
+            raise errors.syntax()
+        value = words[place + 1]
+        if option == b"SKIPME":
+            if value.lower() not in (b"yes", b"no"):
+                raise errors.syntax()
+            chosen.skip_me = value.lower() == b"yes"
+        else:
+            chosen.conditions.append(_condition(ctx, option, value))
+    return chosen
+
+
+def _condition(ctx: Context, option: bytes, value: bytes) -> Callable[[Client], bool]:
+    number = to_integer(value)
+    if option == b"ID":
+        if number is None or number < 1:
+            raise CommandError(b"ERR client-id should be greater than 0")
+        return lambda client: client.id == number
+    if option == b"MAXAGE":
+        if number is None:
+            raise CommandError(b"ERR maxage is not an integer or out of range")
+        if number < 1:
+            raise CommandError(b"ERR maxage should be greater than 0")
+        oldest = ctx.now - min(number, INT64_MAX // 1000) * 1000
+        return lambda client: client.created <= oldest
+    if option == b"TYPE":
+        kind = _kind(value)
+        return lambda client: kind
+    if option == b"USER":
+        if value != b"default":
+            shown = value.split(b"\0", 1)[0]
+            raise CommandError(errors.one_line(b"ERR No such user '%b'" % shown))
+        return lambda client: client.user == value
+    if option == b"ADDR":
+        return lambda client: client.addr == value
+    if option == b"LADDR":
+        return lambda client: client.laddr == value
+    raise errors.syntax()
+
+
+@command("CLIENT|KILL")
+def client_kill(ctx: Context, args: list[bytes]) -> Reply:
+    if len(args) == 3:  # the old form names an address, may hit the caller, and answers OK
+        chosen = _Filter([lambda client: client.addr == args[2]], skip_me=False)
+    else:
+        chosen = _filter(ctx, args[2:])
+    victims = [
+        client
+        for client in ctx.server.clients.values()
+        if all(holds(client) for holds in chosen.conditions) and not (chosen.skip_me and client is ctx.client)
+    ]
+    for client in victims:
+        client.close(after_reply=client is ctx.client)
+    if len(args) > 3:
+        return len(victims)
+    if not victims:
+        raise CommandError(b"ERR No such client")
+    return OK

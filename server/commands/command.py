@@ -1,0 +1,114 @@
+"""COMMAND and its subcommands: what the table of facts says, as replies."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from redlark.server import errors
+from redlark.server.commands.facts import TABLE
+from redlark.server.commands.registry import command
+from redlark.server.dispatch import find
+from redlark.server.glob import compiled
+from redlark.server.interfaces import NO_REPLY, CommandError, Context, Reply, SetReply, Status
+from redlark.spec.metadata import Facts, SetOf
+
+
+def _reply(told: Any) -> Reply:
+    """A value of `redlark.spec.metadata` as a reply."""
+    if isinstance(told, SetOf):
+        return SetReply([_reply(item) for item in told])
+    if isinstance(told, list):
+        return [_reply(item) for item in told]
+    if isinstance(told, dict):
+        return {key: _reply(item) for key, item in told.items()}
+    if isinstance(told, str):
+        return Status(told.encode())
+    reply: Reply = told
+    return reply
+
+
+def _top_level() -> list[str]:
+    return [name for name in TABLE.commands if "|" not in name]
+
+
+def _name(text: bytes) -> str:
+    return text.decode("latin-1")
+
+
+@command("COMMAND")
+def command_(ctx: Context, args: list[bytes]) -> Reply:
+    return [_reply(TABLE.info(name)) for name in _top_level()]
+
+
+@command("COMMAND|COUNT")
+def command_count(ctx: Context, args: list[bytes]) -> Reply:
+    return len(_top_level())
+
+
+@command("COMMAND|INFO")
+def command_info(ctx: Context, args: list[bytes]) -> Reply:
+    names = [_name(text) for text in args[2:]] or _top_level()
+    return [_reply(TABLE.info(name)) for name in names]
+
+
+@command("COMMAND|DOCS")
+def command_docs(ctx: Context, args: list[bytes]) -> Reply:
+    """A map, but not a dict: who asks twice is told twice."""
+    names = [_name(text).lower() for text in args[2:]] or _top_level()
+    told = [(name, TABLE.docs(name)) for name in names]
+    told = [(name, docs) for name, docs in told if docs is not None]
+    client = ctx.client
+    client.write((b"*%d\r\n" % (2 * len(told))) if client.resp == 2 else (b"%%%d\r\n" % len(told)))
+    for name, docs in told:
+        client.reply(name.encode())
+        client.reply(_reply(docs))
+    return NO_REPLY
+
+
+@command("COMMAND|LIST")
+def command_list(ctx: Context, args: list[bytes]) -> Reply:
+    names = list(TABLE.commands)
+    if len(args) == 5 and args[2].upper() == b"FILTERBY":
+        kind, value = args[3].upper(), args[4]
+        if kind == b"MODULE":
+            names = []
+        elif kind == b"ACLCAT":
+            names = [name for name in names if _name(value).lower() in TABLE.commands[name].categories]
+        elif kind == b"PATTERN":
+            matches = compiled(value, fold=True).fullmatch
+            names = [name for name in names if matches(name.encode())]
+        else:
+            raise errors.syntax()
+    elif len(args) > 2:
+        raise errors.syntax()
+    return [name.encode() for name in names]
+
+
+def _keys(ctx: Context, request: list[bytes]) -> list[tuple[bytes, tuple[str, ...]]]:
+    """The keys of the request behind COMMAND GETKEYS.  Raises CommandError."""
+    try:
+        row = find(ctx.server.commands, request)
+    except CommandError:
+        raise CommandError(b"ERR Invalid command specified") from None
+    facts: Facts = TABLE.commands[row.name.decode()]
+    if not facts.key_specs:
+        raise CommandError(b"ERR The command has no key arguments")
+    if len(request) < -row.arity or (row.arity > 0 and len(request) != row.arity):
+        raise CommandError(b"ERR Invalid number of arguments specified for command")
+    keys = facts.keys(request)
+    if keys is None:
+        raise CommandError(b"ERR Invalid arguments specified for command")
+    return keys
+
+
+@command("COMMAND|GETKEYS")
+def command_getkeys(ctx: Context, args: list[bytes]) -> Reply:
+    return [key for key, _ in _keys(ctx, args[2:])]
+
+
+@command("COMMAND|GETKEYSANDFLAGS")
+def command_getkeysandflags(ctx: Context, args: list[bytes]) -> Reply:
+    return [
+        [key, SetReply([Status(flag.replace("-", "_").encode()) for flag in flags])]
+        for key, flags in _keys(ctx, args[2:])
+    ]

@@ -1,0 +1,240 @@
+"""The generic group: keys whatever they hold."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from redlark.server import errors
+from redlark.server.commands.common import database_index
+from redlark.server.commands.registry import command
+from redlark.server.dispatch import finished
+from redlark.server.glob import compiled
+from redlark.server.interfaces import NO_DEADLINE, NO_REPLY, OK, CommandError, Context, Database, Reply, Status, Value
+from redlark.server.values import encoding_of, integer, positive, to_integer, unsigned
+
+SCAN_COUNT: Final = 10
+LONGEST_SCAN: Final = 2**31 - 1  # more keys than that are not asked for at once
+
+
+@command("DEL", "UNLINK")
+def del_(ctx: Context, args: list[bytes]) -> Reply:
+    return sum(map(ctx.db.delete, args[1:]))
+
+
+@command("EXISTS")
+def exists(ctx: Context, args: list[bytes]) -> Reply:
+    return sum(map(ctx.db.exists, args[1:]))
+
+
+@command("TOUCH")
+def touch(ctx: Context, args: list[bytes]) -> Reply:
+    return sum(ctx.db.get(key) is not None for key in args[1:])
+
+
+@command("TYPE")
+def type_(ctx: Context, args: list[bytes]) -> Reply:
+    return Status(ctx.db.kind(args[1]) or b"none")
+
+
+@command("RANDOMKEY")
+def randomkey(ctx: Context, args: list[bytes]) -> Reply:
+    return ctx.db.random_key()
+
+
+@command("KEYS")
+def keys(ctx: Context, args: list[bytes]) -> Reply:
+    matches = compiled(args[1]).fullmatch
+    return list(filter(matches, ctx.db.keys()))
+
+
+@command("SCAN")
+def scan(ctx: Context, args: list[bytes]) -> Reply:
+    cursor = unsigned(args[1])
+    if cursor is None:
+        raise CommandError(b"ERR invalid cursor")
+    count, pattern, kind = _scan_options(args[2:])
+    cursor, found = ctx.db.scan(cursor, min(count, LONGEST_SCAN))
+    matches = compiled(pattern).fullmatch
+    wanted = [
+        key for key in found if matches(key) and (ctx.db.exists(key) if kind is None else ctx.db.kind(key) == kind)
+    ]
+    return [b"%d" % cursor, wanted]
+
+
+def _scan_options(words: list[bytes]) -> tuple[int, bytes, bytes | None]:
+    """(COUNT, MATCH, TYPE).  Raises CommandError."""
+    count, pattern, kind = SCAN_COUNT, b"*", None
+    rest = iter(words)
+    for word in rest:
+        name = word.upper()
+        if name == b"NOVALUES":
+            raise CommandError(b"ERR NOVALUES option can only be used in HSCAN")
+        value = next(rest, None)
+        if value is None or name not in (b"COUNT", b"MATCH", b"TYPE"):
+            raise errors.syntax()
+        if name == b"COUNT":
+            count = integer(value)
+            if count < 1:
+                raise errors.syntax()
+        elif name == b"MATCH":
+            pattern = value
+        else:
+            kind = value.lower()
+    return count, pattern, kind
+
+
+# ------------------------------------------------------------------------------------------------- moving and copying
+
+
+def _transfer(source: Database, key: bytes, target: Database, new: bytes, value: Value) -> None:
+    """Put value under new with what source knows of key: its deadline and how it is held."""
+    deadline, form = source.deadline(key), source.form(key)
+    target.put(new, value, form=form)
+    if deadline != NO_DEADLINE:
+        target.set_deadline(new, deadline)
+
+
+@command("COPY")
+def copy(ctx: Context, args: list[bytes]) -> Reply:
+    key, new = args[1:3]
+    index, replace = _copy_options(ctx, args[3:])
+    target = ctx.server.databases[index]
+    if target is ctx.db and key == new:
+        raise CommandError(errors.SAME_OBJECT)
+    value = ctx.db.get(key)
+    if value is None or (target.exists(new) and not replace):
+        return 0
+    _transfer(ctx.db, key, target, new, value if isinstance(value, bytes) else value.copy())
+    return 1
+
+
+def _copy_options(ctx: Context, words: list[bytes]) -> tuple[int, bool]:
+    index, replace = ctx.index, False
+    rest = iter(words)
+    for word in rest:
+        name = word.upper()
+        if name == b"REPLACE":
+            replace = True
+        elif name == b"DB" and (given := next(rest, None)) is not None:
+            index = database_index(ctx, given)
+        else:
+            raise errors.syntax()
+    return index, replace
+
+
+@command("MOVE")
+def move(ctx: Context, args: list[bytes]) -> Reply:
+    key = args[1]
+    target = ctx.server.databases[database_index(ctx, args[2])]
+    if target is ctx.db:
+        raise CommandError(errors.SAME_OBJECT)
+    value = ctx.db.get(key)
+    if value is None or target.exists(key):
+        return 0
+    _transfer(ctx.db, key, target, key, value)
+    ctx.db.delete(key)
+    return 1
+
+
+def _rename(ctx: Context, key: bytes, new: bytes, replace: bool) -> bool:
+    """False when new exists and may not be replaced."""
+    value = ctx.db.get(key)
+    if value is None:
+        raise CommandError(errors.NO_SUCH_KEY)
+    if not replace and ctx.db.exists(new):
+        return False
+    if key != new:
+        _transfer(ctx.db, key, ctx.db, new, value)
+        ctx.db.delete(key)
+    return True
+
+
+@command("RENAME")
+def rename(ctx: Context, args: list[bytes]) -> Reply:
+    _rename(ctx, args[1], args[2], replace=True)
+    return OK
+
+
+@command("RENAMENX")
+def renamenx(ctx: Context, args: list[bytes]) -> Reply:
+    return int(_rename(ctx, args[1], args[2], replace=False))
+
+
+# -------------------------------------------------------------------------------------------------------------- OBJECT
+
+
+@command("OBJECT|ENCODING")
+def object_encoding(ctx: Context, args: list[bytes]) -> Reply:
+    key = args[2]
+    touching, ctx.db.touching = ctx.db.touching, False
+    value = ctx.db.get(key)
+    ctx.db.touching = touching
+    return None if value is None else encoding_of(value, ctx.db.form(key))
+
+
+@command("OBJECT|REFCOUNT")
+def object_refcount(ctx: Context, args: list[bytes]) -> Reply:
+    return 1 if ctx.db.exists(args[2]) else None
+
+
+@command("OBJECT|IDLETIME")
+def object_idletime(ctx: Context, args: list[bytes]) -> Reply:
+    return ctx.db.idle(args[2]) if ctx.db.exists(args[2]) else None
+
+
+@command("OBJECT|FREQ")
+def object_freq(ctx: Context, args: list[bytes]) -> Reply:
+    if not ctx.db.exists(args[2]):
+        return None
+    raise CommandError(
+        b"ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching "
+        b"between policies at runtime LRU and LFU data will take some time to adjust."
+    )
+
+
+# --------------------------------------------------------------------------------------------------- replicas and files
+
+
+def _timeout(ctx: Context, text: bytes) -> int:
+    """When a wait ends (Unix time in ms), 0 for never.  Raises CommandError."""
+    timeout = integer(text, errors.TIMEOUT_NOT_INTEGER)
+    if timeout < 0:
+        raise CommandError(errors.TIMEOUT_NEGATIVE)
+    if timeout + ctx.now >= 2**63:
+        raise CommandError(errors.TIMEOUT_RANGE)
+    return timeout + ctx.now if timeout else 0
+
+
+@command("WAIT")
+def wait(ctx: Context, args: list[bytes]) -> Reply:
+    wanted = integer(args[1])
+    until = _timeout(ctx, args[2])
+    return _wait(ctx, wanted, until, 0)
+
+
+@command("WAITAOF")
+def waitaof(ctx: Context, args: list[bytes]) -> Reply:
+    local = to_integer(args[1])
+    if local is None:
+        raise CommandError(errors.NOT_INTEGER)
+    if local not in (0, 1):
+        raise CommandError(b"ERR value is out of range, value must between 0 and 1")
+    wanted = positive(args[2])
+    until = _timeout(ctx, args[3])
+    if local:
+        raise CommandError(b"ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.")
+    return _wait(ctx, wanted, until, [0, 0])
+
+
+def _wait(ctx: Context, wanted: int, until: int, reply: Reply) -> Reply:
+    """There are no replicas: nothing is acknowledged, now or later; whoever wants more waits to the end."""
+    if wanted <= 0 or ctx.executing:
+        return reply
+    client = ctx.client
+
+    def wake() -> None:
+        client.push(reply)
+        finished(client)
+
+    ctx.server.park(client, until, wake)
+    return NO_REPLY

@@ -1,0 +1,355 @@
+"""The string group."""
+
+from __future__ import annotations
+
+import attrs
+
+from redlark.server import errors, longdouble
+from redlark.server.commands.common import deadline_of, part, string_at
+from redlark.server.commands.registry import command
+from redlark.server.interfaces import NO_DEADLINE, OK, RAW, UNENCODED, CommandError, Context, Reply
+from redlark.server.values import INT64_MAX, INT64_MIN, integer, to_integer
+
+_EXPIRY_OPTIONS = {b"EX": (True, False), b"PX": (False, False), b"EXAT": (True, True), b"PXAT": (False, True)}
+
+
+@attrs.define(slots=True)
+class _Options:
+    """What stands behind SET's value or GETEX's key."""
+
+    flags: set[bytes] = attrs.Factory(set)
+    unit: bytes = b""
+    amount: bytes = b""
+
+    def deadline(self, ctx: Context, name: bytes) -> int:
+        if not self.unit:
+            return NO_DEADLINE
+        seconds, absolute = _EXPIRY_OPTIONS[self.unit]
+        return deadline_of(ctx, self.amount, seconds, absolute, name)
+
+
+def _options(words: list[bytes], allowed: dict[bytes, frozenset[bytes]]) -> _Options:
+    """Read options; allowed gives for each word the ones it cannot stand with.  Raises a syntax error.
+
+    An expiry option may be repeated, the last amount counts; another unit may not follow.
+    """
+    options = _Options()
+    rest = iter(words)
+    for word in rest:
+        name = word.upper()
+        if name in _EXPIRY_OPTIONS:
+            amount = next(rest, None)
+            if amount is None or options.unit not in (b"", name) or options.flags & {b"KEEPTTL", b"PERSIST"}:
+                raise errors.syntax()
+            options.unit, options.amount = name, amount
+        elif name in allowed and not options.flags & allowed[name]:
+            if options.unit and name in (b"KEEPTTL", b"PERSIST"):
+                raise errors.syntax()
+            options.flags.add(name)
+        else:
+            raise errors.syntax()
+    return options
+
+
+_SET_OPTIONS = {
+    b"NX": frozenset((b"XX",)),
+    b"XX": frozenset((b"NX",)),
+    b"GET": frozenset[bytes](),
+    b"KEEPTTL": frozenset[bytes](),
+}
+_GETEX_OPTIONS = {b"PERSIST": frozenset[bytes]()}
+
+
+@command("SET")
+def set_(ctx: Context, args: list[bytes]) -> Reply:
+    key, value = args[1:3]
+    options = _options(args[3:], _SET_OPTIONS)
+    deadline = options.deadline(ctx, b"set")
+    get = b"GET" in options.flags
+    old = string_at(ctx, key) if get else None
+    if (b"NX" in options.flags and ctx.db.exists(key)) or (b"XX" in options.flags and not ctx.db.exists(key)):
+        return old
+    _store(ctx, key, value, deadline, keep_ttl=b"KEEPTTL" in options.flags)
+    return old if get else OK
+
+
+def _store(ctx: Context, key: bytes, value: bytes, deadline: int, keep_ttl: bool = False) -> None:
+    """Put, with a deadline; one that has come already means that the key goes at once."""
+    ctx.db.put(key, value, keep_ttl)
+    if deadline != NO_DEADLINE:
+        if deadline <= ctx.now:
+            ctx.db.delete(key)
+        else:
+            ctx.db.set_deadline(key, deadline)
+
+
+@command("SETNX")
+def setnx(ctx: Context, args: list[bytes]) -> Reply:
+    if ctx.db.exists(args[1]):
+        return 0
+    ctx.db.put(args[1], args[2])
+    return 1
+
+
+@command("SETEX")
+def setex(ctx: Context, args: list[bytes]) -> Reply:
+    _store(ctx, args[1], args[3], deadline_of(ctx, args[2], True, False, b"setex"))
+    return OK
+
+
+@command("PSETEX")
+def psetex(ctx: Context, args: list[bytes]) -> Reply:
+    _store(ctx, args[1], args[3], deadline_of(ctx, args[2], False, False, b"psetex"))
+    return OK
+
+
+@command("GET")
+def get(ctx: Context, args: list[bytes]) -> Reply:
+    return string_at(ctx, args[1])
+
+
+@command("GETDEL")
+def getdel(ctx: Context, args: list[bytes]) -> Reply:
+    value = string_at(ctx, args[1])
+    if value is not None:
+        ctx.db.delete(args[1])
+    return value
+
+
+@command("GETEX")
+def getex(ctx: Context, args: list[bytes]) -> Reply:
+    options = _options(args[2:], _GETEX_OPTIONS)
+    key = args[1]
+    value = string_at(ctx, key)
+    if value is None:
+        return None
+    deadline = options.deadline(ctx, b"getex")
+    if deadline != NO_DEADLINE:
+        if deadline <= ctx.now:
+            ctx.db.delete(key)
+        else:
+            ctx.db.set_deadline(key, deadline)
+    elif options.flags and ctx.db.deadline(key) != NO_DEADLINE:
+        ctx.db.set_deadline(key, NO_DEADLINE)
+    return value
+
+
+@command("GETSET")
+def getset(ctx: Context, args: list[bytes]) -> Reply:
+    old = string_at(ctx, args[1])
+    ctx.db.put(args[1], args[2])
+    return old
+
+
+@command("MGET")
+def mget(ctx: Context, args: list[bytes]) -> Reply:
+    values = map(ctx.db.get, args[1:])
+    return [value if isinstance(value, bytes) else None for value in values]
+
+
+def _pairs(args: list[bytes], name: bytes) -> list[tuple[bytes, bytes]]:
+    if len(args) % 2 == 0:
+        raise CommandError(errors.wrong_arity(name))
+    return list(zip(args[1::2], args[2::2], strict=True))
+
+
+@command("MSET")
+def mset(ctx: Context, args: list[bytes]) -> Reply:
+    for key, value in _pairs(args, b"mset"):
+        ctx.db.put(key, value)
+    return OK
+
+
+@command("MSETNX")
+def msetnx(ctx: Context, args: list[bytes]) -> Reply:
+    pairs = _pairs(args, b"msetnx")
+    if any(ctx.db.exists(key) for key, _ in pairs):
+        return 0
+    for key, value in pairs:
+        ctx.db.put(key, value)
+    return 1
+
+
+@command("STRLEN")
+def strlen(ctx: Context, args: list[bytes]) -> Reply:
+    return len(string_at(ctx, args[1]) or b"")
+
+
+@command("GETRANGE", "SUBSTR")
+def getrange(ctx: Context, args: list[bytes]) -> Reply:
+    start, end = integer(args[2]), integer(args[3])
+    value = string_at(ctx, args[1]) or b""
+    if start < 0 and end < 0 and start > end:
+        return b""
+    return value[part(start, max(end, -len(value)), len(value))]
+
+
+def _check_length(ctx: Context, length: int) -> None:
+    if length > ctx.server.config.proto_max_bulk_len:
+        raise CommandError(errors.TOO_LONG)
+
+
+@command("SETRANGE")
+def setrange(ctx: Context, args: list[bytes]) -> Reply:
+    key, patch = args[1], args[3]
+    offset = integer(args[2])
+    if offset < 0:
+        raise CommandError(b"ERR offset is out of range")
+    value = string_at(ctx, key) or b""
+    if not patch:
+        return len(value)
+    _check_length(ctx, offset + len(patch))
+    changed = value[:offset].ljust(offset, b"\0") + patch + value[offset + len(patch) :]
+    ctx.db.put(key, changed, keep_ttl=True, form=RAW)
+    return len(changed)
+
+
+@command("APPEND")
+def append(ctx: Context, args: list[bytes]) -> Reply:
+    key, more = args[1:]
+    value = string_at(ctx, key)
+    if value is None:
+        ctx.db.put(key, more)
+        return len(more)
+    _check_length(ctx, len(value) + len(more))
+    ctx.db.put(key, value + more, keep_ttl=True, form=RAW)
+    return len(value) + len(more)
+
+
+# ------------------------------------------------------------------------------------------------------------- numbers
+
+
+def _add(ctx: Context, key: bytes, amount: int) -> Reply:
+    value = string_at(ctx, key)
+    number = to_integer(value if value is not None else b"0")
+    if number is None:
+        raise CommandError(errors.NOT_INTEGER)
+    if not INT64_MIN <= number + amount <= INT64_MAX:
+        raise CommandError(errors.OVERFLOW)
+    ctx.db.put(key, b"%d" % (number + amount), keep_ttl=True)
+    return number + amount
+
+
+@command("INCR")
+def incr(ctx: Context, args: list[bytes]) -> Reply:
+    return _add(ctx, args[1], 1)
+
+
+@command("DECR")
+def decr(ctx: Context, args: list[bytes]) -> Reply:
+    return _add(ctx, args[1], -1)
+
+
+@command("INCRBY")
+def incrby(ctx: Context, args: list[bytes]) -> Reply:
+    return _add(ctx, args[1], integer(args[2]))
+
+
+@command("DECRBY")
+def decrby(ctx: Context, args: list[bytes]) -> Reply:
+    amount = integer(args[2])
+    if amount == INT64_MIN:
+        raise CommandError(b"ERR decrement would overflow")
+    return _add(ctx, args[1], -amount)
+
+
+@command("INCRBYFLOAT")
+def incrbyfloat(ctx: Context, args: list[bytes]) -> Reply:
+    value = string_at(ctx, args[1])
+    number = longdouble.read(value if value is not None else b"0")
+    amount = longdouble.read(args[2])
+    if number is None or amount is None:
+        raise CommandError(errors.NOT_FLOAT)
+    total = longdouble.add(number, amount)
+    if total is None:
+        raise CommandError(errors.NAN_OR_INFINITY)
+    text = longdouble.show(total)
+    ctx.db.put(args[1], text, keep_ttl=True, form=UNENCODED)
+    return text
+
+
+# ----------------------------------------------------------------------------------------------------------------- LCS
+
+
+@attrs.define(slots=True)
+class _LcsOptions:
+    length: bool = False
+    idx: bool = False
+    with_match_len: bool = False
+    min_match_len: int = 0
+
+
+def _lcs_options(words: list[bytes]) -> _LcsOptions:
+    options = _LcsOptions()
+    rest = iter(words)
+    for word in rest:
+        name = word.upper()
+        if name == b"LEN":
+            options.length = True
+        elif name == b"IDX":
+            options.idx = True
+        elif name == b"WITHMATCHLEN":
+            options.with_match_len = True
+        elif name == b"MINMATCHLEN" and (amount := next(rest, None)) is not None:
+            options.min_match_len = max(integer(amount), 0)
+        else:
+            raise errors.syntax()
+    return options
+
+
+@command("LCS")
+def lcs(ctx: Context, args: list[bytes]) -> Reply:
+    values = [ctx.db.get(key) for key in args[1:3]]
+    if any(value is not None and not isinstance(value, bytes) for value in values):
+        raise CommandError(b"ERR The specified keys must contain string values")
+    options = _lcs_options(args[3:])
+    if options.length and options.idx:
+        raise CommandError(b"ERR If you want both the length and indexes, please just use IDX.")
+    one, other = (value if isinstance(value, bytes) else b"" for value in values)
+    pairs = _common(one, other)
+    if options.length:
+        return len(pairs)
+    if not options.idx:
+        return bytes(one[place] for place, _ in pairs)
+    matches: list[Reply] = [
+        [[start, start + size - 1], [start_other, start_other + size - 1], *([size] if options.with_match_len else [])]
+        for start, start_other, size in _runs(pairs)
+        if size >= options.min_match_len
+    ]
+    return {b"matches": matches, b"len": len(pairs)}
+
+
+def _common(one: bytes, other: bytes) -> list[tuple[int, int]]:
+    """The places of the longest common subsequence in both, in order.
+
+    Of several, the one that Redis's walk back from the end finds: on a tie it drops the last byte of `other`.
+    """
+    table = [[0] * (len(other) + 1)]
+    for byte in one:
+        above = table[-1]
+        row = [0]
+        for at, byte_other in enumerate(other):
+            row.append(above[at] + 1 if byte == byte_other else max(above[at + 1], row[at]))
+        table.append(row)
+    pairs: list[tuple[int, int]] = []
+    i, j = len(one), len(other)
+    while i and j:
+        if one[i - 1] == other[j - 1]:
+            i, j = i - 1, j - 1
+            pairs.append((i, j))
+        elif table[i - 1][j] > table[i][j - 1]:
+            i -= 1
+        else:
+            j -= 1
+    return pairs[::-1]
+
+
+def _runs(pairs: list[tuple[int, int]]) -> list[tuple[int, int, int]]:
+    """Pairs that follow on in both texts, joined: (start, start in the other, size), the last first."""
+    runs: list[tuple[int, int, int]] = []
+    for place, other in pairs:
+        if runs and (runs[-1][0] + runs[-1][2], runs[-1][1] + runs[-1][2]) == (place, other):
+            runs[-1] = (*runs[-1][:2], runs[-1][2] + 1)
+        else:
+            runs.append((place, other, 1))
+    return runs[::-1]

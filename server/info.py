@@ -1,0 +1,134 @@
+"""INFO: sections of figures that are true.  What this server does not know it leaves out."""
+
+from __future__ import annotations
+
+import platform
+import resource
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from redlark.server.state import PRODUCT_VERSION, milliseconds
+
+if TYPE_CHECKING:
+    from redlark.server.state import State
+
+Figures = dict[str, object]
+
+
+def _server(server: State) -> Figures:
+    up = (milliseconds() - server.started) // 1000
+    return {
+        "redis_version": PRODUCT_VERSION,
+        "server_name": "redlark",
+        "redlark_core": server.core,
+        "redis_mode": "standalone",
+        "os": f"{platform.system()} {platform.release()} {platform.machine()}",
+        "arch_bits": 64 if sys.maxsize > 2**32 else 32,
+        "process_id": server.process_id,
+        "run_id": server.run_id,
+        "tcp_port": server.port,
+        "server_time_usec": milliseconds() * 1000,
+        "uptime_in_seconds": up,
+        "uptime_in_days": up // 86400,
+        "hz": server.config.hz,
+        "configured_hz": server.config.hz,
+    }
+
+
+def _clients(server: State) -> Figures:
+    clients = server.clients.values()
+    return {
+        "connected_clients": len(clients),
+        "maxclients": server.config.maxclients,
+        "blocked_clients": server.blocked,
+        "watching_clients": sum(bool(client.watching) for client in clients),
+        "total_watched_keys": sum(len(database.watched) for database in server.databases),
+    }
+
+
+def _human(size: int) -> str:
+    """A size as Redis shows it: 512B, 1.00K, 2.76M."""
+    power = min((size.bit_length() - 1) // 10 if size else 0, 4)
+    return f"{size / 1024**power:.2f}{'BKMGT'[power]}" if power else f"{size}B"
+
+
+def _memory(server: State) -> Figures:
+    used = server.used_memory()
+    with open("/proc/self/statm", "rb") as file:
+        resident = int(file.read().split()[1]) * resource.getpagesize()
+    return {
+        "used_memory": used,
+        "used_memory_human": _human(used),
+        "used_memory_rss": resident,
+        "used_memory_rss_human": _human(resident),
+        "used_memory_dataset": used,
+        "maxmemory": server.config.maxmemory,
+        "maxmemory_human": _human(server.config.maxmemory),
+        "maxmemory_policy": server.config.maxmemory_policy.decode(),
+    }
+
+
+def _persistence(server: State) -> Figures:
+    return {"loading": 0, "rdb_bgsave_in_progress": 0, "aof_enabled": 0, "aof_rewrite_in_progress": 0}
+
+
+def _stats(server: State) -> Figures:
+    stats = server.loop.stats
+    return {
+        "total_connections_received": stats.connections,
+        "total_commands_processed": stats.commands,
+        "total_net_input_bytes": stats.net_in,
+        "total_net_output_bytes": stats.net_out,
+        "rejected_connections": stats.rejected,
+        "expired_keys": sum(database.expired for database in server.databases),
+        "evicted_keys": 0,
+        "total_error_replies": stats.errors,
+    }
+
+
+def _replication(server: State) -> Figures:
+    return {"role": "master", "connected_slaves": 0}
+
+
+def _cpu(server: State) -> Figures:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return {"used_cpu_sys": f"{used.ru_stime:.6f}", "used_cpu_user": f"{used.ru_utime:.6f}"}
+
+
+def _cluster(server: State) -> Figures:
+    return {"cluster_enabled": 0}
+
+
+def _keyspace(server: State) -> Figures:
+    return {
+        f"db{database.index}": f"keys={len(database)},expires={database.expires_count()}"
+        for database in server.databases
+        if len(database)
+    }
+
+
+SECTIONS: dict[str, Callable[[State], Figures]] = {
+    "Server": _server,
+    "Clients": _clients,
+    "Memory": _memory,
+    "Persistence": _persistence,
+    "Stats": _stats,
+    "Replication": _replication,
+    "CPU": _cpu,
+    "Cluster": _cluster,
+    "Keyspace": _keyspace,
+}
+
+
+def render(server: State, wanted: list[bytes]) -> bytes:
+    """The text of INFO for the sections named (none, "default", "all" or "everything": every one)."""
+    names = {word.decode("latin-1").lower() for word in wanted}
+    if not names or names & {"default", "all", "everything"}:
+        names = {section.lower() for section in SECTIONS}
+    parts = []
+    for section, figures in SECTIONS.items():
+        if section.lower() in names:
+            lines = [f"# {section}", *(f"{name}:{value}" for name, value in figures(server).items())]
+            parts.append("".join(f"{line}\r\n" for line in lines))
+    return "\r\n".join(parts).encode()

@@ -1,0 +1,84 @@
+"""A connection of the plain core: its parser, its output, and the state that commands see (`interfaces.Client`)."""
+
+from __future__ import annotations
+
+import socket
+from typing import TYPE_CHECKING
+
+from redlark.server import dispatch
+from redlark.server.interfaces import REPLY_OFF, REPLY_ON, REPLY_SKIP, Context, Reply, Sizes
+from redlark.server.plain.codec import Parser, encode
+
+if TYPE_CHECKING:
+    from redlark.server.interfaces import Database
+    from redlark.server.plain.loop import Loop
+
+BUFFER = 16 * 1024  # what CLIENT LIST calls rbs
+
+
+class Client:
+    """See `interfaces.Client`.  The loop reads, parses and sends; this class holds."""
+
+    def __init__(self, loop: Loop, connection: socket.socket, now: int) -> None:
+        self.loop = loop
+        self.connection = connection
+        self.parser = Parser(loop.server.config.proto_max_bulk_len)
+        self.output = bytearray()
+        self.waits_for_room = False  # the selector watches for writing
+        self.closed = False  # to be dropped: nothing of it runs any more
+        self.closing = False  # to be dropped once the output is sent
+        self.id = 0
+        self.fd = connection.fileno()
+        self.addr, self.laddr, self.unix = b"", b"", False
+        self.context: Context
+        self.db: Database
+        self.created = self.last_active = now
+        self.last_command = self.name = self.lib_name = self.lib_ver = b""
+        self.user = b"default"
+        self.authenticated = True
+        self.resp = 2
+        self.queue: list[list[bytes]] | None = None
+        self.queue_failed = False
+        self.watching: list[tuple[Database, bytes]] = []
+        self.touched = False
+        self.reply_mode = REPLY_ON
+        self.no_evict = self.no_touch = self.parked = False
+        self.net_in = self.net_out = self.commands = 0
+
+    def reply(self, value: Reply, /) -> None:
+        if self.reply_mode not in (REPLY_OFF, REPLY_SKIP):
+            self.output += encode(value, self.resp)
+
+    def write(self, raw: bytes, /) -> None:
+        if self.reply_mode not in (REPLY_OFF, REPLY_SKIP):
+            self.output += raw
+
+    def push(self, value: Reply, /) -> None:
+        self.reply(value)
+        self.loop.has_output(self)
+
+    def run(self, request: list[bytes], /) -> None:
+        self.commands += 1
+        self.loop.stats.commands += 1
+        dispatch.call(self.context, request)
+
+    def resume(self) -> None:
+        self.loop.has_input(self)
+
+    def close(self, after_reply: bool = False) -> None:
+        if after_reply:
+            self.closing = True
+        else:
+            self.closed = True
+        self.loop.has_output(self)
+
+    def sizes(self) -> Sizes:
+        queued = sum(len(word) for request in self.queue or () for word in request)
+        return Sizes(
+            qbuf=len(self.parser),
+            multi_mem=queued,
+            rbs=BUFFER,
+            rbp=min(len(self.output), BUFFER),
+            omem=len(self.output),
+            tot_mem=len(self.parser) + len(self.output) + queued + BUFFER,
+        )

@@ -1,0 +1,216 @@
+"""A keyspace in plain Python; see `interfaces.Database` for what each method promises.
+
+Values and deadlines are in dicts, the order for SCAN in an `Index`, and the deadlines once more in a heap, so that
+active expiry finds the past ones without looking at the others.  The heap may be out of date; the dict decides.
+"""
+
+from __future__ import annotations
+
+import heapq
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from redlark.server.interfaces import FRESH, NO_DEADLINE, RAW, Client, Value
+from redlark.server.plain.index import Index
+from redlark.server.values import kind_of, settle
+
+if TYPE_CHECKING:
+    from redlark.server import interfaces
+    from redlark.server.state import State
+
+OVERHEAD = 250  # bytes that a key takes besides itself and its value, about
+
+
+class Entry:
+    """A value with what is known of it."""
+
+    __slots__ = ("access", "form", "size", "value")
+
+    def __init__(self, value: Value, form: int, access: int, size: int) -> None:
+        self.value = value
+        self.form = form
+        self.access = access
+        self.size = size
+
+
+class Database:
+    """See `interfaces.Database`."""
+
+    def __init__(self, index: int, clock: State) -> None:
+        self.index = index
+        self.expired = 0
+        self.watched: dict[bytes, list[Client]] = {}
+        self.touching = True
+        self._clock = clock
+        self._entries: dict[bytes, Entry] = {}
+        self._deadlines: dict[bytes, int] = {}
+        self._heap: list[tuple[int, bytes]] = []
+        self._order = Index()
+        self._memory = 0
+
+    # ---------------------------------------------------------------------------------------------------- reading
+
+    def _live(self, key: bytes) -> Entry | None:
+        deadline = self._deadlines.get(key)
+        if deadline is not None and deadline < self._clock.now:
+            self._expire(key)
+            return None
+        return self._entries.get(key)
+
+    def get(self, key: bytes, /) -> Value | None:
+        entry = self._live(key)
+        if entry is None:
+            return None
+        if self.touching:
+            entry.access = self._clock.now
+        return entry.value
+
+    def exists(self, key: bytes, /) -> bool:
+        return self._live(key) is not None
+
+    def kind(self, key: bytes, /) -> bytes | None:
+        entry = self._live(key)
+        return None if entry is None else kind_of(entry.value)
+
+    def form(self, key: bytes, /) -> int:
+        entry = self._live(key)
+        return FRESH if entry is None else entry.form
+
+    def deadline(self, key: bytes, /) -> int:
+        return NO_DEADLINE if self._live(key) is None else self._deadlines.get(key, NO_DEADLINE)
+
+    def idle(self, key: bytes, /) -> int:
+        entry = self._live(key)
+        return 0 if entry is None else max(0, self._clock.now - entry.access) // 1000
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def expires_count(self) -> int:
+        return len(self._deadlines)
+
+    def memory(self) -> int:
+        return self._memory
+
+    # ---------------------------------------------------------------------------------------------------- writing
+
+    def put(self, key: bytes, value: Value, keep_ttl: bool = False, form: int = FRESH) -> None:
+        entry = self._live(key)
+        if not keep_ttl:
+            self._deadlines.pop(key, None)
+        form = settle(form, key, value, key in self._deadlines)
+        if entry is None:
+            entry = self._entries[key] = Entry(value, form, self._clock.now, 0)
+            self._order.add(key)
+        else:
+            entry.value, entry.form, entry.access = value, form, self._clock.now
+        self._weigh(key, entry)
+        self._touch(key)
+
+    def delete(self, key: bytes, /) -> bool:
+        if self._live(key) is None:
+            return False
+        self._drop(key)
+        self._touch(key)
+        return True
+
+    def set_deadline(self, key: bytes, at: int, /) -> None:
+        entry = self._live(key)
+        if entry is None:
+            return
+        if at == NO_DEADLINE:
+            self._deadlines.pop(key, None)
+        else:
+            self._deadlines[key] = at
+            entry.form = settle(entry.form, key, entry.value, True)
+            heapq.heappush(self._heap, (at, key))
+            if len(self._heap) > 2 * len(self._deadlines) + 64:
+                self._heap = [(deadline, name) for name, deadline in self._deadlines.items()]
+                heapq.heapify(self._heap)
+        self._touch(key)
+
+    def modified(self, key: bytes, /) -> None:
+        entry = self._live(key)
+        if entry is not None:
+            entry.access = self._clock.now
+            self._weigh(key, entry)
+        self._touch(key)
+
+    def flush(self) -> int:
+        count = len(self._entries)
+        for key in [key for key in self.watched if key in self._entries]:
+            self._touch(key)
+        self._entries, self._deadlines, self._heap, self._order = {}, {}, [], Index()
+        self._memory = 0
+        return count
+
+    def swap(self, other: interfaces.Database, /) -> None:
+        assert isinstance(other, Database)
+        for name in ("_entries", "_deadlines", "_heap", "_order", "_memory"):
+            mine, its = getattr(self, name), getattr(other, name)
+            setattr(self, name, its)
+            setattr(other, name, mine)
+
+    def _drop(self, key: bytes) -> None:
+        self._memory -= self._entries.pop(key).size
+        self._deadlines.pop(key, None)
+        self._order.remove(key)
+
+    def _expire(self, key: bytes) -> None:
+        self._drop(key)
+        self.expired += 1
+        self._touch(key)
+
+    def _touch(self, key: bytes) -> None:
+        if self.watched:
+            for client in self.watched.get(key, ()):
+                client.touched = True
+
+    def _weigh(self, key: bytes, entry: Entry) -> None:
+        """Keep the total; of a collection only the container is counted, and 64 bytes an element."""
+        value = entry.value
+        size = len(key) + OVERHEAD
+        size += len(value) if isinstance(value, bytes) else sys.getsizeof(value) + 64 * len(value)
+        self._memory += size - entry.size
+        entry.size = size
+
+    # --------------------------------------------------------------------------------------------- the whole keyspace
+
+    def scan(self, cursor: int, count: int, /) -> tuple[int, list[bytes]]:
+        return self._order.walk(cursor, count)
+
+    def random_key(self) -> bytes | None:
+        while self._entries:
+            key = self._order.choose()
+            if self._live(key) is not None:
+                return key
+        return None
+
+    def keys(self) -> list[bytes]:
+        now = self._clock.now
+        past = {key for key, deadline in self._deadlines.items() if deadline < now}
+        return [key for key in self._entries if key not in past]
+
+    def expire_cycle(self, budget_us: int, /) -> int:
+        now = self._clock.now
+        end = time.monotonic_ns() + budget_us * 1000
+        gone = 0
+        while self._heap and self._heap[0][0] < now:
+            deadline, key = heapq.heappop(self._heap)
+            if self._deadlines.get(key) == deadline:
+                self._expire(key)
+                gone += 1
+            if time.monotonic_ns() > end:
+                break
+        return gone
+
+    def check(self) -> None:
+        self._order.check()
+        assert len(self._order) == len(self._entries)
+        assert set(self._deadlines) <= set(self._entries)
+        assert {(deadline, key) for key, deadline in self._deadlines.items()} <= set(self._heap)
+        assert self._memory == sum(entry.size for entry in self._entries.values())
+        for entry in self._entries.values():
+            assert entry.value or isinstance(entry.value, bytes), "an empty collection is never kept"
+            assert entry.form in (FRESH, RAW) or isinstance(entry.value, bytes)

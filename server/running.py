@@ -1,0 +1,53 @@
+"""From a configuration to a running server: the pieces put together, in this process."""
+
+from __future__ import annotations
+
+import resource
+import socket
+
+from redlark.server import cores, sockets
+from redlark.server.commands import command_table
+from redlark.server.config import Config
+from redlark.server.state import State
+
+SPARE_DESCRIPTORS = 32  # for listeners, logs and the loop itself, besides the clients
+
+
+class Running:
+    """A server that listens but does not run yet.  `run` blocks until `stop`, which any thread may call.
+
+    Raises cores.NoCore and sockets.ListenError.
+    """
+
+    def __init__(self, config: Config, core: str | None = None) -> None:
+        module = cores.choose(core)
+        self.state = State(config, module.NAME)
+        self.state.databases = [module.Database(index, self.state) for index in range(config.databases)]
+        self.state.commands = command_table()
+        self.listeners = sockets.listeners(config)
+        self.state.port = next((one.getsockname()[1] for one in self.listeners if one.family != socket.AF_UNIX), 0)
+        self.state.loop = module.Loop(self.state, self.listeners)
+        self.state.configured()
+
+    def run(self) -> None:
+        try:
+            self.state.loop.run()
+        finally:
+            sockets.shut(self.listeners)
+
+    def stop(self) -> None:
+        self.state.loop.stop()
+
+    def addresses(self) -> list[str]:
+        """Where it listens, as CLIENT LIST would show it."""
+        return [sockets.shown(listener.getsockname()).decode("utf-8", "replace") for listener in self.listeners]
+
+
+def allow_descriptors(clients: int) -> int:
+    """Raise the process's limit of open files so that many clients fit; returns how many do."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = clients + SPARE_DESCRIPTORS
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return clients if soft == resource.RLIM_INFINITY else min(clients, soft - SPARE_DESCRIPTORS)
