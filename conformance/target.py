@@ -41,7 +41,8 @@ class Address:
         except ssl.SSLError as problem:
             raise CannotRun(f"{self.text}: no TLS there: {problem.reason or problem}") from None
         except TimeoutError:
-            raise CannotRun(f"{self.text}: unreachable: no connection within {timeout:g} s") from None
+            what = "no TLS handshake" if self.tls else "no connection"
+            raise CannotRun(f"{self.text}: unreachable: {what} within {timeout:g} s") from None
         except OSError as problem:
             raise CannotRun(f"{self.text}: unreachable: {(problem.strerror or str(problem)).lower()}") from None
 
@@ -127,7 +128,8 @@ class _Talk:
         if what.startswith("no reply"):
             return f"accepts connections but does not answer {request[0].decode()} ({what})"
         if what.startswith("sent what is not RESP"):
-            return f"not a Redis server: it {what}"
+            web = any(sign in what.lower() for sign in ("http/", "<!doctype", "<html"))
+            return f"not a Redis server{': a web server, it seems' if web else ''} (it {what})"
         return f"not usable: it {what} on {request[0].decode()}"
 
 
