@@ -8,8 +8,10 @@ cdef enum State:
     CLOSING                 # once its output is sent; nothing of its input is executed any more
     CLOSED
 
-cdef enum ReplyMode:        # interfaces.REPLY_ON; the other modes are redlark.server.dispatch's
+cdef enum ReplyMode:        # as in interfaces
     REPLY_ON = 0
+    REPLY_OFF = 1
+    REPLY_SKIP = 2
 
 
 cdef class Client:
@@ -83,23 +85,12 @@ cdef class Client:
         return self.is_unix
 
     def reply(self, value, /):
-        if self.reply_mode == REPLY_ON and self.state == OPEN:
-            if isinstance(value, COMMAND_ERROR):
-                self.loop.stats.errors += 1
-            self.append(value)
-
-    def write(self, bytes raw not None, /):
-        if self.reply_mode == REPLY_ON and self.state == OPEN:
-            buffer_add(self.out, raw, len(raw))
-            self.note()
-
-    def push(self, value, /):
-        if self.state == OPEN:
-            self.append(value)
-
-    cdef append(self, value):
-        """Encode; nothing of a value that cannot be encoded stays."""
+        """Nothing of a value that cannot be encoded stays."""
         cdef size_t before = self.out.used
+        if isinstance(value, COMMAND_ERROR):
+            self.loop.stats.errors += 1
+        if self.is_silent():
+            return
         try:
             out_value(self.out, value, self.resp)
         except BaseException:
@@ -107,9 +98,20 @@ cdef class Client:
             raise
         self.note()
 
+    def write(self, bytes raw not None, /):
+        if not self.is_silent():
+            buffer_add(self.out, raw, len(raw))
+            self.note()
+
+    def push(self, value, /):
+        self.reply(value)
+
+    cdef bint is_silent(self) noexcept:
+        return self.reply_mode == REPLY_OFF or self.reply_mode == REPLY_SKIP or self.state == CLOSED
+
     cdef void out_failure(self) noexcept:
         """A defect of ours kept a command from answering."""
-        if self.state == OPEN:
+        if not self.is_silent():
             buffer_add(self.out, b"-ERR internal error\r\n", 21)
 
     cdef void note(self) noexcept:
@@ -125,6 +127,7 @@ cdef class Client:
         cdef Hot* hot
         cdef uint64_t h = 0
         cdef bint done = False
+        cdef PyObject* last = self.last         # EXEC stays the last command
         self.commands += 1
         self.loop.stats.commands += 1
         hot = hot_find(self.loop.hot, <const char*><bytes>request[0], len(<bytes>request[0]))
@@ -137,6 +140,7 @@ cdef class Client:
             if hot.keyed and argc > 1:
                 h = rl_hash(a[1].p, a[1].n)
             done = run_hot(self.loop, self, hot, argc, a, h)
+            self.last = last
             if argc > 8:
                 free(a)
             self.note()

@@ -24,6 +24,7 @@ import os
 import traceback
 from collections import deque
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from cpython.dict cimport PyDict_Size

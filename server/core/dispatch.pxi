@@ -142,7 +142,6 @@ cdef char* execute_input(Loop loop, Client c, char* p, char* end) noexcept:
                     partial_reset(&c.partial)
                     return r.end
         if status == REFUSED:
-            loop.stats.errors += 1
             write_refusal(loop, c)
             return end
         if c.out.used - c.out.sent > FLUSH_AT:
@@ -154,9 +153,9 @@ cdef char* execute_input(Loop loop, Client c, char* p, char* end) noexcept:
     return p
 
 cdef void write_refusal(Loop loop, Client c) noexcept:
-    """A protocol error: said whatever CLIENT REPLY is, then the connection is closed."""
+    """A protocol error, after which the connection is closed."""
     try:
-        out_line(c.out, c'-', loop.refusal)
+        c.reply(COMMAND_ERROR(loop.refusal))
     except BaseException as error:
         loop_failed(loop, error)
     c.state = CLOSING

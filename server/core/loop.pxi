@@ -30,7 +30,7 @@ cdef extern from "sys/socket.h" nogil:
     int SOCK_NONBLOCK, SOCK_CLOEXEC, MSG_NOSIGNAL
 
 cdef extern from "errno.h" nogil:
-    int errno, EAGAIN, EWOULDBLOCK, EINTR
+    int errno, EAGAIN, EWOULDBLOCK, EINTR, EMFILE, ENFILE, ENOBUFS, ENOMEM
 
 cdef extern from "unistd.h" nogil:
     int close(int fd)
@@ -48,6 +48,7 @@ cdef enum:
     READ_AT_LEAST = 1 << 15
     ACCEPTS = 256           # connections accepted before the clients have their turn again
     OUTPUT_LIMIT = 1 << 30
+    ACCEPT_PAUSE = 100      # ms
     PARKED_INPUT = 1 << 20  # what a parked client may send ahead
     REHASH_US = 1000        # of each cron, for tables that are being rehashed
 
@@ -138,7 +139,7 @@ cdef class Loop:
         self.add(self.wake, WAKE)
         for listener in self.listeners:
             listener.setblocking(False)
-            self.add(listener.fileno(), LISTENER | <uint64_t>listener.fileno() << 2)
+            self.add(listener.fileno(), listener_mark(listener.fileno()))
 
     def __dealloc__(self):
         if self.epoll >= 0:
@@ -263,6 +264,8 @@ cdef class Loop:
         for _ in range(ACCEPTS):
             fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)
             if fd < 0:
+                if errno == EMFILE or errno == ENFILE or errno == ENOBUFS or errno == ENOMEM:
+                    self.pause(listener)
                 return 0
             self.stats.connections += 1
             if len(self.clients) >= self.max_clients:
@@ -286,6 +289,16 @@ cdef class Loop:
             self.clients[c.id] = c
             self.add(fd, <uint64_t><size_t><void*>c)
         return 0
+
+    cdef int pause(self, int listener) except -1:
+        """No descriptor is left: accept nothing for a while, rather than be woken for ever."""
+        epoll_ctl(self.epoll, EPOLL_CTL_DEL, listener, NULL)
+        self.server.timers.at(self.now + ACCEPT_PAUSE, partial(self._listen_again, listener))
+        self.python_ran = True
+        return 0
+
+    def _listen_again(self, int listener):
+        self.add(listener, listener_mark(listener))
 
     cdef int tick(self) except -1:
         cdef int64_t until
@@ -322,6 +335,9 @@ cdef class Loop:
         self.closed.clear()
         return 0
 
+
+cdef inline uint64_t listener_mark(int fd) noexcept:
+    return LISTENER | <uint64_t>fd << 2
 
 cdef inline void loop_read_clock(Loop loop) noexcept:
     loop.now = rl_unix_ms()

@@ -410,6 +410,7 @@ cdef int chain_check(Table* t, Bucket* home, size_t[4] sums) except -1:
             assert home_of(t, h) == home, "home bucket"
             assert ((b.tags >> (56 + i)) & 1) == ((e.flags & TIMED) != 0), "deadline bit"
             assert kind_of(e) <= OBJECT and not e.flags >> 6, "flags"
+            assert kind_of(e) != OBJECT or len(<object>object_of(e)), "an empty collection is never kept"
             keys.add(entry_key(e))
             sums[0] += 1
             sums[1] += (e.flags & TIMED) != 0
