@@ -218,7 +218,8 @@ class _Derivation:
     def _named(self, name: str, argument: Argument) -> Argument:
         """An argument as the ``shown`` facts have it: its name before 7.2, since then a text to display beside it.
 
-        The facts may also give it another type, tell of it as deprecated, or with a summary.
+        The facts may also give it another type, tell of it as deprecated, or with a summary. Shown as nothing, it is
+        not told of at all.
         """
         said, *kind = self._shown_as("shown", name) or (name,)
         summary, deprecated = self._shown_as("shown-with", name), self._shown_as("shown-deprecated", name)
@@ -230,6 +231,7 @@ class _Derivation:
             deprecated=number(version) if isinstance(version, s.Version) else None,
         )
         if self.profile.product == "valkey" or self.profile.version >= (7, 2):
+            argument = evolve(argument, name=name if said else "")
             return evolve(argument, display=None if argument.type in ("oneof", "block") else str(said))
         if kind == ["block"]:
             inner = evolve(argument, token=None, since=None)
@@ -256,7 +258,7 @@ class _Derivation:
                 required -= 1
             else:
                 trees.append(self._single(part, token))
-        return tuple(trees + [self._pure(word) for word in words])
+        return tuple(tree for tree in (*trees, *map(self._pure, words)) if tree.name)
 
     def _pure(self, word: str) -> Argument:
         return self._named(word.lower(), Argument(word.lower(), "pure-token", token=word))
@@ -278,18 +280,13 @@ class _Derivation:
 
     def _group(self, group: s.Group, token: str | None, optional: bool) -> Argument:
         label = group.label if len(group.alternatives) == 1 else None
-        first = group.alternatives[0].parts[0]
-        if len(group.alternatives) > 1 and isinstance(first, s.Token) and not token:
-            if all(len(a.parts) > 1 and _is_word(a.parts[0], first.word) for a in group.alternatives):
-                token = first.word  # all alternatives begin with one word: it is the word of the choice
-                group = evolve(group, alternatives=tuple(evolve(a, parts=a.parts[1:]) for a in group.alternatives))
         trees = [self._alternative(alternative, label) for alternative in group.alternatives]
         if len(trees) == 1:
             tree = trees[0]
         else:
             name = group.label or "option"
             tree = self._named(name, _hoisted(Argument(name, "oneof", arguments=tuple(trees))))
-        flags = (("optional",) if optional else ()) + tree.flags
+        flags = (("optional",) if optional and "optional" not in tree.flags else ()) + tree.flags
         if group.many:
             flags += ("multiple",) + (("multiple_token",) if tree.token else ())
         return evolve(tree, token=token or tree.token, flags=flags, since=self._since(group.guard) or tree.since)
@@ -317,10 +314,6 @@ def _version(fact: s.Fact) -> s.Version:
     version = fact.values[0]
     assert isinstance(version, s.Version)
     return version
-
-
-def _is_word(part: s.Part, word: str) -> bool:
-    return isinstance(part, s.Token) and part.word == word
 
 
 def _numbers(version: str) -> tuple[int, ...]:

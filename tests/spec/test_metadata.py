@@ -167,10 +167,18 @@ def test_versions_of_commands() -> None:
     assert arity(command, profile("redis-7.0")) == 1
 
 
-def test_a_word_that_all_alternatives_share_is_the_choices() -> None:
-    """Where every alternative begins with the same word, that word belongs to the choice."""
-    (choice,) = facts("C [by = BY ONE one | BY TWO two]").arguments
-    assert (choice.name, choice.token, [a.token for a in choice.arguments]) == ("by", "BY", ["ONE", "TWO"])
+def test_a_word_before_a_choice_is_the_choices() -> None:
+    """A bracket of a word and a choice is one optional choice with that word."""
+    (choice,) = facts("C [BY [by = ONE one | TWO two]]").arguments
+    assert (choice.name, choice.token, choice.flags) == ("by", "BY", ("optional",))
+    assert [a.token for a in choice.arguments] == ["ONE", "TWO"]
+
+
+def test_what_is_shown_as_nothing_is_not_told() -> None:
+    """Arguments that a version does not tell of are shown as an empty text."""
+    line, row = "C command [arg]...", 'shown arg as ""  until 7.2'
+    assert [a.name for a in facts(line, row, under="redis-7.0").arguments] == ["command"]
+    assert [a.name for a in facts(line, row, under="redis-7.2").arguments] == ["command", "arg"]
 
 
 @pytest.mark.parametrize("name", PROFILES)
