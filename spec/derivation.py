@@ -296,6 +296,8 @@ class _Derivation:
         parts, since = alternative.parts, self._since(alternative.guard)
         choice = len(parts) == 1 and isinstance(parts[0], s.Group) and len(parts[0].alternatives) > 1
         trees = self._arguments(parts, required=int(choice))  # a choice in brackets of its own only nests
+        if not trees:
+            return Argument("", "block")
         if len(trees) == 1:
             only = trees[0]
             renamed = self._named(label, only) if label and only.type != "block" else only
