@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from immutables import Map
 
-from redlark.reference.values import Kinded, Status, plus, type_of
+from redlark.reference.values import Status, plus, type_of
 
 F = TypeVar("F", bound=Callable[..., Any])
 FUNCTIONS: dict[str, Callable[..., Any]] = {}
@@ -295,12 +295,6 @@ def live(database: DatabaseHandle) -> int:
 def version(run: Any, key: bytes) -> int:
     """A number that changes whenever the key does."""
     return int(run.version(run.selected, key))
-
-
-@of_run
-def kind_of(run: Any, value: Kinded) -> bytes:
-    """The kind that ``as`` gave a value."""
-    return value.kind.encode()
 
 
 # ---- the text itself -----------------------------------------------------------------------------------------

@@ -1,0 +1,51 @@
+"""The words of the language itself: what a text may name without defining it.
+
+What must live here: the names of the state, the constants, the kinds of reply and the signatures of the built-in
+functions, as data. The checker reads them; ``reference`` implements them, and a test holds the two together.
+"""
+
+from __future__ import annotations
+
+from redlark.spec.primitives import Signature, parse_signature
+
+CONSTANTS = frozenset({"nil", "none", "nil-array", "no-reply", "skip", "max-time"})
+WORDS = frozenset({"OK", "TRUE", "FALSE"})
+STATE = frozenset({
+    "now", "selected", "request", "client", "in-exec", "databases", "db", "dbs", "ttl", "ttls", "encoding", "encodings",
+    "session", "sessions", "server", "config", "command", "token",
+})  # fmt: skip
+TYPES = frozenset({"string", "list", "set", "hash", "zset", "stream"})
+RAW_TYPES = frozenset({"text", "key", "pattern", "string"})  # argument types that take the text as it is
+KINDS = frozenset({"set", "map", "pairs", "double", "unordered", "status-set", "push", "verbatim", "status", "seconds"})
+KEYWORDS = frozenset({
+    "late", "once", "since", "until", "only", "when", "let", "need", "rule", "use", "each", "on", "choose", "among",
+    "delete", "event", "propagate", "send", "perform", "park", "fail", "error", "given", "absent", "present", "is", "in",
+    "not", "and", "or", "if", "else", "some", "every", "holds", "as", "div", "mod", "run", "at", "giving", "means",
+    "replying", "otherwise", "while", "nothing",
+})  # fmt: skip
+
+FUNCTIONS: dict[str, Signature] = {
+    signature.name: signature
+    for signature in map(parse_signature, (
+        "size(any) -> int", "abs(int) -> int", "upper(text) -> text", "lower(text) -> text",
+        "slice(any, int, int) -> any", "zeros(int) -> text", "status(text) -> any",
+        "take(any, int) -> any", "drop(any, int) -> any", "first(any) -> any", "last(any) -> any", "only(any) -> any",
+        "distinct(any) -> list of any", "set-of(any) -> set of any", "list-of(any) -> list of any",
+        "flatten(any) -> list of any", "count-of(any, any) -> int", "sum(any) -> int", "union(any) -> set of any",
+        "first-of(any) -> any?", "fields(any) -> list of any", "without(any, any) -> any",
+        "absolute(int?, bool, bool, any) -> any", "subsets(any, int) -> any", "samples(any, int) -> any",
+        "type-of(any) -> text", "keys(any) -> set of any", "live(any) -> int",
+        "cursors-after(any) -> list of int", "help-lines() -> any", "microseconds(any) -> list of int",
+        "pages(any) -> list of any",
+    ))
+}  # fmt: skip
+# Functions of the whole state: what they take besides is what stands in the brackets.
+RUN_FUNCTIONS: dict[str, Signature] = {
+    signature.name: signature
+    for signature in map(parse_signature, (
+        "all-databases() -> list of int", "arity-of(text) -> int", "command-of(any) -> text?", "flush(int) -> any",
+        "has-flag(text, text) -> bool", "is-container(text) -> bool", "owe(int, any) -> any",
+        "owed(int) -> list of text", "swap(int, int) -> any", "version(any) -> int",
+    ))
+}  # fmt: skip
+VARIADIC = frozenset({"min", "max", "first-given"})  # functions of any number of arguments
