@@ -197,8 +197,12 @@ cdef class Database:
         table_check(&self.table)
 
     def rehashing(self):
-        """True while two arrays exist (for tests)."""
+        """True while two arrays exist."""
         return self.table.moving >= 0
+
+    def upkeep(self, Py_ssize_t buckets, /):
+        """Move some buckets, if there is a reason to; False when there is none.  The loop does so of its own accord."""
+        return table_upkeep(&self.table, buckets)
 
 
 cdef dict KINDS = {deque: b"list", set: b"set"}

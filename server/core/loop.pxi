@@ -310,8 +310,8 @@ cdef class Loop:
         self.python_ran = True
         until = rl_steady_us() + REHASH_US
         for db in self.server.databases:
-            while db.table.moving >= 0 and rl_steady_us() < until:
-                table_step(&db.table, 64)
+            while table_upkeep(&db.table, 64) and rl_steady_us() < until:
+                pass
         if self.argv_room > ARGV_FIRST:
             self.argv_room = ARGV_FIRST
             self.argv = <Slice*>rl_resize(self.argv, self.argv_room * sizeof(Slice))

@@ -221,6 +221,23 @@ cdef void table_resize(Table* t, size_t count) noexcept nogil:
     array_make(&t.later, count)
     t.moving = 0
 
+cdef inline void table_fit(Table* t) noexcept nogil:
+    """Begin to shrink, if the table has become too large for what it holds."""
+    cdef size_t count = 1
+    if t.used < t.now.mask:
+        while count * 3 < t.used:
+            count *= 2
+        table_resize(t, count)
+
+cdef bint table_upkeep(Table* t, Py_ssize_t buckets) noexcept nogil:
+    """What is to be done between requests; False when there is nothing."""
+    if t.moving < 0:
+        table_fit(t)
+    if t.moving < 0:
+        return False
+    table_step(t, buckets)
+    return True
+
 cdef void table_step(Table* t, Py_ssize_t buckets) noexcept nogil:
     """Move some buckets, if a rehash goes on."""
     cdef Bucket* b
@@ -282,7 +299,6 @@ cdef Entry* table_remove(Table* t, uint64_t h, Place* at) noexcept nogil:
     cdef Bucket* b = home_of(t, h)
     cdef Bucket* before = NULL
     cdef int i, others
-    cdef size_t count
     while b.tags & CHAINED:
         before = b
         b = <Bucket*>b.slot[6]
@@ -305,11 +321,8 @@ cdef Entry* table_remove(Table* t, uint64_t h, Place* at) noexcept nogil:
     t.held -= rl_good_size(entry_size(gone))
     if t.moving >= 0:
         table_step(t, 1)
-    elif t.used < t.now.mask:
-        count = 1
-        while count * 3 < t.used:
-            count *= 2
-        table_resize(t, count)
+    else:
+        table_fit(t)
     return gone
 
 
@@ -350,14 +363,14 @@ cdef uint64_t table_scan(Table* t, uint64_t cursor, Visitor visit, void* arg) no
 cdef Entry* table_random(Table* t, uint64_t* state) noexcept nogil:
     """An element, each bucket as likely as any other; NULL when there is none."""
     cdef size_t total = t.now.mask + 1 + (t.later.mask + 1 if t.moving >= 0 else 0)
-    cdef size_t i
+    cdef size_t at
     cdef Bucket* b = NULL
-    cdef int n, count = 0
+    cdef int i, n, count = 0
     if t.used == 0:
         return NULL
     while count == 0:
-        i = random_next(state) % total
-        b = t.now.buckets + i if i <= t.now.mask else t.later.buckets + (i - t.now.mask - 1)
+        at = random_next(state) % total
+        b = t.now.buckets + at if at <= t.now.mask else t.later.buckets + (at - t.now.mask - 1)
         count = chain_count(b)
     n = <int>(random_next(state) % <uint64_t>count)
     while True:
