@@ -49,6 +49,20 @@ SETUPS: tuple[Setup, ...] = (
         ),
         signed_in=False,
     ),
+    Setup(
+        "strings are short",
+        {"proto-max-bulk-len": "1048576"},
+        r"(APPEND|SETRANGE|LCS)/too-(long|large)",
+        (
+            request("SETRANGE", "k1", "1048575", "x"),
+            request("SETRANGE", "k2", "1048570", "x"),
+            request("SETRANGE", "k3", "600", "x"),
+            request("APPEND", "k1", "x"),
+            request("APPEND", "k2", "123456"),
+            request("LCS", "k3", "k3"),
+            request("LCS", "k1", "k4"),
+        ),
+    ),
     Setup("memory is full", {"maxmemory": "1"}, r".*/(full|full-at-exec|oom)"),
     Setup(
         "keys are evicted by frequency",
