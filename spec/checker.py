@@ -302,8 +302,6 @@ class _Block:
     def _effect(self, kind: str, keys: frozenset[str], node: s.Node) -> None:
         if kind == "value-write":
             self.written |= keys
-        elif kind == "value-read" and keys and keys <= self.written:
-            return
         self.effects.append(Effect(kind, keys, node.place))
 
     def _when(self, node: Any) -> bool:
@@ -477,7 +475,7 @@ class _Block:
             part, key = root
             keys = self.value(key).keys
             if part == "db":
-                if not self.presence:
+                if not self.presence and not (keys and keys <= self.written):
                     self._effect("value-read", keys, node)
                 return Value(ANY, keys=keys, stored=keys)
             self._effect("ttl-read", keys, node)
