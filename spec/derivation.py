@@ -22,19 +22,19 @@ NATURAL_TYPES = {"key": "key", "pattern": "pattern"}
 
 
 def table(profile: str | Profile, specification: s.Specification | None = None) -> Table:
-    """The metadata of every command that the text specifies for a profile."""
+    """The metadata of every command that a text specifies for a profile; without a text, of Redlark's own."""
     if isinstance(profile, str):
         profile = profile_named(profile)
-    return _table(profile, specification or _own_text())
-
-
-def _own_text() -> s.Specification:
-    from redlark.spec.loader import specification
-
-    return specification()
+    return _own_table(profile) if specification is None else _table(profile, specification)
 
 
 @cache
+def _own_table(profile: Profile) -> Table:
+    from redlark.spec.loader import specification
+
+    return _table(profile, specification())
+
+
 def _table(profile: Profile, specification: s.Specification) -> Table:
     shown = {d.name: d.shown or d.name for d in specification.types if profile.holds(d.guard)}
     told = [c for c in specification.commands if is_told(c, profile)]
