@@ -191,6 +191,7 @@ def draw(pool: Pool, number: int, protocols: Sequence[int], histories: int = HIS
     @settings(
         max_examples=histories,
         database=None,
+        derandomize=False,
         deadline=None,
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),

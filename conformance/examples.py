@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from redlark.conformance.generate import Grammar
 from redlark.conformance.history import History, Request, Step
-from redlark.conformance.transcript import split
+from redlark.reference.transcript import split
 from redlark.spec import syntax
 from redlark.spec.profiles import Profile
 

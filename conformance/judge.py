@@ -19,7 +19,7 @@ from redlark.conformance.connection import Connection, milliseconds
 from redlark.conformance.errors import CannotRun, Lost
 from redlark.conformance.history import History, Request, Step
 from redlark.conformance.target import Target
-from redlark.conformance.transcript import command_line, printed
+from redlark.reference.transcript import command_line, printed
 from redlark.reference import Model, Observed, Worlds
 from redlark.reference.resp import Frame, encode_request
 

@@ -13,7 +13,7 @@ from typing import Any
 from attrs import field, frozen, mutable
 
 from redlark.conformance.judge import Divergence, Exchange
-from redlark.conformance.transcript import command_line
+from redlark.reference.transcript import command_line
 
 CONFORMS, DIVERGES, UNSUPPORTED, NOT_RUN, UNSPECIFIED = "conforms", "diverges", "unsupported", "not run", "unspecified"
 VERDICTS = (CONFORMS, DIVERGES, UNSUPPORTED, NOT_RUN, UNSPECIFIED)

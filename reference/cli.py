@@ -1,13 +1,19 @@
-"""``redlark model``: the text itself as a server."""
+"""``redlark model``: the text itself as a server; ``redlark spec``: the text as a thing to check and list."""
 
 from __future__ import annotations
 
+import json
 import signal
 
 import click
+from rich.console import Console
+from rich.table import Table
 
+from redlark.reference.examples import failures
 from redlark.reference.model import Model, profiles
 from redlark.reference.tcp import ModelServer
+from redlark.spec.checker import check
+from redlark.spec.loader import NotationError, specification
 
 
 @click.command()
@@ -35,3 +41,51 @@ def model(port: int, bind: str, profile: str, settings: tuple[str, ...]) -> None
         signal.signal(number, lambda *_: server.stop())
     with server:
         server.serve()
+
+
+@click.group()
+def spec() -> None:
+    """Check, list and read the specification."""
+
+
+@spec.command("check")
+@click.option("--profile", "names", multiple=True, type=click.Choice(profiles()), help="Only these profiles' examples.")
+def check_text(names: tuple[str, ...]) -> None:
+    """Check the text: names, types, effects, and that every example shows what the rules do."""
+    try:
+        found = list(check(specification()))
+        if not found:
+            for name in names or profiles():
+                found.extend(failures(Model.load(name)))
+    except NotationError as error:
+        found = [error]
+    for error in found:
+        click.echo(str(error))
+    if found:
+        raise click.exceptions.Exit(1)
+    click.echo(f"{len(specification().commands)} blocks, {len(names or profiles())} profiles: nothing wrong.")
+
+
+@spec.command("list")
+@click.option("--profile", default="redis-8.2", show_default=True, type=click.Choice(profiles()))
+@click.option("--json", "as_json", is_flag=True, help="As JSON: name, group, since, semantics, rules.")
+def list_commands(profile: str, as_json: bool) -> None:
+    """List the commands of a profile and the rules that each holds."""
+    rows = [
+        {
+            "name": command.name,
+            "group": str(command.facts["group"][0]),
+            "since": ".".join(map(str, command.facts["since"][0].number)),
+            "semantics": "executable",
+            "rules": list(command.rules),
+        }
+        for command in sorted(Model.load(profile).commands.values(), key=lambda c: c.name)
+    ]
+    if as_json:
+        click.echo(json.dumps(rows, indent=2))
+        return
+    table = Table("command", "group", "since", "rules", title=f"{profile}: {len(rows)} commands")
+    for row in rows:
+        short = ", ".join(rule.partition("/")[2] for rule in row["rules"])
+        table.add_row(str(row["name"]), str(row["group"]), str(row["since"]), short)
+    Console().print(table)

@@ -179,11 +179,9 @@ class Model:
             return after, encode_some(reply, run.session["resp"])
         raise AssertionError(f"no way to run {request!r}")
 
-    def trace(self, world: World, client: int, request: Request, now: int) -> tuple[Run, Any]:
-        """One run and its reply value, for the laws: events, propagation, rules reached."""
-        for run, reply in self._runs(world, client, request, (now, now), None):
-            return run, reply
-        raise AssertionError(f"no way to run {request!r}")
+    def ways(self, world: World, client: int, request: Request, now: int) -> Iterable[tuple[Run, Any]]:
+        """Every way that a request may go in a world, as a run that has ended and its reply."""
+        return self._runs(world, client, request, (now, now), None)
 
     def _runs(
         self, world: World, client: int, request: Request, interval: Interval, observed: Frame | None

@@ -1,0 +1,57 @@
+"""The text's examples, run on the model: what a block shows a reader is what its rules do.
+
+What must live here: an example's requests, and the comparison of what redis-cli would print with what is written.
+Where the model leaves freedom (an order, an id) the printed reply must be one of those allowed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from redlark.reference.model import Model
+from redlark.reference.replies import encode, some
+from redlark.reference.resp import frame, show
+from redlark.reference.transcript import split
+from redlark.reference.values import NO_REPLY
+from redlark.spec import syntax as s
+from redlark.spec.loader import NotationError
+
+
+def failures(model: Model) -> Iterator[NotationError]:
+    """Every example of a profile that does not show what the model does."""
+    for command in model.text.commands:
+        if command.name in model.commands:
+            for example in command.examples:
+                if model.profile.holds(example.guard):
+                    yield from _failures(model, command, example)
+
+
+def _failures(model: Model, command: s.Command, example: s.Example) -> Iterator[NotationError]:
+    worlds = model.start(now=1_000_000)
+    connected: set[int] = set()
+    for line in example.lines:
+        if not model.profile.holds(line.guard):
+            continue
+        if line.client not in connected:
+            worlds = model.connect(worlds, line.client)
+            connected.add(line.client)
+            if example.resp == 3:
+                worlds = (model.perform(worlds[0], line.client, (b"HELLO", b"3"), worlds[0].now)[0],)
+        request = split(line.request)
+        candidates = list(model.ways(worlds[0], line.client, request, worlds[0].now + 1))
+        expected = "\n".join(line.output)
+        shown = [_shown(reply, run.session["resp"]) for run, reply in candidates]
+        if expected not in shown:
+            yield NotationError(
+                example.place,
+                f"{model.profile.name}: the example of {command.name} shows for {line.request!r}\n{expected}\n"
+                f"but the rules give\n{shown[0] if shown else '(no reply at all)'}",
+            )
+            return
+        worlds = (candidates[shown.index(expected)][0].finish(),)
+
+
+def _shown(reply: object, resp: int) -> str:
+    if reply is NO_REPLY:
+        return ""
+    return show(frame(encode(some(reply, resp), resp)))
