@@ -75,6 +75,7 @@ class Campaign:
     options: Options
     launch: Launch | None = None
     listener: Listener = field(factory=Silent)
+    enough: int | None = None  # findings after which it ends
     no_launch: str = "the target cannot be configured otherwise"
     findings: dict[tuple[object, ...], Finding] = field(factory=dict, init=False)
     unsupported: set[str] = field(factory=set, init=False)
@@ -157,6 +158,9 @@ class Campaign:
 
     def _over(self, share: float = 1.0) -> bool:
         limit = self.options.requests
+        if self.enough is not None and len(self.findings) >= self.enough:
+            self.ended = "requests"
+            return True
         if limit is not None and self.requests >= limit * share:
             self.ended = "requests"
             return True
@@ -262,9 +266,8 @@ class Campaign:
                 connection.close()
         except (CannotRun, Lost) as problem:
             what = problem.what if isinstance(problem, Lost) else "does not accept connections any more"
-            raise CannotRun(
-                f"{self.name}: gone after {self.requests} requests: on {found.command}, {found.seen}, and then it {what}"
-            ) from None
+            said = f"gone after {self.requests} requests: on {found.command} it {found.seen}, and then it {what}"
+            raise CannotRun(f"{self.name}: {said}") from None
 
     # -- the report -----------------------------------------------------------------------------------------------
 

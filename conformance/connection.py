@@ -52,7 +52,7 @@ class Connection:
             try:
                 data = self._sock.recv(CHUNK)
             except TimeoutError:
-                raise Lost(f"no reply within {self.timeout:g} s") from None
+                raise Lost(f"gave no reply within {self.timeout:g} s") from None
             except OSError as problem:
                 raise Lost(f"closed the connection ({_reason(problem)})") from None
             self.received = milliseconds()

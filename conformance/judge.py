@@ -172,6 +172,13 @@ class _Attempt:
             client, request = self.waiting
             self.exchanges.append(Exchange(client, request, None))
             return self._divergence(client, request, None, lost.what)
+        except CannotRun:
+            raise
+        except Exception as problem:
+            if DEBUG:
+                raise
+            said = f"the model failed on {command_line(self.waiting[1])} ({problem!r}): a fault of Redlark"
+            raise CannotRun(said) from problem
 
     def _settle(self) -> Divergence | None:
         """RESET every connection, FLUSHALL, and see that each answers exactly that."""
@@ -222,10 +229,10 @@ class _Attempt:
         for request, _ in sent:
             judge.requests += 1
             judge.asked[command_of(request, judge.model.commands)] += 1
+            self.waiting = (client, request)
             if self.watched and self._silent(client, request):
                 frame, interval = None, (now + low, milliseconds() + high)
             else:
-                self.waiting = (client, request)
                 frame = connection.frame()
                 interval = (now + low, connection.received + high)
             found = self._judge(client, request, interval, frame)
@@ -247,14 +254,7 @@ class _Attempt:
         self, client: int, request: tuple[bytes, ...], interval: tuple[int, int], frame: Frame | None
     ) -> Divergence | None:
         judge, model = self.judge, self.judge.model
-        try:
-            after = model.allows(self.worlds, client, request, interval, frame)
-        except Exception as problem:
-            if DEBUG:
-                raise
-            raise CannotRun(
-                f"the model failed on {command_line(request)} ({problem!r}): a fault of Redlark"
-            ) from problem
+        after = model.allows(self.worlds, client, request, interval, frame)
         self.exchanges.append(Exchange(client, request, frame))
         if not after and judge.loose and frame is not None and frame.is_error:
             after = self._loosely(client, request, interval, frame)

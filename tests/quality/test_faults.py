@@ -1,0 +1,61 @@
+"""Seeded faults: each is found within a budget of requests, and shrunk to at most five."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from redlark.conformance import servers as machine
+from redlark.conformance.campaign import Campaign
+from redlark.conformance.options import Options
+from redlark.conformance.profiles import choose
+from redlark.conformance.target import parse_address, prepare
+from redlark.reference import Model
+
+from .faults import FAULTS, Fault
+from .proxy import Handler, proxy
+
+PROFILE = "redis-8.2"
+BUDGET = 30_000  # requests in which a fault must be found; most take a few hundred
+LONGEST = 5  # requests of the shrunk transcript
+
+
+@pytest.fixture(scope="module")
+def embedded() -> Iterator[machine.Running]:
+    """Redlark's own server, in which there is no fault."""
+    with machine.running(None) as running:
+        yield running
+
+
+def campaign(running: machine.Running, handler: Handler, requests: int, seed: int = 1) -> Campaign:
+    """A campaign through a proxy with this handler, that ends with the first divergence."""
+    with proxy(running.host, running.port, handler) as url:
+        target = prepare(parse_address(url), destructive=True)
+        options = Options(profile=PROFILE, seed=seed, budget=120, requests=requests, timeout=2.0)
+        one = Campaign(url, target, Model.load(PROFILE), choose(target.info, PROFILE), options, enough=1)
+        one.run()
+    return one
+
+
+def test_without_a_fault_nothing_is_found(embedded: machine.Running) -> None:
+    """The proxy itself changes nothing: what is found later is the fault's doing."""
+    one = campaign(embedded, lambda link, request: link.ask(*request), 6_000)
+    assert one.requests >= 6_000
+    assert [finding.paste for finding in one.findings.values()] == []
+    assert one.notes == []
+
+
+def test_there_are_enough_faults() -> None:
+    """At least twenty-five different faults are seeded."""
+    assert len({fault.name for fault in FAULTS}) == len(FAULTS) >= 25
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name.replace(" ", "-"))
+def test_each_fault_is_found_and_shrunk(embedded: machine.Running, fault: Fault) -> None:
+    """A fault shows itself within the budget, again when repeated, in at most five requests."""
+    one = campaign(embedded, fault.handle, BUDGET)
+    findings = list(one.findings.values())
+    assert findings, f"not found in {one.requests} requests: {one.notes}"
+    assert findings[0].reproduced
+    assert findings[0].divergence.history.size <= LONGEST, findings[0].paste
