@@ -285,6 +285,13 @@ def keys(database: DatabaseHandle) -> frozenset[bytes]:
 
 
 @pure
+def expired_keys(database: DatabaseHandle) -> frozenset[bytes]:
+    """The keys of a database that have expired and that nothing has removed yet."""
+    run, number = database.run, database.number
+    return frozenset(k for k in sorted(run.databases[number]) if run.expired(number, k))
+
+
+@pure
 def live(database: DatabaseHandle) -> int:
     """How many keys of a database have not expired; expired ones stay stored."""
     run, number = database.run, database.number
