@@ -69,6 +69,7 @@ class Model:
         self._containers = {n.encode() for n, c in self.commands.items() if c.container}
         self._dispatch = self.commands.pop("DISPATCH", None)
         self._encodings = self._compile_encodings()
+        self.gone_at_deadline = self._holds("gone-at-deadline")
         self.reached: Counter[str] = Counter()
 
     @classmethod
@@ -117,6 +118,11 @@ class Model:
                     if self.profile.holds(guard):
                         found[field] = expression(value, Scope(self.definitions))([None])
         return found
+
+    def _holds(self, name: str) -> bool:
+        """Whether the text defines a constant truth of that name."""
+        found = self.definitions.defines.get(name)
+        return found is not None and bool(expression(found.value, Scope(self.definitions))([None]))
 
     # ---- judging ---------------------------------------------------------------------------------------------
 
