@@ -172,9 +172,13 @@ class Run:
         return self.databases[number].get(key)
 
     def expired(self, number: int, key: bytes) -> bool:
-        """Whether a stored key's deadline lies before this command's moment."""
+        """Whether a stored key's deadline lies before this command's moment; the text says what holds at the very moment."""
         deadline = self.stored_deadline(number, key)
-        return deadline is not None and not self._at_most(self.now, deadline)
+        if deadline is None:
+            return False
+        if not self._at_most(self.now, deadline):
+            return True
+        return self.model.gone_at_deadline and self._equal(self.now, deadline) and self.fork(2) == 1
 
     def value(self, number: int, key: bytes) -> Any:
         """The value at a key, None if absent."""
