@@ -34,7 +34,7 @@ FUNCTIONS: dict[str, Signature] = {
         "flatten(any) -> list of any", "count-of(any, any) -> int", "sum(any) -> int", "union(any) -> set of any",
         "first-of(any) -> any?", "fields(any) -> list of any", "without(any, any) -> any",
         "absolute(int?, bool, bool, any) -> any", "subsets(any, int) -> any", "samples(any, int) -> any",
-        "type-of(any) -> text", "keys(any) -> set of any", "live(any) -> int",
+        "type-of(any) -> text", "keys(any) -> set of any", "expired-keys(any) -> set of any", "live(any) -> int",
         "cursors-after(any) -> list of int", "help-lines() -> any", "microseconds(any) -> list of int",
         "pages(any) -> list of any",
     ))
