@@ -299,9 +299,18 @@ def live(database: DatabaseHandle) -> int:
 
 
 @of_run
-def version(run: Any, key: bytes) -> int:
-    """A number that changes whenever the key does."""
-    return int(run.version(run.selected, key))
+def version(run: Any, place: tuple[int, bytes]) -> int:
+    """A number that changes whenever the key at a place (a database's number and a key) does, its expiry included."""
+    number, key = place
+    run.entry(number, key)
+    return int(run.version(number, key))
+
+
+@of_run
+def stored_ghost(run: Any, place: tuple[int, bytes]) -> bool:
+    """Whether a key has expired and nothing has met it since, so that the server may still store it."""
+    number, key = place
+    return bool(run.expired(number, key))
 
 
 # ---- the text itself -----------------------------------------------------------------------------------------
@@ -309,7 +318,7 @@ def version(run: Any, key: bytes) -> int:
 
 @of_run
 def command_of(run: Any, request: tuple[bytes, ...]) -> bytes | None:
-    """The full name (``client|id``) of the command that a request names; its container's where it has no such subcommand."""
+    """The full name (``client|id``) of the command that a request names; its container's if it has no such one."""
     command = run.model.command(request)
     return None if command is None else bytes(command.key)
 
@@ -327,6 +336,7 @@ def arity_of(run: Any, name: bytes) -> int:
 
 
 @of_run
-def has_flag(run: Any, name: bytes, flag: bytes) -> bool:
-    """Whether a command has a flag, such as ``no-multi``."""
-    return flag in run.model.by_key[name].flags
+def has_flag(run: Any, name: bytes | None, flag: bytes) -> bool:
+    """Whether a command has a flag, such as ``no-multi``; what is no command has none."""
+    found = run.model.by_key.get(name)
+    return found is not None and flag in found.flags

@@ -16,6 +16,7 @@ from typing import Any
 from attrs import frozen
 from immutables import Map
 
+import redlark.reference.commands  # noqa: F401 - registers the functions over the text's own commands
 import redlark.reference.state  # noqa: F401 - registers the functions over the state
 from redlark.reference.expressions import Definitions, Scope, expression
 from redlark.reference.replies import describe, encode, matches
@@ -64,11 +65,15 @@ class Model:
         self.definitions.commands = self.commands = {}
         for name, block in blocks.items():
             self.commands[name] = compile_command(block, self.definitions, blocks)
-        self._by_words: dict[bytes, Compiled] = {n.encode(): c for n, c in self.commands.items() if n != "DISPATCH"}
+        self._by_words: dict[bytes, Compiled] = {
+            n.encode(): c for n, c in self.commands.items() if n not in ("DISPATCH", "DELIVERY")
+        }
         self.by_key: dict[bytes, Compiled] = {c.key: c for c in self._by_words.values()}
         self._containers = {n.encode() for n, c in self.commands.items() if c.container}
         self._dispatch = self.commands.pop("DISPATCH", None)
+        self._delivery = self.commands.pop("DELIVERY", None)
         self._encodings = self._compile_encodings()
+        self._by_arity = self._holds("subcommand-by-arity")
         self.gone_at_deadline = self._holds("gone-at-deadline")
         self.reached: Counter[str] = Counter()
 
@@ -93,9 +98,8 @@ class Model:
 
     def connect(self, worlds: Worlds, client: int) -> Worlds:
         """A new connection, called by any whole number."""
-        fields = self._fields("session")
         return tuple(
-            World(w.databases, w.sessions.set(client, Map({**fields, **self._greeting(w)})), w.server, w.versions, w.now)
+            World(w.databases, w.sessions.set(client, Map(self._fields("session", w))), w.server, w.versions, w.now)
             for w in worlds
         )
 
@@ -106,17 +110,13 @@ class Model:
             for w in worlds
         )
 
-    def _greeting(self, world: World) -> dict[str, Any]:
-        """What a new connection has that depends on the server's settings: the text's ``connect`` definition."""
-        return {}
-
-    def _fields(self, name: str) -> dict[str, Any]:
+    def _fields(self, name: str, world: World | None = None) -> dict[str, Any]:
         found: dict[str, Any] = {"selected": 0} if name == "session" else {}
         for state in self.text.states:
             if state.name == name:
                 for field, value, guard in state.fields:
                     if self.profile.holds(guard):
-                        found[field] = expression(value, Scope(self.definitions))([None])
+                        found[field] = expression(value, Scope(self.definitions))([world])
         return found
 
     def _holds(self, name: str) -> bool:
@@ -210,14 +210,17 @@ class Model:
     def _begin(self, run: Run, request: Request) -> Any:
         if self._dispatch is None:
             return self.execute(run, request, True)
-        return self._dispatch.execute(run, request)
+        reply = self._dispatch.execute(run, ())
+        if self._delivery is None or run.session["reply-mode"] == b"on":
+            return reply
+        return self._delivery.execute(run, (reply,))
 
     def command(self, request: Request) -> Compiled | None:
         """The command that a request names: a subcommand where its container has it, else the container."""
         name = request[0].upper()
         if name in self._containers and len(request) > 1:
             found = self._by_words.get(name + b"|" + request[1].upper())
-            if found is not None:
+            if found is not None and (not self._by_arity or _fits(found.arity, len(request))):
                 return found
         return self._by_words.get(name)
 
@@ -230,13 +233,14 @@ class Model:
         if not dispatching:
             run.observed = self._child(run, observed)
         before = run.snapshot()
-        changes, propagated = run.changes, len(run.propagated)
+        changes = run.changes
         run.request, run.silent_propagation = request, False
-        reply = command.execute(run, request[1 + command.name.count("|") :])
+        reply = command.execute(run, () if command.container else request[1 + command.name.count("|") :])
         if isinstance(reply, ErrorReply):
             run.restore(before)
-        elif run.changes != changes and len(run.propagated) == propagated and not run.silent_propagation:
+        elif run.changes != changes and not run.silent_propagation:  # as received, where the text says nothing else
             run.propagated.append((run.selected, request))
+        run.silent_propagation = True  # for an EXEC around it: what it ran has told its own
         if not dispatching:
             if run.observed is not None and not matches(reply, run.observed, run.session["resp"]):
                 raise Dead
@@ -280,6 +284,10 @@ class Model:
             if test is None or test([None, value, key, timed, *[None] * 8]):
                 return bytes(name)
         return None
+
+
+def _fits(arity: int, count: int) -> bool:
+    return count == arity if arity > 0 else count >= -arity
 
 
 def encode_some(reply: Any, resp: int) -> bytes:

@@ -28,12 +28,27 @@ class Free(Exception):  # noqa: N818 - a signal, not an error
 
 
 class Predicate:
-    """A reply element that a test accepts and no enumeration gives: ``describe`` says it in words."""
+    """A reply element that a test accepts and no enumeration gives: ``describe`` says it in words.
 
-    __slots__ = ("describe", "holds")
+    ``example`` is one such element, for a model that answers by itself.
+    """
 
-    def __init__(self, describe: str, holds: Callable[[Any], bool]) -> None:
-        self.describe, self.holds = describe, holds
+    __slots__ = ("describe", "example", "holds")
+
+    def __init__(self, describe: str, holds: Callable[[Any], bool], example: Any = None) -> None:
+        self.describe, self.holds, self.example = describe, holds, example
+
+
+def member_of(domain: Any) -> Predicate:
+    """Any member of a domain that recognises its members and does not list them."""
+    return Predicate(domain.describe, lambda frame: plain(frame) in domain, domain.example)
+
+
+def plain(frame: Frame) -> Any:
+    """A frame's value without its kinds: bytes, numbers and tuples; a verbatim string without its format."""
+    if isinstance(frame.value, tuple):
+        return tuple(plain(child) for child in frame.value)
+    return frame.value[4:] if frame.kind == b"=" else frame.value
 
 
 def encode(reply: Any, resp: int) -> bytes:
@@ -80,7 +95,7 @@ def _encode_kinded(reply: Kinded, resp: int) -> bytes:
         return encode(tuple(item for pair in value for item in pair), 2)
     if kind == "push":
         return (b">" if resp == 3 else b"*") + encode(tuple(value), resp)[1:]
-    if kind == "verbatim":
+    if kind == "verbatim" and not isinstance(value, Predicate):
         return b"=%d\r\ntxt:%b\r\n" % (len(value) + 4, value) if resp == 3 else encode(value, 2)
     if kind == "status":
         return b"+%b\r\n" % value
@@ -151,6 +166,8 @@ def _kinded(reply: Kinded, frame: Frame, resp: int) -> bool:
         return _sequence(items, frame, b"*", resp)
     if kind == "push":
         return _sequence(tuple(value), frame, b">" if resp == 3 else b"*", resp)
+    if kind == "verbatim":
+        return frame.kind == (b"=" if resp == 3 else b"$") and bool(value.holds(frame))
     raise TypeError(f"not a reply: {reply!r}")
 
 
@@ -198,6 +215,8 @@ def describe(reply: Any, resp: int) -> str:
         return f"(integer) {reply.lo} to {reply.hi}"
     if isinstance(reply, Predicate):
         return reply.describe
+    if isinstance(reply, Kinded) and reply.kind == "verbatim":
+        return str(reply.value.describe)
     if isinstance(reply, Kinded) and reply.kind in ("set", "unordered", "status-set"):
         return "in any order: " + ", ".join(describe(item, resp) for item in reply.value)
     if isinstance(reply, Kinded):
@@ -212,6 +231,8 @@ def some(reply: Any, resp: int) -> Any:
     """A reply with its freedom used up: one of those that it allows, for a model that answers by itself."""
     if isinstance(reply, Uncertain):
         return reply.lo
+    if isinstance(reply, Predicate):
+        return some(reply.example, resp)
     if isinstance(reply, frozenset):
         return tuple(sorted(reply))
     if isinstance(reply, Map):
@@ -223,6 +244,8 @@ def some(reply: Any, resp: int) -> Any:
             items = tuple(Status(x) for x in reply.value) if reply.kind == "status-set" else tuple(reply.value)
             items = tuple(some(item, resp) for item in items)
             return Kinded("set-in-order", items) if resp == 3 and reply.kind != "unordered" else items
+        if reply.kind == "verbatim":
+            return Kinded("verbatim", some(reply.value, resp))
         if reply.kind in ("map", "pairs"):
             pairs = reply.value.items() if isinstance(reply.value, Map) else reply.value
             return Kinded(reply.kind, tuple((some(k, resp), some(v, resp)) for k, v in pairs))

@@ -15,7 +15,7 @@ from immutables import Map
 from redlark.reference.functions import of_run, pure
 from redlark.reference.replies import Predicate
 from redlark.reference.resp import Frame
-from redlark.reference.values import Uncertain
+from redlark.reference.values import Status, Uncertain
 
 ITERATIONS = "iterations"
 
@@ -161,4 +161,4 @@ def help_lines() -> Predicate:
     def holds(frame: Frame) -> bool:
         return frame.kind == b"*" and bool(frame.value) and all(line.kind == b"+" for line in frame.value)
 
-    return Predicate("an array of simple strings, the first naming the command", holds)
+    return Predicate("an array of simple strings", holds, (Status(b"See the documents of Redlark."),))

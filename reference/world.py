@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from attrs import frozen
 from immutables import Map
 
+from redlark.reference.replies import member_of
 from redlark.reference.resp import Frame
 from redlark.reference.values import EMPTY, Dead, Entry, Moment, Uncertain, Variable, type_of
 
@@ -165,6 +166,7 @@ class Run:
             return entry
         if self.expired(number, key):
             self._remove(number, key)
+            self._count(number, key)
             self.propagated.append((number, (b"DEL", key)))
             self.events.append((number, b"expired", key))
             return None
@@ -261,6 +263,9 @@ class Run:
     def touch(self, number: int, key: bytes) -> None:
         """Counts a change, for WATCH and for what is propagated."""
         self.changes += 1
+        self._count(number, key)
+
+    def _count(self, number: int, key: bytes) -> None:
         version = self.versions.get((number, key))
         if version is not None:
             self.versions = self.versions.set((number, key), version + 1)
@@ -339,6 +344,8 @@ def candidates_of(domain: Any, observed: Frame | None) -> Sequence[Any]:
     suggest: Callable[[list[Any]], Iterable[Any]] | None = getattr(domain, "candidates", None)
     if suggest is not None:
         found = list(suggest(leaves)) if leaves is not None else list(domain.all(MAX_CANDIDATES))
+    elif hasattr(domain, "describe"):
+        found = [member_of(domain)]  # nothing else hangs on which one it is: the reply's comparison tests it
     else:
         members = tuple(domain)
         found = list(members) if leaves is None or len(members) <= SMALL else [m for m in members if m in leaves]
