@@ -6,16 +6,20 @@ cannot fire is left out, or coverage would wait for it for ever. What must not l
 
 from __future__ import annotations
 
-from redlark.reference.expressions import WORDS, Scope
+from typing import TYPE_CHECKING
+
 from redlark.spec import syntax as s
+
+if TYPE_CHECKING:
+    from redlark.reference.expressions import Scope
 
 
 def certain(node: s.Expression, scope: Scope) -> bool | None:
     """Whether a condition is always true or always false here; None where a request decides."""
     if isinstance(node, s.Word):
-        if node.word in scope.words:
+        if node.word in scope.words or node.word == "OK":
             return None
-        return WORDS[node.word] if node.word in ("TRUE", "FALSE") else False
+        return node.word == "TRUE"
     if isinstance(node, s.Given):
         return node.negated if _missing(node.item, scope) else None
     if isinstance(node, s.Not):

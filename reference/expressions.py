@@ -16,6 +16,7 @@ from attrs import define, field
 from immutables import Map
 
 from redlark.reference import values
+from redlark.reference.certain import certain
 from redlark.reference.functions import FUNCTIONS, RUN_FUNCTIONS, DatabaseHandle
 from redlark.reference.values import ErrorReply, Kinded, Uncertain
 from redlark.spec import syntax as s
@@ -214,6 +215,9 @@ def _encoding(run: Any, number: int, key: bytes) -> bytes | None:
 
 def _conditional(node: s.Conditional, scope: Scope) -> Closure:
     test, yes, no = (expression(n, scope) for n in (node.test, node.yes, node.no))
+    known = certain(node.test, scope)
+    if known is not None:
+        return yes if known else no
     return lambda v: yes(v) if test(v) else no(v)
 
 
@@ -223,6 +227,14 @@ def _version_conditional(node: s.VersionConditional, scope: Scope) -> Closure:
 
 def _boolean(node: s.Boolean, scope: Scope) -> Closure:
     left, right = expression(node.left, scope), expression(node.right, scope)
+    known = certain(node, scope)
+    if known is not None:  # an option that this profile has not
+        return _constant(known)
+    known = certain(node.left, scope)
+    if known is not None:
+        return right
+    if certain(node.right, scope) is not None:
+        return left
     if node.operator == "and":
         return lambda v: left(v) and right(v)
     return lambda v: left(v) or right(v)
@@ -238,13 +250,24 @@ _COMPARE = {"=": operator.eq, "!=": operator.ne, "<": operator.lt, "<=": operato
 
 def _compare(node: s.Compare, scope: Scope) -> Closure:
     left, right, symbol = expression(node.left, scope), expression(node.right, scope), node.operator
-    certain = _COMPARE[symbol]
+    plain = _COMPARE[symbol]
+    if isinstance(node.right, s.Text):  # a text is never uncertain
+        literal = node.right.value.encode()
+        return lambda v: plain(left(v), literal)
+    if isinstance(node.right, s.Int):
+        number = node.right.value
+
+        def compare_number(v: Frame) -> bool:
+            a = left(v)
+            return bool(v[0].compare(symbol, a, number) if isinstance(a, Uncertain) else plain(a, number))
+
+        return compare_number
 
     def compare(v: Frame) -> bool:
         a, b = left(v), right(v)
         if isinstance(a, Uncertain) or isinstance(b, Uncertain):
             return bool(v[0].compare(symbol, a, b))
-        return bool(certain(a, b))
+        return bool(plain(a, b))
 
     return compare
 

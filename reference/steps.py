@@ -23,6 +23,11 @@ from redlark.spec import syntax as s
 Step = Callable[[Frame], Any]
 
 
+def nothing(v: Frame) -> Any:
+    """A step that does nothing: one that this profile has not."""
+    return GO
+
+
 @define
 class Compiled:
     """A command in one profile: its parser, its steps, the rules that it holds and the block it came from."""
@@ -80,8 +85,9 @@ class Compiler:
         """Steps one behind another; those of other versions are left out."""
         profile = scope.text.profile
         compiled = [self.step(x, scope) for x in steps if profile.holds(getattr(x, "guard", None))]
-        if len(compiled) == 1:
-            return compiled[0]
+        compiled = [step for step in compiled if step is not nothing]
+        if len(compiled) <= 1:
+            return compiled[0] if compiled else nothing
 
         def block(v: Frame) -> Any:
             for step in compiled:
@@ -191,11 +197,21 @@ class Compiler:
     def _rule(self, node: s.Rule, scope: Scope) -> Step:
         if node.when is not None and certain(node.when, scope) is False:
             expression(node.when, scope)  # what it names must exist all the same
-            return lambda v: GO
+            return nothing
         rule = self.rule(node.name)
         when = None if node.when is None else expression(node.when, scope)
         steps = self.steps(node.steps, scope) if node.steps else None
         reply = None if node.reply is None else self.reply(node.reply, scope)
+        if when is not None and steps is None and reply is not None:
+            condition, answer = when, reply
+
+            def answer_when(v: Frame) -> Any:
+                if not condition(v):
+                    return GO
+                v[0].reached.append(rule)
+                return answer(v)
+
+            return answer_when
 
         def fire(v: Frame) -> Any:
             if when is not None and not when(v):
@@ -312,7 +328,11 @@ class Compiler:
     # ---- effects ---------------------------------------------------------------------------------------------
 
     def _when(self, node: Any, scope: Scope, effect: Callable[[Frame], Any]) -> Step:
-        if node.when is None:
+        known = True if node.when is None else certain(node.when, scope)
+        if known is False:
+            expression(node.when, scope)
+            return nothing
+        if known:
 
             def always(v: Frame) -> Any:
                 effect(v)
@@ -391,6 +411,7 @@ class Compiler:
             for item, spread in items:
                 request.extend(item(v)) if spread else request.append(item(v))
             v[0].propagated.append((v[0].selected, tuple(request)))
+            v[0].silent_propagation = True
 
         return self._when(node, scope, propagate)
 
