@@ -8,7 +8,7 @@ unless the facts (``refuses``) give it another. What must not live here: what a 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from attrs import define
@@ -253,7 +253,10 @@ def _one(part: s.Argument, scope: Scope, hooks: Hooks) -> Callable[[bytes, Frame
         value = convert(frame)
         if value is None:
             v[hooks.token] = text
-            raise Ended(refusal(v) if refusal is not None else failed(frame), rule)
+            error = refusal(v) if refusal is not None else failed(frame)
+            if error is None:
+                raise hooks.refuse(v, "unknown", text)
+            raise Ended(error, rule)
         return value
 
     return read
@@ -285,6 +288,8 @@ def _argument(part: s.Argument, scope: Scope, hooks: Hooks) -> Matcher:
             return position + 1
 
         return single
+    if part.repeat == "many" and _owns_no_error(part, scope):
+        return _while_converted(part, scope, hooks)
     if part.repeat == "many":
 
         def many(arguments: Arguments, position: int, end: int, v: Frame) -> int:
@@ -315,6 +320,35 @@ def _argument(part: s.Argument, scope: Scope, hooks: Hooks) -> Matcher:
         return stop
 
     return counted
+
+
+def _owns_no_error(part: s.Argument, scope: Scope) -> bool:
+    definition = scope.text.types.get(part.type)
+    return definition is not None and definition.error is None and not part.late
+
+
+def _while_converted(part: s.Argument, scope: Scope, hooks: Hooks) -> Matcher:
+    """Many of a type that owns no error: the list ends where a text is none of the type, and may be taken up again."""
+    slot, hook = scope.slot(part.name), _hook(part.name, hooks)
+    convert, _ = reader(part.type, scope, part)
+    assert convert is not None
+
+    def match(arguments: Arguments, position: int, end: int, v: Frame) -> int:
+        found: list[Any] = []
+        while position < end:
+            value = convert([v[0], arguments[position]])
+            if value is None:
+                break
+            found.append(value)
+            position += 1
+        if not found:
+            raise hooks.refuse(v, "unknown", arguments[position] if position < len(arguments) else b"")
+        v[slot] = (*(v[slot] or ()), *found)
+        if hook is not None:
+            hook(v)
+        return position
+
+    return match
 
 
 def _token(part: s.Token, scope: Scope, hooks: Hooks) -> Matcher:
@@ -391,26 +425,38 @@ class _Option:
 
 
 def _bag(groups: Sequence[s.Group], scope: Scope, hooks: Hooks, *, last: bool) -> Matcher:
-    """Neighbouring groups: any order; exclusive ones refuse a second alternative, `once` refuses a repeat."""
+    """Neighbouring groups: any order; exclusive ones refuse a second alternative, `once` refuses a repeat.
+
+    An alternative that is itself a group offers that one's alternatives, of which the last of a kind wins. An alternative
+    of arguments alone, beside others that a word begins, is meant only where it takes all that is left.
+    """
     by_word: dict[bytes, _Option] = {}
     positional: list[_Option] = []
+    alone: list[_Option] = []
     for number, group in enumerate(groups):
-        for index, alternative in enumerate(group.alternatives):
-            many = tuple(scope.slot(p.name) for p in alternative.parts if isinstance(p, s.Argument)) if group.many else ()
+        offered = list(_offered(group))
+        for index, (alternative, collects) in enumerate(offered):
+            many = tuple(scope.slot(p.name) for p in alternative.parts if isinstance(p, s.Argument)) if collects else ()
             match_parts, once = _sequence(alternative.parts, scope, hooks), group.once or alternative.once
             option = _Option(number, index, match_parts, least(alternative.parts), many, once)
             head = alternative.parts[0]
             if isinstance(head, s.Token):
                 by_word[head.word.encode()] = option
+            elif len(offered) > 1 and all(isinstance(p, s.Argument) for p in alternative.parts):
+                alone.append(option)
             else:
                 positional.append(option)
+    repeats = [_repeats(group) for group in groups]
 
     def match(arguments: Arguments, position: int, end: int, v: Frame) -> int:
         taken: dict[int, int] = {}
         while position < end:
             option = by_word.get(arguments[position].upper())
+            if alone:
+                rest = end - position
+                option = next((o for o in alone if o.group not in taken and o.width == rest), option)
             if option is None:
-                option = next((o for o in positional if o.group not in taken), None)
+                option = next((o for o in positional if o.group not in taken or repeats[o.group]), None)
                 if option is None:
                     break
             group = groups[option.group]
@@ -419,7 +465,7 @@ def _bag(groups: Sequence[s.Group], scope: Scope, hooks: Hooks, *, last: bool) -
                     break
                 raise hooks.refuse(v, "missing" if "missing" in hooks.refusals else "unknown", arguments[position])
             before = taken.get(option.group)
-            if before is not None and not group.many:
+            if before is not None and not repeats[option.group]:
                 if option.once or (group.kind == "exclusive" and before != option.alternative):
                     raise hooks.refuse(v, "repeated" if "repeated" in hooks.refusals else "unknown", arguments[position])
             taken[option.group] = option.alternative
@@ -430,6 +476,21 @@ def _bag(groups: Sequence[s.Group], scope: Scope, hooks: Hooks, *, last: bool) -
         return position
 
     return match
+
+
+def _offered(group: s.Group) -> Iterable[tuple[s.Alternative, bool]]:
+    """The alternatives of a group and of the groups that are its alternatives; whether a repetition collects a list."""
+    for alternative in group.alternatives:
+        inner = alternative.parts[0]
+        if len(alternative.parts) == 1 and isinstance(inner, s.Group):
+            yield from ((one, False) for one, _ in _offered(inner))
+        else:
+            yield alternative, group.many
+
+
+def _repeats(group: s.Group) -> bool:
+    inner = (a.parts[0] for a in group.alternatives if len(a.parts) == 1)
+    return group.many or any(isinstance(part, s.Group) and _repeats(part) for part in inner)
 
 
 def _may_refuse(part: s.Part, refusals: Refusals) -> bool:
