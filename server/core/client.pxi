@@ -31,6 +31,7 @@ cdef class Client:
     cdef bint wants_out             # EPOLLOUT is asked for
     cdef bint wants_in              # EPOLLIN is
     cdef bint noted                 # is in loop.noted
+    cdef bint has_segment           # replies of this turn stand in the loop's buffer
     cdef PyObject* last             # the last command's full name, borrowed from the table of commands, or from last_kept
     cdef public uint64_t commands
     cdef public uint64_t net_in
@@ -86,11 +87,13 @@ cdef class Client:
 
     def reply(self, value, /):
         """Nothing of a value that cannot be encoded stays."""
-        cdef size_t before = self.out.used
+        cdef size_t before
         if isinstance(value, COMMAND_ERROR):
             self.loop.stats.errors += 1
         if self.is_silent():
             return
+        self.in_order()
+        before = self.out.used
         try:
             out_value(self.out, value, self.resp)
         except BaseException:
@@ -100,11 +103,17 @@ cdef class Client:
 
     def write(self, bytes raw not None, /):
         if not self.is_silent():
+            self.in_order()
             buffer_add(self.out, raw, len(raw))
             self.note()
 
     def push(self, value, /):
         self.reply(value)
+
+    cdef void in_order(self) noexcept:
+        """What is written from outside this client's turn comes after the replies of its turn."""
+        if self.has_segment and self.out == &self.own:
+            replies_flush(self.loop)
 
     cdef bint is_silent(self) noexcept:
         return self.reply_mode == REPLY_OFF or self.reply_mode == REPLY_SKIP or self.state == CLOSED
@@ -130,6 +139,7 @@ cdef class Client:
         cdef PyObject* last = self.last         # EXEC stays the last command
         self.commands += 1
         self.loop.stats.commands += 1
+        self.in_order()
         hot = hot_find(self.loop.hot, <const char*><bytes>request[0], len(<bytes>request[0]))
         if hot != NULL and self.reply_mode == REPLY_ON and not self.no_touch and self.state == OPEN:
             if argc > 8:
@@ -185,28 +195,62 @@ cdef class Client:
 
 # --------------------------------------------------------------------------------------------------------------- output
 
-cdef void client_send(Client c) noexcept:
-    """Give the socket what it takes; the rest waits in the client's own buffer for EPOLLOUT."""
-    cdef Buffer* b = c.out
-    cdef ssize_t n
-    while b.sent < b.used:
-        n = send(c.fd, b.p + b.sent, b.used - b.sent, MSG_NOSIGNAL)
-        if n < 0:
+cdef size_t socket_send(Client c, const char* p, size_t n) noexcept:
+    """Give the socket what it takes; how much that was.  A socket that fails ends the connection."""
+    cdef size_t done = 0
+    cdef ssize_t sent
+    while done < n:
+        sent = send(c.fd, p + done, n - done, MSG_NOSIGNAL)
+        if sent < 0:
             if errno == EINTR:
                 continue
             if errno != EAGAIN and errno != EWOULDBLOCK:
-                buffer_emptied(b)
                 client_close(c)
-                return
-            if b != &c.own:
-                buffer_add(&c.own, b.p + b.sent, b.used - b.sent)
-                buffer_emptied(b)
-                c.out = &c.own
-            return
-        b.sent += <size_t>n
-        c.net_out += <uint64_t>n
-        c.loop.stats.net_out += <uint64_t>n
-    buffer_emptied(b)
+            break
+        done += <size_t>sent
+    c.net_out += done
+    c.loop.stats.net_out += done
+    return done
+
+cdef void client_send(Client c) noexcept:
+    """Send what waits in the client's own buffer."""
+    c.own.sent += socket_send(c, c.own.p + c.own.sent, c.own.used - c.own.sent)
+    if c.own.sent == c.own.used:
+        buffer_emptied(&c.own)
+
+cdef void replies_flush(Loop loop) noexcept:
+    """Send the replies of this turn; what a socket does not take waits in its client's own buffer."""
+    cdef Client c
+    cdef Segment* segment
+    cdef size_t done
+    cdef int i, count = loop.segment_count
+    loop.segment_count = 0
+    for i in range(count):
+        segment = loop.segments + i
+        c = <Client>segment.client
+        c.has_segment = False
+        if c.state == CLOSED:
+            continue
+        done = 0
+        if c.own.used == c.own.sent:
+            done = socket_send(c, loop.replies.p + segment.start, segment.size)
+        if done < segment.size and c.state != CLOSED:
+            buffer_add(&c.own, loop.replies.p + segment.start + done, segment.size - done)
+        client_settle(c)
+    if not loop.executing:
+        buffer_emptied(&loop.replies)
+
+cdef void replies_note(Loop loop, Client c, size_t start) noexcept:
+    """What stands in the loop's buffer from `start` on is this client's."""
+    if loop.replies.used == start:
+        return
+    loop.segments[loop.segment_count].client = <PyObject*>c
+    loop.segments[loop.segment_count].start = start
+    loop.segments[loop.segment_count].size = loop.replies.used - start
+    loop.segment_count += 1
+    c.has_segment = True
+    if loop.segment_count == SEGMENTS:
+        replies_flush(loop)
 
 cdef void client_watch(Client c) noexcept:
     """Ask epoll for what matters now.  Whoever lets a gigabyte of replies wait is not read from any more."""
@@ -223,12 +267,14 @@ cdef void client_watch(Client c) noexcept:
     epoll_ctl(c.loop.epoll, EPOLL_CTL_MOD, c.fd, &event)
 
 cdef inline void client_settle(Client c) noexcept:
-    """After whatever happened to a client: send, and close it or wait for what it lacks."""
-    if c.out.used > c.out.sent and not c.wants_out and c.state != CLOSED:
+    """After whatever happened to a client: send, and close it or wait for what it lacks.  Replies of this turn come first."""
+    if c.has_segment:
+        return
+    if c.own.used > c.own.sent and not c.wants_out and c.state != CLOSED:
         client_send(c)
     if c.state == CLOSED:
         return
-    if c.state == CLOSING and c.out.used == c.out.sent:
+    if c.state == CLOSING and c.own.used == c.own.sent:
         client_close(c)
     elif c.own.used or c.state == CLOSING or c.wants_out or not c.wants_in or c.parked:
         client_watch(c)
@@ -286,12 +332,13 @@ cdef void client_execute(Client c, char* p, char* end) noexcept:
     if c.state == OPEN and not c.parked:
         if c.own.used == c.own.sent:
             c.out = &loop.replies
+        loop.executing = True
+        loop.start = loop.replies.used
         rest = execute_input(loop, c, p, end)
+        loop.executing = False
         if c.out == &loop.replies:
-            if c.out.used:
-                client_send(c)
-                loop.replies.used = loop.replies.sent = 0
             c.out = &c.own
+            replies_note(loop, c, loop.start)
     left = <size_t>(end - rest) if c.state == OPEN else 0
     if p != b.p:
         if left:

@@ -145,12 +145,23 @@ cdef char* execute_input(Loop loop, Client c, char* p, char* end) noexcept:
             write_refusal(loop, c)
             return end
         if c.out.used - c.out.sent > FLUSH_AT:
-            client_send(c)
+            send_early(loop, c)
             if c.state != OPEN:
                 return end
         if status == INCOMPLETE:
             break
     return p
+
+cdef void send_early(Loop loop, Client c) noexcept:
+    """A client's requests make long replies: send what there is before going on."""
+    if c.out == &loop.replies:
+        replies_note(loop, c, loop.start)
+        replies_flush(loop)
+        loop.start = loop.replies.used = 0
+        if c.own.used:
+            c.out = &c.own
+    elif not c.wants_out:
+        client_send(c)
 
 cdef void write_refusal(Loop loop, Client c) noexcept:
     """A protocol error, after which the connection is closed."""

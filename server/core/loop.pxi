@@ -2,8 +2,9 @@
 #
 # Must live here: sockets, turns, the clock, cron and timers, starting and stopping.  Must not: what happens to input.
 #
-# A turn: wait; then for each ready client read once, execute, send once; then look after the clients that something was
-# done to out of their turn; then cron and timers.  The GIL is given up while waiting only, so a server in a thread leaves
+# A turn: wait; then read once from each ready client and execute; then send once to each, for a client that is woken while
+# the others are still being read goes back to sleep and must be woken again, at the server's expense; then look after the
+# clients that something was done to out of their turn; then cron and timers.  The GIL is given up while waiting only, so a server in a thread leaves
 # the other threads in peace when it is idle, and pays nothing while it works.  The clock is read once for each ready
 # client, after its bytes have come: no request is then judged by a time before it was sent.
 
@@ -50,12 +51,19 @@ cdef enum:
     OUTPUT_LIMIT = 1 << 30
     ACCEPT_PAUSE = 100      # ms
     PARKED_INPUT = 1 << 20  # what a parked client may send ahead
+    SEGMENTS = EVENTS       # clients whose replies may wait for the end of the turn
     REHASH_US = 1000        # of each cron, for tables that are being rehashed
 
 # What an event belongs to, when it is not a client (whose address is even).
 cdef enum:
     WAKE = 1
     LISTENER = 3            # and the socket's number from bit 2 on
+
+
+cdef struct Segment:        # of the loop's buffer of replies
+    PyObject* client        # borrowed: closed clients outlive the turn
+    size_t start
+    size_t size
 
 
 cdef class Stats:
@@ -88,7 +96,8 @@ cdef class Loop:
     cdef int64_t now
     cdef uint32_t seconds
     cdef int64_t told               # the time that server.now has
-    cdef int64_t cron_at            # steady microseconds
+    cdef int64_t steady             # microseconds, at the end of the last turn
+    cdef int64_t cron_at            # in the same time
     cdef int64_t timer_at           # Unix ms, FAR if there is none
     cdef int64_t bulk_limit
     cdef size_t query_limit
@@ -101,7 +110,11 @@ cdef class Loop:
     cdef int epoll
     cdef int wake
     cdef char* arrivals
-    cdef Buffer replies
+    cdef Buffer replies             # of this turn, of all clients
+    cdef Segment[SEGMENTS] segments
+    cdef int segment_count
+    cdef size_t start               # where the replies of the client whose turn it is begin
+    cdef bint executing
     cdef Buffer words               # of an inline request
     cdef Slice* argv
     cdef size_t argv_room
@@ -177,7 +190,8 @@ cdef class Loop:
     def run(self):
         cdef epoll_event[EVENTS] events
         cdef int n
-        self.cron_at = rl_steady_us() + self.cron_us
+        self.steady = rl_steady_us()
+        self.cron_at = self.steady + self.cron_us
         self.python_ran = True
         try:
             while not self.stopping and self.failure is None:
@@ -187,17 +201,20 @@ cdef class Loop:
                         raise OSError(errno, "epoll_wait")
                     PyErr_CheckSignals()
                 self.turn(events, n)
-                if rl_steady_us() >= self.cron_at:
+                self.steady = rl_steady_us()
+                if self.steady >= self.cron_at:
                     self.tick()
-                if self.now >= self.timer_at:
-                    self.fire()
+                if self.timer_at != FAR:
+                    loop_read_clock(self)
+                    if self.now >= self.timer_at:
+                        self.fire()
             if self.failure is not None:
                 raise self.failure
         finally:
             self.shut()
 
     cdef int wait(self, epoll_event* events) except -2:
-        cdef int64_t left = (self.cron_at - rl_steady_us() + 999) // 1000
+        cdef int64_t left = (self.cron_at - self.steady + 999) // 1000
         cdef int n
         if self.python_ran:
             self.python_ran = False
@@ -210,7 +227,6 @@ cdef class Loop:
             left = 0
         with nogil:
             n = epoll_wait(self.epoll, events, EVENTS, <int>left)
-        loop_read_clock(self)
         return n
 
     cdef int turn(self, epoll_event* events, int count) except -1:
@@ -234,10 +250,13 @@ cdef class Loop:
                 client_settle_sent(c)
             if c.state == OPEN and c.wants_in and events[i].events & ~<uint32_t>EPOLLOUT:
                 client_read(c)
-                client_settle(c)
+                if not c.has_segment:
+                    client_settle(c)
             elif events[i].events & (EPOLLERR | EPOLLHUP) and c.state != CLOSED:
                 client_close(c)
-        self.look_after()
+        replies_flush(self)
+        if self.noted:
+            self.look_after()
         if self.closed:
             self.closed.clear()
         return 0
@@ -254,6 +273,7 @@ cdef class Loop:
                 if c.state == OPEN and c.input.used and not c.parked and c.partial.total == 0:
                     client_execute(c, c.input.p, c.input.p + c.input.used)
                 client_settle(c)
+            replies_flush(self)
         return 0
 
     cdef int accept(self, int listener) except -1:
@@ -274,6 +294,7 @@ cdef class Loop:
                 send(fd, <const char*>refusal, len(refusal), MSG_NOSIGNAL)
                 close(fd)
                 continue
+            loop_read_clock(self)
             c = Client(self, fd)
             c.is_unix = rl_is_unix(fd)
             if not c.is_unix:
@@ -303,7 +324,7 @@ cdef class Loop:
     cdef int tick(self) except -1:
         cdef int64_t until
         cdef Database db
-        self.cron_at = max(self.cron_at + self.cron_us, rl_steady_us())
+        self.cron_at = max(self.cron_at + self.cron_us, self.steady)
         loop_read_clock(self)
         loop_tell_time(self)
         self.server.cron()
