@@ -139,9 +139,10 @@ class Campaign:
         judge = self._judge(self.target)
         try:
             self.listener.phase("examples")
-            for history in examples.histories(
-                self._grammars, self.selected, self.model.profile, self.options.protocols
-            ):
+            profile, protocols = self.model.profile, self.options.protocols
+            for history in examples.histories(self._grammars, self.selected, profile, protocols):
+                if self._over():
+                    break
                 self._one(judge, history, None)
             for number, setup in enumerate(SETUPS):
                 self._set_up(setup, number)
@@ -182,9 +183,10 @@ class Campaign:
         gone = self.unsupported | {name for name, count in self._diverged.items() if count >= REPEATED}
         gone |= {name for name, count in Counter(f.command for f in self.findings.values()).items() if count >= ENOUGH}
         names, weights = draw.weighted(unreached, self.selected, frozenset(gone), draw.HELPERS)
+        modest = setup is not None and not setup.signed_in
         if not names:
             raise CannotRun(f"{self.name}: no command is left to be drawn")
-        return draw.Pool(Generator(self._grammars), names, weights, likely=setup.likely if setup else ())
+        return draw.Pool(Generator(self._grammars), names, weights, likely=setup.likely if setup else (), modest=modest)
 
     def _set_up(self, setup: Setup, number: int) -> None:
         """Some rounds on a server set up otherwise, if there are rules that need it."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from types import TracebackType
 
 from attrs import field, mutable
-from rich.console import Console, Group
+from rich.console import Console
 from rich.markup import escape
 from rich.padding import Padding
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -81,32 +81,31 @@ class Live:
     def found(self, finding: Finding) -> None:
         """A divergence, shrunk."""
         if not self.quiet:
-            self.console.print(finding_block(finding))
+            self.console.print(finding_block(finding), soft_wrap=True)
 
 
-def finding_block(finding: Finding) -> Group:
+def finding_block(finding: Finding) -> Text:
     """One divergence: what to paste, what came, what the text allows."""
     divergence = finding.divergence
-    head = Text.assemble((f"{divergence.command} diverges", "bold red"))
+    block = Text.assemble((f"{divergence.command} diverges", "bold red"))
     if divergence.rules:
-        head.append(f"  {', '.join(divergence.rules[:4])}")
+        block.append(f"  {', '.join(divergence.rules[:4])}")
     if finding.setup:
-        head.append(f"  (where {finding.setup})")
-    parts: list[Text | Padding] = [head, Padding(Text(_short(finding.paste, 60)), (0, 0, 0, 4))]
-    parts.append(_labelled("seen", divergence.seen))
+        block.append(f"  (where {finding.setup})")
+    _labelled(block, "    ", _short(finding.paste, 60))
+    _labelled(block, "  seen     ", _short(divergence.seen, 12))
     for number, allowed in enumerate(divergence.allowed[:4]):
-        parts.append(_labelled("allowed" if not number else "or", allowed))
+        _labelled(block, "  or       " if number else "  allowed  ", _short(allowed, 12))
     if finding.pipelined:
-        parts.append(_labelled("note", "requests of one client that follow each other travel in one write"))
+        _labelled(block, "  note     ", "requests of one client that follow each other travel in one write")
     if not finding.reproduced:
-        parts.append(_labelled("note", "seen once; it did not come again when the requests were repeated"))
-    return Group(*parts)
+        _labelled(block, "  note     ", "seen once; it did not come again when the requests were repeated")
+    return block
 
 
-def _labelled(label: str, text: str) -> Padding:
-    lines = _short(text, 12).split("\n")
-    body = "\n".join((f"{label:<8}" if not number else " " * 8) + line for number, line in enumerate(lines))
-    return Padding(Text(body), (0, 0, 0, 2))
+def _labelled(block: Text, label: str, text: str) -> None:
+    for number, line in enumerate(text.split("\n")):
+        block.append("\n" + (label if not number else " " * len(label)) + line)
 
 
 def _short(text: str, lines: int, width: int = 400) -> str:
@@ -133,7 +132,7 @@ def show_report(console: Console, report: TargetReport) -> None:
         console.print(table)
     unspecified = [name for name, verdict in report.verdicts.items() if verdict.verdict == UNSPECIFIED]
     if unspecified:
-        console.print(Text(f"{len(unspecified)} commands of this server are not specified: {', '.join(unspecified)}"))
+        console.print(Text(f"{len(unspecified)} commands of this server are not specified; --json names them"))
     if report.unreached:
         console.print(f"[yellow]{len(report.unreached)} rules were not reached:[/]", highlight=False)
         for reason, rules in _by_reason(report.unreached).items():

@@ -8,6 +8,7 @@ unasked or kept open, and bytes that are not RESP.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections import Counter
@@ -19,9 +20,9 @@ from redlark.conformance.connection import Connection, milliseconds
 from redlark.conformance.errors import CannotRun, Lost
 from redlark.conformance.history import History, Request, Step
 from redlark.conformance.target import Target
-from redlark.reference.transcript import command_line, printed
 from redlark.reference import Model, Observed, Worlds
 from redlark.reference.resp import Frame, encode_request
+from redlark.reference.transcript import command_line, printed
 
 RESET = (b"RESET",)
 DEBUG = "REDLARK_DEBUG" in os.environ  # a fault of the model as a traceback
@@ -93,7 +94,20 @@ class Judge:
             raise
         if found or history.watched or not self.resettable or not self.target.signed_in:
             self.close()
+        if found:
+            with contextlib.suppress(Lost):
+                self.flush()
         return found
+
+    def flush(self) -> None:
+        """Empty the server over a connection of its own. Raises `CannotRun` or `Lost`."""
+        connection = self.target.address.open(self.timeout)
+        try:
+            for request in (*filter(None, (self.target.address.auth,)), (b"FLUSHALL",)):
+                connection.send(encode_request(request))
+                connection.frame()
+        finally:
+            connection.close()
 
     def close(self) -> None:
         """Close every connection; the next history opens its own."""
@@ -202,18 +216,8 @@ class _Attempt:
                     seen = f"after the last request, {request[0].decode()} was answered {printed(raw)}"
                     return self._divergence(client, request, None, seen)
         if flusher is None:
-            self._flush()
+            judge.flush()
         return None
-
-    def _flush(self) -> None:
-        """Empty the server over a connection of its own, when none of the history's can."""
-        connection = self.judge.target.address.open(self.judge.timeout)
-        try:
-            for request in (*filter(None, (self.judge.target.address.auth,)), (b"FLUSHALL",)):
-                connection.send(encode_request(request))
-                connection.frame()
-        finally:
-            connection.close()
 
     # -- steps --------------------------------------------------------------------------------------------------
 
@@ -345,11 +349,3 @@ def command_of(request: tuple[bytes, ...], commands: Mapping[str, object]) -> st
     words = [part.decode("latin-1").upper() for part in request[:2]]
     full = "|".join(words)
     return full if full in commands else words[0] if words else ""
-
-
-def ensure_empty(judge: Judge) -> None:
-    """Begin from an empty server, whatever a run before left. Raises `CannotRun`."""
-    try:
-        _Attempt(judge, History(()), watched=False)._flush()
-    except Lost as lost:
-        raise CannotRun(f"{judge.target.address.text}: {lost.what}") from None

@@ -85,7 +85,7 @@ class Shrinker:
                 return False
             self.runs -= 1
             found = self.run(candidate)
-            if found:
+            if found and found.lost == self.best.lost:
                 self.best = found
                 self._cut()
                 return True

@@ -125,8 +125,8 @@ class _Talk:
             raise CannotRun(f"{self.address.text}: {self._explain(lost.what, request)}") from None
 
     def _explain(self, what: str, request: tuple[bytes, ...]) -> str:
-        if what.startswith("no reply"):
-            return f"accepts connections but does not answer {request[0].decode()} ({what})"
+        if what.startswith("gave no reply"):
+            return f"accepts connections but does not answer {request[0].decode()} (it {what})"
         if what.startswith("sent what is not RESP"):
             web = any(sign in what.lower() for sign in ("http/", "<!doctype", "<html"))
             return f"not a Redis server{': a web server, it seems' if web else ''} (it {what})"

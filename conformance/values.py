@@ -134,6 +134,7 @@ BY_NAME: dict[str, Draw] = {
     "unix-milliseconds": lambda rng: _unix(rng, seconds=False),
     "unix-time-milliseconds": lambda rng: _unix(rng, seconds=False),
     "cursor": _cursor,
+    "timeout": lambda rng: rng.choice((b"1", b"1", b"2", b"1", b"-1", b"abc", b"", b"1.5", b"9223372036854775808")),
     "pattern": lambda rng: rng.choice(PATTERNS),
     "increment": _integer,
     "decrement": _integer,

@@ -47,7 +47,7 @@ def test_a_web_server_is_not_redis() -> None:
 
 def test_a_server_that_hangs_after_accepting_is_told(deaf: str) -> None:
     """Silence ends after the timeout, in a line that says what was asked."""
-    assert "accepts connections but does not answer PING (no reply within 0.3 s)" in refusal(deaf, timeout=0.3)
+    assert "accepts connections but does not answer PING (it gave no reply within 0.3 s)" in refusal(deaf, timeout=0.3)
 
 
 def test_a_server_that_closes_at_once_is_told(scripted) -> None:
