@@ -6,6 +6,7 @@ What lives here: how many bytes elements take in it; whether a value is kept so 
 from __future__ import annotations
 
 from redlark.spec.primitives import primitive
+from redlark.spec.primitives.integers import parse_int
 
 
 @primitive("listpack-size(list of text) -> int")
@@ -26,8 +27,8 @@ _INTEGERS = ((7, 1), (13, 2), (16, 3), (24, 4), (32, 5), (64, 9))  # bits, bytes
 def _entry_size(element: bytes) -> int:
     size = len(element)
     body = size + (1 if size < 64 else 2 if size < 4096 else 5)
-    if size <= 20 and element.lstrip(b"-").isdigit() and str(int(element)).encode() == element:
-        number = int(element)
+    number = parse_int(element)
+    if number is not None:
         for bits, taken in _INTEGERS:
             low, high = (0, 127) if bits == 7 else (-(1 << bits - 1), (1 << bits - 1) - 1)
             if low <= number <= high:
