@@ -13,15 +13,17 @@ from typing import Any
 
 from attrs import define
 
-from redlark.reference.expressions import Closure, Frame, Numbers, Scope, expression, refuse
-from redlark.reference.values import GO, ErrorReply, Uncertain
+from redlark.reference.expressions import expression
+from redlark.reference.lines import declare, held, is_positional, least, most, named
+from redlark.reference.scope import Closure, Frame, Scope, refuse
+from redlark.reference.values import GO, Uncertain
 from redlark.spec import syntax as s
 
 Arguments = Sequence[bytes]
 RAW = frozenset({"text", "key", "pattern", "string"})  # types that take an argument as it is
 
 
-class Ended(Exception):  # noqa: N818 - the parser's way of leaving
+class Ended(Exception):
     """Parsing ended the command with a reply; ``rule`` names what ended it."""
 
     def __init__(self, reply: Any, rule: str | None = None) -> None:
@@ -87,115 +89,18 @@ def compile_parser(parts: Sequence[s.Part], scope: Scope, hooks: Hooks) -> Calla
     declare(parts, scope)
     hooks.token = scope.slot("token")
     match = _sequence(parts, scope, hooks)
-    positional = all(_is_positional(part) for part in parts)
-    most = _most(parts)
+    positional = all(is_positional(part) for part in parts)
+    limit = most(parts)
 
     def parse(arguments: Arguments, v: Frame) -> None:
         count = len(arguments)
-        if positional and most is not None and count > most:
-            raise hooks.refuse(v, "excess", arguments[most])
+        if positional and limit is not None and count > limit:
+            raise hooks.refuse(v, "excess", arguments[limit])
         position = match(arguments, 0, count, v)
         if position < count:
             raise hooks.refuse(v, "unknown" if "unknown" in hooks.refusals else "excess", arguments[position])
 
     return parse
-
-
-def held(parts: Sequence[s.Part], scope: Scope) -> tuple[s.Part, ...]:
-    """The parts of a syntax line that this profile has."""
-    from attrs import evolve
-
-    profile, result = scope.text.profile, []
-    for part in parts:
-        if isinstance(part, s.Group):
-            alternatives = tuple(
-                evolve(a, parts=held(a.parts, scope)) for a in part.alternatives if profile.holds(a.guard)
-            )
-            alternatives = tuple(a for a in alternatives if a.parts)
-            if profile.holds(part.guard) and alternatives:
-                result.append(evolve(part, alternatives=alternatives))
-        elif isinstance(part, s.Pairs):
-            result.append(evolve(part, parts=held(part.parts, scope)))
-        elif isinstance(part, s.Choice):
-            result.append(evolve(part, words=tuple(w for w in part.words if profile.holds(w[1]))))
-        else:
-            result.append(part)
-    return tuple(result)
-
-
-def named(parts: Sequence[s.Part]) -> frozenset[str]:
-    """Every argument name and word of a syntax line, all versions."""
-    found: set[str] = set()
-    for part in parts:
-        if isinstance(part, s.Argument):
-            found.add(part.name)
-        elif isinstance(part, s.Token):
-            found.add(part.word)
-        elif isinstance(part, s.Choice):
-            found.add(part.name)
-        elif isinstance(part, s.Pairs):
-            found |= named(part.parts)
-        else:
-            found |= {name for alternative in part.alternatives for name in named(alternative.parts)}
-    return frozenset(found)
-
-
-def declare(parts: Sequence[s.Part], scope: Scope) -> None:
-    """Gives every argument and word of a syntax line its slot."""
-    for part in parts:
-        if isinstance(part, (s.Argument, s.Choice)):
-            scope.slot(part.name)
-            if isinstance(part, s.Argument) and isinstance(part.repeat, tuple):
-                scope.slot(part.repeat[1])
-        elif isinstance(part, s.Token):
-            scope.word(part.word)
-        elif isinstance(part, s.Pairs):
-            declare(part.parts, scope)
-        else:
-            for alternative in part.alternatives:
-                declare(alternative.parts, scope)
-
-
-def _is_positional(part: s.Part) -> bool:
-    if isinstance(part, s.Group):
-        return all(_is_positional(p) for a in part.alternatives for p in a.parts)
-    if isinstance(part, s.Pairs):
-        return all(_is_positional(p) for p in part.parts)
-    return isinstance(part, s.Argument)
-
-
-def _most(parts: Sequence[s.Part]) -> int | None:
-    """The most arguments that a syntax line takes; None if there is no end."""
-    total = 0
-    for part in parts:
-        if isinstance(part, s.Group):
-            if part.many:
-                return None
-            sizes = [_most(a.parts) for a in part.alternatives]
-        elif isinstance(part, s.Pairs):
-            sizes = [None if part.repeat else _most(part.parts)]
-        else:
-            sizes = [None if isinstance(part, s.Argument) and part.repeat else 1]
-        known = [size for size in sizes if size is not None]
-        if len(known) < len(sizes):
-            return None
-        total += max(known)
-    return total
-
-
-def least(parts: Sequence[s.Part]) -> int:
-    """The fewest arguments that a syntax line takes: what the arity counts."""
-    total = 0
-    for part in parts:
-        if isinstance(part, s.Group):
-            continue
-        if isinstance(part, s.Pairs):
-            total += 0 if isinstance(part.repeat, tuple) else least(part.parts)
-        elif isinstance(part, s.Argument) and isinstance(part.repeat, tuple):
-            total += 1
-        else:
-            total += 1
-    return total
 
 
 # ---- matchers ------------------------------------------------------------------------------------------------
@@ -211,7 +116,8 @@ def _sequence(parts: Sequence[s.Part], scope: Scope, hooks: Hooks) -> Matcher:
             stop = index
             while stop < len(parts) and isinstance(parts[stop], s.Group):
                 stop += 1
-            matcher = _bag([p for p in parts[index:stop] if isinstance(p, s.Group)], scope, hooks, last=stop == len(parts))
+            groups = [p for p in parts[index:stop] if isinstance(p, s.Group)]
+            matcher = _bag(groups, scope, hooks, last=stop == len(parts))
             index = stop
         else:
             matcher = _matcher(part, scope, hooks)
@@ -311,7 +217,7 @@ def _argument(part: s.Argument, scope: Scope, hooks: Hooks) -> Matcher:
             count = v[number] = (end - position) // 2
             if (end - position) % 2:
                 raise hooks.refuse(v, "unpaired")
-        stop = position + max(count, 0)
+        stop: int = position + max(count, 0)
         if stop > end:
             raise hooks.refuse(v, "too-few")
         v[slot] = tuple([read(text, v) for text in arguments[position:stop]])
@@ -427,8 +333,8 @@ class _Option:
 def _bag(groups: Sequence[s.Group], scope: Scope, hooks: Hooks, *, last: bool) -> Matcher:
     """Neighbouring groups: any order; exclusive ones refuse a second alternative, `once` refuses a repeat.
 
-    An alternative that is itself a group offers that one's alternatives, of which the last of a kind wins. An alternative
-    of arguments alone, beside others that a word begins, is meant only where it takes all that is left.
+    An alternative that is itself a group offers that one's alternatives, of which the last of a kind wins. An
+    alternative of arguments alone, beside others that a word begins, is meant only where it takes all that is left.
     """
     by_word: dict[bytes, _Option] = {}
     positional: list[_Option] = []
@@ -465,9 +371,10 @@ def _bag(groups: Sequence[s.Group], scope: Scope, hooks: Hooks, *, last: bool) -
                     break
                 raise hooks.refuse(v, "missing" if "missing" in hooks.refusals else "unknown", arguments[position])
             before = taken.get(option.group)
-            if before is not None and not repeats[option.group]:
-                if option.once or (group.kind == "exclusive" and before != option.alternative):
-                    raise hooks.refuse(v, "repeated" if "repeated" in hooks.refusals else "unknown", arguments[position])
+            second = before is not None and not repeats[option.group]
+            if second and (option.once or (group.kind == "exclusive" and before != option.alternative)):
+                kind = "repeated" if "repeated" in hooks.refusals else "unknown"
+                raise hooks.refuse(v, kind, arguments[position])
             taken[option.group] = option.alternative
             collected = [v[slot] for slot in option.many]
             position = option.match(arguments, position, end, v)
@@ -496,7 +403,7 @@ def _repeats(group: s.Group) -> bool:
 def _may_refuse(part: s.Part, refusals: Refusals) -> bool:
     """Whether a part can refuse a request for which the facts give no error of its own, past the arity."""
     if isinstance(part, s.Group):
-        kinds = ("unknown", "excess") if _is_positional(part) else ("unknown",)
+        kinds = ("unknown", "excess") if is_positional(part) else ("unknown",)
     elif isinstance(part, s.Choice):
         kinds = (part.name, "unknown")
     elif isinstance(part, s.Token):
@@ -513,8 +420,7 @@ def syntax_rules(parts: Sequence[s.Part], hooks: Hooks) -> list[str]:
     rules = list(hooks.rules)
     if any(_may_refuse(part, hooks.refusals) for part in parts):
         rules.append(f"{hooks.command}/syntax")
-    rules.extend(f"{hooks.command}/{kind}" for kind in hooks.refusals if kind not in ("syntax",) and kind not in named(parts))
+    kinds = [kind for kind in hooks.refusals if kind != "syntax" and kind not in named(parts)]
+    rules.extend(f"{hooks.command}/{kind}" for kind in kinds)
     return list(dict.fromkeys(rules))
 
-
-__all__ = ["Ended", "ErrorReply", "Hooks", "Numbers", "compile_parser", "held", "least", "named", "syntax_rules"]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from redlark.spec import syntax as s
 
 if TYPE_CHECKING:
-    from redlark.reference.expressions import Scope
+    from redlark.reference.scope import Scope
 
 
 def certain(node: s.Expression, scope: Scope) -> bool | None:

@@ -20,7 +20,7 @@ from redlark.spec.loader import NotationError, specification
 @click.option("--port", default=7379, show_default=True, help="The port to listen on; 0 takes a free one.")
 @click.option("--bind", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--profile", default="redis-8.2", show_default=True, type=click.Choice(profiles()))
-@click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="A configuration parameter, such as requirepass=secret.")
+@click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="A parameter: requirepass=secret.")
 def model(port: int, bind: str, profile: str, settings: tuple[str, ...]) -> None:
     """Serve the text itself over TCP, so that redis-cli can talk to the specification.
 
@@ -59,8 +59,8 @@ def check_text(names: tuple[str, ...]) -> None:
                 found.extend(failures(Model.load(name)))
     except NotationError as error:
         found = [error]
-    for error in found:
-        click.echo(str(error))
+    for mistake in found:
+        click.echo(str(mistake))
     if found:
         raise click.exceptions.Exit(1)
     click.echo(f"{len(specification().commands)} blocks, {len(names or profiles())} profiles: nothing wrong.")

@@ -9,102 +9,18 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from attrs import define, field
 from immutables import Map
 
 from redlark.reference import values
 from redlark.reference.certain import certain
-from redlark.reference.functions import FUNCTIONS, RUN_FUNCTIONS, DatabaseHandle
+from redlark.reference.functions import FUNCTIONS, RUN_FUNCTIONS, DatabaseHandle, Numbers
+from redlark.reference.scope import CONSTANTS, STATE, WORDS, Closure, Frame, Scope, refuse
 from redlark.reference.values import ErrorReply, Kinded, Uncertain
 from redlark.spec import syntax as s
-from redlark.spec.loader import NotationError
 from redlark.spec.primitives import primitives
-from redlark.spec.profiles import Profile
-
-Frame = list[Any]
-Closure = Callable[[Frame], Any]
-
-CONSTANTS: dict[str, Any] = {
-    "nil": None, "none": None, "nil-array": values.NIL_ARRAY, "no-reply": values.NO_REPLY, "skip": values.SKIP,
-    "max-time": 9223372036854775807,
-}  # fmt: skip
-WORDS: dict[str, Any] = {"OK": values.OK, "TRUE": True, "FALSE": False}
-STATE: dict[str, Callable[[Any], Any]] = {
-    "now": lambda run: run.now,
-    "selected": lambda run: run.selected,
-    "request": lambda run: run.request,
-    "client": lambda run: run.client,
-    "in-exec": lambda run: run.children >= 0,
-    "databases": lambda run: len(run.databases),
-    "db": lambda run: DatabaseHandle(run, run.selected),
-    "session": lambda run: run.session,
-    "sessions": lambda run: tuple(sorted(run.sessions)),
-    "server": lambda run: run.server,
-    "config": lambda run: run.server["config"],
-}
-
-
-@define
-class Scope:
-    """What names mean in one block: slots of variables, words of the syntax line, what other versions have."""
-
-    text: Definitions
-    names: dict[str, int] = field(factory=dict)
-    words: dict[str, int] = field(factory=dict)
-    elsewhere: frozenset[str] = frozenset()  # names and words that other versions of this block have
-    size: list[int] = field(factory=lambda: [1])
-    command: str = ""
-
-    def slot(self, name: str) -> int:
-        """The slot of a variable, a new one if the name is new."""
-        if name not in self.names:
-            self.names[name] = self.fresh()
-        return self.names[name]
-
-    def word(self, word: str) -> int:
-        """The slot of an option's word."""
-        if word not in self.words:
-            self.words[word] = self.fresh()
-        return self.words[word]
-
-    def fresh(self) -> int:
-        """A slot that nothing uses yet."""
-        self.size[0] += 1
-        return self.size[0] - 1
-
-    def inner(self, command: str | None = None) -> Scope:
-        """A scope of its own names in the same frame, for a fragment or another command's steps."""
-        return Scope(self.text, {}, {}, self.elsewhere, self.size, command or self.command)
-
-
-@define
-class Definitions:
-    """What a text defines, in one profile: the errors, types, definitions and fragments by name."""
-
-    profile: Profile
-    errors: dict[str, s.ErrorDefinition]
-    types: dict[str, s.TypeDefinition]
-    defines: dict[str, s.Define]
-    fragments: dict[str, s.Fragment]
-    compiled: dict[str, Closure] = field(factory=dict)
-    commands: dict[str, Any] = field(factory=dict)
-
-    @classmethod
-    def of(cls, text: s.Specification, profile: Profile) -> Definitions:
-        """The definitions that hold in a profile."""
-
-        def held(items: Any) -> dict[str, Any]:
-            return {item.name: item for item in items if profile.holds(getattr(item, "guard", None))}
-
-        return cls(profile, held(text.errors), held(text.types), held(text.defines), held(text.fragments))
-
-
-def refuse(node: s.Node, message: str) -> NotationError:
-    """A message that points at a node."""
-    return NotationError(node.place, message)
 
 
 def expression(node: s.Expression, scope: Scope) -> Closure:
@@ -245,7 +161,9 @@ def _not(node: s.Not, scope: Scope) -> Closure:
     return lambda v: not operand(v)
 
 
-_COMPARE = {"=": operator.eq, "!=": operator.ne, "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
+_COMPARE = {
+    "=": operator.eq, "!=": operator.ne, "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,
+}  # fmt: skip
 
 
 def _compare(node: s.Compare, scope: Scope) -> Closure:
@@ -287,8 +205,8 @@ def _in(node: s.In, scope: Scope) -> Closure:
 
         def within(v: Frame) -> bool:
             value, run = item(v), v[0]
-            inside = value is not None and _at_most(run, low(v), value) and (high is None or _at_most(run, value, high(v)))
-            return inside != negated
+            above = value is not None and _at_most(run, low(v), value)
+            return (above and (high is None or _at_most(run, value, high(v)))) != negated
 
         return within
     domain = expression(node.domain, scope)
@@ -325,7 +243,7 @@ class _Absent:
         return value is None or value is False or (type(value) is not bytes and value in _EMPTY)
 
 
-_EMPTY = ((), frozenset(), Map())
+_EMPTY: tuple[Any, ...] = ((), frozenset(), Map())
 _ABSENT = _Absent()
 
 
@@ -334,21 +252,16 @@ def _quantified(node: s.Quantified, scope: Scope) -> Closure:
     slot, body = _bound(scope, (node.variable,), lambda: expression(node.body, scope))
     if node.kind == "some":
 
-        def some(v: Frame) -> bool:
-            for v[slot[0]] in _members(domain(v)):
-                if body(v):
-                    return True
-            return False
+        return lambda v: any(body(v) for _ in _bind(v, slot[0], domain(v)))
 
-        return some
+    return lambda v: all(body(v) for _ in _bind(v, slot[0], domain(v)))
 
-    def every(v: Frame) -> bool:
-        for v[slot[0]] in _members(domain(v)):
-            if not body(v):
-                return False
-        return True
 
-    return every
+def _bind(v: Frame, slot: int, domain: Any) -> Iterator[None]:
+    """Walks over a domain, its members one by one in a slot."""
+    for member in _members(domain):
+        v[slot] = member
+        yield
 
 
 def _members(value: Any) -> Any:
@@ -400,33 +313,6 @@ def _joined(left: Any, right: Any) -> Any:
     if left is None:
         return right
     return left if right is None else left + right
-
-
-class Numbers:
-    """``low .. high`` as a domain: the whole numbers between two bounds, both included; high None: no bound."""
-
-    __slots__ = ("high", "low")
-
-    def __init__(self, low: int, high: int | None) -> None:
-        self.low, self.high = low, high
-
-    def __contains__(self, number: Any) -> bool:
-        return isinstance(number, int) and self.low <= number and (self.high is None or number <= self.high)
-
-    def __iter__(self) -> Any:
-        return iter(self.all(1 << 20))
-
-    def candidates(self, leaves: list[Any]) -> Any:
-        """The numbers that a reply shows, printed ones too; all where they are few."""
-        if self.high is not None and self.high - self.low < 4:
-            return self.all(4)
-        numbers = (int(leaf) if isinstance(leaf, bytes) and leaf.isdigit() else leaf for leaf in leaves)
-        return dict.fromkeys(n for n in numbers if n in self)
-
-    def all(self, bound: int) -> Any:
-        """Every number, at most bound and one more."""
-        high = self.low + bound if self.high is None else min(self.high, self.low + bound)
-        return range(self.low, high + 1)
 
 
 def _range(node: s.Range, scope: Scope) -> Closure:
@@ -548,7 +434,7 @@ def error_text(node: s.Error, scope: Scope) -> Closure:
         return _template(node.text or "", node, scope)
     definition = scope.text.errors.get(node.name)
     if definition is None:
-        raise refuse(node, f"error {node.name} is not declared for {scope.text.profile.name}; add it to an errors block")
+        raise refuse(node, f"error {node.name} is not declared for {scope.text.profile.name}")
     if len(definition.parameters) != len(node.arguments):
         raise refuse(node, f"error {node.name} takes {len(definition.parameters)} arguments")
     inner = scope.inner()

@@ -8,7 +8,7 @@ that a run works on (live keys, versions). Functions that compute something of R
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 from immutables import Map
@@ -208,6 +208,33 @@ def absolute(amount: int | None, is_absolute: bool, is_seconds: bool, now: Any) 
 # ---- domains of a choice -------------------------------------------------------------------------------------
 
 
+class Numbers:
+    """``low .. high`` as a domain: the whole numbers between two bounds, both included; high None: no bound."""
+
+    __slots__ = ("high", "low")
+
+    def __init__(self, low: int, high: int | None) -> None:
+        self.low, self.high = low, high
+
+    def __contains__(self, number: Any) -> bool:
+        return isinstance(number, int) and self.low <= number and (self.high is None or number <= self.high)
+
+    def __iter__(self) -> Any:
+        return iter(self.all(1 << 20))
+
+    def candidates(self, leaves: list[Any]) -> Any:
+        """The numbers that a reply shows, printed ones too; all where they are few."""
+        if self.high is not None and self.high - self.low < 4:
+            return self.all(4)
+        numbers = (int(leaf) if isinstance(leaf, bytes) and leaf.isdigit() else leaf for leaf in leaves)
+        return dict.fromkeys(n for n in numbers if n in self)
+
+    def all(self, bound: int) -> Any:
+        """Every number, at most bound and one more."""
+        high = self.low + bound if self.high is None else min(self.high, self.low + bound)
+        return range(self.low, high + 1)
+
+
 class Subsets:
     """The subsets of a set that have a given number of members."""
 
@@ -317,7 +344,7 @@ def stored_ghost(run: Any, place: tuple[int, bytes]) -> bool:
 
 
 @of_run
-def command_of(run: Any, request: tuple[bytes, ...]) -> bytes | None:
+def command_of(run: Any, request: Sequence[bytes]) -> bytes | None:
     """The full name (``client|id``) of the command that a request names; its container's if it has no such one."""
     command = run.model.command(request)
     return None if command is None else bytes(command.key)

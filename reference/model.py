@@ -16,16 +16,18 @@ from typing import Any
 from attrs import frozen
 from immutables import Map
 
-import redlark.reference.commands  # noqa: F401 - registers the functions over the text's own commands
+import redlark.reference.commands
 import redlark.reference.state  # noqa: F401 - registers the functions over the state
-from redlark.reference.expressions import Definitions, Scope, expression
+from redlark.reference.blocks import Compiled, compile_command
+from redlark.reference.expressions import expression
 from redlark.reference.replies import describe, encode, matches
 from redlark.reference.resp import Frame
 from redlark.reference.resp import frame as decode
-from redlark.reference.steps import Compiled, compile_command, exists
+from redlark.reference.scope import Definitions, Scope
 from redlark.reference.values import NO_REPLY, Dead, Entry, ErrorReply, type_of
 from redlark.reference.world import Run, World
 from redlark.spec import syntax as s
+from redlark.spec.derivation import exists
 from redlark.spec.loader import specification
 from redlark.spec.profiles import PROFILES, Profile, profile
 
@@ -61,7 +63,7 @@ class Model:
     def __init__(self, text: s.Specification, chosen: Profile) -> None:
         self.text, self.profile = text, chosen
         self.definitions = Definitions.of(text, chosen)
-        blocks = {b.name: b for b in text.commands if exists(b, self.definitions)}
+        blocks = {b.name: b for b in text.commands if exists(b, chosen)}
         self.definitions.commands = self.commands = {}
         for name, block in blocks.items():
             self.commands[name] = compile_command(block, self.definitions, blocks)
@@ -168,7 +170,8 @@ class Model:
 
     def silent(self, worlds: Worlds, client: int, request: Request) -> bool:
         """Whether no reply will come: the connection asked for silence (CLIENT REPLY)."""
-        if all(w.sessions[client].get("reply-mode", b"on") == b"on" for w in worlds) and request[0].upper() != b"CLIENT":
+        modes = {w.sessions[client].get("reply-mode", b"on") for w in worlds}
+        if modes == {b"on"} and request[0].upper() != b"CLIENT":
             return False
         world = worlds[0]
         replies = [reply for _, reply in self._runs(world, client, request, (world.now, world.now), None)]

@@ -23,7 +23,7 @@ from redlark.reference.values import (
 )
 
 
-class Free(Exception):  # noqa: N818 - a signal, not an error
+class Free(Exception):
     """The reply has some freedom: it is no single frame."""
 
 
@@ -106,8 +106,8 @@ def _encode_kinded(reply: Kinded, resp: int) -> bytes:
     if kind == "set-in-order":
         return b"~" + encode(tuple(value), resp)[1:]
     if kind in ("set", "unordered", "status-set") and len(value) <= 1:
-        items = tuple(Status(item) for item in value) if kind == "status-set" else tuple(value)
-        encoded = encode(items, resp)
+        members = tuple(Status(item) for item in value) if kind == "status-set" else tuple(value)
+        encoded = encode(members, resp)
         return b"~" + encoded[1:] if resp == 3 and kind != "unordered" else encoded
     raise Free
 
@@ -162,8 +162,8 @@ def _kinded(reply: Kinded, frame: Frame, resp: int) -> bool:
         found = [Frame(b"*", pair, b"") for pair in zip(frame.value[::2], frame.value[1::2], strict=True)]
         return _multiset([tuple(pair) for pair in pairs], found, resp)
     if kind == "pairs":
-        items = tuple(tuple(p) for p in value) if resp == 3 else tuple(item for p in value for item in p)
-        return _sequence(items, frame, b"*", resp)
+        elements = tuple(tuple(p) for p in value) if resp == 3 else tuple(item for p in value for item in p)
+        return _sequence(elements, frame, b"*", resp)
     if kind == "push":
         return _sequence(tuple(value), frame, b">" if resp == 3 else b"*", resp)
     if kind == "verbatim":

@@ -173,7 +173,7 @@ def show(reply: Frame, indent: str = "") -> str:
     """A reply as redis-cli prints it on a terminal."""
     kind, value = reply.kind, reply.value
     if kind == b"+":
-        return value.decode("latin-1")
+        return str(value.decode("latin-1"))
     if kind in b"-!":
         return f"(error) {value.decode('latin-1')}"
     if kind in b":(":
@@ -191,9 +191,8 @@ def show(reply: Frame, indent: str = "") -> str:
     if not value:
         return {b"~": "(empty set)", b"%": "(empty hash)"}.get(kind, "(empty array)")
     if kind in MAPS:
-        return _numbered(
-            [f"{show(k)} => {show(v, indent + '   ')}" for k, v in zip(value[::2], value[1::2], strict=True)], "#", indent
-        )
+        pairs = zip(value[::2], value[1::2], strict=True)
+        return _numbered([f"{show(k)} => {show(v, indent + '   ')}" for k, v in pairs], "#", indent)
     width = len(str(len(value)))
     inner = indent + " " * (width + 2)
     return _numbered([show(item, inner) for item in value], {b"~": "~"}.get(kind, ")"), indent)

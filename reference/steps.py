@@ -7,17 +7,17 @@ must not live here: expressions (``expressions.py``), parsing (``arguments.py``)
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from attrs import define, field
 from immutables import Map
 
 from redlark.reference import values
-from redlark.reference.arguments import Arguments, Ended, Hooks, compile_parser, held, least, named, reader, syntax_rules
+from redlark.reference.arguments import reader
 from redlark.reference.certain import certain, missing
-from redlark.reference.expressions import Closure, Definitions, Frame, Scope, expression, refuse, root_of, rows
-from redlark.reference.values import GO, ErrorReply, Leave
+from redlark.reference.expressions import expression, root_of, rows
+from redlark.reference.scope import Closure, Frame, Scope, refuse
+from redlark.reference.values import GO, Leave
 from redlark.spec import syntax as s
 
 Step = Callable[[Frame], Any]
@@ -26,42 +26,6 @@ Step = Callable[[Frame], Any]
 def nothing(v: Frame) -> Any:
     """A step that does nothing: one that this profile has not."""
     return GO
-
-
-@define
-class Compiled:
-    """A command in one profile: its parser, its steps, the rules that it holds and the block it came from."""
-
-    name: str
-    block: s.Command
-    arity: int
-    parse: Callable[[Arguments, Frame], None]
-    run: Step
-    size: list[int]
-    words: tuple[int, ...]
-    rules: tuple[str, ...]
-    flags: frozenset[bytes]
-    container: bool = False
-    facts: dict[str, tuple[Any, ...]] = field(factory=dict)
-    key: bytes = field(init=False)  # the full name in small letters, as error messages have it
-
-    def __attrs_post_init__(self) -> None:
-        self.key = self.name.lower().encode()
-
-    def execute(self, run: Any, arguments: Arguments) -> Any:
-        """Parses and runs; gives the reply."""
-        v: Frame = [None] * self.size[0]
-        v[0] = run
-        for slot in self.words:
-            v[slot] = False
-        try:
-            self.parse(arguments, v)
-            reply = self.run(v)
-        except Ended as ended:
-            if ended.rule is not None:
-                run.reached.append(ended.rule)
-            reply = ended.reply
-        return reply.reply if type(reply) is Leave else reply
 
 
 class Compiler:
@@ -237,7 +201,7 @@ class Compiler:
     def _park(self, node: s.Park, scope: Scope) -> Step:
         """Waiting for nothing but the time: the reply is judged to have taken that long; 0 is for ever."""
         if node.keys != s.Array(()):
-            raise refuse(node, "waiting for keys cannot be run yet: it comes with the blocking commands (docs/decisions)")
+            raise refuse(node, "waiting for keys cannot be run yet: it comes with the blocking commands")
         until, reply = expression(node.until, scope), self.reply(node.reply, scope)
 
         def park(v: Frame) -> Any:
@@ -376,7 +340,8 @@ class Compiler:
             if _named(target.base, "config"):
                 key = expression(target.key, scope)
                 return lambda v, x: _set_server(v[0], "config", v[0].server["config"].set(key(v), x))
-            inner, base, key = self.store(target.base, scope), expression(target.base, scope), expression(target.key, scope)
+            inner, base = self.store(target.base, scope), expression(target.base, scope)
+            key = expression(target.key, scope)
             return lambda v, x: inner(v, _with(base(v), key(v), x))
         raise refuse(target, "not a place: write db[key], ttl[key], encoding[key], session.field or server.field")
 
@@ -453,143 +418,3 @@ def _without(container: Any, key: Any) -> Any:
 
 def _propagate_nothing(v: Frame) -> None:
     v[0].silent_propagation = True
-
-
-# ---- commands ------------------------------------------------------------------------------------------------
-
-
-def facts_of(block: s.Command, definitions: Definitions) -> dict[str, tuple[Any, ...]]:
-    """The facts that hold in a profile, values of repeated facts one behind another."""
-    facts: dict[str, tuple[Any, ...]] = {}
-    for fact in block.facts:
-        if definitions.profile.holds(fact.guard):
-            facts[fact.kind] = (*facts.get(fact.kind, ()), *fact.values)
-    return facts
-
-
-def exists(block: s.Command, definitions: Definitions) -> bool:
-    """Whether a profile has this command."""
-    profile = definitions.profile
-    facts = facts_of(block, definitions)
-    since, until, only = (facts.get(kind, (None,))[0] for kind in ("since", "until", "only"))
-    return (
-        (since is None or profile.reached(since))
-        and (until is None or not profile.reached(until))
-        and (only is None or profile.reached(only))
-    )
-
-
-def compile_command(block: s.Command, definitions: Definitions, blocks: dict[str, s.Command]) -> Compiled:
-    """Compiles a block for one profile; raises NotationError."""
-    name = block.name
-    scope = Scope(definitions, elsewhere=_elsewhere(block, definitions, blocks), command=name.lower())
-    compiler = Compiler(name, scope)
-    parts = held(block.syntax, scope)
-    compiler.arguments = {p.name: p for p in _arguments(parts)}
-    from redlark.reference.arguments import declare
-
-    declare(parts, scope)
-    scope.slot("token")
-    refusals = {"syntax": expression(s.Error("SYNTAX", None, place=block.place), scope)}
-    for fact in block.facts:
-        if fact.kind == "refuses" and definitions.profile.holds(fact.guard):
-            kind, error = fact.values
-            refusals[str(kind)] = expression(error, scope)  # type: ignore[arg-type]
-    hooks = Hooks(refusals, {}, [], name)
-    rest: list[s.Step] = []
-    for step in block.steps:
-        if isinstance(step, s.On):
-            if step.argument in scope.names or step.argument in scope.words:
-                earlier = hooks.steps.get(step.argument)
-                later = compiler.steps(step.steps, scope)
-                hooks.steps[step.argument] = later if earlier is None else _both(earlier, later)
-        else:
-            rest.append(step)
-    parse = compile_parser(block.syntax, scope, hooks)
-    run = compiler.steps(rest, scope)
-    for means in block.means:
-        if definitions.profile.holds(means.guard):
-            run = _both(run, _means(means, compiler, scope, definitions, blocks))
-    facts = facts_of(block, definitions)
-    rules = (*syntax_rules(block.syntax, hooks), *compiler.rules)
-    return Compiled(
-        name, block, _arity(block, parts, facts), parse, run, scope.size, tuple(scope.words.values()),
-        tuple(dict.fromkeys(rules)), frozenset(str(f).encode() for f in facts.get("flags", ())), "container" in facts, facts,
-    )  # fmt: skip
-
-
-def _both(first: Step, second: Step) -> Step:
-    def run(v: Frame) -> Any:
-        reply = first(v)
-        return reply if reply is not GO else second(v)
-
-    return run
-
-
-def _arguments(parts: Sequence[s.Part]) -> Iterable[s.Argument]:
-    for part in parts:
-        if isinstance(part, s.Argument):
-            yield part
-        elif isinstance(part, s.Pairs):
-            yield from _arguments(part.parts)
-        elif isinstance(part, s.Group):
-            for alternative in part.alternatives:
-                yield from _arguments(alternative.parts)
-
-
-def _elsewhere(block: s.Command, definitions: Definitions, blocks: dict[str, s.Command]) -> frozenset[str]:
-    """What other versions of the syntax line name, and, for `means`, what the meant command's line does."""
-    found = named(block.syntax)
-    for means in block.means:
-        if means.command in blocks:
-            found |= named(blocks[means.command].syntax)
-    return found
-
-
-def _arity(block: s.Command, parts: Sequence[s.Part], facts: dict[str, tuple[Any, ...]]) -> int:
-    if "arity" in facts:
-        return int(facts["arity"][-1])
-    count = least(parts) + 1 + block.name.count("|")
-    fixed = all(
-        (isinstance(p, (s.Argument, s.Pairs)) and p.repeat is None) or isinstance(p, (s.Token, s.Choice)) for p in parts
-    )
-    return count if fixed else -count
-
-
-def _means(
-    means: s.Means, compiler: Compiler, scope: Scope, definitions: Definitions, blocks: dict[str, s.Command]
-) -> Step:
-    """``means``: another command's steps with this one's arguments, words and bindings; its replies exchanged."""
-    target = blocks.get(means.command)
-    if target is None:
-        raise refuse(means, f"no command {means.command} to mean")
-    inner = Scope(definitions, dict(scope.names), dict(scope.words), named(target.syntax), scope.size, scope.command)
-    true = scope.fresh()
-    bound = [(scope.fresh(), name, expression(value, scope)) for name, value in means.bindings]
-    for slot, name, _ in bound:
-        inner.names[name] = slot
-    for word in means.words:
-        inner.words[word] = true
-    before = compiler.arguments
-    compiler.arguments = {
-        **{p.name: p for p in _arguments(held(target.syntax, scope)) if p.name in before}, **before
-    }  # fmt: skip
-    steps = compiler.steps([x for x in target.steps if not isinstance(x, s.On)], inner)
-    compiler.arguments = before
-    profile = definitions.profile
-    swaps = [
-        (expression(old, scope), expression(new, scope)) for new, old, guard in means.replying if profile.holds(guard)
-    ]
-
-    def run(v: Frame) -> Any:
-        v[true] = True
-        for slot, value in [(slot, value(v)) for slot, _, value in bound]:
-            v[slot] = value
-        reply = steps(v)
-        if swaps and reply is not GO and not isinstance(reply, (Leave, ErrorReply)):
-            for old, new in swaps:
-                if old(v) == reply:
-                    return new(v)
-        return reply
-
-    return run

@@ -16,7 +16,9 @@ from redlark.reference.resp import Decoder, ProtocolError
 class ModelServer:
     """Serves a model on a loopback port; ``port`` 0 takes a free one. Close it, or use it as a context manager."""
 
-    def __init__(self, model: Model, host: str = "127.0.0.1", port: int = 0, *, config: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, model: Model, host: str = "127.0.0.1", port: int = 0, *, config: dict[str, str] | None = None
+    ) -> None:
         self.model = model
         (self.world,) = model.start(config=config)
         self._listener = socket.create_server((host, port))

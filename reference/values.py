@@ -37,7 +37,7 @@ def type_of(value: Any) -> str:
 # ---- uncertain numbers ---------------------------------------------------------------------------------------
 
 
-class Dead(Exception):  # noqa: N818 - not an error: this branch of the search cannot have happened
+class Dead(Exception):
     """The assumptions of this branch contradict each other."""
 
 

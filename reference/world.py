@@ -43,9 +43,32 @@ class Run:
     """One attempt to execute a request; raises :class:`~values.Dead` where its decisions cannot have been."""
 
     __slots__ = (
-        "alive", "changes", "children", "client", "databases", "deadlines", "decisions", "differences",
-        "encodings", "events", "model", "delay", "now", "observed", "pending", "position", "propagated", "reached", "request",
-        "selected", "server", "session", "sessions", "silent_propagation", "versions", "world",
+        "alive",
+        "changes",
+        "children",
+        "client",
+        "databases",
+        "deadlines",
+        "decisions",
+        "delay",
+        "differences",
+        "encodings",
+        "events",
+        "model",
+        "now",
+        "observed",
+        "pending",
+        "position",
+        "propagated",
+        "reached",
+        "request",
+        "selected",
+        "server",
+        "session",
+        "sessions",
+        "silent_propagation",
+        "versions",
+        "world",
     )  # fmt: skip
 
     def __init__(
@@ -98,7 +121,8 @@ class Run:
     def compare(self, operator: str, left: Any, right: Any) -> bool:
         """Compares numbers of which at least one is uncertain; what that assumes, it narrows."""
         if operator in ("=", "!="):
-            equal = isinstance(right, (int, Uncertain)) and isinstance(left, (int, Uncertain)) and self._equal(left, right)
+            numbers = isinstance(right, (int, Uncertain)) and isinstance(left, (int, Uncertain))
+            equal = numbers and self._equal(left, right)
             return equal == (operator == "=")
         if operator == "<=":
             return self._at_most(left, right)
@@ -174,7 +198,7 @@ class Run:
         return self.databases[number].get(key)
 
     def expired(self, number: int, key: bytes) -> bool:
-        """Whether a stored key's deadline lies before this command's moment; the text says what holds at the very moment."""
+        """Whether a stored key's deadline lies before this command's moment; at the moment itself, the text says."""
         deadline = self.stored_deadline(number, key)
         if deadline is None:
             return False

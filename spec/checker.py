@@ -14,14 +14,16 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 from attrs import define, evolve, field, frozen
 
-from redlark.spec import language, syntax as s
+from redlark.spec import language
+from redlark.spec import syntax as s
 from redlark.spec.derivation import exists
 from redlark.spec.loader import NotationError
-from redlark.spec.primitives import Type as Declared, primitives
+from redlark.spec.primitives import Type as Declared
+from redlark.spec.primitives import primitives
 from redlark.spec.profiles import PROFILES, Profile
 
 ANY = frozenset({"any"})
@@ -165,9 +167,9 @@ class _Block:
     def _declare_argument(self, part: s.Argument, required: bool) -> None:
         if part.name in language.KEYWORDS:
             self.findings.add(part, f"{part.name!r} is a word of the notation; call the argument something else")
-        if part.type not in language.RAW_TYPES and part.type not in self.d.types:
-            if not any(t.name == part.type for t in self.d.text.types):
-                self._unknown(part, part.type, "type", [t.name for t in self.d.text.types])
+        known = [t.name for t in self.d.text.types]
+        if part.type not in language.RAW_TYPES and part.type not in known:
+            self._unknown(part, part.type, "type", known)
         types = frozenset({"text"}) if part.type in language.RAW_TYPES or part.late else ANY
         keys = frozenset({part.name})
         if part.repeat is None:
@@ -239,10 +241,11 @@ class _Block:
         self.steps(fragment.steps)
         self.dead = ended or (self.dead and node.when is None)
         for parameter in fragment.parameters:
-            for table, before in ((self.names, names), (self.words, words)):
-                table.pop(parameter, None)  # type: ignore[attr-defined]
-                if parameter in before:
-                    table[parameter] = before[parameter]  # type: ignore[index]
+            del self.names[parameter], self.words[parameter]
+            if parameter in names:
+                self.names[parameter] = names[parameter]
+            if parameter in words:
+                self.words[parameter] = words[parameter]
 
     def _rule(self, node: s.Rule) -> None:
         owner = self.command.name if self.command is not None else "?"
@@ -392,7 +395,7 @@ class _Block:
         flags = {flag for fact in self._facts("flags") for flag in fact.values}
         if "readonly" in flags and writes:
             where = writes[0].place
-            self.findings.add(command, f"{command.name} is declared readonly, but line {where.line} changes the database")
+            self.findings.add(command, f"{command.name} is declared readonly, but line {where.line} has an effect")
         if "write" in flags and not writes and not command.means:
             self.findings.add(command, f"{command.name} is declared write, but no step changes the database")
         for fact in self._facts("touches"):
@@ -406,8 +409,8 @@ class _Block:
             elif inferred is not None and declared != inferred and not {"incomplete", "as-told"} & set(fact.values):
                 self.findings.add(
                     fact,
-                    f"{argument} is declared {declared} ({ACCESS[declared]}); the steps say {inferred} ({ACCESS[inferred]});"
-                    " where servers do tell it so, add as-told",
+                    f"{argument} is declared {declared} ({ACCESS[declared]}); the steps say {inferred}"
+                    f" ({ACCESS[inferred]}); where servers do tell it so, add as-told",
                 )
 
     def _check_replies(self) -> None:
@@ -423,7 +426,8 @@ class _Block:
                 outside -= {"absent"}
             if outside and "any" not in allowed:
                 shown = ", ".join(sorted(declared))
-                self.findings.add(node, f"this replies {', '.join(sorted(outside))}; {self._name()} declares returns {shown}")
+                replied = ", ".join(sorted(outside))
+                self.findings.add(node, f"this replies {replied}; {self._name()} declares returns {shown}")
 
     def _name(self) -> str:
         return self.command.name if self.command is not None else "it"
@@ -514,7 +518,7 @@ class _Block:
     def _in_value(self, node: s.In) -> Value:
         if isinstance(node.domain, s.Name) and node.domain.name == "db":
             self.value(node.item)
-        elif isinstance(node.domain, s.Index) and isinstance(node.domain.base, s.Name) and node.domain.base.name == "dbs":
+        elif _is_database(node.domain):
             self.value(node.item)
             self.value(node.domain.key)
         else:
@@ -558,7 +562,7 @@ class _Block:
         if node.operator in ("++", "\\"):
             return Value((left.types | right.types) - {"absent"} or ANY, left.of | right.of, keys=keys)
         times = [v for v in (left, right) if "time" in v.types]
-        types = frozenset({"time"}) if len(times) == 1 else frozenset({"int"}) if not times else frozenset({"int", "time"})
+        types = [frozenset({"int"}), frozenset({"time"}), frozenset({"int", "time"})][len(times)]
         return Value(ANY if "any" in left.types | right.types else types, keys=keys)
 
     def _as_value(self, node: s.As) -> Value:
@@ -644,6 +648,11 @@ def _root(node: s.Expression) -> tuple[str, s.Expression] | None:
     if isinstance(base, s.Index) and isinstance(base.base, s.Name) and base.base.name in ("dbs", "ttls", "encodings"):
         return base.base.name[:-1], node.key
     return None
+
+
+def _is_database(node: s.Expression) -> TypeGuard[s.Index]:
+    """``dbs[n]``."""
+    return isinstance(node, s.Index) and isinstance(node.base, s.Name) and node.base.name == "dbs"
 
 
 def _access(kinds: set[str]) -> str | None:

@@ -19,9 +19,9 @@ RAW_TYPES = frozenset({"text", "key", "pattern", "string"})  # argument types th
 KINDS = frozenset({"set", "map", "pairs", "double", "unordered", "status-set", "push", "verbatim", "status", "seconds"})
 KEYWORDS = frozenset({
     "late", "once", "since", "until", "only", "when", "let", "need", "rule", "use", "each", "on", "choose", "among",
-    "delete", "event", "propagate", "send", "perform", "park", "fail", "error", "given", "absent", "present", "is", "in",
-    "not", "and", "or", "if", "else", "some", "every", "holds", "as", "div", "mod", "run", "at", "giving", "means",
-    "replying", "otherwise", "while", "nothing",
+    "delete", "event", "propagate", "send", "perform", "park", "fail", "error", "given", "absent", "present", "is",
+    "in", "not", "and", "or", "if", "else", "some", "every", "holds", "as", "div", "mod", "run", "at", "giving",
+    "means", "replying", "otherwise", "while", "nothing",
 })  # fmt: skip
 
 FUNCTIONS: dict[str, Signature] = {

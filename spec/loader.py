@@ -11,9 +11,10 @@ from collections.abc import Iterable
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
-from lark import Lark, Token as LarkToken, Transformer, Tree, v_args
+from lark import Lark, Transformer, Tree, v_args
+from lark import Token as LarkToken
 from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken
 from lark.indenter import DedentError, Indenter
 
@@ -33,8 +34,8 @@ class _Blocks(Indenter):
     """Lark's indentation, as Python's: brackets do not suspend it, continuation lines do (grammar's CONT)."""
 
     NL_type = "_NL"
-    OPEN_PAREN_types: list[str] = []
-    CLOSE_PAREN_types: list[str] = []
+    OPEN_PAREN_types: ClassVar[list[str]] = []
+    CLOSE_PAREN_types: ClassVar[list[str]] = []
     INDENT_type = "_INDENT"
     DEDENT_type = "_DEDENT"
     tab_len = 8
@@ -103,9 +104,9 @@ def _explained(error: UnexpectedInput, text: str, file: str) -> NotationError:
 
 def _plain(terminal: str) -> str:
     pattern = next((t.pattern for t in _parser().terminals if t.name == terminal), None)
-    names = {"NAME": "a name", "WORD": "a WORD", "CMD": "a COMMAND", "_NL": "a new line", "_INDENT": "an indented block",
-             "_DEDENT": "the end of the block", "STRING": '"text"', "INT": "a number", "VERSION": "a version",
-             "EXAMPLE": "example"}  # fmt: skip
+    names = {"NAME": "a name", "WORD": "a WORD", "CMD": "a COMMAND", "_NL": "a new line",
+             "_INDENT": "an indented block", "_DEDENT": "the end of the block", "STRING": '"text"',
+             "INT": "a number", "VERSION": "a version", "EXAMPLE": "example"}  # fmt: skip
     if terminal in names:
         return names[terminal]
     return pattern.value if pattern is not None and pattern.type == "str" else terminal.lower()
@@ -154,7 +155,7 @@ class _Trees(Transformer):  # type: ignore[type-arg]
 
     def _call_userfunc(self, tree: Tree, new_children: Any = None) -> Any:  # type: ignore[type-arg]
         self.meta = tree.meta
-        return super()._call_userfunc(tree, new_children)
+        return super()._call_userfunc(tree, new_children)  # type: ignore[no-untyped-call]
 
     @property
     def place(self) -> s.Place:
