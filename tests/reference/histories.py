@@ -1,0 +1,122 @@
+"""Histories for the laws: requests of the product's own generator, and a model that is asked them by a clock held here.
+
+What must live here: how a call is drawn and how a walk over worlds goes. Calls are prepared in a pool and Hypothesis draws
+which follow each other (docs/decisions tell why); equal profiles have equal pools. No law and no command's meaning.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+from attrs import define, field, frozen
+from hypothesis import strategies as st
+
+from redlark.conformance.generate import Generator, grammar
+from redlark.conformance.history import Request
+from redlark.reference import Model, World
+from redlark.reference.replies import describe
+from redlark.reference.values import Dead, Entry
+from redlark.reference.world import Run
+
+BEGIN = 1_700_000_000_000  # Unix milliseconds at which every walk begins
+GAPS = (0, 0, 0, 0, 0, 1, 2, 5, 40, 1_500)  # milliseconds between two calls: deadlines drawn are near or far
+POOL = 4_000
+MAKERS = {"SET": 8.0, "MSET": 3.0, "RPUSH": 3.0, "SADD": 3.0, "APPEND": 2.0, "PEXPIRE": 3.0, "EXPIRE": 2.0, "EXPIREAT": 2.0}
+
+Value = tuple[Any, Any]
+Shown = tuple[dict[bytes, Value], ...]
+
+
+@frozen
+class Call:
+    """A request of a client, some milliseconds after the call before; ``way`` picks among what may then happen."""
+
+    client: int
+    request: Request
+    gap: int
+    way: int
+
+
+@cache
+def _pool(profile: str) -> tuple[Call, ...]:
+    model = Model.load(profile)
+    generator = Generator({n: grammar(c.block, model.profile) for n, c in model.commands.items()})
+    weights = [MAKERS.get(name, 1.0) for name in generator.names]
+    rng = random.Random(profile)
+    names = rng.choices(generator.names, weights, k=POOL)
+    requests = [generator.request(name, rng) for name in names] + [generator.unknown(rng) for _ in range(POOL // 100)]
+    requests = [request for request in requests if request.parts]
+    calls = [Call(rng.choice((0, 0, 1)), one, rng.choice(GAPS), rng.randrange(8)) for one in requests]
+    return tuple(sorted(calls, key=lambda call: sum(len(p) if isinstance(p, bytes) else 8 for p in call.request.parts)))
+
+
+def calls(profile: str, least: int, most: int) -> st.SearchStrategy[list[Call]]:
+    """Lists of calls of every command that a profile has, those that fill a database more often."""
+    return st.lists(st.sampled_from(_pool(profile)), min_size=least, max_size=most)
+
+
+@define
+class Walk:
+    """A walk of one world through calls: each takes one of the ways that it may go, at a moment that is known."""
+
+    model: Model
+    clients: tuple[int, ...] = (0, 1)
+    now: int = BEGIN
+    world: World = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        worlds = self.model.start(now=self.now)
+        for client in self.clients:
+            worlds = self.model.connect(worlds, client)
+        (self.world,) = worlds
+
+    def request(self, call: Call) -> tuple[bytes, ...]:
+        """The request as it is sent: moments near now, the cursor of an iteration, a connection's id."""
+        iterations = self.world.server.get("iterations") or {}
+        cursor = next((b"%d" % number for _, number in iterations), b"0")
+        return call.request.resolve(self.now, cursor, lambda client: b"%d" % (client + 1))
+
+    def ways(self, client: int, request: tuple[bytes, ...]) -> list[tuple[Run, Any, World]]:
+        """Every way that a request may go now: the run, its reply and the world behind it."""
+        return list(ways(self.model, self.world, client, request, self.now))
+
+    def ask(self, call: Call) -> tuple[tuple[bytes, ...], Run, Any, World]:
+        """Makes a call; a connection that was closed is opened anew before. Gives the request, its run, its reply and the world before."""
+        self.now += call.gap
+        if self.world.sessions[call.client].get("closed"):
+            (self.world,) = self.model.connect((self.world,), call.client)
+        before, request = self.world, self.request(call)
+        possible = self.ways(call.client, request)
+        run, reply, self.world = possible[call.way % len(possible)]
+        return request, run, reply, before
+
+
+def ways(model: Model, world: World, client: int, request: tuple[bytes, ...], now: int) -> Iterator[tuple[Run, Any, World]]:
+    """The ways of a request that do not contradict themselves."""
+    for run, reply in model.ways(world, client, request, now):
+        try:
+            after = run.finish()
+        except Dead:
+            continue
+        yield run, reply, after
+
+
+def told(run: Run, reply: Any) -> str:
+    """A reply in words, in the protocol that the connection then speaks."""
+    return describe(reply, run.session["resp"])
+
+
+def live(world: World, now: int) -> Shown:
+    """What the databases hold, values and deadlines; a key at its deadline may be gone, so it counts as such."""
+    return tuple({key: _value(entry) for key, entry in db.items() if _lives(entry, now)} for db in world.databases)
+
+
+def _value(entry: Entry) -> Value:
+    return entry.value, entry.deadline
+
+
+def _lives(entry: Entry, now: int) -> bool:
+    return entry.deadline is None or entry.deadline[1] > now

@@ -1,0 +1,244 @@
+"""The laws of the whole specification, held by Hypothesis on the model of every profile.
+
+Each law speaks of all commands and options, as the product's generator draws them. What a law does not hold for is written
+here by name, with the reason; whatever else breaks it is a fault of the text or of the model. `make campaign` draws more.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from immutables import Map
+
+from redlark.reference import Model, World
+from redlark.reference.values import ErrorReply, Status, Uncertain
+from redlark.spec.profiles import PROFILES
+
+from .histories import Call, Walk, calls, live, told, ways
+
+RUNS_OTHERS = {"EXEC": "writes what the commands that it runs write"}
+
+# Inside MULTI these are not queued, or the text says that they behave otherwise there.
+NOT_AS_ALONE = {
+    "MULTI": "cannot be nested",
+    "EXEC": "ends the transaction",
+    "DISCARD": "ends the transaction",
+    "RESET": "ends the transaction",
+    "QUIT": "closes the connection at once",
+    "WATCH": "must come before MULTI",
+    "WAIT": "does not wait inside a transaction",
+    "WAITAOF": "does not wait inside a transaction",
+    "OBJECT|REFCOUNT": "the queued request holds its arguments as well",
+    "CLIENT|LIST": "tells that the connection is in EXEC",
+    "CLIENT|INFO": "tells that the connection is in EXEC",
+    "CLIENT|REPLY": "silences EXEC, or is refused",
+}
+OF_EVERY_KEY = {
+    "FLUSHALL": "deletes every key",
+    "FLUSHDB": "deletes every key of a database",
+    "SWAPDB": "moves every key of two databases",
+    "CLIENT|KILL": "closes the other connection",
+}
+TELLS_OF_OTHERS = {
+    "DBSIZE": "counts every key",
+    "KEYS": "tells every key",
+    "RANDOMKEY": "tells any key",
+    "SCAN": "tells any keys",
+    "CLIENT|ID": "ids are given in order",
+    "HELLO": "ids are given in order",
+    "CLIENT|LIST": "tells of every connection",
+    "CLIENT|INFO": "ids are given in order",
+}
+
+every_profile = pytest.mark.parametrize(
+    "profile", [*PROFILES, *(pytest.param(name, marks=pytest.mark.campaign, id=f"{name}-more") for name in PROFILES)]
+)
+
+
+def name_of(model: Model, request: tuple[bytes, ...]) -> str:
+    """The full name of the command that a request names; empty where there is none."""
+    command = model.command(request)
+    return "" if command is None else command.name
+
+
+@every_profile
+@given(data=st.data())
+def test_only_commands_that_write_change_a_database(profile: str, data: st.DataObject) -> None:
+    """A command without the flag `write` leaves every database as it is, whichever way it goes."""
+    walk = Walk(Model.load(profile))
+    for call in data.draw(calls(profile, 5, 40)):
+        request, _, _, before = walk.ask(call)
+        command = walk.model.command(request)
+        if command is None or b"write" in command.flags or command.name in RUNS_OTHERS:
+            continue
+        for run, _, after in ways(walk.model, before, call.client, request, walk.now):
+            assert live(after, walk.now) == live(before, walk.now), request
+            assert [p for p in run.propagated if not of_expired_key(p, before, walk.now)] == [], request
+
+
+def of_expired_key(propagated: tuple[int, tuple[Any, ...]], before: World, now: int) -> bool:
+    """Whether this is the deletion of a key whose deadline had come."""
+    number, (name, *keys) = propagated
+    entry = before.databases[number].get(keys[0]) if len(keys) == 1 else None
+    return name == b"DEL" and entry is not None and entry.deadline is not None and entry.deadline[0] <= now
+
+
+@every_profile
+@given(data=st.data())
+def test_a_failed_command_changes_no_database(profile: str, data: st.DataObject) -> None:
+    """A command that is answered with an error has written nothing and propagates nothing."""
+    walk = Walk(Model.load(profile))
+    for call in data.draw(calls(profile, 5, 40)):
+        request, run, reply, before = walk.ask(call)
+        if isinstance(reply, ErrorReply):
+            assert live(walk.world, walk.now) == live(before, walk.now), request
+            assert run.propagated == [], request
+
+
+@every_profile
+@given(data=st.data())
+def test_a_transaction_is_what_succeeds_in_it(profile: str, data: st.DataObject) -> None:
+    """What failed in a transaction may as well not have been queued: the databases and the other replies are the same."""
+    walk = Walk(Model.load(profile), (0, 1, 2))
+    drawn = data.draw(calls(profile, 5, 30))
+    for call in drawn:
+        walk.ask(call)
+    queued = [walk.request(call) for call in drawn[-5:] if name_of(walk.model, walk.request(call)) not in NOT_AS_ALONE]
+    run, replies, after = transaction(walk, queued)
+    if isinstance(replies, ErrorReply):
+        return
+    kept = [pair for pair in zip(queued, replies, strict=True) if not isinstance(pair[1], ErrorReply)]
+    run_of_kept, replies_of_kept, after_kept = transaction(walk, [request for request, _ in kept])
+    assert live(after_kept, walk.now) == live(after, walk.now)
+    assert told(run_of_kept, replies_of_kept) == told(run, tuple(reply for _, reply in kept))
+
+
+def transaction(walk: Walk, queued: list[tuple[bytes, ...]]) -> tuple[Any, Any, World]:
+    """MULTI, these requests and EXEC by a new connection: EXEC's run, its reply and the world behind it."""
+    (world,) = walk.model.connect((walk.world,), 9)
+    for request in ((b"MULTI",), *queued):
+        world = next(ways(walk.model, world, 9, request, walk.now))[2]
+    return next(ways(walk.model, world, 9, (b"EXEC",), walk.now))
+
+
+@every_profile
+@given(data=st.data())
+def test_no_key_holds_an_empty_collection(profile: str, data: st.DataObject) -> None:
+    """No key ever holds an empty list, set or hash; an empty string is a value."""
+    walk = Walk(Model.load(profile))
+    for call in data.draw(calls(profile, 5, 40)):
+        walk.ask(call)
+        values = [entry.value for database in walk.world.databases for entry in database.values()]
+        assert not any(value in ((), frozenset(), Map()) for value in values)
+
+
+@every_profile
+@given(data=st.data())
+def test_replaying_what_is_propagated_gives_the_same_databases(profile: str, data: st.DataObject) -> None:
+    """Whoever starts empty and runs what a history propagates, holds the same values and deadlines, and meets no error."""
+    walk = Walk(Model.load(profile))
+    replica = Walk(walk.model, (0,), now=0)
+    for call in data.draw(calls(profile, 5, 40)):
+        request, run, _, _ = walk.ask(call)
+        # A replica deletes when it is told to, so its clock may stand still. But 6.2 tells it times that count from now.
+        replica.now = walk.now if profile == "redis-6.2" else 0
+        for number, items in run.propagated:
+            sent = tuple(spelled(item) for item in items)
+            if loses_its_comparison(sent):
+                return
+            perform(replica, (b"SELECT", b"%d" % number))
+            reply = perform(replica, sent)
+            assert not isinstance(reply, ErrorReply), (request, sent)
+        assert live(replica.world, walk.now) == live(walk.world, walk.now), (request, run.propagated)
+
+
+def perform(walk: Walk, request: tuple[bytes, ...]) -> Any:
+    """Runs a request the first way that it may go."""
+    _, reply, walk.world = walk.ways(0, request)[0]
+    return reply
+
+
+def loses_its_comparison(sent: tuple[bytes, ...]) -> bool:
+    """Valkey's SET k v IFEQ get GET: what it sends has lost the word GET, and with it the comparison (see the text)."""
+    return sent[0] == b"SET" and sent[-1].upper() == b"IFEQ"
+
+
+def spelled(item: Any) -> bytes:
+    """A word of a propagated command as it is sent: numbers in decimal, a moment at its lower bound."""
+    if isinstance(item, bytes):
+        return item
+    return b"%d" % (item.lo if isinstance(item, Uncertain) else item)
+
+
+@every_profile
+@given(data=st.data())
+def test_a_command_in_a_transaction_is_as_it_is_alone(profile: str, data: st.DataObject) -> None:
+    """MULTI, a command and EXEC give the reply, the databases and the session that the command gives alone."""
+    walk = Walk(Model.load(profile), (0, 1))
+    for call in data.draw(calls(profile, 0, 25)):
+        walk.ask(call)
+    (walk.world,) = walk.model.connect((walk.world,), 9)
+    for call in data.draw(calls(profile, 5, 15)):
+        request = walk.request(call)
+        if name_of(walk.model, request) in NOT_AS_ALONE:
+            continue
+        (_, _, begun), = ways(walk.model, walk.world, 9, (b"MULTI",), walk.now)
+        (run, queued, begun), = ways(walk.model, begun, 9, request, walk.now)
+        alone = [outcome(r, (reply,), after) for r, reply, after in walk.ways(9, request)]
+        ended = list(ways(walk.model, begun, 9, (b"EXEC",), walk.now))
+        if queued == Status(b"QUEUED"):
+            assert sorted(alone) == sorted(outcome(*way) for way in ended), request
+        else:  # refused before its block: with the same error, and the transaction is spoilt
+            assert [told(r, reply) for r, reply, _ in walk.ways(9, request)] == [told(run, queued)], request
+            ((_, reply, after),) = ended
+            assert isinstance(reply, ErrorReply), request
+            assert after.databases == walk.world.databases, request
+
+
+def outcome(run: Any, reply: Any, after: World) -> str:
+    """Everything that another way of getting there must have in common."""
+    session = sorted(after.sessions[9].items())
+    return repr((told(run, reply), [sorted(db.items()) for db in after.databases], session))
+
+
+@every_profile
+@given(data=st.data())
+def test_clients_with_disjoint_keys_commute(profile: str, data: st.DataObject) -> None:
+    """Whichever of two clients goes first, if they share no key the databases and all replies are the same."""
+    model = Model.load(profile)
+    drawn = data.draw(calls(profile, 2, 30))
+    turns = data.draw(st.lists(st.booleans(), min_size=len(drawn), max_size=len(drawn)))
+    walk = Walk(model, (0, 1, 2))
+    asked: tuple[list[tuple[bytes, ...]], ...] = ([], [])
+    for call, turn in zip(drawn, turns, strict=True):
+        request = walk.request(call)
+        if name_of(model, request) not in OF_EVERY_KEY:
+            asked[turn].append(renamed(walk, request) if turn else request)
+    orders = [[0] * len(asked[0]) + [1] * len(asked[1]), [1] * len(asked[1]) + [0] * len(asked[0]), list(map(int, turns))]
+    results = [in_order(model, order, asked) for order in orders]
+    assert results[0] == results[1] == results[2]
+
+
+def renamed(walk: Walk, request: tuple[bytes, ...]) -> tuple[bytes, ...]:
+    """A request with other names for its keys."""
+    _, keys, _ = walk.ways(2, (b"COMMAND", b"GETKEYS", *request))[0]
+    mine = () if isinstance(keys, ErrorReply) else keys
+    return (request[0], *(b"mine:" + word if word in mine else word for word in request[1:]))
+
+
+def in_order(model: Model, order: list[int], asked: tuple[list[tuple[bytes, ...]], ...]) -> Any:
+    """The databases and each client's replies when the clients take turns in this order."""
+    walk = Walk(model, (0, 1))
+    left = [iter(requests) for requests in asked]
+    replies: tuple[list[str], ...] = ([], [])
+    for client in order:
+        request = next(left[client], None)
+        if request is None or walk.world.sessions[client].get("closed"):
+            continue
+        run, reply, walk.world = walk.ways(client, request)[0]
+        name = name_of(model, request)
+        replies[client].append(name if name in TELLS_OF_OTHERS or name == "EXEC" else told(run, reply))
+    return live(walk.world, walk.now), replies
