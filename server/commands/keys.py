@@ -227,7 +227,11 @@ def waitaof(ctx: Context, args: list[bytes]) -> Reply:
 
 
 def _wait(ctx: Context, wanted: int, until: int, reply: Reply) -> Reply:
-    """There are no replicas: nothing is acknowledged, now or later; whoever wants more waits to the end."""
+    """There are no replicas: nothing is acknowledged, now or later; whoever wants more waits to the end.
+
+    Redis keeps the number wanted in 32 bits while it waits, so 2**32 of them are none.
+    """
+    wanted = (wanted + 2**31) % 2**32 - 2**31
     if wanted <= 0 or ctx.executing:
         return reply
     client = ctx.client

@@ -15,7 +15,6 @@ from redlark.server.state import unwatch
 @command("MULTI")
 def multi(ctx: Context, args: list[bytes]) -> Reply:
     if ctx.client.queue is not None:
-        ctx.client.queue_failed = True
         raise CommandError(b"ERR MULTI calls can not be nested")
     ctx.client.queue = []
     return OK
@@ -56,7 +55,6 @@ def exec_(ctx: Context, args: list[bytes]) -> Reply:
 def watch(ctx: Context, args: list[bytes]) -> Reply:
     client = ctx.client
     if client.queue is not None:
-        client.queue_failed = True
         raise CommandError(b"ERR WATCH inside MULTI is not allowed")
     if client.touched:
         return OK
