@@ -12,7 +12,7 @@ from typing import Any
 
 from immutables import Map
 
-from redlark.reference.functions import of_run, pure
+from redlark.reference.functions import of_run, pure, version
 from redlark.reference.replies import Predicate
 from redlark.reference.resp import Frame
 from redlark.reference.values import Status, Uncertain
@@ -31,30 +31,40 @@ def flush(run: Any, number: int) -> None:
     """Deletes every key of a database; what iterations over it owed is owed no more."""
     for key in run.databases[number]:
         run.touch(number, key)
-    run.changes += 1
     _forget(run, {number})
     run.databases[number] = Map()
 
 
 @of_run
 def swap(run: Any, one: int, other: int) -> None:
-    """Exchanges two databases; whoever watches a key of either finds it changed if it was or is there."""
+    """Exchanges two databases; whoever watches a key that is on either side, not expired, finds it changed."""
     if one == other:
         return
-    for number in (one, other):
-        for key in {*run.databases[one], *run.databases[other]}:
-            run.touch(number, key)
-    for kept in (run.deadlines, run.alive):
-        kept.clear()
-    databases = run.databases
+    watched = sorted(place for place in run.versions if place[0] in (one, other))
+    before = {place: (version(run, place), _is_live(run, place)) for place in watched}
+    databases, exchanged = run.databases, {one: other, other: one}
     databases[one], databases[other] = databases[other], databases[one]
-    _forget(run, {one, other})
+    run.deadlines = {(exchanged.get(n, n), key): moment for (n, key), moment in run.deadlines.items()}
+    run.alive = {(exchanged.get(n, n), key) for n, key in run.alive}
+    for place, (number, was_live) in before.items():
+        changed = was_live or _is_live(run, place)
+        run.versions = run.versions.set(place, number + changed - run.expired(*place))
+    _forget_iterations(run, {one, other})
+
+
+def _is_live(run: Any, place: tuple[int, bytes]) -> bool:
+    number, key = place
+    return key in run.databases[number] and not run.expired(number, key)
 
 
 def _forget(run: Any, numbers: set[int]) -> None:
     for moment in [k for k in run.deadlines if k[0] in numbers]:
         del run.deadlines[moment]
     run.alive -= {k for k in run.alive if k[0] in numbers}
+    _forget_iterations(run, numbers)
+
+
+def _forget_iterations(run: Any, numbers: set[int]) -> None:
     owed = run.server.get(ITERATIONS)
     if owed:
         kept = Map({k: x for k, x in owed.items() if k[0] not in numbers})
@@ -130,15 +140,14 @@ def cursors_after(left: tuple[bytes, ...]) -> Cursors:
 
 
 class Microseconds:
-    """The microseconds of an uncertain moment."""
+    """The microseconds from one millisecond up to and through another."""
 
-    def __init__(self, moment: Any) -> None:
-        self.lo = (moment.lo if isinstance(moment, Uncertain) else moment) * 1000
-        self.hi = (moment.hi if isinstance(moment, Uncertain) else moment) * 1000 + 999
+    def __init__(self, first: int, last: int) -> None:
+        self.lo, self.hi = first * 1000, last * 1000 + 999
 
     def candidates(self, leaves: list[Any]) -> Iterable[int]:
         """The time that a reply of seconds and microseconds shows."""
-        if len(leaves) == 2 and all(isinstance(x, bytes) and x.isdigit() for x in leaves):
+        if len(leaves) == 2 and all(isinstance(x, bytes) and x.isdigit() for x in leaves) and int(leaves[1]) < 1_000_000:
             instant = int(leaves[0]) * 1_000_000 + int(leaves[1])
             if self.lo <= instant <= self.hi:
                 yield instant
@@ -148,10 +157,10 @@ class Microseconds:
         return [self.lo]
 
 
-@pure
-def microseconds(moment: Any) -> Microseconds:
-    """The microseconds that a moment may be."""
-    return Microseconds(moment)
+@of_run
+def microseconds(run: Any) -> Microseconds:
+    """What the clock may show: a command has one moment, but the clock is read behind it, perhaps at the end of EXEC."""
+    return Microseconds(run.now.lo, run.latest)
 
 
 @pure
