@@ -44,6 +44,7 @@ class Run:
 
     __slots__ = (
         "alive",
+        "began",
         "changes",
         "children",
         "client",
@@ -54,6 +55,7 @@ class Run:
         "differences",
         "encodings",
         "events",
+        "latest",
         "model",
         "now",
         "observed",
@@ -80,7 +82,8 @@ class Run:
         self.sessions, self.server, self.versions = world.sessions, world.server, world.versions
         self.session = world.sessions[client]
         self.selected: int = self.session["selected"]
-        self.now = Moment(Variable(max(interval[0], world.now), max(interval[1], world.now)))
+        self.latest = max(interval[1], world.now)
+        self.began = self.now = Moment(Variable(max(interval[0], world.now), self.latest))
         self.observed = observed
         self.decisions, self.position = decisions, 0
         self.pending: list[tuple[int, ...]] = []
@@ -202,9 +205,9 @@ class Run:
         deadline = self.stored_deadline(number, key)
         if deadline is None:
             return False
-        if not self._at_most(self.now, deadline):
+        if not self._at_most(self.began, deadline):
             return True
-        return self.model.gone_at_deadline and self._equal(self.now, deadline) and self.fork(2) == 1
+        return self.model.gone_at_deadline and self._equal(self.began, deadline) and self.fork(2) == 1
 
     def value(self, number: int, key: bytes) -> Any:
         """The value at a key, None if absent."""
