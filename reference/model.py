@@ -24,7 +24,7 @@ from redlark.reference.replies import describe, encode, matches
 from redlark.reference.resp import Frame
 from redlark.reference.resp import frame as decode
 from redlark.reference.scope import Definitions, Scope
-from redlark.reference.values import NO_REPLY, Dead, Entry, ErrorReply, type_of
+from redlark.reference.values import NO_REPLY, Dead, Entry, ErrorReply, Moment, Variable, type_of
 from redlark.reference.world import Run, World
 from redlark.spec import syntax as s
 from redlark.spec.derivation import exists
@@ -77,6 +77,7 @@ class Model:
         self._encodings = self._compile_encodings()
         self._by_arity = self._holds("subcommand-by-arity")
         self.gone_at_deadline = self._holds("gone-at-deadline")
+        self.moment_per_command = self._holds("moment-per-command")
         self.reached: Counter[str] = Counter()
 
     @classmethod
@@ -235,6 +236,8 @@ class Model:
         observed, outer = run.observed, run.request
         if not dispatching:
             run.observed = self._child(run, observed)
+            if self.moment_per_command:
+                run.now = Moment(Variable(run.now.lo, run.latest))
         before = run.snapshot()
         changes = run.changes
         run.request, run.silent_propagation = request, False
