@@ -35,7 +35,7 @@ FUNCTIONS: dict[str, Signature] = {
         "first-of(any) -> any?", "fields(any) -> list of any", "without(any, any) -> any",
         "absolute(int?, bool, bool, any) -> any", "subsets(any, int) -> any", "samples(any, int) -> any",
         "type-of(any) -> text", "keys(any) -> set of any", "expired-keys(any) -> set of any", "live(any) -> int",
-        "cursors-after(any) -> list of int", "help-lines() -> any", "microseconds(any) -> list of int",
+        "cursors-after(any) -> list of int", "help-lines() -> any",
         "pages(any) -> list of any",
     ))
 }  # fmt: skip
@@ -45,7 +45,7 @@ RUN_FUNCTIONS: dict[str, Signature] = {
     for signature in map(parse_signature, (
         "all-databases() -> list of int", "arity-of(text) -> int", "command-of(any) -> text?", "flush(int) -> any",
         "has-flag(text, text) -> bool", "is-container(text) -> bool", "owe(int, any) -> any",
-        "owed(int) -> list of text", "swap(int, int) -> any", "version(any) -> int",
+        "microseconds() -> list of int", "owed(int) -> list of text", "swap(int, int) -> any", "version(any) -> int",
     ))
 }  # fmt: skip
 VARIADIC = frozenset({"min", "max", "first-given"})  # functions of any number of arguments
