@@ -1,11 +1,12 @@
 # Every target sets up what it needs: `make conform` and `make test` work on a fresh clone.
 #
-#   make conform    hold the embedded server to the text and print the verdict
-#   make test       every test, within 15 minutes on two cores
-#   make campaign   the long searches
-#   make bench      the server beside redis-server and Valkey
-#   make setup      the virtual environment, with the core built where a C compiler is
-#   make clean      remove what the above made
+#   make conform     hold the embedded server to the text and print the verdict
+#   make test        every test, within 15 minutes on two cores
+#   make campaign    the long searches
+#   make bench       the server beside redis-server and Valkey
+#   make generated  write anew what is derived from the text and kept in the tree
+#   make setup       the virtual environment, with the core built where a C compiler is
+#   make clean       remove what the above made
 #
 # Options: PYTHON=python3.12, CONFORM="redis:8.2 --budget 20", TESTS="tests/spec -k loader", BENCH="--quick"
 
@@ -21,7 +22,7 @@ CORE := $(wildcard server/core/*.pyx server/core/*.pxi server/core/*.pxd server/
 PYTEST_WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup conform test campaign bench clean
+.PHONY: help setup conform test campaign bench generated clean
 
 help:
 	@sed -n '/^#  /s/^#//p' Makefile
@@ -64,7 +65,10 @@ campaign: setup
 	$(BIN)/python -m pytest -m campaign --hypothesis-profile=campaign --timeout=7200 $(TESTS)
 
 bench: $(VENV)/bench.stamp
-	$(BIN)/python -m bench $(BENCH)
+	$(BIN)/python -m tests.bench $(BENCH)
+
+generated: setup
+	$(BIN)/python -m redlark.spec.metadata
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info server/_core*.so server/core/core.c

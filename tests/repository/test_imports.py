@@ -2,6 +2,7 @@
 
 import ast
 import re
+import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
@@ -104,3 +105,15 @@ def test_redlark_is_a_namespace(root: Path, files: list[Path]) -> None:
     assert Path("__init__.py") not in files
     for package in ("spec", "reference", "server", "conformance"):
         assert (root / ".types" / "redlark" / package).resolve() == root / package
+
+
+def test_a_server_process_loads_no_rule() -> None:
+    """`redlark serve` runs without the notation, the model and the suite; of commands it knows the metadata."""
+    program = "import sys, redlark.server.cli; print(*sys.modules)"
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    loaded = run.stdout.split()
+    assert "redlark.server.cli" in loaded
+    assert [
+        name for name in loaded if forbidden("redlark.server.cli", name) and name not in ("redlark", "redlark.spec")
+    ] == []
+    assert {"lark", "hypothesis", "immutables"} & set(loaded) == set()

@@ -72,7 +72,7 @@ def is_handler(node: ast.AST) -> bool:
 
 
 def test_public_functions_are_documented(product: dict[Path, ast.Module]) -> None:
-    """Every public function and class of the product has a docstring, or is the handler of a command that the text has."""
+    """Every public function and class of the product has a docstring, or is a command's handler."""
     silent = [
         f"{path}:{node.lineno} {node.name}"
         for path, tree in product.items()
