@@ -4,7 +4,7 @@
 #   make test        every test, within 15 minutes on two cores
 #   make campaign    the long searches
 #   make bench       the server beside redis-server and Valkey
-#   make generated  write anew what is derived from the text and kept in the tree
+#   make generated   write anew what is derived from the text and kept in the tree
 #   make setup       the virtual environment, with the core built where a C compiler is
 #   make clean       remove what the above made
 #
