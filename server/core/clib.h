@@ -133,17 +133,6 @@ static inline void *rl_alloc(size_t n) { void *p = malloc(n); rl_check_memory(p,
 static inline void *rl_zeroed(size_t n) { void *p = calloc(1, n); rl_check_memory(p, n); return p; }
 static inline void *rl_resize(void *old, size_t n) { void *p = realloc(old, n); rl_check_memory(p, n); return p; }
 
-/* The size that is asked of the allocator for n bytes, a pure function of n, so it need not be stored: up to 1 KiB the
- * steps of the common allocators (16 bytes, 8 of them theirs), beyond an eighth of the size, so that a string that
- * grows by APPEND moves a logarithmic number of times. */
-static inline size_t rl_good_size(size_t n) {
-    size_t step;
-    if (n <= 24) return 24;
-    if (n <= 1032) return ((n + 7) & ~(size_t)15) + 8;
-    step = (size_t)1 << (60 - __builtin_clzll(n));
-    return (n + step - 1) / step * step;
-}
-
 /* ----------------------------------------------------------------------------------------------------------- clocks */
 
 static inline int64_t rl_unix_ms(void) {

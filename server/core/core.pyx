@@ -5,6 +5,7 @@
 One extension module, redlark.server._core, made of a few files, each one concept:
 
     clib.h        hashing, integers as text, clocks, addresses
+    slab.h        memory for entries
     objects.pxi   an entry: key, value and deadline in one allocation
     table.pxi     the hash table: buckets of a cache line, incremental rehash, SCAN cursors
     database.pxi  a keyspace: expiry, watchers, what Python commands see

@@ -240,8 +240,7 @@ cdef bint cmd_append(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t
     old_size = entry_size(e)
     if size > 0xFFFF and not e.flags & LONG:
         return False
-    if rl_good_size(old_size + a[2].n) != rl_good_size(old_size):
-        e = <Entry*>rl_resize(e, rl_good_size(old_size + a[2].n))
+    e = <Entry*>rl_slot_resize(e, old_size, old_size + a[2].n)
     rl_copy(value_of(e) + text_size(e), a[2].p, a[2].n)
     set_sizes(e, key_size(e), size)
     e.flags = (e.flags & ~(3 << FORM_SHIFT)) | RAW << FORM_SHIFT

@@ -36,6 +36,7 @@ cdef extern from *:
 cdef enum:
     SLOTS = 7
     FULL = 6                # elements a bucket at which the table grows
+    ENTRY_SPAN = 39         # a small entry may lie across two cache lines
     CHUNK = 64              # further buckets that are allocated at a time
 
 cdef struct Bucket:
@@ -188,8 +189,11 @@ cdef inline void prefetch_entry(const Table* t, uint64_t h) noexcept nogil:
     """After the home bucket was prefetched: fetch the likely entry."""
     cdef Bucket* b = home_of(t, h)
     cdef uint64_t hits = slots_with(b.tags, tag_of(h))
+    cdef Entry* e
     if hits:
-        rl_prefetch(b.slot[rl_first_byte(hits)])
+        e = b.slot[rl_first_byte(hits)]
+        rl_prefetch(e)
+        rl_prefetch(<char*>e + ENTRY_SPAN)
 
 cdef inline void bucket_put(Bucket* b, int i, uint64_t tag, Entry* e) noexcept nogil:
     b.tags = (b.tags & ~((0xFFULL << (8 * i)) | (1ULL << (56 + i)))) | tag << (8 * i) \
