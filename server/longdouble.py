@@ -15,12 +15,24 @@ Number = Fraction | float  # float: infinities only
 MANTISSA: Final = 64
 LOWEST: Final = -16445  # 2**LOWEST is the smallest positive number
 HIGHEST: Final = 16384  # everything below 2**HIGHEST
-LONGEST_TEXT: Final = 5 * 1024  # Redis reads a number into a buffer of this size
+LONGEST_TEXT: Final = 5 * 1024  # Redis reads a number into a buffer of this size, and prints into one
 DIGITS: Final = 17  # behind the point, as Redis prints
 
 _DECIMAL = re.compile(rb"([+-]?)([0-9]*)(?:\.([0-9]*))?(?:[eE]([+-]?[0-9]+))?")
 _HEX = re.compile(rb"([+-]?)0[xX]([0-9a-fA-F]*)(?:\.([0-9a-fA-F]*))?(?:[pP]([+-]?[0-9]+))?")
 _INFINITY = re.compile(rb"([+-]?)inf(?:inity)?", re.IGNORECASE)
+
+
+_PIECE = 4000  # Python reads and writes no more decimal digits at once
+
+
+def _number(digits: bytes) -> int:
+    return int(digits[:-_PIECE] or b"0") * 10 ** len(digits[-_PIECE:]) + int(digits[-_PIECE:])
+
+
+def _digits(number: int) -> bytes:
+    high, low = divmod(number, 10**_PIECE)
+    return b"%d%0*d" % (high, _PIECE, low) if high else b"%d" % low
 
 
 def rounded(exact: Fraction) -> Number:
@@ -57,7 +69,7 @@ def read(text: bytes) -> Number | None:
     whole, part = found[2], found[3] or b""
     if not whole and not part:
         return None
-    mantissa = int(whole + part, base)
+    mantissa = int(whole + part, 16) if base == 16 else _number(whole + part)
     exponent = int(found[4] or 0)
     if not mantissa:
         return Fraction(0)
@@ -84,5 +96,5 @@ def show(number: Fraction) -> bytes:
     """
     scaled = round(abs(number) * 10**DIGITS)
     whole, part = divmod(scaled, 10**DIGITS)
-    text = b"%d.%017d" % (whole, part) if part else b"%d" % whole
+    text = b"%b.%017d" % (_digits(whole), part) if part else _digits(whole)
     return (b"-" if number < 0 and scaled else b"") + (text.rstrip(b"0") if part else text)

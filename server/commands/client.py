@@ -49,7 +49,7 @@ def client_setinfo(ctx: Context, args: list[bytes]) -> Reply:
     if option not in (b"LIB-NAME", b"LIB-VER"):
         shown = args[2].split(b"\0", 1)[0]
         raise CommandError(errors.one_line(b"ERR Unrecognized option '%b'" % shown))
-    check_name(value, b"ERR %b cannot contain spaces, newlines or special characters." % option)
+    check_name(value, b"ERR %b cannot contain spaces, newlines or special characters." % args[2])
     if option == b"LIB-NAME":
         ctx.client.lib_name = value
     else:
