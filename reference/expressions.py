@@ -131,8 +131,7 @@ def _encoding(run: Any, number: int, key: bytes) -> bytes | None:
 
 def _conditional(node: s.Conditional, scope: Scope) -> Closure:
     test, yes, no = (expression(n, scope) for n in (node.test, node.yes, node.no))
-    known = certain(node.test, scope)
-    if known is not None:
+    if (known := certain(node.test, scope)) is not None:
         return yes if known else no
     return lambda v: yes(v) if test(v) else no(v)
 
@@ -146,8 +145,7 @@ def _boolean(node: s.Boolean, scope: Scope) -> Closure:
     known = certain(node, scope)
     if known is not None:  # an option that this profile has not
         return _constant(known)
-    known = certain(node.left, scope)
-    if known is not None:
+    if certain(node.left, scope) is not None:
         return right
     if certain(node.right, scope) is not None:
         return left
@@ -287,25 +285,18 @@ def _bound(scope: Scope, names: tuple[str, ...], compile_body: Callable[[], Any]
     return slots, body
 
 
-def _concatenate(left: Any, right: Any) -> Any:
-    return left + right
-
-
-def _difference(left: Any, right: Any) -> Any:
-    return left - right
-
-
 _ARITHMETIC = {
     "+": values.plus, "-": values.minus, "*": operator.mul, "div": values.divided, "mod": values.remainder,
-    "++": _concatenate, "\\": _difference,
+    "\\": operator.sub,
 }  # fmt: skip
 
 
 def _arithmetic(node: s.Arithmetic, scope: Scope) -> Closure:
-    left, right, apply = expression(node.left, scope), expression(node.right, scope), _ARITHMETIC[node.operator]
+    left, right = expression(node.left, scope), expression(node.right, scope)
     if node.operator == "++":
         # an absent text or list reads as the empty one: a command that appends makes its key
         return lambda v: _joined(left(v), right(v))
+    apply = _ARITHMETIC[node.operator]
     return lambda v: apply(left(v), right(v))
 
 

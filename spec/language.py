@@ -39,6 +39,7 @@ FUNCTIONS: dict[str, Signature] = {
         "pages(any) -> list of any",
     ))
 }  # fmt: skip
+
 # Functions of the whole state: what they take besides is what stands in the brackets.
 RUN_FUNCTIONS: dict[str, Signature] = {
     signature.name: signature
@@ -46,6 +47,10 @@ RUN_FUNCTIONS: dict[str, Signature] = {
         "all-databases() -> list of int", "arity-of(text) -> int", "command-of(any) -> text?", "flush(int) -> any",
         "has-flag(text, text) -> bool", "is-container(text) -> bool", "owe(int, any) -> any",
         "microseconds() -> list of int", "owed(int) -> list of text", "swap(int, int) -> any", "version(any) -> int",
+        "stored-ghost(any) -> bool", "all-command-names() -> list of text", "command-names() -> list of text",
+        "command-docs(any) -> list of any", "command-rows(text) -> list of any", "command-tables() -> list of any",
+        "name-lists(any) -> list of any", "has-keys(text) -> bool", "in-category(text, text) -> bool",
+        "keys-of(any) -> any?",
     ))
 }  # fmt: skip
 VARIADIC = frozenset({"min", "max", "first-given"})  # functions of any number of arguments
