@@ -18,6 +18,7 @@ from redlark.reference.resp import Frame
 from redlark.reference.values import Status, Uncertain
 
 ITERATIONS = "iterations"
+MOST_ITERATIONS = 64
 
 
 @of_run
@@ -75,26 +76,33 @@ def _forget_iterations(run: Any, numbers: set[int]) -> None:
 
 
 @of_run
-def owed(run: Any, cursor: int) -> tuple[bytes, ...]:
+def owed(run: Any, cursor: int) -> frozenset[bytes]:
     """The keys that an iteration which goes on at this cursor still has to return."""
-    found: tuple[bytes, ...] = run.server.get(ITERATIONS, Map()).get((run.selected, cursor), ())
+    found: frozenset[bytes] = run.server.get(ITERATIONS, Map()).get((run.selected, cursor), frozenset())
     return found
 
 
 @of_run
-def owe(run: Any, cursor: int, keys: tuple[bytes, ...]) -> None:
-    """Notes what an iteration owes at its next cursor; where another one stands there too, only what both owe."""
-    iterations = run.server.get(ITERATIONS, Map())
-    before = iterations.get((run.selected, cursor))
-    left = keys if before is None else tuple(k for k in keys if k in before)
-    run.server = run.server.set(ITERATIONS, iterations.set((run.selected, cursor), left))
+def owe(run: Any, cursor: int, keys: frozenset[bytes]) -> None:
+    """Notes what an iteration owes at its next cursor.
+
+    Several iterations may stand at one cursor, and whoever comes with it goes on with all of them: what any of them
+    owes is owed. No more than :data:`MOST_ITERATIONS` cursors are kept.
+    """
+    iterations, place = run.server.get(ITERATIONS, Map()), (run.selected, cursor)
+    due = iterations.get(place, frozenset()) | keys
+    if not due:
+        return
+    if place not in iterations and len(iterations) >= MOST_ITERATIONS:
+        iterations = iterations.delete(min(iterations))
+    run.server = run.server.set(ITERATIONS, iterations.set(place, due))
 
 
 class Pages:
     """What one call of an iteration may return: any of the keys that are there, some of them twice."""
 
-    def __init__(self, keys: Iterable[bytes]) -> None:
-        self.keys = tuple(keys)
+    def __init__(self, keys: frozenset[bytes]) -> None:
+        self.keys = keys
 
     def candidates(self, leaves: list[Any]) -> Iterable[tuple[bytes, ...]]:
         """The page that the reply shows behind its cursor, if all of it is there."""
@@ -104,11 +112,11 @@ class Pages:
 
     def all(self, bound: int) -> Iterable[tuple[bytes, ...]]:
         """One page with every key: what a model that answers by itself returns."""
-        return [self.keys]
+        return [tuple(sorted(self.keys))]
 
 
 @pure
-def pages(keys: Iterable[bytes]) -> Pages:
+def pages(keys: frozenset[bytes]) -> Pages:
     """The pages that one call of an iteration may return."""
     return Pages(keys)
 
@@ -116,7 +124,7 @@ def pages(keys: Iterable[bytes]) -> Pages:
 class Cursors:
     """The cursors that may come next: any but 0 while something is owed, else any."""
 
-    def __init__(self, left: tuple[bytes, ...]) -> None:
+    def __init__(self, left: frozenset[bytes]) -> None:
         self.left = left
 
     def candidates(self, leaves: list[Any]) -> Iterable[int]:
@@ -131,7 +139,7 @@ class Cursors:
 
 
 @pure
-def cursors_after(left: tuple[bytes, ...]) -> Cursors:
+def cursors_after(left: frozenset[bytes]) -> Cursors:
     """The cursors that may come next while these keys are owed."""
     return Cursors(left)
 
