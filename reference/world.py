@@ -284,8 +284,10 @@ class Run:
         self.deadlines.pop((number, key), None)
         iterations = self.server.get("iterations")
         if iterations:  # an iteration does not owe what was away meanwhile
-            left = {c: tuple(k for k in keys if k != key) if c[0] == number else keys for c, keys in iterations.items()}
-            self.server = self.server.set("iterations", Map(left))
+            for place, keys in iterations.items():
+                if place[0] == number and key in keys:
+                    iterations = iterations.set(place, keys - {key})
+            self.server = self.server.set("iterations", iterations)
 
     def touch(self, number: int, key: bytes) -> None:
         """Counts a change, for WATCH and for what is propagated."""
