@@ -23,6 +23,8 @@ def _reply(told: Any) -> Reply:
         return {key: _reply(item) for key, item in told.items()}
     if isinstance(told, str):
         return Status(told.encode())
+    if isinstance(told, bytes):
+        return bytes(told)  # `Prose` is a kind of bytes, and a core takes none but plain ones
     reply: Reply = told
     return reply
 
