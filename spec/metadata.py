@@ -202,11 +202,11 @@ class Table:
             return told
         told += [SetOf(tip.encode() for tip in facts.tips), SetOf(spec.reply() for spec in facts.key_specs)]
         below = [self.info(sub) for sub in facts.subcommands]
-        return [*told, below if self._valkey_9 else SetOf(below)]
+        return [*told, below if below or self._valkey_9 else SetOf()]
 
     @property
     def _valkey_9(self) -> bool:
-        """Valkey 9 tells subcommands as an array, where others have a set."""
+        """Valkey 9 tells of no subcommands by an empty array, others by an empty set; some are an array everywhere."""
         return self.profile.startswith("valkey-9")
 
     def docs(self, name: str) -> dict[bytes, Any] | None:
