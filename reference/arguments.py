@@ -151,7 +151,8 @@ def _one(part: s.Argument, scope: Scope, hooks: Hooks) -> Callable[[bytes, Frame
     if convert is None or failed is None:
         return lambda text, v: text
     rule = f"{hooks.command}/bad-{part.name}"
-    hooks.rules.append(rule)
+    if not _owns_no_error(part, scope):
+        hooks.rules.append(rule)
     refusal = hooks.refusals.get(part.name)
 
     def read(text: bytes, v: Frame) -> Any:
@@ -234,7 +235,7 @@ def _owns_no_error(part: s.Argument, scope: Scope) -> bool:
 
 
 def _while_converted(part: s.Argument, scope: Scope, hooks: Hooks) -> Matcher:
-    """Many of a type that owns no error: the list ends where a text is none of the type, and may be taken up again."""
+    """Any number of a type that owns no error: the list ends where a text is none of it, and may be taken up again."""
     slot, hook = scope.slot(part.name), _hook(part.name, hooks)
     convert, _ = reader(part.type, scope, part)
     assert convert is not None
@@ -247,8 +248,6 @@ def _while_converted(part: s.Argument, scope: Scope, hooks: Hooks) -> Matcher:
                 break
             found.append(value)
             position += 1
-        if not found:
-            raise hooks.refuse(v, "unknown", arguments[position] if position < len(arguments) else b"")
         v[slot] = (*(v[slot] or ()), *found)
         if hook is not None:
             hook(v)
@@ -344,7 +343,8 @@ def _bag(groups: Sequence[s.Group], scope: Scope, hooks: Hooks, *, last: bool) -
         for index, (alternative, collects) in enumerate(offered):
             many = tuple(scope.slot(p.name) for p in alternative.parts if isinstance(p, s.Argument)) if collects else ()
             match_parts, once = _sequence(alternative.parts, scope, hooks), group.once or alternative.once
-            option = _Option(number, index, match_parts, least(alternative.parts), many, once)
+            endless = [p for p in alternative.parts if isinstance(p, s.Argument) and p.repeat and _owns_no_error(p, scope)]
+            option = _Option(number, index, match_parts, least(alternative.parts) - len(endless), many, once)
             head = alternative.parts[0]
             if isinstance(head, s.Token):
                 by_word[head.word.encode()] = option
