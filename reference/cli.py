@@ -13,6 +13,7 @@ from redlark.reference.examples import failures
 from redlark.reference.model import Model, profiles
 from redlark.reference.tcp import ModelServer
 from redlark.spec.checker import check
+from redlark.spec.choices import choices
 from redlark.spec.loader import NotationError, specification
 
 
@@ -50,8 +51,14 @@ def spec() -> None:
 
 @spec.command("check")
 @click.option("--profile", "names", multiple=True, type=click.Choice(profiles()), help="Only these profiles' examples.")
-def check_text(names: tuple[str, ...]) -> None:
+@click.option("--choices", "show_choices", is_flag=True, help="List each choice, and whether replies show it.")
+def check_text(names: tuple[str, ...], show_choices: bool) -> None:
     """Check the text: names, types, effects, and that every example shows what the rules do."""
+    if show_choices:
+        fragments = {fragment.name: fragment for fragment in specification().fragments}
+        for command in specification().commands:
+            for choice in choices(command, fragments):
+                click.echo(str(choice))
     try:
         found = list(check(specification()))
         if not found:

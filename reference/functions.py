@@ -329,7 +329,7 @@ def live(database: DatabaseHandle) -> int:
 def version(run: Any, place: tuple[int, bytes]) -> int:
     """A number that changes whenever the key at a place (a database's number and a key) does, its expiry included."""
     number, key = place
-    return int(run.version(number, key)) + run.expired(number, key)  # removing it will count: it counts already
+    return int(run.version(number, key) + run.expired(number, key))  # removing it will count: it counts already
 
 
 @of_run

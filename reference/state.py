@@ -15,7 +15,7 @@ from immutables import Map
 from redlark.reference.functions import of_run, pure, version
 from redlark.reference.replies import Predicate
 from redlark.reference.resp import Frame
-from redlark.reference.values import Status, Uncertain
+from redlark.reference.values import Status
 
 ITERATIONS = "iterations"
 MOST_ITERATIONS = 64
@@ -155,7 +155,8 @@ class Microseconds:
 
     def candidates(self, leaves: list[Any]) -> Iterable[int]:
         """The time that a reply of seconds and microseconds shows."""
-        if len(leaves) == 2 and all(isinstance(x, bytes) and x.isdigit() for x in leaves) and int(leaves[1]) < 1_000_000:
+        digits = len(leaves) == 2 and all(isinstance(x, bytes) and x.isdigit() for x in leaves)
+        if digits and int(leaves[1]) < 1_000_000:
             instant = int(leaves[0]) * 1_000_000 + int(leaves[1])
             if self.lo <= instant <= self.hi:
                 yield instant
@@ -167,7 +168,7 @@ class Microseconds:
 
 @of_run
 def microseconds(run: Any) -> Microseconds:
-    """What the clock may show: a command has one moment, but the clock is read behind it, perhaps at the end of EXEC."""
+    """What the clock may show: a command has one moment, but the clock is read behind it, perhaps as EXEC ends."""
     return Microseconds(run.now.lo, run.latest)
 
 

@@ -19,6 +19,7 @@ from attrs import evolve
 
 from redlark.spec import language
 from redlark.spec import syntax as s
+from redlark.spec.choices import choices
 from redlark.spec.derivation import exists
 from redlark.spec.inference import ANY, UNKNOWN, Definitions, Findings, Inference, Value, state_place
 from redlark.spec.loader import NotationError
@@ -47,6 +48,9 @@ def check(text: s.Specification, profiles: Iterable[Profile] = PROFILES.values()
         for command in text.commands:
             if exists(command, profile):
                 _Block(definitions, findings, command).check()
+                for choice in choices(command, definitions.fragments):
+                    if choice.endless:
+                        findings.add(choice.node, f"no reply shows {choice.node.name}; its domain has no end: bound it")
     for key in findings.unreached.keys() - findings.reached:
         findings.messages[key[2], findings.unreached[key]] = None
     ordered = sorted(findings.messages, key=lambda m: (m[0].file, m[0].line, m[0].column))
@@ -265,6 +269,8 @@ class _Block(Inference):
         if self._when(node):
             self.value(node.event)
             self.value(node.key)
+            if node.database is not None:
+                self.value(node.database)
 
     def _propagate(self, node: s.Propagate) -> None:
         if self._when(node) and node.items is not None:

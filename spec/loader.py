@@ -427,8 +427,8 @@ class _Trees(Transformer):  # type: ignore[type-arg]
     def delete(self, target: Any, when: Any) -> s.Delete:
         return s.Delete(target, when, place=self.place)
 
-    def event(self, name: Any, key: Any, when: Any) -> s.Event:
-        return s.Event(name, key, when, place=self.place)
+    def event(self, name: Any, key: Any, database: Any, when: Any) -> s.Event:
+        return s.Event(name, key, when, database=database, place=self.place)
 
     def propagate(self, *children: Any) -> s.Propagate:
         *items, when = children

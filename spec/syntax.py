@@ -385,12 +385,13 @@ class Delete(Node):
 
 @frozen
 class Event(Node):
-    """``event "set" key``: a keyspace notification."""
+    """``event "set" key``: a keyspace notification; ``in number`` tells it of another database."""
 
     event: Expression
     key: Expression
     when: Expression | None
     guard: Guard | None = None
+    database: Expression | None = None
 
 
 @frozen

@@ -112,7 +112,15 @@ MISTAKES = {
         "command X key\n" + FACTS + "  need n = parse-int(key)\n  rule r\n    delete db[key]\n    => n\n",
         "say what happens where it fails",
     ),
-    "a fragment that is not there": ("command X key\n" + FACTS + "  use expiry()\n  rule r\n    delete db[key]\n    => 1\n", "fragment 'expiry'"),
+    "a choice without end that no reply shows": (
+        "command X key\n" + FACTS + "  choose n among 0 ..\n  rule r when n > 5 => 1\n"
+        "  rule s\n    delete db[key]\n    => 2\n",
+        "its domain has no end",
+    ),
+    "a fragment that is not there": (
+        "command X key\n" + FACTS + "  use expiry()\n  rule r\n    delete db[key]\n    => 1\n",
+        "fragment 'expiry'",
+    ),
 }
 
 
