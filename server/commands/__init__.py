@@ -10,6 +10,7 @@ from redlark.server.commands import (  # imported for what they register
     expiry,
     help,
     keys,
+    lcs,
     lists_sets,
     strings,
     transactions,
@@ -21,7 +22,7 @@ from redlark.spec.metadata import Facts
 
 __all__ = ["command_table"]
 
-_GROUPS = (admin, client, command, connection, expiry, help, keys, lists_sets, strings, transactions)
+_GROUPS = (admin, client, command, connection, expiry, help, keys, lcs, lists_sets, strings, transactions)
 
 
 def command_table() -> dict[bytes, Command]:

@@ -259,10 +259,14 @@ def client_kill(ctx: Context, args: list[bytes]) -> Reply:
         for client in ctx.server.clients.values()
         if all(holds(client) for holds in chosen.conditions) and not (chosen.skip_me and client is ctx.client)
     ]
-    for client in victims:
-        client.close(after_reply=client is ctx.client)
-    if len(args) > 3:
-        return len(victims)
-    if not victims:
+    if len(args) == 3 and not victims:
         raise CommandError(b"ERR No such client")
-    return OK
+    reply: Reply = len(victims) if len(args) > 3 else OK
+    for client in victims:
+        if client is not ctx.client:
+            client.close()
+    if ctx.client not in victims:
+        return reply
+    ctx.client.reply(reply)
+    ctx.client.close(after_reply=True)
+    return NO_REPLY
