@@ -195,7 +195,7 @@ def _argument(part: s.Argument, scope: Scope, hooks: Hooks) -> Matcher:
             return position + 1
 
         return single
-    if part.repeat == "many" and _owns_no_error(part, scope):
+    if _is_endless(part, scope):
         return _while_converted(part, scope, hooks)
     if part.repeat == "many":
 
@@ -232,6 +232,10 @@ def _argument(part: s.Argument, scope: Scope, hooks: Hooks) -> Matcher:
 def _owns_no_error(part: s.Argument, scope: Scope) -> bool:
     definition = scope.text.types.get(part.type)
     return definition is not None and definition.error is None and not part.late
+
+
+def _is_endless(part: s.Part, scope: Scope) -> bool:
+    return isinstance(part, s.Argument) and part.repeat == "many" and _owns_no_error(part, scope)
 
 
 def _while_converted(part: s.Argument, scope: Scope, hooks: Hooks) -> Matcher:
@@ -343,8 +347,8 @@ def _bag(groups: Sequence[s.Group], scope: Scope, hooks: Hooks, *, last: bool) -
         for index, (alternative, collects) in enumerate(offered):
             many = tuple(scope.slot(p.name) for p in alternative.parts if isinstance(p, s.Argument)) if collects else ()
             match_parts, once = _sequence(alternative.parts, scope, hooks), group.once or alternative.once
-            endless = [p for p in alternative.parts if isinstance(p, s.Argument) and p.repeat and _owns_no_error(p, scope)]
-            option = _Option(number, index, match_parts, least(alternative.parts) - len(endless), many, once)
+            width = least([p for p in alternative.parts if not _is_endless(p, scope)])
+            option = _Option(number, index, match_parts, width, many, once)
             head = alternative.parts[0]
             if isinstance(head, s.Token):
                 by_word[head.word.encode()] = option
