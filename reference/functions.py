@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from immutables import Map
 
+from redlark.reference.replies import Predicate
 from redlark.reference.values import Status, plus, type_of
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -220,7 +221,7 @@ class Numbers:
         return isinstance(number, int) and self.low <= number and (self.high is None or number <= self.high)
 
     def __iter__(self) -> Any:
-        return iter(self.all(1 << 20))
+        return itertools.count(self.low) if self.high is None else iter(range(self.low, self.high + 1))
 
     def candidates(self, leaves: list[Any]) -> Any:
         """The numbers that a reply shows, printed ones too; all where they are few."""
@@ -230,9 +231,10 @@ class Numbers:
         return dict.fromkeys(n for n in numbers if n in self)
 
     def all(self, bound: int) -> Any:
-        """Every number, at most bound and one more."""
-        high = self.low + bound if self.high is None else min(self.high, self.low + bound)
-        return range(self.low, high + 1)
+        """Every number, at most bound and one more; where they do not end, what stands for any of them in a reply."""
+        if self.high is None:
+            return [Predicate(f"(integer) {self.low} or more", lambda frame: frame.value in self, self.low)]
+        return range(self.low, min(self.high, self.low + bound) + 1)
 
 
 class Subsets:
