@@ -7,6 +7,7 @@ drawn no more, so that it does not hide the others. Nothing here prints; a `List
 
 from __future__ import annotations
 
+import re
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -32,7 +33,7 @@ from redlark.conformance.report import (
     TargetReport,
     Verdict,
 )
-from redlark.conformance.setups import SETUPS, Setup
+from redlark.conformance.setups import OUT_OF_REACH, SETUPS, Setup
 from redlark.conformance.shrink import Shrinker
 from redlark.conformance.target import Target, texts
 from redlark.reference import Model
@@ -42,7 +43,7 @@ Launch = Callable[[Mapping[str, str]], AbstractContextManager[Target]]
 
 UNKNOWN = "(unknown command)"
 SETUP_ROUNDS = 6
-SETUP_SHARE = 0.2  # of the budget, at most, for all set-ups together
+SETUP_SHARE = 0.05  # of the budget, at most, for each set-up
 SHRINK_SHARE = 0.5  # of the budget, at most, for all shrinking together
 ENOUGH = 3  # different divergences of one command, after which it is not drawn any more
 REPEATED = 12  # or this many in all
@@ -149,7 +150,7 @@ class Campaign:
             self.listener.phase("drawn histories")
             number = 0
             while not self._over():
-                self._round(judge, number, None)
+                self._round(judge, number, None, self._over)
                 number += 1
         finally:
             judge.close()
@@ -157,21 +158,22 @@ class Campaign:
     def _judge(self, target: Target) -> Judge:
         return Judge(self.model, target, loose=self.options.loose, timeout=self.options.timeout)
 
-    def _over(self, share: float = 1.0) -> bool:
+    def _over(self) -> bool:
+        """Whether the campaign has spent what it was given."""
         limit = self.options.requests
         if self.enough is not None and len(self.findings) >= self.enough:
             self.ended = "requests"
             return True
-        if limit is not None and self.requests >= limit * share:
+        if limit is not None and self.requests >= limit:
             self.ended = "requests"
             return True
-        return self.seconds >= self.options.budget * share
+        return self.seconds >= self.options.budget
 
-    def _round(self, judge: Judge, number: int, setup: Setup | None, share: float = 1.0) -> None:
-        """Draw one round and run it."""
+    def _round(self, judge: Judge, number: int, setup: Setup | None, over: Callable[[], bool]) -> None:
+        """Draw one round and run it until it ends, or something is over."""
         seed = self.options.seed * 1_000_003 + number
         for history in draw.draw(self._pool(setup), seed, self.options.protocols):
-            if self._over(share):
+            if over():
                 return
             self._one(judge, history, setup)
 
@@ -191,8 +193,14 @@ class Campaign:
     def _set_up(self, setup: Setup, number: int) -> None:
         """Some rounds on a server set up otherwise, if there are rules that need it."""
         needed = [rule for rule in self.rules if setup.reaches(rule)]
-        if not needed or self._over(SETUP_SHARE):
+        if not needed or self._over():
             return
+        seconds = self.seconds + self.options.budget * SETUP_SHARE
+        requests = self.requests + (self.options.requests or 1 << 60) * SETUP_SHARE
+
+        def over() -> bool:
+            return self._over() or self.seconds >= seconds or self.requests >= requests
+
         if self.launch is None:
             self.skipped[setup.name] = self.no_launch
             return
@@ -202,9 +210,9 @@ class Campaign:
                 judge = self._judge(evolve(target, signed_in=setup.signed_in))
                 try:
                     for turn in range(SETUP_ROUNDS):
-                        if self._over(SETUP_SHARE) or (turn > 1 and all(self.reached(rule) for rule in needed)):
+                        if over() or (turn > 1 and all(self.reached(rule) for rule in needed)):
                             break
-                        self._round(judge, 1_000_000 * (number + 1) + turn, setup, SETUP_SHARE)
+                        self._round(judge, 1_000_000 * (number + 1) + turn, setup, over)
                 finally:
                     judge.close()
         except CannotRun as problem:
@@ -316,6 +324,9 @@ class Campaign:
             return "the server does not know the command"
         if any(f.command == name for f in self.findings.values()):
             return "not reached: the command diverges, and was not drawn to the end"
+        for pattern, reason in OUT_OF_REACH:
+            if re.fullmatch(pattern, rule):
+                return reason
         for setup in SETUPS:
             if setup.reaches(rule):
                 return f"needs a server where {setup.name}: {self.skipped.get(setup.name, 'not reached there')}"

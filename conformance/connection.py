@@ -36,6 +36,12 @@ class Connection:
         self.timeout = timeout
         self.received = 0
 
+    @property
+    def address(self) -> bytes:
+        """Our end, as the server names it in CLIENT LIST."""
+        name = self._sock.getsockname()
+        return b"%s:%d" % (name[0].encode(), name[1]) if isinstance(name, tuple) else b"%s:0" % str(name).encode()
+
     def send(self, data: bytes) -> None:
         """Write all of it; `Lost` when the server closed the connection or does not read."""
         try:

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from redlark.conformance import values
 from redlark.conformance.generate import Generator
-from redlark.conformance.history import ClientId, Cursor, History, Request, Step, request, steps_of
+from redlark.conformance.history import ClientAddress, ClientId, Cursor, History, Request, Step, request, steps_of
 
 CLIENTS = 3
 POOL = 600  # scenarios of a round
@@ -162,6 +162,9 @@ def _murder(pool: Pool, rng: random.Random) -> Scenario:
     """A connection that another one (or itself) closes."""
     client = pool.client(rng)
     victim = (client + rng.randrange(2)) % pool.clients
+    if rng.random() < 0.4:
+        kill = Request((b"CLIENT", b"KILL", ClientAddress(victim)))
+        return (*steps_of(victim, (request("PING"),)), Step(client, (kill,)), Step(victim, pool.requests(1, rng)))
     ask = Step(victim, (request("CLIENT", "ID"),))
     kill = Request((b"CLIENT", b"KILL", b"ID", ClientId(victim), *((b"SKIPME", b"no") if rng.random() < 0.5 else ())))
     return (ask, Step(client, (kill,)), Step(victim, pool.requests(1, rng)))
@@ -245,4 +248,4 @@ _ALONE = frozenset(("AUTH", "HELLO", "CLIENT|REPLY", "MULTI"))
 _TELLING = frozenset(("COMMAND", "COMMAND|DOCS", "COMMAND|INFO", "COMMAND|LIST"))
 
 _SWEEPING = frozenset(("FLUSHALL", "FLUSHDB", "SWAPDB", "RESET", "QUIT", "SELECT", "HELLO", "CLIENT|REPLY", "AUTH"))
-HELPERS = {"SET": 5.0, "RPUSH": 2.0, "SADD": 1.5, "PEXPIRE": 1.5, "DEL": 1.0}
+HELPERS = {"SET": 5.0, "RPUSH": 4.0, "SADD": 3.0, "PEXPIRE": 1.5, "DEL": 1.0}

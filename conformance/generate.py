@@ -182,7 +182,7 @@ class _Walk:
     def argument(self, argument: syntax.Argument) -> list[Part]:
         rng, name = self.rng, argument.name
         if name in self.command.keys or argument.type == "key":
-            return [values.key(rng)]
+            return [values.key(rng, "other" if rng.random() < 0.5 else self.command.group)]
         if name in _COMMAND_NAMES:
             return self.command_name()
         return [values.value(name, argument.type, rng)]

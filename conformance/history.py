@@ -38,7 +38,14 @@ class ClientId:
     client: int
 
 
-Symbol = Moment | Cursor | ClientId
+@frozen
+class ClientAddress:
+    """The address (ip:port) of the connection of a client of this history, as the server sees it."""
+
+    client: int
+
+
+Symbol = Moment | Cursor | ClientId | ClientAddress
 Part = bytes | Symbol
 
 # Requests after which a connection may be gone or silent; only histories that hold one are watched for it.
@@ -63,20 +70,12 @@ class Request:
         first = self.parts[0] if self.parts else b""
         return isinstance(first, bytes) and first.lower() in _WATCHED
 
-    def resolve(self, now: int, cursor: bytes, ids: Callable[[int], bytes]) -> tuple[bytes, ...]:
-        """The request as it is sent now."""
-        return tuple(_resolved(part, now, cursor, ids) for part in self.parts)
-
-
-def _resolved(part: Part, now: int, cursor: bytes, ids: Callable[[int], bytes]) -> bytes:
-    match part:
-        case Moment():
-            return part.resolve(now)
-        case Cursor():
-            return cursor
-        case ClientId(client):
-            return ids(client)
-    return part
+    def resolve(self, now: int, known: Callable[[Cursor | ClientId | ClientAddress], bytes]) -> tuple[bytes, ...]:
+        """The request as it is sent now; `known` tells what the run has learnt."""
+        return tuple(
+            part if isinstance(part, bytes) else part.resolve(now) if isinstance(part, Moment) else known(part)
+            for part in self.parts
+        )
 
 
 def request(*parts: Part | str) -> Request:

@@ -31,6 +31,11 @@ class Setup:
         return re.fullmatch(self.needed_by, rule) is not None
 
 
+# Rules that no run can reach yet, each with the reason.
+OUT_OF_REACH: tuple[tuple[str, str], ...] = (
+    ("DISPATCH/subscribed", "needs SUBSCRIBE, which the text does not specify yet"),
+)
+
 SETUPS: tuple[Setup, ...] = (
     Setup(
         "a password is required",

@@ -41,7 +41,10 @@ PATTERNS = (
     b"*", b"k*", b"?1", b"k[12]", b"k[^1]", b"*1", b"k?", b"\\k1", b"[a-z]*", b"", b"*{tag}*", b"k[", b"k[1-",
     b"k\\", b"**", b"K*", b"nosuch*", b"k1",
 )  # fmt: skip
-DATABASES = (b"0", b"1", b"2", b"0", b"1", b"15", b"16", b"-1", b"abc", b"", b"1.5", b"%d" % (MAX + 1))
+DATABASES = (
+    b"0", b"1", b"2", b"0", b"1", b"0", b"1", b"15", b"16", b"-1", b"abc", b"", b"1.5", b"2147483648", b"-2147483649",
+    b"%d" % (MAX + 1),
+)  # fmt: skip
 TYPES = (b"string", b"list", b"set", b"zset", b"hash", b"stream", b"STRING", b"nosuch", b"")
 NAMES = (b"alice", b"bob", b"", b"two words", b"new\nline", b"x" * 70, b"caf\xc3\xa9")
 PROTOCOLS = (b"3", b"2", b"3", b"2", b"1", b"4", b"abc", b"")
@@ -184,9 +187,14 @@ def _number_or_text(rng: random.Random) -> Part:
     return _natural(rng) if rng.random() < 0.8 else _text(rng)
 
 
-def key(rng: random.Random) -> bytes:
-    """One of few keys; now and then one of the odd ones. The first of them come up most."""
+def key(rng: random.Random, group: str = "string") -> bytes:
+    """One of few keys; now and then one of the odd ones. Lists and sets have favourites of their own, so they last."""
     roll = rng.random()
     if roll < 0.04:
         return rng.choice(RARE_KEYS)
-    return KEYS[0] if roll < 0.3 else rng.choice(KEYS)
+    if roll < 0.5:
+        return KEYS[_FAVOURITES[group]] if group in _FAVOURITES else rng.choice(KEYS)
+    return KEYS[0] if roll < 0.65 and group != "string" else rng.choice(KEYS)
+
+
+_FAVOURITES = {"string": 0, "list": 2, "set": 3}

@@ -7,9 +7,10 @@ import random
 import pytest
 
 from redlark.conformance import draw
-from redlark.conformance.generate import Generator, grammar
+from redlark.conformance.generate import Generator, grammar, walk
 from redlark.conformance.history import ClientId, Cursor, Moment, Request, request
 from redlark.reference import Model
+from redlark.spec import syntax
 from redlark.spec.profiles import profile
 
 
@@ -30,7 +31,7 @@ def test_equal_seeds_draw_equal_histories(pool: draw.Pool) -> None:
 
 def test_histories_have_what_the_issue_asks_for(pool: draw.Pool) -> None:
     """Several clients, pipelines, transactions, both protocols, waits and iterations all occur in one round."""
-    histories = draw.draw(pool, 1, (2, 3))
+    histories = [history for number in range(4) for history in draw.draw(pool, number, (2, 3))]
     steps = [step for history in histories for step in history.steps]
     parts = [part for step in steps for one in step.requests for part in one.parts]
     assert {history.protocol for history in histories} == {2, 3}
@@ -46,9 +47,10 @@ def test_every_command_is_drawn_with_every_word_of_its_line(pool: draw.Pool) -> 
     """A few hundred requests of a command use each of its tokens."""
     rng = random.Random(3)
     for name, one in pool.generator.commands.items():
-        drawn = [pool.generator.request(name, rng) for _ in range(300)]
+        drawn = [pool.generator.request(name, rng) for _ in range(500)]
         words = {part.upper() for one in drawn for part in one.parts if isinstance(part, bytes)}
-        assert {token.encode() for token in one.tokens} <= words | {b""}, name
+        tokens = {part.word.encode() for part in walk(one.line) if isinstance(part, syntax.Token)}
+        assert tokens <= words, name
 
 
 def test_what_must_travel_alone_does(pool: draw.Pool) -> None:
@@ -63,9 +65,9 @@ def test_what_must_travel_alone_does(pool: draw.Pool) -> None:
 
 def test_symbols_are_resolved_when_they_are_sent() -> None:
     """Moments count from now, cursors and ids are those of the run; plain requests are encoded once."""
-    parts = (Moment(1500), Moment(1500, seconds=True), Cursor(), ClientId(2))
-    resolved = Request(parts).resolve(10_000, b"17", lambda client: b"id%d" % client)
-    assert resolved == (b"11500", b"11", b"17", b"id2")
+    parts = (b"X", Moment(1500), Moment(1500, seconds=True), Cursor(), ClientId(2))
+    resolved = Request(parts).resolve(10_000, {Cursor(): b"17", ClientId(2): b"id2"}.__getitem__)
+    assert resolved == (b"X", b"11500", b"11", b"17", b"id2")
     assert Request(parts).fixed is None
     assert request("GET", "k").fixed == ((b"GET", b"k"), b"*2\r\n$3\r\nGET\r\n$1\r\nk\r\n")
 
