@@ -261,7 +261,10 @@ class Client(Protocol):
         """End of `parked`: go on with the input that waits."""
 
     def close(self, after_reply: bool = False) -> None:
-        """Close now (waiting output is dropped), or once the output so far is sent; runs no request any more."""
+        """Close now (waiting output is dropped), or once the output so far is sent; runs no request any more.
+
+        Replies that come afterwards (of an EXEC that goes on) are dropped.
+        """
 
     def sizes(self) -> Sizes:
         """Buffer sizes for CLIENT LIST."""

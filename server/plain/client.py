@@ -46,11 +46,11 @@ class Client:
         self.net_in = self.net_out = self.commands = 0
 
     def reply(self, value: Reply, /) -> None:
-        if self.reply_mode not in (REPLY_OFF, REPLY_SKIP):
+        if not (self.closing or self.reply_mode in (REPLY_OFF, REPLY_SKIP)):
             self.output += encode(value, self.resp)
 
     def write(self, raw: bytes, /) -> None:
-        if self.reply_mode not in (REPLY_OFF, REPLY_SKIP):
+        if not (self.closing or self.reply_mode in (REPLY_OFF, REPLY_SKIP)):
             self.output += raw
 
     def push(self, value: Reply, /) -> None:
