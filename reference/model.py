@@ -24,7 +24,7 @@ from redlark.reference.replies import describe, encode, matches
 from redlark.reference.resp import Frame
 from redlark.reference.resp import frame as decode
 from redlark.reference.scope import Definitions, Scope
-from redlark.reference.values import NO_REPLY, Dead, Entry, ErrorReply, Moment, Variable, type_of
+from redlark.reference.values import NO_REPLY, Dead, Entry, ErrorReply, Moment, Spoken, Variable, type_of
 from redlark.reference.world import Run, World
 from redlark.spec import syntax as s
 from redlark.spec.derivation import exists
@@ -251,6 +251,8 @@ class Model:
             if run.observed is not None and not matches(reply, run.observed, run.session["resp"]):
                 raise Dead
             run.observed = observed
+            if reply is not NO_REPLY:
+                reply = Spoken(reply, run.session["resp"])
         run.request = outer
         return reply
 

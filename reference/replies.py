@@ -18,6 +18,7 @@ from redlark.reference.values import (
     Dead,
     ErrorReply,
     Kinded,
+    Spoken,
     Status,
     Uncertain,
 )
@@ -78,6 +79,8 @@ def encode(reply: Any, resp: int) -> bytes:
         raise Free
     if kind is frozenset or kind is Map or kind is Predicate:
         raise Free
+    if kind is Spoken:
+        return encode(reply.reply, reply.resp)
     if reply is NO_REPLY:
         return b""
     raise TypeError(f"not a reply: {reply!r}")
@@ -132,7 +135,9 @@ def matches(reply: Any, frame: Frame, resp: int) -> bool:
             return False
         return True
     if isinstance(reply, Predicate):
-        return reply.holds(frame)
+        return bool(reply.holds(frame))
+    if isinstance(reply, Spoken):
+        return matches(reply.reply, frame, reply.resp)
     if type(reply) in (tuple, list):
         return _sequence(tuple(reply), frame, b"*", resp)
     if isinstance(reply, (frozenset, Map)):
@@ -215,6 +220,8 @@ def describe(reply: Any, resp: int) -> str:
         return f"(integer) {reply.lo} to {reply.hi}"
     if isinstance(reply, Predicate):
         return reply.describe
+    if isinstance(reply, Spoken):
+        return describe(reply.reply, reply.resp)
     if isinstance(reply, Kinded) and reply.kind == "verbatim":
         return str(reply.value.describe)
     if isinstance(reply, Kinded) and reply.kind in ("set", "unordered", "status-set"):
@@ -233,6 +240,8 @@ def some(reply: Any, resp: int) -> Any:
         return reply.lo
     if isinstance(reply, Predicate):
         return some(reply.example, resp)
+    if isinstance(reply, Spoken):
+        return Spoken(some(reply.reply, reply.resp), reply.resp)
     if isinstance(reply, frozenset):
         return tuple(sorted(reply))
     if isinstance(reply, Map):

@@ -9,6 +9,8 @@ import selectors
 import socket
 import time
 
+from attrs import evolve
+
 from redlark.reference.model import Model
 from redlark.reference.resp import Decoder, ProtocolError
 
@@ -60,7 +62,9 @@ class ModelServer:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._selector.register(connection, selectors.EVENT_READ)
         self._decoders[connection] = (self._next, Decoder())
-        (self.world,) = self.model.connect((self.world,), self._next)
+        (world,) = self.model.connect((self.world,), self._next)
+        session = world.sessions[self._next].set("id", self._next)  # the text recognises ids and gives none
+        self.world = evolve(world, sessions=world.sessions.set(self._next, session))
         self._next += 1
 
     def _drop(self, connection: socket.socket) -> None:

@@ -201,6 +201,13 @@ class Kinded(NamedTuple):
     value: Any
 
 
+class Spoken(NamedTuple):
+    """A reply in the protocol of its moment: a HELLO inside EXEC changes it for the replies that follow."""
+
+    reply: Any
+    resp: int
+
+
 class Leave(NamedTuple):
     """A reply that leaves the whole command, from inside a loop too."""
 

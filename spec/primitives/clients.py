@@ -58,9 +58,9 @@ class Ids:
         shown = (int(found) for leaf in leaves if type(leaf) is bytes for found in re.findall(rb"\bid=(\d+)", leaf))
         return [n for n in dict.fromkeys([*numbers, *shown]) if n > 0 and n not in self.others]
 
-    def all(self, bound: int) -> Iterable[int]:
-        """The next one: ids only grow."""
-        return [self.own if self.own is not None else max(self.others, default=0) + 1]
+    def all(self, bound: int) -> Iterable[int | None]:
+        """Its own, absent where no reply shows it: then it stays unknown."""
+        return [self.own]
 
 
 @primitive("client-ids(int?, list of int) -> any")
@@ -70,6 +70,26 @@ def client_ids(own: int | None, others: tuple[int, ...]) -> Ids:
     Source: https://redis.io/docs/latest/commands/client-id/: never given twice.
     """
     return Ids(own, frozenset(others))
+
+
+@frozen
+class AnyId:
+    """The ids that a connection may have of which no reply was seen."""
+
+    describe = "the id of the connection"
+    example = 1
+
+    def __contains__(self, value: Any) -> bool:
+        return type(value) is int and value > 0
+
+
+@primitive("any-ids() -> any")
+def any_ids() -> AnyId:
+    """The ids that a connection may have.
+
+    Source: https://redis.io/docs/latest/commands/client-id/.
+    """
+    return AnyId()
 
 
 @frozen
