@@ -361,7 +361,8 @@ class Compiler:
 
     def _event(self, node: s.Event, scope: Scope) -> Step:
         name, key = expression(node.event, scope), expression(node.key, scope)
-        return self._when(node, scope, lambda v: v[0].events.append((v[0].selected, name(v), key(v))))
+        number = expression(s.Name("selected") if node.database is None else node.database, scope)
+        return self._when(node, scope, lambda v: v[0].events.append((number(v), name(v), key(v))))
 
     def _propagate(self, node: s.Propagate, scope: Scope) -> Step:
         if node.items is None:
