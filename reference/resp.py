@@ -13,6 +13,8 @@ AGGREGATES = b"*~>"  # array, set, push: a count, then as many frames
 MAPS = b"%|"  # map, attributes: a count, then twice as many frames
 BLOBS = b"$=!"  # bulk string, verbatim string, blob error: a length, then the bytes
 LINES = b"+-:,#(_"  # what fits on its first line
+MOST_NESTED = 128
+MOST_DIGITS = 4300  # of a big number; Python reads no more
 _NAMES = {b"+": "simple string", b"-": "error", b":": "integer", b"$": "bulk string", b"*": "array", b"_": "null",
           b"#": "boolean", b",": "double", b"(": "big number", b"!": "blob error", b"=": "verbatim string",
           b"%": "map", b"~": "set", b">": "push", b"|": "attributes"}  # fmt: skip
@@ -73,7 +75,7 @@ class _Incomplete(Exception):
 _INCOMPLETE = _Incomplete()
 
 
-def _parse(data: bytes, start: int) -> tuple[Frame, int]:
+def _parse(data: bytes, start: int, depth: int = 0) -> tuple[Frame, int]:
     end = data.find(b"\r\n", start)
     if end < 0:
         if len(data) - start > 1 << 16:
@@ -90,6 +92,7 @@ def _parse(data: bytes, start: int) -> tuple[Frame, int]:
         length = _number(line)
         if length < 0:
             value = None
+            _check_null(kind, length)
         else:
             stop = after + length
             if len(data) < stop + 2:
@@ -101,15 +104,18 @@ def _parse(data: bytes, start: int) -> tuple[Frame, int]:
         count = _number(line) * (2 if kind in MAPS else 1)
         if count < 0:
             value = None
+            _check_null(kind, count)
+        elif depth == MOST_NESTED:
+            raise ProtocolError(f"arrays within arrays, {depth} deep")
         else:
             items = []
             for _ in range(count):
-                item, after = _parse(data, after)
+                item, after = _parse(data, after, depth + 1)
                 items.append(item)
             value = tuple(items)
-    elif kind == b"_":
+    elif kind == b"_" and not line:
         value = None
-    elif kind == b"#":
+    elif kind == b"#" and line in (b"t", b"f"):
         value = line == b"t"
     else:
         raise ProtocolError(f"not RESP: {data[start : start + 40]!r}")
@@ -117,10 +123,16 @@ def _parse(data: bytes, start: int) -> tuple[Frame, int]:
 
 
 def _number(line: bytes) -> int:
-    try:
+    """Decimal digits, perhaps with a sign: int() would take spaces and underscores as well."""
+    if (line.isdigit() or (line[:1] in (b"-", b"+") and line[1:].isdigit())) and len(line) <= MOST_DIGITS:
         return int(line)
-    except ValueError:
-        raise ProtocolError(f"not a number: {line[:40]!r}") from None
+    raise ProtocolError(f"not a number: {line[:40]!r}")
+
+
+def _check_null(kind: bytes, length: int) -> None:
+    """RESP2 has a null string and a null array, of length -1; nothing else has such a length."""
+    if length != -1 or kind not in b"$*":
+        raise ProtocolError(f"a {_NAMES[kind]} of length {length}")
 
 
 class Decoder:
