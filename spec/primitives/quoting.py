@@ -23,6 +23,18 @@ def one_line(text: bytes) -> bytes:
     return text.translate(_ONE_LINE)
 
 
+@primitive("last-line(text) -> text")
+def last_line(text: bytes) -> bytes:
+    """`one_line` for the end of an error: the carriage returns and line feeds at its end go.
+
+    >>> last_line(b"no\\r\\nsuch\\r\\n")
+    b'no  such'
+
+    Source: observed with the unsupported option of EXPIRE, redis 7.0.15 and 8.2.3, valkey 8.1.8 and 9.1.2.
+    """
+    return one_line(text.rstrip(b"\r\n"))
+
+
 @primitive("until-nul(text) -> text")
 def until_nul(text: bytes) -> bytes:
     """A text as C's ``%s`` prints it: up to the first NUL.
