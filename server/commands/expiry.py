@@ -17,7 +17,7 @@ def _options(words: list[bytes]) -> frozenset[bytes]:
     given = frozenset(word.upper() for word in words)
     for word in words:
         if word.upper() not in (b"NX", b"XX", b"GT", b"LT"):
-            raise CommandError(errors.one_line(b"ERR Unsupported option " + word.split(b"\0", 1)[0]))
+            raise CommandError(errors.one_line(b"ERR Unsupported option " + word.split(b"\0", 1)[0].rstrip(b"\r\n")))
     if b"NX" in given and len(given) > 1:
         raise CommandError(_NX_WITH_OTHERS)
     if given >= {b"GT", b"LT"}:
