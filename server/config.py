@@ -12,7 +12,7 @@ from typing import Final
 
 import attrs
 
-from redlark.server.glob import compiled
+from redlark.server.glob import matcher
 
 INT, MEMORY, YES_NO, TEXT = "int", "memory", "yes-no", "text"
 WORDS, ENUM, OCTAL, SAVE = "words", "enum", "octal", "save"
@@ -129,11 +129,11 @@ class Config:
 
     def matching(self, patterns: Iterable[bytes]) -> dict[bytes, bytes]:
         """What CONFIG GET answers."""
-        globs = [compiled(pattern, fold=True) for pattern in patterns]
+        matchers = [matcher(pattern, fold=True) for pattern in patterns]
         return {
             name.encode(): shown(row, self.get(name))
             for name, row in PARAMETERS.items()
-            if any(glob.fullmatch(name.encode()) for glob in globs)
+            if any(matches(name.encode()) for matches in matchers)
         }
 
     def inert(self) -> list[str]:

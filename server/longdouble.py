@@ -27,7 +27,9 @@ _PIECE = 4000  # Python reads and writes no more decimal digits at once
 
 
 def _number(digits: bytes) -> int:
-    return int(digits[:-_PIECE] or b"0") * 10 ** len(digits[-_PIECE:]) + int(digits[-_PIECE:])
+    high, low = digits[:-_PIECE], digits[-_PIECE:]
+    scale: int = 10 ** len(low)
+    return int(high or b"0") * scale + int(low)
 
 
 def _digits(number: int) -> bytes:

@@ -8,7 +8,7 @@ from redlark.server import errors
 from redlark.server.commands.facts import TABLE
 from redlark.server.commands.registry import command
 from redlark.server.dispatch import find
-from redlark.server.glob import compiled
+from redlark.server.glob import matcher
 from redlark.server.interfaces import NO_REPLY, CommandError, Context, Reply, SetReply, Status
 from redlark.spec.metadata import Facts, SetOf
 
@@ -77,7 +77,7 @@ def command_list(ctx: Context, args: list[bytes]) -> Reply:
         elif kind == b"ACLCAT":
             names = [name for name in names if _name(value).lower() in TABLE.commands[name].categories]
         elif kind == b"PATTERN":
-            matches = compiled(value, fold=True).fullmatch
+            matches = matcher(value, fold=True)
             names = [name for name in names if matches(name.encode())]
         else:
             raise errors.syntax()

@@ -8,7 +8,7 @@ from redlark.server import errors
 from redlark.server.commands.common import database_index
 from redlark.server.commands.registry import command
 from redlark.server.dispatch import finished
-from redlark.server.glob import compiled
+from redlark.server.glob import matcher
 from redlark.server.interfaces import NO_DEADLINE, NO_REPLY, OK, CommandError, Context, Database, Reply, Status, Value
 from redlark.server.values import encoding_of, integer, positive, to_integer, unsigned
 
@@ -43,8 +43,7 @@ def randomkey(ctx: Context, args: list[bytes]) -> Reply:
 
 @command("KEYS")
 def keys(ctx: Context, args: list[bytes]) -> Reply:
-    matches = compiled(args[1]).fullmatch
-    return list(filter(matches, ctx.db.keys()))
+    return list(filter(matcher(args[1]), ctx.db.keys()))
 
 
 @command("SCAN")
@@ -54,7 +53,7 @@ def scan(ctx: Context, args: list[bytes]) -> Reply:
         raise CommandError(b"ERR invalid cursor")
     count, pattern, kind = _scan_options(args[2:])
     cursor, found = ctx.db.scan(cursor, min(count, LONGEST_SCAN))
-    matches = compiled(pattern).fullmatch
+    matches = matcher(pattern)
     wanted = [
         key for key in found if matches(key) and (ctx.db.exists(key) if kind is None else ctx.db.kind(key) == kind)
     ]
