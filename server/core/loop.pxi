@@ -287,13 +287,13 @@ cdef class Loop:
                 if errno == EMFILE or errno == ENFILE or errno == ENOBUFS or errno == ENOMEM:
                     self.pause(listener)
                 return 0
-            self.stats.connections += 1
             if len(self.clients) >= self.max_clients:
                 self.stats.rejected += 1
                 refusal = b"-" + self.errors.MAX_CLIENTS + b"\r\n"
                 send(fd, <const char*>refusal, len(refusal), MSG_NOSIGNAL)
                 close(fd)
                 continue
+            self.stats.connections += 1
             loop_read_clock(self)
             c = Client(self, fd)
             c.is_unix = rl_is_unix(fd)

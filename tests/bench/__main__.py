@@ -1,7 +1,7 @@
 """`make bench`: redlark serve beside redis-server 8.2.3 and Valkey 9.1.2, in one run, pinned and alternating.
 
-Each test is run several times, each time on every server in turn, so that whatever else the machine does meets all alike;
-medians are compared, and CPU time per command is what counts: it is the server's own, whatever the load generator can do.
+Each test is run several times, each time on every server in turn, so whatever else the machine does meets all alike.
+Medians are compared.  CPU time per command is what counts: it is the server's own, whatever the load generator can do.
 """
 
 from __future__ import annotations

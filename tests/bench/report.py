@@ -67,7 +67,7 @@ class Report:
     def misses(self) -> list[str]:
         """A line for each target that was not reached."""
         lines = [
-            f"{row['test']} at pipeline {row['pipeline']}: CPU {row['cpu_ratio']:.2f}, target {row['cpu_ratio_at_most']:.2f}"
+            "{test} at pipeline {pipeline}: CPU {cpu_ratio:.2f}, target {cpu_ratio_at_most:.2f}".format_map(row)
             for row in self.rows()
             if row.get("cpu_ratio", 0) > row.get("cpu_ratio_at_most", float("inf"))
         ]
@@ -87,9 +87,8 @@ class Report:
             before = head
             ratios = f"{row['rate_ratio']:>11.2f}{row['cpu_ratio']:>11.2f}" if "cpu_ratio" in row else ""
             at_most = f"  (at most {row['cpu_ratio_at_most']:.2f})" if "cpu_ratio_at_most" in row else ""
-            lines.append(
-                f"{named}  {row['server']:14}{row['requests_per_second']:>12,}{row['cpu_ns_per_command']:>9,}{ratios}{at_most}"
-            )
+            means = f"{row['requests_per_second']:>12,}{row['cpu_ns_per_command']:>9,}"
+            lines.append(f"{named}  {row['server']:14}{means}{ratios}{at_most}")
         lines += [f"{size:.1f} bytes a key (16-byte keys and values): {server}" for server, size in self.memory.items()]
         return "\n".join(lines)
 

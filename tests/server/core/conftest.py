@@ -68,7 +68,8 @@ class Running:
 
     def client_of(self, connection: socket.socket) -> Any:
         """The server's side of a connection."""
-        name = "%s:%d" % connection.getsockname()
+        host, port = connection.getsockname()
+        name = f"{host}:{port}"
         while True:
             for client in list(self.loop.clients.values()):
                 if client.addr == name.encode():

@@ -69,7 +69,14 @@ def test_the_keyspace_is_seen_alike_from_both_sides(running: Any) -> None:
         assert database.get(b"both") == b"1"
         database.put(b"both", b"41")
         assert ask(connection, b"INCR both") == b":42\r\n"
-        for line in (b"SET both x", b"APPEND both y", b"EXPIRE both 100", b"DEL both", b"INCR both", b"MSET both 1 c 2"):
+        for line in (
+            b"SET both x",
+            b"APPEND both y",
+            b"EXPIRE both 100",
+            b"DEL both",
+            b"INCR both",
+            b"MSET both 1 c 2",
+        ):
             client.touched = False
             database.watched[b"both"] = [client]
             ask(connection, line)

@@ -38,7 +38,16 @@ pieces = st.one_of(
     ),
 )
 endings = st.sampled_from(
-    [b"", b"", b"*x\r\n", b"*1\r\n:1\r\n", b"*2\r\n$1\r\na\r\n$-1\r\n", b'PING "x\r\n', b"*99999999999\r\n", b"*1\r\n$04\r\n"]
+    [
+        b"",
+        b"",
+        b"*x\r\n",
+        b"*1\r\n:1\r\n",
+        b"*2\r\n$1\r\na\r\n$-1\r\n",
+        b'PING "x\r\n',
+        b"*99999999999\r\n",
+        b"*1\r\n$04\r\n",
+    ]
 )
 LAST = b"$4\r\nlast\r\n"
 
@@ -118,7 +127,9 @@ def test_refusals(running: Any, stream: bytes, reply: bytes) -> None:
     assert got == reply
 
 
-@pytest.mark.parametrize("stream", [b"*1\r\n\x00", b"PING a\x00b\r\n", b"a" * 65_536, b"*1048577\r\n", b"*1\r\n$536870912\r\n"])
+@pytest.mark.parametrize(
+    "stream", [b"*1\r\n\x00", b"PING a\x00b\r\n", b"a" * 65_536, b"*1048577\r\n", b"*1\r\n$536870912\r\n"]
+)
 def test_what_waits_for_more(running: Any, stream: bytes) -> None:
     """Input that Redis goes on waiting for gets no reply and keeps its connection."""
     with running.connect() as connection:
