@@ -407,6 +407,8 @@ def _repeats(group: s.Group) -> bool:
 def _may_refuse(part: s.Part, refusals: Refusals) -> bool:
     """Whether a part can refuse a request for which the facts give no error of its own, past the arity."""
     if isinstance(part, s.Group):
+        if part.many and is_positional(part):
+            return False
         kinds = ("unknown", "excess") if is_positional(part) else ("unknown",)
     elif isinstance(part, s.Choice):
         kinds = (part.name, "unknown")
