@@ -20,7 +20,7 @@ from redlark.conformance.connection import Connection, milliseconds
 from redlark.conformance.errors import CannotRun, Lost
 from redlark.conformance.history import ClientAddress, ClientId, Cursor, History, Request, Step
 from redlark.conformance.target import Target
-from redlark.reference import Model, Observed, Worlds
+from redlark.reference import Allowed, Model, Observed, Worlds
 from redlark.reference.resp import Frame, encode_request
 from redlark.reference.transcript import command_line, printed
 
@@ -385,7 +385,10 @@ class _Attempt:
     ) -> Divergence:
         model = self.judge.model
         now = milliseconds()
-        expected = model.expected(self.worlds, client, request, interval or (now, now)) if seen is None else ()
+        try:
+            expected = model.expected(self.worlds, client, request, interval or (now, now)) if seen is None else ()
+        except Exception as problem:  # the divergence stands, whatever the model can say of itself
+            expected = (Allowed("?", f"(the model could not say what: {problem})"),)
         return Divergence(
             command=command_of(request, model.commands),
             rules=tuple(dict.fromkeys(allowed.rule for allowed in expected)),

@@ -8,6 +8,7 @@ import pytest
 
 from redlark.conformance import servers as machine
 from redlark.conformance.campaign import Campaign
+from redlark.conformance.judge import Judge
 from redlark.conformance.options import Options
 from redlark.conformance.profiles import choose
 from redlark.conformance.target import parse_address, prepare
@@ -53,9 +54,13 @@ def test_there_are_enough_faults() -> None:
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name.replace(" ", "-"))
 def test_each_fault_is_found_and_shrunk(embedded: machine.Running, fault: Fault) -> None:
-    """A fault shows itself within the budget, again when repeated, in at most five requests."""
+    """A fault shows itself within the budget, again when repeated, in at most five requests; without it, they conform."""
     one = campaign(embedded, fault.handle, BUDGET)
     findings = list(one.findings.values())
     assert findings, f"not found in {one.requests} requests: {one.notes}"
-    assert findings[0].reproduced
-    assert findings[0].divergence.history.size <= LONGEST, findings[0].paste
+    finding = findings[0]
+    assert finding.reproduced
+    assert finding.divergence.history.size <= LONGEST, finding.paste
+    sound = Judge(one.model, prepare(parse_address(embedded.url), destructive=True))
+    assert sound.run(finding.divergence.history) is None, finding.paste
+    sound.close()
