@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
+from functools import cached_property
 from typing import Protocol
 
 from attrs import evolve, field, mutable
@@ -188,7 +189,8 @@ class Campaign:
         modest = setup is not None and not setup.signed_in
         if not names:
             raise CannotRun(f"{self.name}: no command is left to be drawn")
-        return draw.Pool(Generator(self._grammars), names, weights, likely=setup.likely if setup else (), modest=modest)
+        likely = setup.likely if setup else ()
+        return draw.Pool(Generator(self._grammars), names, weights, likely=likely, foreign=self._foreign, modest=modest)
 
     def _set_up(self, setup: Setup, number: int) -> None:
         """Some rounds on a server set up otherwise, if there are rules that need it."""
@@ -306,7 +308,7 @@ class Campaign:
         report.common = {rule: self.reached(rule) for rule in self.common_rules}
         report.unreached = {rule: self._reason(rule) for rule in self.rules if not self.reached(rule)}
         if not self.options.commands and not self.options.groups:
-            for name in self._unspecified():
+            for name in sorted(name.decode("latin-1") for name in self._foreign):
                 report.verdicts.setdefault(name, Verdict(name, UNSPECIFIED))
         return report
 
@@ -332,7 +334,8 @@ class Campaign:
                 return f"needs a server where {setup.name}: {self.skipped.get(setup.name, 'not reached there')}"
         return "not reached within the budget"
 
-    def _unspecified(self) -> list[str]:
+    @cached_property
+    def _foreign(self) -> frozenset[bytes]:
         """What the server says that it has and the text does not."""
         try:
             connection = self.target.address.open(min(self.options.timeout, 2.0))
@@ -349,7 +352,6 @@ class Campaign:
             finally:
                 connection.close()
         except (CannotRun, Lost):
-            return []
-        known = {name.split("|")[0] for name in self.model.commands}
-        found = {name.decode("latin-1").upper() for name in names}
-        return sorted(name for name in found if name.split("|")[0] not in known)
+            return frozenset()
+        known = {name.encode() for name in self.model.commands}
+        return frozenset(name.upper() for name in names) - known

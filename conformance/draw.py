@@ -35,6 +35,7 @@ class Pool:
     names: tuple[str, ...]
     weights: tuple[float, ...]
     likely: tuple[Request, ...] = ()
+    foreign: frozenset[bytes] = frozenset()  # commands that the server has and the text has not
     modest: bool = False  # nothing that Redis takes for an attack as long as nobody has signed in
     clients: int = CLIENTS
 
@@ -58,6 +59,8 @@ class Pool:
         while True:
             name = rng.choices(self.names, self.weights)[0]
             one = self.generator.request(name, rng)
+            if name.startswith("COMMAND|") and not self.foreign.isdisjoint(one.names()):
+                continue
             if name not in _TELLING or len(one.parts) > 1 + name.count("|") or rng.random() < 0.004:
                 return name, one
 

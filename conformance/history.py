@@ -70,6 +70,10 @@ class Request:
         first = self.parts[0] if self.parts else b""
         return isinstance(first, bytes) and first.lower() in _WATCHED
 
+    def names(self) -> Iterable[bytes]:
+        """Its arguments in capitals, as names of commands are compared."""
+        return (part.upper() for part in self.parts if isinstance(part, bytes))
+
     def resolve(self, now: int, known: Callable[[Cursor | ClientId | ClientAddress], bytes]) -> tuple[bytes, ...]:
         """The request as it is sent now; `known` tells what the run has learnt."""
         return tuple(

@@ -42,9 +42,9 @@ def campaign(running: machine.Running, handler: Handler, requests: int, seed: in
 def test_without_a_fault_nothing_is_found(embedded: machine.Running) -> None:
     """The proxy itself changes nothing: what is found later is the fault's doing."""
     one = campaign(embedded, lambda link, request: link.ask(*request), 6_000)
-    assert one.requests >= 6_000
     assert [finding.paste for finding in one.findings.values()] == []
     assert one.notes == []
+    assert one.requests >= 6_000
 
 
 def test_there_are_enough_faults() -> None:
@@ -54,7 +54,7 @@ def test_there_are_enough_faults() -> None:
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name.replace(" ", "-"))
 def test_each_fault_is_found_and_shrunk(embedded: machine.Running, fault: Fault) -> None:
-    """A fault shows itself within the budget, again when repeated, in at most five requests; without it, they conform."""
+    """A fault shows itself within the budget, again when repeated, in at most five requests that conform without it."""
     one = campaign(embedded, fault.handle, BUDGET)
     findings = list(one.findings.values())
     assert findings, f"not found in {one.requests} requests: {one.notes}"
