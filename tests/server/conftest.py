@@ -1,4 +1,4 @@
-"""Servers for the tests of this folder: each core of this installation, and Redis 8.2.3 beside them where it is there."""
+"""Servers for the tests of this folder: each core of this installation, and Redis 8.2.3 where it is there."""
 
 from __future__ import annotations
 

@@ -1,8 +1,9 @@
-"""Frames as they arrive: cut anywhere, malformed anyhow, too long, before authentication; both cores and Redis alike."""
+"""Frames as they arrive: cut anywhere, malformed, too long, before authentication; both cores and Redis alike."""
 
 from __future__ import annotations
 
 import socket
+from itertools import pairwise
 
 import hypothesis.strategies as st
 import pytest
@@ -125,7 +126,7 @@ def test_where_a_stream_is_cut_does_not_matter(data: bytes, cuts: list[int]) -> 
         found: list[object] = []
         edges = [0, *sorted(min(place, len(data)) for place in places), len(data)]
         try:
-            for first, last in zip(edges, edges[1:], strict=False):
+            for first, last in pairwise(edges):
                 parser.feed(data[first:last])
                 while (request := parser.request()) is not None:
                     found.append(request)
