@@ -62,7 +62,7 @@ def _c_unsigned(text: bytes) -> int | None:
 
 @primitive("parse-unsigned(text) -> int?")
 def parse_unsigned(text: bytes) -> int | None:
-    """A cursor, as Redis 7.2 and later and Valkey read it: 0 to 2**64 - 1.
+    """A cursor, as Redis 7.4 and later and Valkey read it: 0 to 2**64 - 1.
 
     A canonical negative integer fails. What is not a canonical integer is left to the C library's strtoull, which takes
     spaces and a plus before, and lets a minus wrap around: ``-01`` is 2**64 - 1, though ``-1`` fails.
@@ -80,11 +80,11 @@ def parse_unsigned(text: bytes) -> int | None:
     return _c_unsigned(text)
 
 
-@primitive("parse-unsigned-before-7-2(text) -> int?")
-def parse_unsigned_before_7_2(text: bytes) -> int | None:
-    """A cursor, as Redis before 7.2 reads it: strtoul, but no space before; the empty text is 0, and -1 is 2**64 - 1.
+@primitive("parse-unsigned-by-strtoul(text) -> int?")
+def parse_unsigned_by_strtoul(text: bytes) -> int | None:
+    """A cursor, as Redis before 7.4 reads it: strtoul, but no space before; the empty text is 0, and -1 is 2**64 - 1.
 
-    >>> parse_unsigned_before_7_2(b" 7"), parse_unsigned_before_7_2(b"-1"), parse_unsigned_before_7_2(b"")
+    >>> parse_unsigned_by_strtoul(b" 7"), parse_unsigned_by_strtoul(b"-1"), parse_unsigned_by_strtoul(b"")
     (None, 18446744073709551615, 0)
 
     Source: C17 7.22.1.4 (strtoul); observed with SCAN on redis 6.2.14 and 7.0.15.

@@ -11,7 +11,7 @@ from redlark.spec.primitives.integers import (
     fits_int,
     parse_int,
     parse_unsigned,
-    parse_unsigned_before_7_2,
+    parse_unsigned_by_strtoul,
     print_int,
 )
 
@@ -72,5 +72,5 @@ CURSORS = [
 @pytest.mark.parametrize(("text", "before", "since"), CURSORS)
 def test_cursors(text: bytes, before: int | None, since: int | None) -> None:
     """Cursors are read by the C library's rules, those before 7.2 and those since."""
-    assert parse_unsigned_before_7_2(text) == before
+    assert parse_unsigned_by_strtoul(text) == before
     assert parse_unsigned(text) == since

@@ -14,7 +14,7 @@ from redlark.conformance.servers import Server, find_servers, start
 from redlark.spec.primitives.doubles import parse_decimal_double, parse_double, print_double, print_double_17
 from redlark.spec.primitives.floats import is_finite, long_double_sum, parse_long_double, print_long_double
 from redlark.spec.primitives.glob import glob
-from redlark.spec.primitives.integers import parse_int, parse_unsigned, parse_unsigned_before_7_2
+from redlark.spec.primitives.integers import parse_int, parse_unsigned, parse_unsigned_by_strtoul
 from redlark.spec.primitives.lcs import lcs_ranges, longest_common_subsequence
 from redlark.spec.primitives.slots import key_slot
 
@@ -137,7 +137,7 @@ def test_integers(client: Client, drawn: Drawn) -> None:
     texts = drawn(integer)
     client((b"FLUSHALL",))
     replies = client(*(r for x in texts for r in ((b"SET", b"k", x), (b"INCRBY", b"k", b"0"), (b"SCAN", x))))
-    parse = parse_unsigned_before_7_2 if client.old else parse_unsigned
+    parse = parse_unsigned_by_strtoul if client.old else parse_unsigned
     for text, added, scanned in zip(texts, replies[1::3], replies[2::3], strict=True):
         assert (None if isinstance(added, Exception) else added) == parse_int(text), text
         assert isinstance(scanned, Exception) == (parse(text) is None), text
