@@ -103,7 +103,7 @@ cdef char* execute_input(Loop loop, Client c, char* p, char* end) noexcept:
     cdef Request* r
     cdef Slice* a
     cdef int i, count, status, most
-    while p < end:
+    while p < end and c.own.used - c.own.sent < OUTPUT_LIMIT:
         count = 0
         status = WHOLE
         most = BATCH if c.authenticated else 1

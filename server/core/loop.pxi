@@ -378,6 +378,8 @@ cdef void client_settle_sent(Client c) noexcept:
         client_close(c)
     else:
         client_watch(c)
+        if c.input.used and c.own.used - c.own.sent < OUTPUT_LIMIT:
+            c.note()
 
 cdef void loop_failed(Loop loop, object error) noexcept:
     """An exception that nothing caught: a defect of ours is reported and the server goes on, KeyboardInterrupt ends it."""
