@@ -186,11 +186,10 @@ class Campaign:
         gone = self.unsupported | {name for name, count in self._diverged.items() if count >= REPEATED}
         gone |= {name for name, count in Counter(f.command for f in self.findings.values()).items() if count >= ENOUGH}
         names, weights = draw.weighted(unreached, self.selected, frozenset(gone), draw.HELPERS)
-        modest = setup is not None and not setup.signed_in
         if not names:
             raise CannotRun(f"{self.name}: no command is left to be drawn")
         likely = setup.likely if setup else ()
-        return draw.Pool(Generator(self._grammars), names, weights, likely=likely, foreign=self._foreign, modest=modest)
+        return draw.Pool(Generator(self._grammars), names, weights, likely=likely, foreign=self._foreign)
 
     def _set_up(self, setup: Setup, number: int) -> None:
         """Some rounds on a server set up otherwise, if there are rules that need it."""

@@ -36,7 +36,6 @@ class Pool:
     weights: tuple[float, ...]
     likely: tuple[Request, ...] = ()
     foreign: frozenset[bytes] = frozenset()  # commands that the server has and the text has not
-    modest: bool = False  # nothing that Redis takes for an attack as long as nobody has signed in
     clients: int = CLIENTS
 
     def requests(self, count: int, rng: random.Random) -> tuple[Request, ...]:
@@ -44,7 +43,7 @@ class Pool:
         drawn: list[Request] = []
         while len(drawn) < count:
             name, one = self.request(rng)
-            if name not in _ALONE and not (self.modest and _immodest(one)):
+            if name not in _ALONE:
                 drawn.append(one)
         return tuple(drawn)
 
@@ -59,7 +58,7 @@ class Pool:
         while True:
             name = rng.choices(self.names, self.weights)[0]
             one = self.generator.request(name, rng)
-            if name.startswith("COMMAND|") and not self.foreign.isdisjoint(one.names()):
+            if name.startswith("COMMAND|") and not self.foreign.isdisjoint(one.asks_about()):
                 continue
             if name not in _TELLING or len(one.parts) > 1 + name.count("|") or rng.random() < 0.004:
                 return name, one
@@ -73,16 +72,9 @@ class Pool:
 
 def _single(pool: Pool, rng: random.Random) -> Scenario:
     name, one = pool.request(rng)
-    while pool.modest and _immodest(one):
-        name, one = pool.request(rng)
     if name == "MULTI" and len(one.parts) == 1:
         return _transaction(pool, rng)
     return steps_of(pool.client(rng), (one,))
-
-
-def _immodest(one: Request) -> bool:
-    """More than a connection may send before it has signed in: ten arguments, 16 KiB in one of them."""
-    return len(one.parts) > 10 or any(isinstance(part, bytes) and len(part) > 16_000 for part in one.parts)
 
 
 def _pipeline(pool: Pool, rng: random.Random) -> Scenario:
@@ -173,6 +165,11 @@ def _murder(pool: Pool, rng: random.Random) -> Scenario:
     return (ask, Step(client, (kill,)), Step(victim, pool.requests(1, rng)))
 
 
+def _waiting(pool: Pool, rng: random.Random) -> Scenario:
+    """A time out that no clock will reach, where nothing has to be waited for."""
+    return steps_of(pool.client(rng), (request("WAIT", "0", str(values.MAX)),))
+
+
 _KINDS: tuple[tuple[Callable[[Pool, random.Random], Scenario], float, tuple[str, ...]], ...] = (
     (_single, 52, ()),
     (_pipeline, 20, ()),
@@ -180,6 +177,7 @@ _KINDS: tuple[tuple[Callable[[Pool, random.Random], Scenario], float, tuple[str,
     (_watched, 3, ("MULTI", "EXEC", "WATCH", "SET")),
     (_iteration, 2, ("SCAN", "SET")),
     (_expiry, 4, ("SET", "RPUSH", "PEXPIRE")),
+    (_waiting, 0.2, ("WAIT",)),
     (_silence, 1, ("CLIENT|REPLY",)),
     (_murder, 0.4, ("CLIENT|ID", "CLIENT|KILL")),
 )

@@ -217,12 +217,14 @@ def _cased(word: str, rng: random.Random) -> bytes:
 
 def _damaged(arguments: list[Part], tokens: Sequence[str], rng: random.Random) -> list[Part]:
     """The arguments with one thing wrong."""
-    kind = rng.choice(("short", "long", "token", "value", "repeat", "none", "drop"))
+    kind = rng.choice(("short", "short", "cut", "long", "token", "value", "repeat", "none", "drop"))
     place = rng.randrange(len(arguments)) if arguments else 0
     junk = rng.choice((b"junk", b"", b"1", b"-1", b"k1", b"abc"))
     match kind:
         case "short" if arguments:
             return arguments[:-1]
+        case "cut" if arguments:
+            return arguments[: place + 1]
         case "long":
             return [*arguments, junk]
         case "token" if tokens:

@@ -70,9 +70,9 @@ class Request:
         first = self.parts[0] if self.parts else b""
         return isinstance(first, bytes) and first.lower() in _WATCHED
 
-    def names(self) -> Iterable[bytes]:
-        """Its arguments in capitals, as names of commands are compared."""
-        return (part.upper() for part in self.parts if isinstance(part, bytes))
+    def asks_about(self) -> Iterable[bytes]:
+        """What a subcommand of COMMAND may take for the name of a command, in capitals."""
+        return (part.upper() for part in self.parts[2:] if isinstance(part, bytes))
 
     def resolve(self, now: int, known: Callable[[Cursor | ClientId | ClientAddress], bytes]) -> tuple[bytes, ...]:
         """The request as it is sent now; `known` tells what the run has learnt."""

@@ -24,7 +24,7 @@ from redlark.reference import Allowed, Model, Observed, Worlds
 from redlark.reference.resp import Frame, encode_request
 from redlark.reference.transcript import command_line, printed
 
-RESET = (b"RESET",)
+RESET, PING = (b"RESET",), (b"PING",)
 DEBUG = "REDLARK_DEBUG" in os.environ  # a fault of the model as a traceback
 CLOSING = 1.0  # seconds that a server has to close a connection that it must close
 PERHAPS_CLOSING = 0.01  # and one that it may close; what comes later is found when the connection is used
@@ -86,7 +86,7 @@ class Judge:
 
     def run(self, history: History) -> Divergence | None:
         """Run one history from empty to empty; the first divergence ends it. Raises `CannotRun` if nobody is there."""
-        attempt = _Attempt(self, history, watched=history.watched)
+        attempt = _Attempt(self, history, watched=history.watched or not self.target.signed_in)
         try:
             attempt.begin()
             found = attempt.run()
@@ -169,6 +169,8 @@ class _Attempt:
     def _greeting(self) -> tuple[Step, ...]:
         auth, protocol = self.judge.target.greeting, self.history.protocol
         first = ([Request(auth)] if auth else []) + ([Request((b"HELLO", b"3"))] if protocol == 3 else [])
+        if self.watched and len(self.history.clients) > 1:
+            first.append(Request(PING))  # CLIENT LIST of one tells of the others: all must have been accepted
         return tuple(Step(client, tuple(first)) for client in self.history.clients) if first else ()
 
     def run(self) -> Divergence | None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from attrs import field, frozen, mutable
 
-from redlark.conformance.judge import Divergence, Exchange
+from redlark.conformance.judge import PING, Divergence, Exchange
 from redlark.reference.transcript import command_line
 
 CONFORMS, DIVERGES, UNSUPPORTED, NOT_RUN, UNSPECIFIED = "conforms", "diverges", "unsupported", "not run", "unspecified"
@@ -34,7 +34,10 @@ class Finding:
 
     @property
     def exchanges(self) -> tuple[Exchange, ...]:
-        return self.divergence.exchanges
+        """What is told: the greeting, but for the PING that only shows that a connection is there, and the rest."""
+        told = self.divergence.exchanges
+        greeting = len(told) - self.divergence.asked
+        return tuple(e for place, e in enumerate(told) if place >= greeting or e.request != PING)
 
     @property
     def paste(self) -> str:

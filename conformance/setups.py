@@ -51,6 +51,7 @@ SETUPS: tuple[Setup, ...] = (
             request("PING"),
             request("RESET"),
             request("EXEC"),
+            request("ECHO", "x" * 16385),
         ),
         signed_in=False,
     ),

@@ -139,7 +139,7 @@ BY_NAME: dict[str, Draw] = {
     "cursor": _cursor,
     "numreplicas": lambda rng: rng.choice((b"0",) * 12 + (b"1", b"-1", b"abc", b"", b"2147483648")),
     "numlocal": lambda rng: rng.choice((b"0",) * 12 + (b"1", b"2", b"-1", b"abc", b"2147483648")),
-    "timeout": lambda rng: rng.choice((b"1", b"1", b"2", b"1", b"-1", b"abc", b"", b"1.5", b"9223372036854775807")),
+    "timeout": lambda rng: rng.choice((b"1", b"1", b"2", b"1", b"-1", b"abc", b"", b"1.5", b"9223372036854775808")),
     "pattern": lambda rng: rng.choice(PATTERNS),
     "increment": _integer,
     "decrement": _integer,
