@@ -24,6 +24,10 @@
 #include <sys/un.h>
 #include <time.h>
 
+#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "the compiled core is for little-endian machines; others run redlark.server.plain"
+#endif
+
 /* ------------------------------------------------------------------------------------------------- unaligned access */
 
 static inline uint64_t rl_load8(const char *p) { uint64_t v; memcpy(&v, p, 8); return v; }

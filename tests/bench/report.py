@@ -130,12 +130,12 @@ class Report:
             for number, server in enumerate(servers):
                 costs = [self.median(test, depth, server)[1] for test in tests]
                 places = [at + (number - (len(servers) - 1) / 2) * 0.8 / len(servers) for at in range(len(tests))]
-                axis.bar(places, costs, width=0.8 / len(servers), label=f"{server} ({self.versions[server]})")
+                axis.bar(places, costs, width=0.8 / len(servers), label=self.versions[server])
             axis.set_xticks(range(len(tests)), tests)
             axis.set_title("no pipeline" if depth == 1 else f"pipeline {depth}")
             axis.set_ylabel("server CPU per command, ns")
-        axes[0][0].legend()
-        figure.tight_layout()
+        figure.legend(*axes[0][0].get_legend_handles_labels(), loc="upper center", ncols=len(servers), frameon=False)
+        figure.tight_layout(rect=(0, 0, 1, 0.93))
         figure.savefig(path, dpi=120)
         return True
 

@@ -88,6 +88,42 @@ def test_cuts_do_not_matter(running: Any, requests: list[bytes], ending: bytes, 
     assert talk(running, stream, cuts) == talk(running, stream, [])
 
 
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(
+        st.one_of(
+            st.binary(max_size=30),
+            st.sampled_from(
+                [
+                    b"*",
+                    b"$",
+                    b"\r\n",
+                    b"\r",
+                    b"*2\r\n",
+                    b"$3\r\nGET\r\n",
+                    b"$-1\r\n",
+                    b'"',
+                    b"'",
+                    b"\\x4",
+                    b"\0",
+                    b"9" * 25,
+                ]
+            ),
+        ),
+        max_size=20,
+    )
+)
+def test_any_bytes_are_survived(running: Any, parts: list[bytes]) -> None:
+    """Bytes that make no sense end their own connection at most: the server goes on, and another client is answered."""
+    with running.connect() as connection:
+        try:
+            for part in parts:
+                connection.sendall(part)
+        except OSError:  # refused already
+            pass
+    assert talk(running, resp(b"ECHO", b"last"), []) == LAST
+
+
 def test_byte_by_byte(running: Any) -> None:
     """A stream that comes a byte at a time is understood."""
     stream = resp(b"SET", b"k", b"1") + b"INCR k\r\n" + resp(b"GET", b"k") + resp(b"ECHO", b"last")
