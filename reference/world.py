@@ -71,6 +71,7 @@ class Run:
         "silent_propagation",
         "versions",
         "world",
+        "written",
     )  # fmt: skip
 
     def __init__(
@@ -90,6 +91,7 @@ class Run:
         self.encodings = model.encodings
         self.alive: set[tuple[int, bytes]] = set()
         self.deadlines: dict[tuple[int, bytes], Moment] = {}
+        self.written: set[tuple[int, bytes]] = set()  # places of deadlines that this run has set, not only looked at
         self.differences: dict[tuple[Variable, Variable], tuple[int, int]] = {}
         self.events: list[tuple[int, bytes, bytes]] = []
         self.propagated: list[tuple[int, tuple[Any, ...]]] = []
@@ -249,6 +251,7 @@ class Run:
             self.databases[number] = self.databases[number].set(key, entry)
             if deadline is not None:
                 self.deadlines[number, key] = deadline
+                self.written.add((number, key))
                 self.alive.add((number, key))
         self.touch(number, key)
 
@@ -269,6 +272,7 @@ class Run:
         else:
             moment = deadline if isinstance(deadline, Moment) else Moment(Variable(deadline, deadline))
             self.deadlines[number, key] = moment
+            self.written.add((number, key))
             self.databases[number] = self.databases[number].set(key, entry._replace(deadline=(moment.lo, moment.hi)))
             self.alive.add((number, key))
         self.touch(number, key)
@@ -326,12 +330,18 @@ class Run:
 
     def snapshot(self) -> tuple[Any, ...]:
         """What a failed command gives back: the databases, not the sessions."""
-        return tuple(self.databases), self.versions, len(self.events), len(self.propagated), self.changes
+        kept = tuple(self.databases), self.versions, len(self.events), len(self.propagated), self.changes
+        return *kept, dict(self.deadlines), frozenset(self.written)
 
     def restore(self, snapshot: tuple[Any, ...]) -> None:
-        """Undoes a failed command's writes."""
-        databases, self.versions, events, propagated, self.changes = snapshot
+        """Undoes a failed command's writes; what was found out about times stands."""
+        databases, self.versions, events, propagated, self.changes, deadlines, written = snapshot
         self.databases = list(databases)
+        for place in self.written - written:
+            self.deadlines.pop(place, None)
+            self.alive.discard(place)
+        self.deadlines.update(deadlines)
+        self.written = set(written)
         del self.events[events:]
         del self.propagated[propagated:]
 

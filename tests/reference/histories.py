@@ -1,7 +1,7 @@
-"""Histories for the laws: requests of the product's own generator, and a model that is asked them by a clock held here.
+"""Histories for the laws: requests of the product's own generator, asked of a model by a clock that is held here.
 
-What must live here: how a call is drawn and how a walk over worlds goes. Calls are prepared in a pool and Hypothesis draws
-which follow each other (docs/decisions tell why); equal profiles have equal pools. No law and no command's meaning.
+What must live here: how a call is drawn and how a walk over worlds goes. Calls are prepared in a pool and Hypothesis
+draws which follow each other (docs/decisions tell why); equal profiles have equal pools. No law, no command's meaning.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 from hypothesis import strategies as st
 
 from redlark.conformance.generate import Generator, grammar
-from redlark.conformance.history import Request
+from redlark.conformance.history import ClientId, Cursor, Request
 from redlark.reference import Model, World
 from redlark.reference.replies import describe
 from redlark.reference.values import Dead, Entry
@@ -24,7 +24,7 @@ from redlark.reference.world import Run
 BEGIN = 1_700_000_000_000  # Unix milliseconds at which every walk begins
 GAPS = (0, 0, 0, 0, 0, 1, 2, 5, 40, 1_500)  # milliseconds between two calls: deadlines drawn are near or far
 POOL = 4_000
-MAKERS = {"SET": 8.0, "MSET": 3.0, "RPUSH": 3.0, "SADD": 3.0, "APPEND": 2.0, "PEXPIRE": 3.0, "EXPIRE": 2.0, "EXPIREAT": 2.0}
+MAKERS = {"SET": 8.0, "MSET": 3.0, "RPUSH": 3.0, "SADD": 3.0, "APPEND": 2.0, "PEXPIRE": 3.0, "EXPIRE": 2.0}
 
 Value = tuple[Any, Any]
 Shown = tuple[dict[bytes, Value], ...]
@@ -66,35 +66,50 @@ class Walk:
     clients: tuple[int, ...] = (0, 1)
     now: int = BEGIN
     world: World = field(init=False)
+    given: int = field(default=0, init=False)
 
     def __attrs_post_init__(self) -> None:
-        worlds = self.model.start(now=self.now)
+        (self.world,) = self.model.start(now=self.now)
         for client in self.clients:
-            worlds = self.model.connect(worlds, client)
-        (self.world,) = worlds
+            self.connect(client)
+
+    def connect(self, client: int) -> None:
+        """A new connection, which this walk as a server gives an id of its own."""
+        (world,) = self.model.connect((self.world,), client)
+        self.given += 1
+        session = world.sessions[client].set("id", self.given)
+        self.world = evolve(world, sessions=world.sessions.set(client, session))
 
     def request(self, call: Call) -> tuple[bytes, ...]:
-        """The request as it is sent: moments near now, the cursor of an iteration, a connection's id."""
+        """The request as it is sent: moments near now, the cursor of an iteration, a connection's id or address."""
+        return call.request.resolve(self.now, self._known)
+
+    def _known(self, symbol: object) -> bytes:
+        if isinstance(symbol, ClientId):
+            return b"%d" % (symbol.client + 1)
         iterations = self.world.server.get("iterations") or {}
-        cursor = next((b"%d" % number for _, number in iterations), b"0")
-        return call.request.resolve(self.now, cursor, lambda client: b"%d" % (client + 1))
+        return (
+            next((b"%d" % number for _, number in iterations), b"0") if isinstance(symbol, Cursor) else b"127.0.0.1:1"
+        )
 
     def ways(self, client: int, request: tuple[bytes, ...]) -> list[tuple[Run, Any, World]]:
         """Every way that a request may go now: the run, its reply and the world behind it."""
         return list(ways(self.model, self.world, client, request, self.now))
 
     def ask(self, call: Call) -> tuple[tuple[bytes, ...], Run, Any, World]:
-        """Makes a call; a connection that was closed is opened anew before. Gives the request, its run, its reply and the world before."""
+        """Makes a call, on a new connection where the old one was closed: request, run, reply and the world before."""
         self.now += call.gap
         if self.world.sessions[call.client].get("closed"):
-            (self.world,) = self.model.connect((self.world,), call.client)
+            self.connect(call.client)
         before, request = self.world, self.request(call)
         possible = self.ways(call.client, request)
         run, reply, self.world = possible[call.way % len(possible)]
         return request, run, reply, before
 
 
-def ways(model: Model, world: World, client: int, request: tuple[bytes, ...], now: int) -> Iterator[tuple[Run, Any, World]]:
+def ways(
+    model: Model, world: World, client: int, request: tuple[bytes, ...], now: int
+) -> Iterator[tuple[Run, Any, World]]:
     """The ways of a request that do not contradict themselves."""
     for run, reply in model.ways(world, client, request, now):
         try:

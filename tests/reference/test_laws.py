@@ -1,7 +1,8 @@
 """The laws of the whole specification, held by Hypothesis on the model of every profile.
 
-Each law speaks of all commands and options, as the product's generator draws them. What a law does not hold for is written
-here by name, with the reason; whatever else breaks it is a fault of the text or of the model. `make campaign` draws more.
+Each law speaks of all commands and options, as the product's generator draws them. What a law does not hold for is
+written here by name, with the reason; whatever else breaks it is a fault of the text or of the model. `make campaign`
+draws more.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from redlark.reference import Model, World
 from redlark.reference.values import ErrorReply, Status, Uncertain
 from redlark.spec.profiles import PROFILES
 
-from .histories import Call, Walk, calls, live, told, ways
+from .histories import Walk, calls, live, told, ways
 
 RUNS_OTHERS = {"EXEC": "writes what the commands that it runs write"}
 
@@ -101,7 +102,7 @@ def test_a_failed_command_changes_no_database(profile: str, data: st.DataObject)
 @every_profile
 @given(data=st.data())
 def test_a_transaction_is_what_succeeds_in_it(profile: str, data: st.DataObject) -> None:
-    """What failed in a transaction may as well not have been queued: the databases and the other replies are the same."""
+    """What failed in a transaction may as well not have been queued: databases and other replies are the same."""
     walk = Walk(Model.load(profile), (0, 1, 2))
     drawn = data.draw(calls(profile, 5, 30))
     for call in drawn:
@@ -138,12 +139,12 @@ def test_no_key_holds_an_empty_collection(profile: str, data: st.DataObject) -> 
 @every_profile
 @given(data=st.data())
 def test_replaying_what_is_propagated_gives_the_same_databases(profile: str, data: st.DataObject) -> None:
-    """Whoever starts empty and runs what a history propagates, holds the same values and deadlines, and meets no error."""
+    """Whoever starts empty and runs what a history propagates holds the same values and deadlines, without an error."""
     walk = Walk(Model.load(profile))
     replica = Walk(walk.model, (0,), now=0)
     for call in data.draw(calls(profile, 5, 40)):
         request, run, _, _ = walk.ask(call)
-        # A replica deletes when it is told to, so its clock may stand still. But 6.2 tells it times that count from now.
+        # A replica deletes when it is told to, so its clock may stand still; but 6.2 sends times that count from now.
         replica.now = walk.now if profile == "redis-6.2" else 0
         for number, items in run.propagated:
             sent = tuple(spelled(item) for item in items)
@@ -180,13 +181,13 @@ def test_a_command_in_a_transaction_is_as_it_is_alone(profile: str, data: st.Dat
     walk = Walk(Model.load(profile), (0, 1))
     for call in data.draw(calls(profile, 0, 25)):
         walk.ask(call)
-    (walk.world,) = walk.model.connect((walk.world,), 9)
+    walk.connect(9)
     for call in data.draw(calls(profile, 5, 15)):
         request = walk.request(call)
         if name_of(walk.model, request) in NOT_AS_ALONE:
             continue
-        (_, _, begun), = ways(walk.model, walk.world, 9, (b"MULTI",), walk.now)
-        (run, queued, begun), = ways(walk.model, begun, 9, request, walk.now)
+        ((_, _, begun),) = ways(walk.model, walk.world, 9, (b"MULTI",), walk.now)
+        ((run, queued, begun),) = ways(walk.model, begun, 9, request, walk.now)
         alone = [outcome(r, (reply,), after) for r, reply, after in walk.ways(9, request)]
         ended = list(ways(walk.model, begun, 9, (b"EXEC",), walk.now))
         if queued == Status(b"QUEUED"):
@@ -217,8 +218,8 @@ def test_clients_with_disjoint_keys_commute(profile: str, data: st.DataObject) -
         request = walk.request(call)
         if name_of(model, request) not in OF_EVERY_KEY:
             asked[turn].append(renamed(walk, request) if turn else request)
-    orders = [[0] * len(asked[0]) + [1] * len(asked[1]), [1] * len(asked[1]) + [0] * len(asked[0]), list(map(int, turns))]
-    results = [in_order(model, order, asked) for order in orders]
+    first, second = ([client] * len(asked[client]) for client in (0, 1))
+    results = [in_order(model, order, asked) for order in (first + second, second + first, list(map(int, turns)))]
     assert results[0] == results[1] == results[2]
 
 
