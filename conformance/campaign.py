@@ -140,6 +140,7 @@ class Campaign:
     def _run(self) -> None:
         judge = self._judge(self.target)
         try:
+            _ = self._foreign  # asked before a set-up can change the password that the answer needs
             self.listener.phase("examples")
             profile, protocols = self.model.profile, self.options.protocols
             for history in examples.histories(self._grammars, self.selected, profile, protocols):
@@ -346,7 +347,8 @@ class Campaign:
                 names = texts(connection.frame())
                 if not names:
                     connection.send(encode_request((b"COMMAND",)))
-                    rows = connection.frame().value or ()
+                    rows = connection.frame().value
+                    rows = rows if isinstance(rows, tuple) else ()  # an error is no list of commands
                     names = [row.value[0].value for row in rows if isinstance(row.value, tuple) and row.value]
             finally:
                 connection.close()

@@ -23,6 +23,7 @@ from redlark.conformance import servers as machine
 from redlark.conformance.campaign import Campaign
 from redlark.conformance.configure import configured
 from redlark.conformance.errors import CannotRun
+from redlark.conformance.judge import DEBUG
 from redlark.conformance.options import Options
 from redlark.conformance.target import Target, at, parse_address, prepare
 from redlark.reference import Model
@@ -149,6 +150,11 @@ def _conform_one(name: str, options: Options, console: Console, quiet: bool, rep
         return COULD_NOT
     except KeyboardInterrupt:
         click.echo("redlark: interrupted before anything was run", err=True)
+        return COULD_NOT
+    except Exception as problem:  # status 1 would say that the server diverges
+        if DEBUG:
+            raise
+        click.echo(f"redlark: a fault of Redlark: {problem!r}; REDLARK_DEBUG=1 shows where", err=True)
         return COULD_NOT
     reports.append(found)
     if quiet:

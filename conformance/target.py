@@ -38,6 +38,9 @@ class Address:
         context = ssl.create_default_context() if self.tls else None
         try:
             return dial(self.host, self.port, path=self.path, context=context, timeout=timeout)
+        except ssl.SSLCertVerificationError as problem:
+            said = f"{self.text}: its certificate is not trusted: {problem.verify_message or problem}"
+            raise CannotRun(f"{said}; SSL_CERT_FILE may name the authority's") from None
         except ssl.SSLError as problem:
             raise CannotRun(f"{self.text}: no TLS there: {problem.reason or problem}") from None
         except TimeoutError:
@@ -62,16 +65,19 @@ def parse_address(text: str) -> Address:
     >>> a.text, a.port, a.password, a.database
     ('redis://localhost:7000/2', 7000, 'secret', 2)
     """
-    parts = urlsplit(text)
+    bare = re.sub(r"(?<=://)[^@/]*@", "", text)
+    try:
+        parts = urlsplit(text)
+    except ValueError as problem:
+        raise CannotRun(f"{bare}: not a target: {str(problem).lower()}") from None
     if parts.scheme not in SCHEMES:
         raise CannotRun(
-            f"{text}: not a target; give redis://host:port, rediss://host:port, unix:///path or a name like redis:8.2"
+            f"{bare}: not a target; give redis://host:port, rediss://host:port, unix:///path or a name like redis:8.2"
         )
     try:
         port = parts.port or 6379
     except ValueError:
-        raise CannotRun(f"{text}: the port must be a number from 0 to 65535") from None
-    bare = re.sub(r"(?<=://)[^@/]*@", "", text)
+        raise CannotRun(f"{bare}: the port must be a number from 0 to 65535") from None
     user = unquote(parts.username) if parts.username else None
     password = unquote(parts.password) if parts.password is not None else None
     if parts.scheme == "unix":
