@@ -363,6 +363,12 @@ def arity_of(run: Any, name: bytes) -> int:
     return int(run.model.by_key[name].arity)
 
 
+@pure
+def arity_holds(arity: int, count: int) -> bool:
+    """Whether a request of so many texts has enough of them: exactly so many, or, negative, at least so many."""
+    return count == arity if arity > 0 else count >= -arity
+
+
 @of_run
 def has_flag(run: Any, name: bytes | None, flag: bytes) -> bool:
     """Whether a command has a flag, such as ``no-multi``; what is no command has none."""

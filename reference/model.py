@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from functools import cache, cached_property
 from typing import Any
 
-from attrs import frozen
+from attrs import evolve, frozen
 from immutables import Map
 
 import redlark.reference.commands
@@ -95,9 +95,9 @@ class Model:
 
     def start(self, *, databases: int = 16, config: dict[str, str] | None = None, now: int = 0) -> Worlds:
         """An empty server to which nobody is connected; ``config`` as CONFIG SET would have it."""
-        fields = self._fields("server")
         settings = Map({k.encode(): x.encode() for k, x in (config or {}).items()})
-        return (World((Map(),) * databases, Map(), Map({**fields, "config": settings}), Map(), now),)
+        bare = World((Map(),) * databases, Map(), Map({"config": settings}), Map(), now)
+        return (evolve(bare, server=bare.server.update(self._fields("server", bare))),)
 
     def connect(self, worlds: Worlds, client: int) -> Worlds:
         """A new connection, called by any whole number."""

@@ -36,7 +36,7 @@ FUNCTIONS: dict[str, Signature] = {
         "absolute(int?, bool, bool, any) -> any", "subsets(any, int) -> any", "samples(any, int) -> any",
         "type-of(any) -> text", "keys(any) -> set of any", "expired-keys(any) -> set of any", "live(any) -> int",
         "cursors-after(any) -> list of int", "help-lines() -> any",
-        "pages(any) -> list of any",
+        "pages(any) -> list of any", "arity-holds(int, int) -> bool",
     ))
 }  # fmt: skip
 
