@@ -33,7 +33,7 @@ def campaign(running: machine.Running, handler: Handler, requests: int, seed: in
     """A campaign through a proxy with this handler, that ends with the first divergence."""
     with proxy(running.host, running.port, handler) as url:
         target = prepare(parse_address(url), destructive=True)
-        options = Options(profile=PROFILE, seed=seed, budget=120, requests=requests, timeout=2.0)
+        options = Options(profile=PROFILE, seed=seed, budget=120, requests=requests)
         one = Campaign(url, target, Model.load(PROFILE), choose(target.info, PROFILE), options, enough=1)
         one.run()
     return one

@@ -1,0 +1,218 @@
+"""The command line: exit statuses, one line for what went wrong, the report, the seed, Ctrl-C."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import jsonschema
+import pytest
+from click.testing import CliRunner
+
+from redlark.conformance import report
+from redlark.conformance import servers as machine
+from redlark.conformance.cli import conform, main, servers
+from redlark.conformance.judge import Judge
+
+COMMAND = [sys.executable, "-c", "from redlark.conformance.cli import main; main()"]
+
+
+def run(*arguments: str) -> tuple[int, str]:
+    """Exit status and everything that was printed."""
+    result = CliRunner().invoke(conform, arguments)
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return result.exit_code, result.output
+
+
+def test_the_embedded_server_is_the_default(tmp_path: Path) -> None:
+    """Without a target Redlark's own server is started and judged, and the report says so."""
+    file = tmp_path / "report.json"
+    status, output = run("--profile", "redis-8.2", "--requests", "1500", "--seed", "3", "--json", str(file))
+    told = json.loads(file.read_text())
+    jsonschema.validate(told, report.schema())
+    (target,) = told["targets"]
+    assert target["target"] == "embedded"
+    assert target["profile"] == "redis-8.2"
+    assert status == (1 if target["totals"]["diverge"] else 0)
+    assert target["totals"]["requests"] >= 1500
+    assert target["totals"]["rules_reached"] > 100
+    assert "embedded is held to redis-8.2" in output
+
+
+def test_a_server_by_its_name_is_started_and_stopped(real_server: machine.Server) -> None:
+    """`redis:8` starts a server of that version, recognises its profile, and leaves nothing behind."""
+    status, output = run(f"redis:{real_server.number[0]}", "--commands", "GET,SET", "--requests", "400", "--quiet")
+    assert status == 0, output
+    assert f"(redis-{real_server.version.rsplit('.', 1)[0]}, strict level)" in output
+
+
+def test_the_report_of_a_real_server_fits_the_schema(real: machine.Running, tmp_path: Path) -> None:
+    """Verdicts, rules and totals are there and agree with each other; the server is empty again afterwards."""
+    file = tmp_path / "report.json"
+    status, output = run(real.url, "--requests", "2500", "--seed", "5", "--json", str(file))
+    told = json.loads(file.read_text())
+    jsonschema.validate(told, report.schema())
+    (target,) = told["targets"]
+    totals, commands = target["totals"], target["commands"]
+    assert told["seed"] == 5
+    assert status == 0, output
+    assert totals["commands"] == sum(verdict["verdict"] != "unspecified" for verdict in commands.values())
+    assert totals["conform"] == sum(verdict["verdict"] == "conforms" for verdict in commands.values())
+    assert commands["ZADD"]["verdict"] == "unspecified"
+    assert commands["SET"]["verdict"] == "conforms"
+    assert commands["SET"]["reached"]["SET/stored"] > 0
+    assert commands["SET"]["rules_reached"] == sum(count > 0 for count in commands["SET"]["reached"].values())
+
+
+def test_a_divergence_is_told_with_rule_transcript_and_both_replies(tmp_path: Path, real: machine.Running) -> None:
+    """Held to the profile of another version, a server diverges: exit 1, and a transcript that can be pasted."""
+    file = tmp_path / "report.json"
+    status, output = run(real.url, "--profile", "redis-6.2", "--requests", "1500", "--seed", "1", "--json", str(file))
+    told = json.loads(file.read_text())
+    jsonschema.validate(told, report.schema())
+    found = [d for verdict in told["targets"][0]["commands"].values() for d in verdict["divergences"]]
+    assert status == 1, output
+    assert any("unknown command `" in allowed for d in found for allowed in d["allowed"])
+    assert all(d["transcript"] and len(d["exchanges"]) <= 12 for d in found)
+    assert "diverges" in output
+
+
+def test_loose_compares_errors_by_their_first_word(real: machine.Running) -> None:
+    """What differs in an error's wording only conforms at the loose level, and the report says which level it was."""
+    chosen = ("--profile", "redis-6.2", "--commands", "GET,INCR,EXPIRE", "--requests", "1500", "--seed", "2")
+    assert run(real.url, *chosen, "--strict")[0] == 1
+    _, output = run(real.url, *chosen[:2], "--commands", "GET,INCR", *chosen[4:], "--loose")
+    assert "loose level" in output
+    assert "GET diverges" not in output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["redis://127.0.0.1:1"], "unreachable"),
+        (["redis:99"], "no such server on this machine"),
+        (["nonsense"], "not a target"),
+        (["embedded", "--profile", "redis-1.0"], "no profile redis-1.0"),
+        (["embedded", "--commands", "NOSUCH"], "the profile has no command NOSUCH"),
+        (["embedded", "--groups", "nosuch"], "no group nosuch"),
+    ],
+)
+def test_what_cannot_run_is_one_line_and_status_2(arguments: list[str], line: str) -> None:
+    """Every mistake is told in one line, with status 2."""
+    result = CliRunner().invoke(conform, [*arguments, "--budget", "1"])
+    told = [text for text in result.output.splitlines() if text.startswith("redlark: ")]
+    assert result.exit_code == 2
+    assert len(told) == 1
+    assert line in told[0]
+
+
+def test_a_hanging_server_is_told_by_the_program_itself(deaf: str) -> None:
+    """The real program, in a process of its own: one line on stderr, no traceback, status 2."""
+    done = subprocess.run([*COMMAND, "conform", deaf, "--timeout", "0.3"], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert "accepts connections but does not answer PING" in done.stderr
+
+
+def test_equal_seeds_give_equal_runs(real: machine.Running) -> None:
+    """Twice the same seed sends the same requests; another seed sends others."""
+
+    def sent(seed: str) -> list[str]:
+        seen: list[str] = []
+        with pytest.MonkeyPatch.context() as patch:
+            inner = Judge.run
+            patch.setattr(
+                Judge, "run", lambda self, history: (seen.append(repr(history).encode()), inner(self, history))[1]
+            )
+            run(real.url, "--requests", "1200", "--seed", seed)
+        return seen
+
+    first = sent("7")
+    assert first == sent("7")
+    assert first != sent("8")
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 20) -> None:
+    """Until the condition holds."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def busy(running: machine.Running) -> bool:
+    """Whether a run has begun on this server: a key has been set."""
+    with socket.create_connection((running.host, running.port), timeout=5) as sock:
+        sock.sendall(b"INFO stats\r\n")
+        told = sock.recv(65536)
+    return b"total_commands_processed:" in told and int(told.split(b"total_commands_processed:")[1].split()[0]) > 600
+
+
+def test_a_server_killed_in_the_middle_ends_the_run_with_a_line(real: machine.Running) -> None:
+    """The verdict so far is printed, then that the server is gone; status 2."""
+
+    def kill() -> None:
+        wait_for(lambda: busy(real))
+        real.process.kill()
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    status, output = run(real.url, "--budget", "30", "--timeout", "2")
+    killer.join()
+    assert status == 2, output
+    assert "the run could not go on" in output
+    assert "unreachable: connection refused" in output or "does not accept connections any more" in output
+
+
+def test_a_server_hung_in_the_middle_ends_the_run_with_a_line(real: machine.Running) -> None:
+    """A stopped process accepts connections and is silent: the run ends, and says so; status 2."""
+
+    def stop() -> None:
+        wait_for(lambda: busy(real))
+        real.process.send_signal(signal.SIGSTOP)
+
+    stopper = threading.Thread(target=stop)
+    stopper.start()
+    status, output = run(real.url, "--budget", "30", "--timeout", "1")
+    stopper.join()
+    real.process.send_signal(signal.SIGCONT)
+    assert status == 2, output
+    assert "gave no reply within 1 s" in output
+
+
+def test_ctrl_c_prints_the_verdict_so_far(real: machine.Running) -> None:
+    """SIGINT ends the run, not the report: the totals are printed, without a traceback."""
+    process = subprocess.Popen(
+        [*COMMAND, "conform", real.url, "--budget", "60", "--quiet"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    wait_for(lambda: busy(real))
+    os.kill(process.pid, signal.SIGINT)
+    output, errors = process.communicate(timeout=30)
+    assert "so far (interrupted)" in output
+    assert "Traceback" not in errors
+    assert process.returncode in (0, 1)
+
+
+def test_servers_are_listed(real_server: machine.Server) -> None:
+    """`redlark servers` names what it finds, as a table or as JSON."""
+    told = json.loads(CliRunner().invoke(servers, ["--json"]).output)
+    assert real_server.name in {row["name"] for row in told}
+    assert real_server.path in CliRunner().invoke(servers).output
+
+
+def test_help_works_whatever_is_installed() -> None:
+    """`redlark --help` lists its subcommands; a broken one does not take the others with it."""
+    output = CliRunner().invoke(main, ["--help"]).output
+    assert "conform" in output
+    assert "servers" in output
