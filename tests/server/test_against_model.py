@@ -1,0 +1,272 @@
+"""The server beside the model, over a socket: Hypothesis decides who sends what, in how many pieces, and who leaves.
+
+Each reply is judged by the model of the text; nothing here knows what a command does. Both cores are held to it, in
+both protocols, over several connections. A failure is told as the requests and replies of all connections, to be
+pasted into redis-cli, and what the text would have allowed.
+"""
+
+from __future__ import annotations
+
+import random
+import socket
+import time
+from functools import cache
+from typing import Any
+
+import pytest
+from attrs import define, field
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    consumes,
+    initialize,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from redlark.conformance.generate import Generator, grammar
+from redlark.conformance.history import ClientId, Cursor, Request, request
+from redlark.conformance.values import KEYS
+from redlark.reference import Model
+from redlark.reference.resp import Decoder, Frame, encode_request
+from redlark.reference.transcript import command_line, printed
+from redlark.server import Server
+
+PROFILE = "redis-8.2"
+TIMEOUT = 10.0
+CLOSING = 0.1  # seconds in which a connection that may have been closed shows it
+MOST = 4  # connections
+POOL = 3_000
+MAKERS = {"SET": 8.0, "MSET": 3.0, "RPUSH": 3.0, "SADD": 3.0, "APPEND": 2.0, "PEXPIRE": 3.0, "EXPIRE": 2.0, "EXEC": 3.0}
+# Nobody waits here; and CLIENT REPLY, which tears an EXEC around it, has a rule of its own.
+LEFT_OUT = ("WAIT", "WAITAOF", "CLIENT|REPLY")
+
+Words = tuple[bytes, ...]
+
+
+@cache
+def pool() -> tuple[Request, ...]:
+    """Requests of every command of the profile, the shortest first."""
+    model = Model.load(PROFILE)
+    names = [name for name in model.commands if name not in LEFT_OUT]
+    generator = Generator({name: grammar(model.commands[name].block, model.profile) for name in model.commands})
+    rng = random.Random(PROFILE)
+    chosen = rng.choices(names, [MAKERS.get(name, 1.0) for name in names], k=POOL)
+    drawn = [generator.request(name, rng) for name in chosen] + [generator.unknown(rng) for _ in range(POOL // 100)]
+    return tuple(sorted(drawn, key=lambda one: (len(one.parts), repr(one.parts))))
+
+
+REQUESTS = st.deferred(lambda: st.sampled_from(pool()))
+
+
+@define
+class Link:
+    """One connection: its socket, the frames that came and were not judged yet, the last cursor that it was given."""
+
+    socket: socket.socket
+    decoder: Decoder = field(factory=Decoder)
+    frames: list[Frame] = field(factory=list)
+    cursor: bytes = b"0"
+
+    def frame(self) -> Frame:
+        """The next frame; EOFError where the server closes, TimeoutError where nothing comes."""
+        while not self.frames:
+            data = self.socket.recv(1 << 16)
+            if not data:
+                raise EOFError
+            self.frames += self.decoder.feed(data)
+        return self.frames.pop(0)
+
+    def closed_within(self, seconds: float) -> bool:
+        """Whether the server closes the connection within that time, without another byte."""
+        self.socket.settimeout(seconds)
+        try:
+            return not self.frames and self.socket.recv(1) == b""
+        except TimeoutError:
+            return False
+        except OSError:
+            return True
+        finally:
+            self.socket.settimeout(TIMEOUT)
+
+
+class AgainstModel(RuleBasedStateMachine):
+    """Connections to one server, and the worlds that the model still holds possible."""
+
+    clients = Bundle("clients")
+
+    def __init__(self, port: int) -> None:
+        super().__init__()
+        self.port, self.model = port, Model.load(PROFILE)
+        self.worlds = self.model.start()
+        self.links: dict[int, Link] = {}
+        self.next = 1
+        self.transcript: list[str] = []
+
+    # ---- who is there ----------------------------------------------------------------------------------------
+
+    @initialize(target=clients, protocol=st.sampled_from([2, 3]))
+    def begin(self, protocol: int) -> int:
+        with socket.create_connection(("127.0.0.1", self.port), TIMEOUT) as sweeper:
+            sweeper.sendall(encode_request([b"FLUSHALL"]))
+            assert sweeper.recv(64) == b"+OK\r\n"
+        return self.open(protocol)
+
+    @precondition(lambda self: len(self.links) < MOST)
+    @rule(target=clients, protocol=st.sampled_from([2, 3]))
+    def arrive(self, protocol: int) -> int:
+        return self.open(protocol)
+
+    @rule(client=consumes(clients))
+    def leave(self, client: int) -> None:
+        link = self.links.pop(client, None)
+        if link is not None:
+            link.socket.close()
+            self.worlds = self.model.disconnect(self.worlds, client)
+            self.transcript.append(f"{client}> (closes its connection)")
+
+    def open(self, protocol: int) -> int:
+        client, self.next = self.next, self.next + 1
+        self.connect(client)
+        if protocol == 3:
+            self.converse(client, [request("HELLO", "3")])
+        return client
+
+    def connect(self, client: int) -> None:
+        connection = socket.create_connection(("127.0.0.1", self.port), TIMEOUT)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.links[client] = Link(connection)
+        self.worlds = self.model.connect(self.worlds, client)
+
+    # ---- what they send --------------------------------------------------------------------------------------
+
+    @rule(client=clients, one=REQUESTS)
+    def ask(self, client: int, one: Request) -> None:
+        self.converse(client, [one])
+
+    @rule(
+        client=clients, several=st.lists(REQUESTS, min_size=2, max_size=9), cuts=st.lists(st.floats(0, 1), max_size=5)
+    )
+    def pipeline(self, client: int, several: list[Request], cuts: list[float]) -> None:
+        self.converse(client, several, cuts)
+
+    @rule(
+        client=clients,
+        queued=st.lists(REQUESTS, max_size=4),
+        last=st.sampled_from(["EXEC", "EXEC", "DISCARD", "RESET"]),
+    )
+    def transaction(self, client: int, queued: list[Request], last: str) -> None:
+        self.converse(client, [request("MULTI"), *queued, request(last)])
+
+    @rule(client=clients, key=st.sampled_from(KEYS), writer=clients, write=REQUESTS, queued=REQUESTS)
+    def watch(self, client: int, key: bytes, writer: int, write: Request, queued: Request) -> None:
+        self.converse(client, [request("WATCH", key)])
+        self.converse(writer, [write])
+        self.converse(client, [request("MULTI"), queued, request("EXEC")])
+
+    @rule(
+        client=clients, key=st.sampled_from(KEYS), lives=st.integers(1, 6), then=REQUESTS, wait=st.sampled_from([0, 3])
+    )
+    def expire(self, client: int, key: bytes, lives: int, then: Request, wait: int) -> None:
+        self.converse(client, [request("SET", key, "10", "PX", str(lives))])
+        time.sleep(wait / 1_000)
+        self.converse(client, [then, request("PTTL", key), request("GET", key)])
+
+    @rule(client=clients, number=st.integers(0, 2))
+    def select(self, client: int, number: int) -> None:
+        self.converse(client, [request("SELECT", str(number))])
+
+    @rule(client=clients, mode=st.sampled_from(["OFF", "SKIP"]), unseen=st.lists(REQUESTS, min_size=1, max_size=3))
+    def silence(self, client: int, mode: str, unseen: list[Request]) -> None:
+        outside = [request("DISCARD"), request("CLIENT", "REPLY", mode)]  # inside EXEC it would tear its array
+        self.converse(client, [*outside, *unseen, *outside[:1], request("CLIENT", "REPLY", "ON")])
+
+    # ---- what comes back -------------------------------------------------------------------------------------
+
+    def converse(self, client: int, requests: list[Request], cuts: list[float] | None = None) -> None:
+        """Sends requests in one write, or cut into pieces, and judges each reply."""
+        if client not in self.links:
+            self.connect(client)
+        link, sent = self.links[client], milliseconds()
+        resolved = [one.resolve(sent, lambda symbol: self.known(client, symbol)) for one in requests]
+        wire = b"".join(encode_request(words) for words in resolved)
+        places = sorted({round(cut * len(wire)) for cut in cuts or ()} - {0, len(wire)})
+        for begin, end in zip([0, *places], [*places, len(wire)], strict=True):
+            link.socket.sendall(wire[begin:end])
+        for words in resolved:
+            self.judge(client, link, words, sent)
+            if client not in self.links:
+                return  # what stood behind went down with the connection
+        if link.frames or link.decoder.pending:
+            self.diverges(client, resolved[-1], "more than was asked for")
+
+    def known(self, client: int, symbol: object) -> bytes:
+        """What only the run can know: a cursor, another connection's id or address."""
+        if isinstance(symbol, Cursor):
+            return self.links[client].cursor
+        place = symbol.client % self.next  # type: ignore[attr-defined]
+        if isinstance(symbol, ClientId):
+            ids = [session.get("id") for world in self.worlds for c, session in world.sessions.items() if c == place]
+            return b"%d" % ids[0] if ids and ids[0] else b"0"
+        return "{}:{}".format(*self.links[place].socket.getsockname()).encode() if place in self.links else b"0.0.0.0:0"
+
+    def judge(self, client: int, link: Link, words: Words, sent: int) -> None:
+        frame, said = None, "(no reply)"
+        if words and not self.model.silent(self.worlds, client, words):
+            try:
+                frame = link.frame()
+            except (EOFError, ConnectionError):
+                self.diverges(client, words, "the connection closed")
+            except TimeoutError:
+                self.diverges(client, words, "no reply")
+            said = printed(frame.raw) if frame else said
+        when = (sent, milliseconds())
+        after = self.model.allows(self.worlds, client, words, when, frame)
+        if not after:
+            allowed = self.model.expected(self.worlds, client, words, when)
+            told = "\n".join(f"  {one.rule}: {one.reply}" for one in allowed)
+            self.diverges(client, words, f"{said}\nwhere the text allows\n{told}")
+        self.transcript.append(f"{client}> {command_line(words)}\n{said}")
+        self.worlds = after
+        if frame is not None and words[0].upper() == b"SCAN" and frame.kind == b"*" and frame.value:
+            link.cursor = frame.value[0].value
+        self.closings(client, words)
+
+    def closings(self, client: int, words: Words) -> None:
+        """Connections that the server closes after QUIT or CLIENT KILL; where it is free to, what it does decides."""
+        for other, link in list(self.links.items()):
+            closed = tuple(world for world in self.worlds if self.model.closes((world,), other))
+            if closed and link.closed_within(TIMEOUT if len(closed) == len(self.worlds) else CLOSING):
+                self.links.pop(other).socket.close()
+                self.worlds = self.model.disconnect(closed, other)
+            elif len(closed) == len(self.worlds):
+                self.diverges(client, words, f"the connection of client {other} stays open")
+
+    def diverges(self, client: int, words: Words, seen: str) -> Any:
+        shown = "\n".join([*self.transcript, f"{client}> {command_line(words)}", seen])
+        raise AssertionError(f"the server does what the text does not allow:\n{shown}")
+
+    def teardown(self) -> None:
+        for link in self.links.values():
+            link.socket.close()
+
+
+def milliseconds() -> int:
+    """The clock that the server reads as well."""
+    return time.time_ns() // 1_000_000
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [pytest.param((40, 40), id="some"), pytest.param((2_000, 60), id="more", marks=pytest.mark.campaign)],
+)
+def test_every_reply_is_one_that_the_text_allows(server: Server, steps: tuple[int, int]) -> None:
+    """Whatever several clients send, in pipelines, transactions and pieces, the model allows what comes back."""
+    examples, count = steps
+    run_state_machine_as_test(
+        lambda: AgainstModel(server.port),
+        settings=settings(max_examples=examples, stateful_step_count=count),
+    )

@@ -1,0 +1,57 @@
+"""What is said once: the command table against the facts, the configuration against its table, docstrings' examples."""
+
+from __future__ import annotations
+
+import doctest
+import pkgutil
+from importlib import import_module
+
+import attrs
+import pytest
+
+import redlark.server
+from redlark.server.commands import command_table
+from redlark.server.commands.facts import TABLE, UNSPECIFIED
+from redlark.server.commands.registry import FUNCTIONS
+from redlark.server.config import PARAMETERS, Config
+from redlark.spec.metadata import generated
+
+MODULES = [
+    f"redlark.server.{module.name}"
+    for module in pkgutil.iter_modules(redlark.server.__path__)
+    if module.name not in ("__main__", "_core")
+] + [f"redlark.server.plain.{name}" for name in ("codec", "index", "database")]
+
+
+def test_every_specified_command_has_a_function() -> None:
+    """What the specification generates for redis-8.2 is all there, and nothing is registered that has no facts."""
+    runnable = {name.upper() for name, facts in TABLE.commands.items() if not facts.container or name == "command"}
+    assert set(FUNCTIONS) == runnable
+
+
+def test_no_fact_stands_twice() -> None:
+    """What the text specifies is not described by the server as well."""
+    assert not {facts.name for facts in UNSPECIFIED} & set(generated().commands)
+
+
+def test_the_table_holds_every_subcommand() -> None:
+    """Containers lead to their subcommands by their own names."""
+    table = command_table()
+    assert table[b"GET"].arity == 2
+    assert table[b"CLIENT"].subcommands
+    assert table[b"CLIENT"].subcommands[b"ID"].name == b"client|id"
+    assert table[b"SET"].denyoom
+    assert table[b"AUTH"].no_auth
+
+
+def test_the_configuration_has_an_attribute_for_each_parameter() -> None:
+    """`Config` and `PARAMETERS` name the same things with the same defaults."""
+    fields = {field.name: field.default for field in attrs.fields(Config) if field.name != "given"}
+    assert fields == {row.attribute: row.default for row in PARAMETERS.values()}
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_examples_in_documents_hold(name: str) -> None:
+    """The examples in docstrings give what they show."""
+    failed, _ = doctest.testmod(import_module(name))
+    assert failed == 0
