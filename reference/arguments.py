@@ -122,7 +122,7 @@ def _sequence(parts: Sequence[s.Part], scope: Scope, hooks: Hooks) -> Matcher:
         else:
             matcher = _matcher(part, scope, hooks)
             index += 1
-        matchers.append((matcher, least(parts[index:])))
+        matchers.append((matcher, _least(parts[index:], scope)))
     if len(matchers) == 1:
         return matchers[0][0]
 
@@ -238,6 +238,10 @@ def _is_endless(part: s.Part, scope: Scope) -> bool:
     return isinstance(part, s.Argument) and part.repeat == "many" and _owns_no_error(part, scope)
 
 
+def _least(parts: Sequence[s.Part], scope: Scope) -> int:
+    return least([part for part in parts if not _is_endless(part, scope)])
+
+
 def _while_converted(part: s.Argument, scope: Scope, hooks: Hooks) -> Matcher:
     """Any number of a type that owns no error: the list ends where a text is none of it, and may be taken up again."""
     slot, hook = scope.slot(part.name), _hook(part.name, hooks)
@@ -347,8 +351,7 @@ def _bag(groups: Sequence[s.Group], scope: Scope, hooks: Hooks, *, last: bool) -
         for index, (alternative, collects) in enumerate(offered):
             many = tuple(scope.slot(p.name) for p in alternative.parts if isinstance(p, s.Argument)) if collects else ()
             match_parts, once = _sequence(alternative.parts, scope, hooks), group.once or alternative.once
-            width = least([p for p in alternative.parts if not _is_endless(p, scope)])
-            option = _Option(number, index, match_parts, width, many, once)
+            option = _Option(number, index, match_parts, _least(alternative.parts, scope), many, once)
             head = alternative.parts[0]
             if isinstance(head, s.Token):
                 by_word[head.word.encode()] = option
