@@ -167,7 +167,8 @@ def _murder(pool: Pool, rng: random.Random) -> Scenario:
 
 def _waiting(pool: Pool, rng: random.Random) -> Scenario:
     """A time out that no clock will reach, where nothing has to be waited for."""
-    return steps_of(pool.client(rng), (request("WAIT", "0", str(values.MAX)),))
+    asked = rng.choice((("WAIT", "0"), ("WAITAOF", "0", "0")))
+    return steps_of(pool.client(rng), (request(*asked, str(values.MAX)),))
 
 
 _KINDS: tuple[tuple[Callable[[Pool, random.Random], Scenario], float, tuple[str, ...]], ...] = (
@@ -228,11 +229,13 @@ def weighted(
     What is not selected is drawn only where it helps to have something in the database.
     """
     names, weights = [], []
+    wanting = max(1, sum(1 for count in commands.values() if count))  # the fewer these are, the more often each
     for name in sorted(commands):
         if name in excluded:
             continue
         help_ = helpers.get(name, 0.0)
-        weight = max(1.0 + 1.5 * min(commands[name], 8), help_) if name in selected else help_
+        left = 1.5 * min(commands[name], 8) + 20.0 / wanting if commands[name] else 0.0
+        weight = max(1.0 + left, help_) if name in selected else help_
         if name in _SWEEPING:
             weight *= 0.25 if not commands[name] else 0.5
         if weight > 0:

@@ -57,9 +57,9 @@ def _pruned(parts: Iterable[syntax.Part], profile: Profile) -> tuple[syntax.Part
     for part in parts:
         if isinstance(part, syntax.Group):
             alternatives = tuple(
-                evolve(alternative, parts=_pruned(alternative.parts, profile))
+                evolve(alternative, parts=inside)
                 for alternative in part.alternatives
-                if profile.holds(alternative.guard)
+                if profile.holds(alternative.guard) and (inside := _pruned(alternative.parts, profile))
             )
             if alternatives and profile.holds(part.guard):
                 kept.append(evolve(part, alternatives=alternatives))
@@ -90,7 +90,7 @@ class Generator:
     def parts(self, name: str, rng: random.Random, depth: int = 0) -> list[Part]:
         command = self.commands[name]
         walk = _Walk(self, command, rng, depth)
-        arguments = walk.sequence(command.line)
+        arguments = walk.sequence(command.line, likely=0.8)
         if rng.random() < DAMAGED:
             arguments = _damaged(arguments, command.tokens, rng)
         return [*(_cased(word, rng) for word in name.split("|")), *arguments]
@@ -123,36 +123,42 @@ class _Walk:
             if isinstance(part, syntax.Argument | syntax.Pairs) and isinstance(part.repeat, tuple)
         )
 
-    def sequence(self, parts: Sequence[syntax.Part]) -> list[Part]:
-        """Parts in their order, adjacent groups in any."""
+    def sequence(self, parts: Sequence[syntax.Part], likely: float = 0.0) -> list[Part]:
+        """Parts in their order, adjacent groups in any; where there is nothing but groups they are `likely` taken."""
+        if any(not isinstance(part, syntax.Group) for part in parts):
+            likely = 0.0
         drawn: list[Part] = []
         bag: list[syntax.Group] = []
         for part in parts:
             if isinstance(part, syntax.Group):
                 bag.append(part)
                 continue
-            drawn += self.bag(bag)
+            drawn += self.bag(bag, likely)
             bag = []
             drawn += self.one(part)
-        return drawn + self.bag(bag)
+        return drawn + self.bag(bag, likely)
 
-    def bag(self, groups: Sequence[syntax.Group]) -> list[Part]:
-        options = [option for group in groups for option in self.group(group)]
+    def bag(self, groups: Sequence[syntax.Group], likely: float) -> list[Part]:
+        options = [option for group in groups for option in self.group(group, likely)]
         if len(options) > 1 and self.rng.random() < 0.6:
             self.rng.shuffle(options)
         return [part for option in options for part in option]
 
-    def group(self, group: syntax.Group) -> list[list[Part]]:
+    def group(self, group: syntax.Group, likely: float) -> list[list[Part]]:
         """The options taken from one group; at times more than it allows."""
         rng = self.rng
-        if rng.random() > (0.6 if len(group.alternatives) > 2 else 0.4):
+        if rng.random() > max(likely, 0.6 if len(group.alternatives) > 2 else 0.4):
             return []
         several = 0.35 if group.kind == "compatible" else 0.07
-        taken = rng.sample(group.alternatives, 2) if len(group.alternatives) > 1 and rng.random() < several else []
-        taken = taken or [rng.choice(group.alternatives)]
-        if group.many or rng.random() < 0.03:
-            taken = taken * rng.choice((1, 1, 2, 3))
-        return [self.sequence(alternative.parts) for alternative in taken]
+        if len(group.alternatives) > 1 and rng.random() < several:
+            taken = rng.sample(group.alternatives, 2)
+        else:
+            taken = [rng.choice(group.alternatives)]
+        if group.many:
+            taken += rng.choices(group.alternatives, k=rng.choice((0, 0, 1, 2)))
+        elif rng.random() < 0.03:
+            taken *= 2
+        return [self.sequence(alternative.parts, likely=1.0) for alternative in taken]
 
     def one(self, part: syntax.Part) -> list[Part]:
         rng = self.rng
