@@ -160,6 +160,7 @@ class ClientLists:
 
     facts: tuple[dict[bytes, Any], ...]
     barred: frozenset[int]
+    repeats: bool
     most: int
     describe = "lines of CLIENT LIST that agree with what is known of the connections"
 
@@ -170,7 +171,7 @@ class ClientLists:
         if len(lines) > self.most or any(b"id" not in line or not line[b"id"].isdigit() for line in lines):
             return False
         ids = [int(line[b"id"]) for line in lines]
-        if len(set(ids)) < len(ids) or self.barred & set(ids):
+        if (len(set(ids)) < len(ids) and not self.repeats) or self.barred & set(ids):
             return False
         return _each_has_one([[_agrees(facts, line) for line in lines] for facts in self.facts])
 
@@ -180,13 +181,13 @@ class ClientLists:
         return b"".join(_line(facts, number) for number, facts in enumerate(self.facts, 1))
 
 
-@primitive("client-lists(list of any, list of int, int) -> any")
-def client_lists(facts: tuple[Any, ...], barred: tuple[int, ...], most: int) -> ClientLists:
-    """The texts that CLIENT LIST may give for connections of which these facts are known.
+@primitive("client-lists(list of any, list of int, bool, int) -> any")
+def client_lists(facts: tuple[Any, ...], barred: tuple[int, ...], repeats: bool, most: int) -> ClientLists:
+    """The texts that CLIENT LIST may give for connections of which these facts are known; `repeats`: some line twice.
 
     Source: https://redis.io/docs/latest/commands/client-list/.
     """
-    return ClientLists(tuple(dict(pairs) for pairs in facts), frozenset(barred), most)
+    return ClientLists(tuple(dict(pairs) for pairs in facts), frozenset(barred), repeats, most)
 
 
 def _fields(line: bytes) -> dict[bytes, bytes]:

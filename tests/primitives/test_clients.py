@@ -69,36 +69,37 @@ def _facts(**known: object) -> tuple[tuple[bytes, object], ...]:
 
 def test_a_line_agrees_with_what_is_known() -> None:
     """What is known must be told so; what is not known is free."""
-    assert LINE in client_lists((_facts(id=3, name=b"one", db=0, cmd=None),), (), 9)
-    assert LINE not in client_lists((_facts(id=4),), (), 9)
-    assert LINE not in client_lists((_facts(name=b"two"),), (), 9)
-    assert LINE not in client_lists((_facts(lib_name=b""),), (), 9)
+    assert LINE in client_lists((_facts(id=3, name=b"one", db=0, cmd=None),), (), False, 9)
+    assert LINE not in client_lists((_facts(id=4),), (), False, 9)
+    assert LINE not in client_lists((_facts(name=b"two"),), (), False, 9)
+    assert LINE not in client_lists((_facts(lib_name=b""),), (), False, 9)
 
 
 def test_transactions_and_flags_are_told() -> None:
     """A connection in MULTI shows an x and how many requests it queued; e and T are NO-EVICT and NO-TOUCH."""
     queued = b"id=3 flags=xeT multi=2\n"
-    assert queued in client_lists((_facts(in_multi=True, queued=2, no_evict=True, no_touch=True),), (), 9)
-    assert queued not in client_lists((_facts(in_multi=False),), (), 9)
-    assert queued not in client_lists((_facts(queued=1),), (), 9)
-    assert LINE not in client_lists((_facts(no_evict=True),), (), 9)
+    assert queued in client_lists((_facts(in_multi=True, queued=2, no_evict=True, no_touch=True),), (), False, 9)
+    assert queued not in client_lists((_facts(in_multi=False),), (), False, 9)
+    assert queued not in client_lists((_facts(queued=1),), (), False, 9)
+    assert LINE not in client_lists((_facts(no_evict=True),), (), False, 9)
 
 
 def test_every_known_connection_has_a_line_of_its_own() -> None:
     """Two connections that one line would fit need two lines, in any order; a barred id is in none."""
     other = LINE.replace(b"id=3", b"id=4").replace(b"name=one", b"name=")
     both = (_facts(name=b"one"), _facts(resp=2))
-    assert LINE + other in client_lists(both, (), 9)
-    assert other + LINE in client_lists(both, (), 9)
-    assert LINE not in client_lists(both, (), 9)
-    assert LINE + LINE not in client_lists(both, (), 9)
-    assert LINE + other not in client_lists(both, (4,), 9)
-    assert LINE + other not in client_lists((), (), 1)
+    assert LINE + other in client_lists(both, (), False, 9)
+    assert other + LINE in client_lists(both, (), False, 9)
+    assert LINE not in client_lists(both, (), False, 9)
+    assert LINE + LINE not in client_lists(both, (), False, 9)
+    assert LINE + LINE in client_lists(both, (), True, 9)
+    assert LINE + other not in client_lists(both, (4,), False, 9)
+    assert LINE + other not in client_lists((), (), False, 1)
 
 
 def test_an_example_is_a_member() -> None:
     """What a model that answers by itself would say is one of what it allows."""
-    lists = client_lists((_facts(id=3, name=b"one", in_multi=True, queued=1, no_evict=False), _facts(id=4)), (), 9)
+    lists = client_lists((_facts(id=3, name=b"one", in_multi=True, queued=1, no_evict=False), _facts(id=4)), (), False, 9)
     assert lists.example in lists
     assert server_versions().example in server_versions()
     assert server_modules().example in server_modules()
