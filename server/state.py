@@ -15,7 +15,7 @@ from secrets import token_hex
 import attrs
 
 from redlark.server.config import Config
-from redlark.server.interfaces import Client, Command, Database, Loop
+from redlark.server.interfaces import REPLY_OFF, REPLY_SKIP, Client, Command, Database, Loop
 
 PRODUCT_VERSION = "8.2.3"  # the Redis whose behaviour this server has, as HELLO and INFO tell clients
 EXPIRE_SHARE = 0.25  # of the time between two crons may go into active expiry
@@ -88,7 +88,7 @@ class State:
     now: int = attrs.Factory(milliseconds)
     started: int = attrs.Factory(milliseconds)
     memory_limited: bool = False  # maxmemory is set: every request takes the way through `dispatch`
-    blocked: int = 0
+    waiting: set[int] = attrs.Factory(set)  # ids of the clients that wait (WAIT)
     port: int = 0  # the one in use (config.port may be 0)
     run_id: str = attrs.Factory(lambda: token_hex(20))
     process_id: int = attrs.Factory(os.getpid)
@@ -112,9 +112,7 @@ class State:
     def disconnected(self, client: Client) -> None:
         """A connection is gone: it watches and waits for nothing any more."""
         unwatch(client)
-        if client.parked:
-            client.parked = False
-            self.blocked -= 1
+        self.waiting.discard(client.id)
 
     def configured(self) -> None:
         """`config` has changed."""
@@ -128,12 +126,12 @@ class State:
     def park(self, client: Client, until: int, wake: Callable[[], None]) -> None:
         """The client waits: its requests stay unread until `wake` was called at `until` (ms; 0: never)."""
         client.parked = True
-        self.blocked += 1
+        self.waiting.add(client.id)
 
         def awake() -> None:
-            if client.parked:
+            if client.id in self.waiting:
+                self.waiting.discard(client.id)
                 client.parked = False
-                self.blocked -= 1
                 wake()
                 client.resume()
 
@@ -151,6 +149,18 @@ class State:
             limit = self.now - self.config.timeout * 1000
             for client in [c for c in self.clients.values() if c.last_active < limit and not c.parked]:
                 client.close()
+
+
+def leave(client: Client) -> None:
+    """The client's own request ends its connection: once the reply is sent, and nothing behind it is executed.
+
+    While replies are off or skipped there is none to send.  Redis then leaves the connection open and deaf, and so does
+    this: the client itself closes.
+    """
+    if client.reply_mode in (REPLY_OFF, REPLY_SKIP):
+        client.parked = True
+    else:
+        client.close(after_reply=True)
 
 
 def unwatch(client: Client) -> None:

@@ -21,6 +21,7 @@ from redlark.server.interfaces import (
     Reply,
     Verbatim,
 )
+from redlark.server.state import leave
 from redlark.server.values import INT64_MAX, to_integer
 
 _KINDS = {b"normal": True, b"master": False, b"replica": False, b"slave": False, b"pubsub": False}
@@ -99,7 +100,7 @@ def _flags(client: Client) -> bytes:
         flags += b"x"
     if client.touched:
         flags += b"d"
-    if client.parked:
+    if client.id in client.context.server.waiting:
         flags += b"b"
     if client.unix:
         flags += b"U"
@@ -268,5 +269,5 @@ def client_kill(ctx: Context, args: list[bytes]) -> Reply:
     if ctx.client not in victims:
         return reply
     ctx.client.reply(reply)
-    ctx.client.close(after_reply=True)
+    leave(ctx.client)
     return NO_REPLY

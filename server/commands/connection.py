@@ -9,7 +9,7 @@ from redlark.server.commands.common import database_index
 from redlark.server.commands.registry import command
 from redlark.server.dispatch import discard
 from redlark.server.interfaces import NO_REPLY, OK, REPLY_ON, CommandError, Context, Reply, Status
-from redlark.server.state import PRODUCT_VERSION
+from redlark.server.state import PRODUCT_VERSION, leave
 from redlark.server.values import to_integer
 
 _HELLO_FIRST = (
@@ -112,7 +112,7 @@ def select(ctx: Context, args: list[bytes]) -> Reply:
 @command("QUIT")
 def quit_(ctx: Context, args: list[bytes]) -> Reply:
     ctx.client.reply(OK)
-    ctx.client.close(after_reply=True)
+    leave(ctx.client)
     return NO_REPLY
 
 

@@ -98,6 +98,15 @@ def test_quit_ends_the_connection(server: Server, client: Wire, wire: Connect) -
     assert wire(server.port)("EXISTS", "after") == b":0\r\n"
 
 
+def test_quit_without_replies_leaves_a_deaf_connection(server: Server, client: Wire, wire: Connect) -> None:
+    """QUIT while replies are off neither answers nor closes, and nothing behind it is executed, as in Redis."""
+    client.raw(b"CLIENT REPLY OFF\r\nQUIT\r\nCLIENT REPLY ON\r\nSET after 1\r\n")
+    assert client.until_quiet() == b""
+    other = wire(server.port)
+    assert other("EXISTS", "after") == b":0\r\n"
+    assert b"blocked_clients:0\r\n" in other("INFO", "clients")
+
+
 def test_too_many_clients_are_turned_away(start: Start, wire: Connect) -> None:
     """Beyond maxclients a connection gets the error and is closed; room is made when another one leaves."""
     server = start("--maxclients", "2")
