@@ -143,7 +143,8 @@ class Campaign:
             _ = self._foreign  # asked before a set-up can change the password that the answer needs
             self.listener.phase("examples")
             profile, protocols = self.model.profile, self.options.protocols
-            for history in examples.histories(self._grammars, self.selected, profile, protocols):
+            shown = examples.histories(self._grammars, self.selected, profile, protocols)
+            for history in shown + draw.tour(self.selected, protocols):
                 if self._over():
                     break
                 self._one(judge, history, None)

@@ -52,6 +52,7 @@ SETUPS: tuple[Setup, ...] = (
             request("RESET"),
             request("EXEC"),
             request("ECHO", "x" * 16385),
+            request("DEL", *["k1"] * 10),
         ),
         signed_in=False,
     ),
