@@ -99,7 +99,8 @@ def test_every_known_connection_has_a_line_of_its_own() -> None:
 
 def test_an_example_is_a_member() -> None:
     """What a model that answers by itself would say is one of what it allows."""
-    lists = client_lists((_facts(id=3, name=b"one", in_multi=True, queued=1, no_evict=False), _facts(id=4)), (), False, 9)
+    told = (_facts(id=3, name=b"one", in_multi=True, queued=1, no_evict=False), _facts(id=4))
+    lists = client_lists(told, (), False, 9)
     assert lists.example in lists
     assert server_versions().example in server_versions()
     assert server_modules().example in server_modules()
