@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import json
+import signal
 import sys
 from collections.abc import Iterator, Mapping
 from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, version
 from pathlib import Path
 from random import SystemRandom
+from types import FrameType
 
 import click
 from attrs import evolve
@@ -25,7 +27,7 @@ from redlark.conformance.configure import configured
 from redlark.conformance.errors import CannotRun
 from redlark.conformance.judge import DEBUG
 from redlark.conformance.options import Options
-from redlark.conformance.target import Target, at, parse_address, prepare
+from redlark.conformance.target import Target, at, leave_empty, parse_address, prepare
 from redlark.reference import Model
 
 CONFORMED, DIVERGED, COULD_NOT = 0, 1, 2
@@ -125,23 +127,46 @@ def conform(
         destructive=destructive,
         timeout=timeout,
     )
+    if json_file is not None and not json_file.parent.is_dir():
+        click.echo(f"redlark: the report cannot be written to {json_file}: no such directory", err=True)
+        sys.exit(COULD_NOT)
     console = Console(highlight=False, emoji=False)
     reports: list[report.TargetReport] = []
     code = CONFORMED
-    for target in targets or (machine.EMBEDDED,):
-        code = max(code, _conform_one(target, options, console, quiet, reports))
-        if reports and reports[-1].ended == "interrupted":
-            break
+    with _interrupts() as interrupts:
+        for target in targets or (machine.EMBEDDED,):
+            code = max(code, _conform_one(target, options, display.Live(console, quiet, interrupts), reports))
+            if interrupts:
+                break
     if json_file is not None:
         code = max(code, _write(json_file, options.seed, reports))
     sys.exit(code)
 
 
-def _conform_one(name: str, options: Options, console: Console, quiet: bool, reports: list[report.TargetReport]) -> int:
+@contextlib.contextmanager
+def _interrupts() -> Iterator[list[int]]:
+    """Ctrl-C, SIGTERM and SIGHUP as KeyboardInterrupt, so that started servers are stopped; the signals that came.
+
+    An exception raised inside a callback of the garbage collector is lost: who looks at the list sees it all the same.
+    """
+    came: list[int] = []
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        came.append(number)
+        raise KeyboardInterrupt
+
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, interrupt) for number in numbers}
     try:
-        with _campaign(name, options, display.Live(console, quiet)) as campaign:
-            live = campaign.listener
-            assert isinstance(live, display.Live)
+        yield came
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _conform_one(name: str, options: Options, live: display.Live, reports: list[report.TargetReport]) -> int:
+    try:
+        with _campaign(name, options, live) as campaign:
             live.begin(campaign)
             with live:
                 found = campaign.run()
@@ -157,10 +182,10 @@ def _conform_one(name: str, options: Options, console: Console, quiet: bool, rep
         click.echo(f"redlark: a fault of Redlark: {problem!r}; REDLARK_DEBUG=1 shows where", err=True)
         return COULD_NOT
     reports.append(found)
-    if quiet:
-        display.show_totals(console, found)
+    if live.quiet:
+        display.show_totals(live.console, found)
     else:
-        display.show_report(console, found)
+        display.show_report(live.console, found)
     if found.ended == "lost":
         return COULD_NOT
     return DIVERGED if found.diverges else CONFORMED
@@ -173,7 +198,10 @@ def _campaign(name: str, options: Options, live: display.Live) -> Iterator[Campa
         target = prepare(parse_address(name), destructive=options.destructive, timeout=options.timeout)
         campaign = _on(target.address.text, target, options, live)
         campaign.launch = lambda config: configured(target, config, options.destructive)
-        yield campaign
+        try:
+            yield campaign
+        finally:
+            leave_empty(target)
         return
     server = None if name == machine.EMBEDDED else machine.pick(name, machine.find_servers())
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from types import TracebackType
 
 from attrs import field, mutable
@@ -22,10 +22,14 @@ STYLES = {CONFORMS: "green", DIVERGES: "bold red", UNSUPPORTED: "yellow", NOT_RU
 
 @mutable
 class Live:
-    """A progress line on a terminal; elsewhere a line for each phase. Quiet: nothing at all."""
+    """A progress line on a terminal; elsewhere a line for each phase. Quiet: nothing at all.
+
+    `interrupts` fills when the user interrupts; where the exception itself was lost, the next tick raises it again.
+    """
 
     console: Console
     quiet: bool = False
+    interrupts: Sequence[int] = ()
     _progress: Progress | None = field(default=None, init=False)
     _task: int = field(default=0, init=False)
     _phase: str = field(default="", init=False)
@@ -62,6 +66,8 @@ class Live:
 
     def tick(self, campaign: Campaign) -> None:
         """Some histories more."""
+        if self.interrupts:
+            raise KeyboardInterrupt
         if not self._progress:
             return
         seconds, rules = campaign.seconds, campaign.rules

@@ -145,7 +145,7 @@ def _expiry(pool: Pool, rng: random.Random) -> Scenario:
     make = request("SET", key, rng.choice((b"v", b"10")), "PX", str(soon))
     if rng.random() < 0.3:
         return (Step(client, (request("RPUSH", key, "a"), request("PEXPIRE", key, str(soon)), *pool.requests(2, rng))),)
-    wait = soon + 1 if rng.random() < 0.06 else 0
+    wait = soon + 1 if rng.random() < 0.1 else 0
     return (*steps_of(client, (make,)), Step(client, pool.requests(2, rng), wait=wait))
 
 

@@ -31,7 +31,7 @@ def test_equal_seeds_draw_equal_histories(pool: draw.Pool) -> None:
 
 def test_histories_have_what_the_issue_asks_for(pool: draw.Pool) -> None:
     """Several clients, pipelines, transactions, both protocols, waits and iterations all occur in one round."""
-    histories = [history for number in range(4) for history in draw.draw(pool, number, (2, 3))]
+    histories = [history for number in range(8) for history in draw.draw(pool, number, (2, 3))]
     steps = [step for history in histories for step in history.steps]
     parts = [part for step in steps for one in step.requests for part in one.parts]
     assert {history.protocol for history in histories} == {2, 3}
