@@ -198,9 +198,9 @@ def _kind(text: bytes) -> bool:
 
 @attrs.define(slots=True)
 class _Filter:
-    """All that is given must hold."""
+    """All that is given must hold; of an option that is repeated, the last."""
 
-    conditions: list[Callable[[Client], bool]] = attrs.Factory(list)
+    conditions: dict[bytes, Callable[[Client], bool]] = attrs.Factory(dict)
     skip_me: bool = True
 
 
@@ -217,7 +217,7 @@ def _filter(ctx: Context, words: list[bytes]) -> _Filter:
                 raise errors.syntax()
             chosen.skip_me = value.lower() == b"yes"
         else:
-            chosen.conditions.append(_condition(ctx, option, value))
+            chosen.conditions[option] = _condition(ctx, option, value)
     return chosen
 
 
@@ -252,13 +252,13 @@ def _condition(ctx: Context, option: bytes, value: bytes) -> Callable[[Client], 
 @command("CLIENT|KILL")
 def client_kill(ctx: Context, args: list[bytes]) -> Reply:
     if len(args) == 3:  # the old form names an address, may hit the caller, and answers OK
-        chosen = _Filter([lambda client: client.addr == args[2]], skip_me=False)
+        chosen = _Filter({b"ADDR": lambda client: client.addr == args[2]}, skip_me=False)
     else:
         chosen = _filter(ctx, args[2:])
     victims = [
         client
         for client in ctx.server.clients.values()
-        if all(holds(client) for holds in chosen.conditions) and not (chosen.skip_me and client is ctx.client)
+        if all(holds(client) for holds in chosen.conditions.values()) and not (chosen.skip_me and client is ctx.client)
     ]
     if len(args) == 3 and not victims:
         raise CommandError(b"ERR No such client")
