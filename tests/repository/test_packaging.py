@@ -6,7 +6,6 @@ import shutil
 import subprocess
 import sys
 import sysconfig
-import tarfile
 import tomllib
 import venv
 import zipfile
@@ -51,8 +50,7 @@ def sdist(copy: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("sdist")
     run(sys.executable, "-m", "build", "--no-isolation", "--sdist", "--outdir", out, cwd=copy)
     (archive,) = out.glob("*.tar.gz")
-    with tarfile.open(archive) as packed:
-        packed.extractall(out, filter="data")
+    shutil.unpack_archive(archive, out)
     (unpacked,) = (path for path in out.iterdir() if path.is_dir())
     return unpacked
 
