@@ -74,14 +74,17 @@ def unknown_command(request: list[bytes]) -> bytes:
 
 
 def unknown_subcommand(container: bytes, given: bytes) -> bytes:
+    """A container has no subcommand of the given name, which is shown as far as Redis shows it."""
     return one_line(b"ERR unknown subcommand '%b'. Try %b HELP." % (_c_string(given)[:_SHOWN], container.upper()))
 
 
 def wrong_arity(name: bytes) -> bytes:
+    """A command, by its full name in lower case, got too few or too many arguments."""
     return b"ERR wrong number of arguments for '%b' command" % name
 
 
 def invalid_expire(name: bytes) -> bytes:
+    """An expiry is not positive or leaves 64 bits."""
     return b"ERR invalid expire time in '%b' command" % name
 
 
@@ -91,8 +94,10 @@ def exec_abort(reason: bytes) -> bytes:
 
 
 def syntax() -> CommandError:
+    """The exception whose reply is Redis's syntax error."""
     return CommandError(SYNTAX)
 
 
 def wrong_type() -> CommandError:
+    """The exception whose reply is WRONGTYPE."""
     return CommandError(WRONG_TYPE)

@@ -22,6 +22,7 @@ EXPIRE_SHARE = 0.25  # of the time between two crons may go into active expiry
 
 
 def milliseconds() -> int:
+    """The wall clock, as Unix time in ms."""
     return time.time_ns() // 1_000_000
 
 

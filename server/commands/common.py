@@ -18,6 +18,7 @@ def string_at(ctx: Context, key: bytes) -> bytes | None:
 
 
 def list_at(ctx: Context, key: bytes) -> deque[bytes] | None:
+    """The list, or None when absent.  Raises WRONGTYPE."""
     value = ctx.db.get(key)
     if value is None or isinstance(value, deque):
         return value
@@ -25,6 +26,7 @@ def list_at(ctx: Context, key: bytes) -> deque[bytes] | None:
 
 
 def set_at(ctx: Context, key: bytes) -> set[bytes] | None:
+    """The set, or None when absent.  Raises WRONGTYPE."""
     value = ctx.db.get(key)
     if value is None or isinstance(value, set):
         return value
