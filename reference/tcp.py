@@ -5,6 +5,7 @@ What must live here: sockets and the clock, which the model has not. It answers 
 
 from __future__ import annotations
 
+import contextlib
 import selectors
 import socket
 import time
@@ -12,7 +13,8 @@ import time
 from attrs import evolve
 
 from redlark.reference.model import Model
-from redlark.reference.resp import Decoder, ProtocolError
+from redlark.reference.resp import Decoder, Frame, ProtocolError
+from redlark.reference.transcript import split
 
 
 class ModelServer:
@@ -27,7 +29,7 @@ class ModelServer:
         self.host, self.port = self._listener.getsockname()[:2]
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._listener, selectors.EVENT_READ)
-        self._decoders: dict[socket.socket, tuple[int, Decoder]] = {}
+        self._clients: dict[socket.socket, tuple[int, _Requests]] = {}
         self._next = 1
         self._running = True
 
@@ -52,7 +54,7 @@ class ModelServer:
 
     def close(self) -> None:
         """Closes every socket."""
-        for connection in list(self._decoders):
+        for connection in list(self._clients):
             self._drop(connection)
         self._selector.close()
         self._listener.close()
@@ -61,30 +63,31 @@ class ModelServer:
         connection, _ = self._listener.accept()
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._selector.register(connection, selectors.EVENT_READ)
-        self._decoders[connection] = (self._next, Decoder())
+        self._clients[connection] = (self._next, _Requests())
         (world,) = self.model.connect((self.world,), self._next)
         session = world.sessions[self._next].set("id", self._next)  # the text recognises ids and gives none
         self.world = evolve(world, sessions=world.sessions.set(self._next, session))
         self._next += 1
 
     def _drop(self, connection: socket.socket) -> None:
-        client, _ = self._decoders.pop(connection)
+        client, _ = self._clients.pop(connection)
         self._selector.unregister(connection)
         connection.close()
         (self.world,) = self.model.disconnect((self.world,), client)
 
     def _read(self, connection: socket.socket) -> None:
-        if connection not in self._decoders:
+        if connection not in self._clients:
             return
-        client, decoder = self._decoders[connection]
+        client, requests = self._clients[connection]
         try:
             data = connection.recv(1 << 16)
             if not data:
                 self._drop(connection)
                 return
-            connection.sendall(b"".join(self._answers(client, decoder, data)))
+            connection.sendall(b"".join(self._answers(client, requests.feed(data))))
         except ProtocolError as error:
-            connection.sendall(b"-ERR Protocol error: %b\r\n" % str(error).encode())
+            with contextlib.suppress(OSError):
+                connection.sendall(b"-ERR Protocol error: %b\r\n" % str(error).encode())
             self._drop(connection)
             return
         except OSError:
@@ -92,9 +95,9 @@ class ModelServer:
             return
         self._drop_closed()
 
-    def _answers(self, client: int, decoder: Decoder, data: bytes) -> list[bytes]:
+    def _answers(self, client: int, requests: list[tuple[bytes, ...]]) -> list[bytes]:
         replies = []
-        for request in _requests(decoder, data):
+        for request in requests:
             if not request or self.model.closes((self.world,), client):
                 continue
             self.world, reply = self.model.perform(self.world, client, request, time.time_ns() // 1_000_000)
@@ -102,13 +105,33 @@ class ModelServer:
         return replies
 
     def _drop_closed(self) -> None:
-        for connection, (client, _) in list(self._decoders.items()):
+        for connection, (client, _) in list(self._clients.items()):
             if self.model.closes((self.world,), client):
                 self._drop(connection)
 
 
-def _requests(decoder: Decoder, data: bytes) -> list[tuple[bytes, ...]]:
-    """The requests that these bytes complete; one that is not an array is an inline command."""
-    if not decoder.pending and not data.startswith(b"*"):
-        return [tuple(line.split()) for line in data.splitlines()]
-    return [tuple(child.value for child in frame.value) for frame in decoder.feed(data)]
+class _Requests:
+    """Collects what a client sends: arrays of bulk strings, or lines as a person types them into a plain connection."""
+
+    def __init__(self) -> None:
+        self._decoder, self._line = Decoder(), b""
+
+    def feed(self, data: bytes) -> list[tuple[bytes, ...]]:
+        """The requests that these bytes complete; raises :class:`ProtocolError`."""
+        if self._line or not (self._decoder.pending or data.startswith(b"*")):
+            *lines, self._line = (self._line + data).split(b"\n")
+            return [_typed(line) for line in lines]
+        return [_words(frame) for frame in self._decoder.feed(data)]
+
+
+def _typed(line: bytes) -> tuple[bytes, ...]:
+    try:
+        return split(line.decode())
+    except ValueError:
+        raise ProtocolError("unbalanced quotes in request") from None
+
+
+def _words(frame: Frame) -> tuple[bytes, ...]:
+    if frame.kind != b"*" or any(word.kind != b"$" or word.value is None for word in frame.value or ()):
+        raise ProtocolError("expected an array of bulk strings")
+    return tuple(word.value for word in frame.value or ())
