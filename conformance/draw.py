@@ -154,6 +154,9 @@ def _silence(pool: Pool, rng: random.Random) -> Scenario:
     client = pool.client(rng)
     if rng.random() < 0.3:
         return (Step(client, (request("CLIENT", "REPLY", "SKIP"), *pool.requests(2, rng))),)
+    if rng.random() < 0.15:
+        gone = (request("CLIENT", "REPLY", rng.choice(("OFF", "SKIP"))), request("QUIT"), *pool.requests(1, rng))
+        return (Step(client, gone),)
     inside = pool.requests(rng.randrange(1, 4), rng)
     return (Step(client, (request("CLIENT", "REPLY", "OFF"), *inside, request("CLIENT", "REPLY", "ON"))),)
 
