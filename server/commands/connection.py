@@ -8,7 +8,7 @@ from redlark.server import errors
 from redlark.server.commands.common import database_index
 from redlark.server.commands.registry import command
 from redlark.server.dispatch import discard
-from redlark.server.interfaces import NO_REPLY, OK, REPLY_OFF, REPLY_ON, CommandError, Context, Reply, Status
+from redlark.server.interfaces import NO_REPLY, OK, REPLY_OFF, REPLY_ON, REPLY_SKIP, CommandError, Context, Reply, Status
 from redlark.server.state import PRODUCT_VERSION, leave
 from redlark.server.values import to_integer
 
@@ -118,12 +118,13 @@ def quit_(ctx: Context, args: list[bytes]) -> Reply:
 
 @command("RESET")
 def reset(ctx: Context, args: list[bytes]) -> Reply:
-    """Back to a fresh connection, but for its id and what it said of its library."""
+    """Back to a fresh connection, but for its id, what it said of its library, and a reply that is to be skipped."""
     client = ctx.client
     discard(client)
     client.name = b""
     client.resp = 2
     if client.reply_mode == REPLY_OFF:  # what CLIENT REPLY SKIP skips stays skipped
+        if client.reply_mode != REPLY_SKIP:
         client.reply_mode = REPLY_ON
     client.no_evict = client.no_touch = False
     client.user = b"default"
