@@ -8,7 +8,7 @@ from redlark.server import errors
 from redlark.server.commands.common import database_index
 from redlark.server.commands.registry import command
 from redlark.server.dispatch import discard
-from redlark.server.interfaces import NO_REPLY, OK, REPLY_OFF, REPLY_ON, REPLY_SKIP, CommandError, Context, Reply, Status
+from redlark.server.interfaces import NO_REPLY, OK, REPLY_OFF, REPLY_ON, CommandError, Context, Reply, Status
 from redlark.server.state import PRODUCT_VERSION, leave
 from redlark.server.values import to_integer
 
@@ -124,7 +124,6 @@ def reset(ctx: Context, args: list[bytes]) -> Reply:
     client.name = b""
     client.resp = 2
     if client.reply_mode == REPLY_OFF:  # what CLIENT REPLY SKIP skips stays skipped
-        if client.reply_mode != REPLY_SKIP:
         client.reply_mode = REPLY_ON
     client.no_evict = client.no_touch = False
     client.user = b"default"
