@@ -387,6 +387,9 @@ def _call(node: s.Call, scope: Scope) -> Closure:
         return _apply(function, arguments)
     if name in RUN_FUNCTIONS:
         of_run = RUN_FUNCTIONS[name]
+        if len(arguments) == 1:
+            (one,) = arguments
+            return lambda v: of_run(v[0], one(v))
         return lambda v: of_run(v[0], *[argument(v) for argument in arguments])
     raise refuse(node, f"no function {name!r}: neither defined in the text nor built in nor a primitive")
 

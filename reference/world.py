@@ -330,8 +330,9 @@ class Run:
 
     def snapshot(self) -> tuple[Any, ...]:
         """What a failed command gives back: the databases, not the sessions."""
-        kept = tuple(self.databases), self.versions, len(self.events), len(self.propagated), self.changes
-        return *kept, dict(self.deadlines), frozenset(self.written)
+        deadlines, written = self.deadlines.copy(), frozenset(self.written)
+        counts = len(self.events), len(self.propagated)
+        return tuple(self.databases), self.versions, *counts, self.changes, deadlines, written
 
     def restore(self, snapshot: tuple[Any, ...]) -> None:
         """Undoes a failed command's writes; what was found out about times stands."""
