@@ -10,6 +10,7 @@ import contextlib
 import json
 import signal
 import sys
+import threading
 from collections.abc import Iterator, Mapping
 from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, version
 from pathlib import Path
@@ -155,11 +156,18 @@ def _interrupts() -> Iterator[list[int]]:
         came.append(number)
         raise KeyboardInterrupt
 
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    def unraisable(lost: sys.UnraisableHookArgs) -> None:
+        if lost.exc_type is not KeyboardInterrupt:
+            sys.__unraisablehook__(lost)
+
+    main_thread = threading.current_thread() is threading.main_thread()  # no other may set handlers
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP) if main_thread else ()
     before = {number: signal.signal(number, interrupt) for number in numbers}
+    sys.unraisablehook = unraisable
     try:
         yield came
     finally:
+        sys.unraisablehook = sys.__unraisablehook__
         for number, handler in before.items():
             signal.signal(number, handler)
 
