@@ -18,7 +18,7 @@ from typing import Protocol
 from attrs import evolve, field, mutable
 
 from redlark.conformance import draw, examples
-from redlark.conformance.errors import CannotRun, Lost
+from redlark.conformance.errors import CannotRun, Lost, NotRestored
 from redlark.conformance.generate import Generator, Grammar, grammar
 from redlark.conformance.history import History
 from redlark.conformance.judge import Divergence, Judge
@@ -148,6 +148,7 @@ class Campaign:
                 if self._over():
                     break
                 self._one(judge, history, None)
+            judge.close()  # CLIENT KILL in a set-up would reach these connections too
             for number, setup in enumerate(SETUPS):
                 self._set_up(setup, number)
             self.listener.phase("drawn histories")
@@ -218,6 +219,8 @@ class Campaign:
                         self._round(judge, 1_000_000 * (number + 1) + turn, setup, over)
                 finally:
                     judge.close()
+        except NotRestored:
+            raise
         except CannotRun as problem:
             self.skipped[setup.name] = str(problem)
 

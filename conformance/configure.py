@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from attrs import evolve
 
 from redlark.conformance.connection import Connection
-from redlark.conformance.errors import CannotRun, Lost
+from redlark.conformance.errors import CannotRun, Lost, NotRestored
 from redlark.conformance.target import Address, Target, line, texts
 from redlark.reference.resp import Frame, encode_request
 
@@ -25,29 +25,49 @@ def configured(target: Target, config: Mapping[str, str], destructive: bool) -> 
         raise CannotRun("the target is on another machine; --destructive allows CONFIG SET there")
     if address.auth and "requirepass" in config:
         raise CannotRun("the target has a password of its own")
-    connection = _signed_in(address)
-    try:
+    with _signed_in(address) as connection:
         before = {name: _old(connection, name) for name in config}
         changed = evolve(target, address=evolve(address, password=config.get("requirepass", address.password)))
-        try:
-            for name, value in config.items():
-                said = _ask(connection, b"CONFIG", b"SET", name.encode(), value.encode())
-                if said.is_error:
-                    raise CannotRun(f"the target refuses CONFIG SET {name}: {line(said)}")
-            yield evolve(changed, config={**target.config, **config})
-        finally:
-            for name, value in before.items():
-                with contextlib.suppress(CannotRun):
-                    _ask(connection, b"CONFIG", b"SET", name.encode(), value.encode())
+        refused = _set(connection, config)
+    try:
+        if refused:
+            raise CannotRun(f"the target refuses {refused}")
+        yield evolve(changed, config={**target.config, **config})
+    finally:
+        _put_back(address if refused and "requirepass" in refused else changed.address, before)
+
+
+def _put_back(address: Address, before: Mapping[str, str]) -> None:
+    """Over a connection of its own: what was run may have killed every other one. Raises `NotRestored`."""
+    try:
+        with _signed_in(address) as connection:
+            refused = _set(connection, before)
+    except CannotRun as problem:
+        raise NotRestored(
+            f"{address.text}: its configuration ({', '.join(before)}) is not put back: {problem}"
+        ) from None
+    if refused:
+        raise NotRestored(f"{address.text}: its configuration is not put back: it refuses {refused}")
+
+
+@contextlib.contextmanager
+def _signed_in(address: Address) -> Iterator[Connection]:
+    connection = address.open()
+    try:
+        if address.auth:
+            _ask(connection, *address.auth)
+        yield connection
     finally:
         connection.close()
 
 
-def _signed_in(address: Address) -> Connection:
-    connection = address.open()
-    if address.auth:
-        _ask(connection, *address.auth)
-    return connection
+def _set(connection: Connection, config: Mapping[str, str]) -> str | None:
+    """CONFIG SET each; gives what was refused first."""
+    for name, value in config.items():
+        said = _ask(connection, b"CONFIG", b"SET", name.encode(), value.encode())
+        if said.is_error:
+            return f"CONFIG SET {name}: {line(said)}"
+    return None
 
 
 def _old(connection: Connection, name: str) -> str:

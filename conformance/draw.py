@@ -21,7 +21,7 @@ from redlark.conformance.history import ClientAddress, ClientId, Cursor, History
 
 CLIENTS = 3
 POOL = 600  # scenarios of a round
-HISTORIES = 40  # histories of a round
+HISTORIES = 64  # histories of a round
 LENGTHS = (10, 60)  # scenarios of a history
 
 Scenario = tuple[Step, ...]

@@ -7,6 +7,10 @@ class CannotRun(Exception):
     """No verdict is possible; the message is the one line that the user reads."""
 
 
+class NotRestored(CannotRun):
+    """A server is left as we changed it; the message says what, and why."""
+
+
 class Lost(Exception):
     """A server stopped answering in the middle of a run: closed, reset, silent, or not RESP any more.
 

@@ -52,6 +52,9 @@ Part = bytes | Symbol
 _WATCHED = frozenset((b"quit", b"client", b"shutdown"))
 
 
+_PASSING = frozenset((b"id", b"info", b"list", b"getname", b"setname", b"help", b"no-touch"))
+
+
 @frozen
 class Request:
     """One request. `fixed` holds its arguments and their encoding, absent while it holds symbols."""
@@ -64,6 +67,12 @@ class Request:
     def _encode(self) -> tuple[tuple[bytes, ...], bytes] | None:
         fixed = tuple(part for part in self.parts if isinstance(part, bytes))
         return (fixed, encode_request(fixed)) if len(fixed) == len(self.parts) else None
+
+    @property
+    def lasting(self) -> bool:
+        """Whether its effect on a connection may survive RESET; of CLIENT's subcommands a few certainly do not."""
+        second = self.parts[1] if len(self.parts) > 1 else b""
+        return not (isinstance(second, bytes) and second.lower() in _PASSING)
 
     @watched.default
     def _is_watched(self) -> bool:
@@ -111,6 +120,11 @@ class History:
     def watched(self) -> bool:
         """Whether connections may close or fall silent while this history runs."""
         return any(request.watched for step in self.steps for request in step.requests)
+
+    @property
+    def lasting(self) -> bool:
+        """Whether it may leave behind what RESET does not undo."""
+        return any(request.lasting for step in self.steps for request in step.requests if request.watched)
 
     @property
     def size(self) -> int:

@@ -93,7 +93,7 @@ class Judge:
         except BaseException:
             self.close()
             raise
-        if found or history.watched or not self.resettable or not self.target.signed_in:
+        if found or history.lasting or not self.resettable or not self.target.signed_in:
             self.close()
         if found:
             with contextlib.suppress(Lost):
@@ -143,6 +143,18 @@ class Judge:
         return worlds
 
 
+@frozen
+class _Sent:
+    """A write whose replies are still to be read, and when it began, by the server's clock."""
+
+    client: int
+    requests: list[tuple[bytes, ...]]
+    at: int
+
+
+_CLOSING = frozenset((b"quit", b"client", b"exec"))
+
+
 @mutable
 class _Attempt:
     """One run of one history."""
@@ -166,19 +178,22 @@ class _Attempt:
             judge.connection(client)
         self.worlds = judge.worlds(clients)
 
-    def _greeting(self) -> tuple[Step, ...]:
+    def _greet(self) -> Divergence | None:
+        """Sign in, switch to the history's protocol; all connections at once, each reply judged like the rest."""
         auth, protocol = self.judge.target.greeting, self.history.protocol
         first = ([Request(auth)] if auth else []) + ([Request((b"HELLO", b"3"))] if protocol == 3 else [])
         if self.watched and len(self.history.clients) > 1:
             first.append(Request(PING))  # CLIENT LIST of one tells of the others: all must have been accepted
-        return tuple(Step(client, tuple(first)) for client in self.history.clients) if first else ()
+        if not first:
+            return None
+        sent = [self._send(Step(client, tuple(first))) for client in self.history.clients]
+        return next((found for one in sent if (found := self._receive(one))), None)
 
     def run(self) -> Divergence | None:
         try:
-            for step in self._greeting():
-                found = self._step(step)
-                if found:
-                    return found
+            found = self._greet()
+            if found:
+                return found
             self.greeted = len(self.exchanges)
             for step in self.history.steps:
                 found = self._step(step)
@@ -202,13 +217,13 @@ class _Attempt:
         judge = self.judge
         auth = judge.target.address.auth
         tail: list[tuple[bytes, ...]] = [*([auth] if auth else []), (b"FLUSHALL",)]
-        clients = [client for client in self.history.clients if judge.connected(client)]
-        flusher = next((c for c in clients if not self._silent(c, RESET)), None)
+        clients = [c for c in self.history.clients if judge.connected(c) and not self._silent(c, RESET)]
+        asked = {client: [RESET, *(tail if client == clients[0] else ())] for client in clients}
         flushed = False
-        for client in clients:
-            if client != flusher and self._silent(client, RESET):
-                continue
-            requests = [RESET, *(tail if client == flusher else ())]
+        for client, requests in asked.items():  # all are sent before any is read: one wait instead of several
+            with contextlib.suppress(Lost):
+                judge.connection(client).send(b"".join([encode_request(request) for request in requests]))
+        for client, requests in asked.items():
             try:
                 found = self._finish(client, requests)
             except Lost:
@@ -217,18 +232,16 @@ class _Attempt:
                 raise
             if found:
                 return found
-            flushed = flushed or client == flusher
+            flushed = flushed or client == clients[0]
         if not flushed:
             judge.flush()
         return None
 
     def _finish(self, client: int, requests: list[tuple[bytes, ...]]) -> Divergence | None:
-        """Send a connection's last requests, and see that nothing but their replies comes."""
-        connection = self.judge.connection(client)
-        connection.send(b"".join(encode_request(request) for request in requests))
+        """See that nothing but the replies to a connection's last requests comes."""
         for request in requests:
             self.waiting = (client, request)
-            raw = connection.frame().raw
+            raw = self.judge.connection(client).frame().raw
             if request is RESET and raw.startswith((b"-ERR unknown command", b"-NOAUTH")):
                 self.judge.resettable = False
             elif raw[:1] == b"-" or (request is RESET and raw != b"+RESET\r\n"):
@@ -239,41 +252,54 @@ class _Attempt:
     # -- steps --------------------------------------------------------------------------------------------------
 
     def _step(self, step: Step) -> Divergence | None:
-        client, judge = step.client, self.judge
         if step.wait:
             time.sleep(step.wait / 1000)
+        return self._receive(self._send(step))
+
+    def _send(self, step: Step) -> _Sent:
+        """Write a step; what was lost with a connection that CLIENT KILL may have closed is not waited for."""
+        client, judge = step.client, self.judge
         connection = judge.connection(client) if judge.connected(client) else self._reconnect(client)
         now = milliseconds()
         sent = [one.fixed or self._resolved(client, one, now) for one in step.requests]
         try:
             connection.send(b"".join([wire for _, wire in sent]))
         except Lost:
-            if self._may_be_gone(client):
-                return None
-            raise
-        low, high = judge.target.clock
-        for request, _ in sent:
+            if not self._may_be_gone(client):
+                raise
+            sent = []
+        return _Sent(client, [request for request, _ in sent], now + judge.target.clock[0])
+
+    def _receive(self, sent: _Sent) -> Divergence | None:
+        """Read and judge the replies to one write."""
+        client, judge, late = sent.client, self.judge, self.judge.target.clock[1]
+        for request in sent.requests:
             judge.requests += 1
             judge.asked[command_of(request, judge.model.commands)] += 1
             self.waiting = (client, request)
             if self.watched and self._silent(client, request):
-                frame, interval = None, (now + low, milliseconds() + high)
+                frame, interval = None, (sent.at, milliseconds() + late)
             else:
+                connection = judge.connection(client)
                 try:
                     frame = connection.frame()
                 except Lost:
                     if self._may_be_gone(client):
                         break
                     raise
-                interval = (now + low, connection.received + high)
+                interval = (sent.at, connection.received + late)
             found = self._judge(client, request, interval, frame)
             if found:
                 return found
-            if self.watched and (found := self._closings(client, request)):
+            if self.watched and self._closes(request) and (found := self._closings(client, request)):
                 return found
             if not judge.connected(client):
                 break  # what stood behind in the pipeline went down with the connection
         return None
+
+    def _closes(self, request: tuple[bytes, ...]) -> bool:
+        """Whether a connection may be closed after this request."""
+        return not self.judge.target.signed_in or request[0].lower() in _CLOSING
 
     def _resolved(self, client: int, request: Request, now: int) -> tuple[tuple[bytes, ...], bytes]:
         def known(symbol: Cursor | ClientId | ClientAddress) -> bytes:
