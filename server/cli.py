@@ -60,7 +60,7 @@ class _Raw(click.Command):
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Examples"):
-            formatter.write(EXAMPLES.replace("redlark", "  redlark").replace("echo", "  echo"))
+            formatter.write("".join(f"  {line}\n" for line in EXAMPLES.splitlines()))
         with formatter.section("Options of its own"):
             formatter.write_dl(
                 [
@@ -125,7 +125,7 @@ def _announce(running: Running, log: Log) -> None:
     for line in config.inert():
         log("warning", line)
     loopback = all(address.lstrip(b"-") in (b"127.0.0.1", b"::1", b"localhost") for address in config.bind)
-    if not loopback and not config.requirepass:
+    if not loopback and not config.requirepass and not config.protected_mode:
         log("warning", "other machines may connect, and no password is asked for (requirepass is not set)")
     if config.pidfile:
         with open(os.fsdecode(config.pidfile), "w", encoding="ascii") as file:

@@ -15,9 +15,13 @@ from secrets import token_hex
 import attrs
 
 from redlark.server.config import Config
-from redlark.server.interfaces import REPLY_OFF, REPLY_SKIP, Client, Command, Database, Loop
+from redlark.server.interfaces import REPLY_OFF, REPLY_SKIP, Client, Command, CommandError, Database, Loop
 
 PRODUCT_VERSION = "8.2.3"  # the Redis whose behaviour this server has, as HELLO and INFO tell clients
+PROTECTED = (
+    b"DENIED This server has no password and is in protected mode, in which it serves its own machine alone. From "
+    b"there, set a password with CONFIG SET requirepass, or, if the network is to be trusted, CONFIG SET protected-mode no."
+)
 EXPIRE_SHARE = 0.25  # of the time between two crons may go into active expiry
 
 
@@ -109,6 +113,9 @@ class State:
         client.user = b"default"
         client.context = ClientContext(client, self, self.databases[0])
         client.db = self.databases[0]
+        if self.config.protected_mode and not self.config.requirepass and not client.unix and not is_local(client.addr):
+            client.reply(CommandError(PROTECTED))
+            client.close(after_reply=True)
 
     def disconnected(self, client: Client) -> None:
         """A connection is gone: it watches and waits for nothing any more."""
@@ -150,6 +157,11 @@ class State:
             limit = self.now - self.config.timeout * 1000
             for client in [c for c in self.clients.values() if c.last_active < limit and not c.parked]:
                 client.close()
+
+
+def is_local(address: bytes) -> bool:
+    """Does a connection come from this machine?"""
+    return address.startswith((b"127.", b"[::1]"))
 
 
 def leave(client: Client) -> None:

@@ -119,6 +119,16 @@ def test_too_many_clients_are_turned_away(start: Start, wire: Connect) -> None:
     assert b"rejected_connections:1\r\n" in clients[1]("INFO", "stats")
 
 
+def test_other_machines_are_kept_out_without_a_password(
+    start: Start, wire: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In protected mode a server without a password tells a stranger how to open it, and closes."""
+    monkeypatch.setattr("redlark.server.state.is_local", lambda address: False)
+    assert wire(start().port).rest().startswith(b"-DENIED ")
+    assert wire(start("--protected-mode", "no").port)("PING") == b"+PONG\r\n"
+    assert wire(start("--requirepass", "secret").port)("PING").startswith(b"-NOAUTH")
+
+
 def test_idle_clients_are_closed(start: Start, wire: Connect) -> None:
     """With timeout set, a client that says nothing is closed, one that waits in WAIT is not."""
     server = start("--timeout", "1")
