@@ -205,6 +205,8 @@ def _agrees(facts: dict[bytes, Any], line: dict[bytes, bytes]) -> bool:
             fits = (b"x" in flags) == value and (value or multi in (b"-1", b"0"))
         elif name == b"queued":
             fits = b"x" not in flags or multi == b"%d" % value
+        elif name == b"watching":  # once one is touched, servers stop watching the others and take up no more
+            fits = line.get(b"watch", b"").isdigit() and int(line[b"watch"]) <= value
         elif name in (b"no-evict", b"no-touch"):
             fits = ((b"e" if name == b"no-evict" else b"T") in flags) == value
         else:
@@ -236,6 +238,8 @@ def _line(facts: dict[bytes, Any], number: int) -> bytes:
     letters = ((b"in-multi", b"x"), (b"no-evict", b"e"), (b"no-touch", b"T"))
     flags = b"".join(letter for name, letter in letters if known.pop(name, False))
     known.pop(b"queued", None)
+    if b"watching" in known:
+        known[b"watch"] = known.pop(b"watching")
     told = {b"id": known.pop(b"id", number), b"flags": flags or b"N", b"multi": queued, **known}
     return b" ".join(b"%b=%b" % (k, b"%d" % v if isinstance(v, int) else v) for k, v in told.items()) + b"\n"
 

@@ -84,6 +84,15 @@ def test_transactions_and_flags_are_told() -> None:
     assert LINE not in client_lists((_facts(no_evict=True),), (), False, 9)
 
 
+def test_watched_keys_are_counted() -> None:
+    """No more watched keys are told than were watched; fewer may be, after one was touched."""
+    two = b"id=3 flags=N watch=2\n"
+    assert two in client_lists((_facts(watching=2),), (), False, 9)
+    assert two in client_lists((_facts(watching=3),), (), False, 9)
+    assert two not in client_lists((_facts(watching=1),), (), False, 9)
+    assert two.replace(b" watch=2", b"") not in client_lists((_facts(watching=3),), (), False, 9)
+
+
 def test_every_known_connection_has_a_line_of_its_own() -> None:
     """Two connections that one line would fit need two lines, in any order; a barred id is in none."""
     other = LINE.replace(b"id=3", b"id=4").replace(b"name=one", b"name=")
@@ -99,7 +108,7 @@ def test_every_known_connection_has_a_line_of_its_own() -> None:
 
 def test_an_example_is_a_member() -> None:
     """What a model that answers by itself would say is one of what it allows."""
-    told = (_facts(id=3, name=b"one", in_multi=True, queued=1, no_evict=False), _facts(id=4))
+    told = (_facts(id=3, name=b"one", in_multi=True, queued=1, watching=2), _facts(id=4))
     lists = client_lists(told, (), False, 9)
     assert lists.example in lists
     assert server_versions().example in server_versions()
