@@ -40,22 +40,24 @@ def find(table: dict[bytes, Command], request: list[bytes]) -> Command:
 def process(ctx: Context, request: list[bytes]) -> None:
     """Check a request and, if nothing speaks against it, run or queue it."""
     client = ctx.client
-    if request[0].upper() in HTTP_WORDS:
-        client.close()
-        return
     try:
         command = find(ctx.server.commands, request)
     except CommandError as error:
+        if request[0].upper() in HTTP_WORDS:
+            client.close()
+            return
         client.last_command = b""
         _refuse(client, None, error.line)
     else:
         client.last_command = command.name
         _checked(ctx, command, request)
-    finished(client)
+    if client.reply_mode != REPLY_ON:
+        finished(client)
 
 
 def _checked(ctx: Context, command: Command, request: list[bytes]) -> None:
     client = ctx.client
+    ctx.command = command
     refusal = _refusal(ctx, command, request)
     if refusal is not None:
         _refuse(client, command, refusal)
@@ -69,12 +71,14 @@ def _checked(ctx: Context, command: Command, request: list[bytes]) -> None:
             database.touching = True
     else:
         client.run(request)
+    ctx.command = None
 
 
 def _refusal(ctx: Context, command: Command, request: list[bytes]) -> bytes | None:
     """The error that keeps a command from running, in Redis's order: arity, authentication, MULTI, memory."""
     client, server = ctx.client, ctx.server
-    if len(request) < -command.arity or (command.arity > 0 and len(request) != command.arity):
+    size = len(request)
+    if size != command.arity and (command.arity > 0 or size < -command.arity):
         return errors.wrong_arity(command.name)
     if not client.authenticated and not command.no_auth:
         return errors.NOAUTH
@@ -104,7 +108,7 @@ def _refuse(client: Client, command: Command | None, line: bytes) -> None:
 
 def finished(client: Client) -> None:
     """A request is over: CLIENT REPLY SKIP holds for one."""
-    if client.reply_mode != REPLY_ON and not client.parked:
+    if not client.parked:
         if client.reply_mode == REPLY_SKIP:
             client.reply_mode = REPLY_ON
         elif client.reply_mode == REPLY_SKIP_NEXT:
@@ -120,8 +124,11 @@ def discard(client: Client) -> None:
 
 def call(ctx: Context, request: list[bytes]) -> None:
     """Run the Python function of a command that has passed every check, and reply.  (A core's `client.run`.)"""
+    command, ctx.command = ctx.command, None
     try:
-        reply: Reply = find(ctx.server.commands, request).function(ctx, request)
+        if command is None:  # of an EXEC
+            command = find(ctx.server.commands, request)
+        reply: Reply = command.function(ctx, request)
     except CommandError as error:
         reply = error
         ctx.server.loop.stats.errors += 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -25,7 +26,8 @@ class Server:
     "compiled", "plain", or None for the best there is.  With `process=True` it runs in a process of its own (a crash or
     a busy interpreter here cannot touch it), else in a thread.  Nothing is written to disk.
 
-    Raises ConfigError, ListenError and NoCore (from `config`, `sockets` and `cores`) when it cannot start.
+    Raises ConfigError, ListenError and NoCore (from `config`, `sockets` and `cores`) when it cannot start; a process of
+    its own that ends before it is ready raises RuntimeError with its last words.
 
     >>> import socket
     >>> with Server() as server:
@@ -62,7 +64,9 @@ class Server:
         return self._running.state.core if self._running else self._core or ""
 
     def start(self) -> Server:
-        """Start, and return once connections are accepted."""
+        """Start, and return once connections are accepted.  Raises RuntimeError where it runs already."""
+        if self._running or self._process:
+            raise RuntimeError(f"this server runs already, at port {self.port}")
         if self._in_process:
             self._start_process()
         else:
@@ -82,9 +86,9 @@ class Server:
         for line in self._process.stdout:
             said.append(line)
             if "Ready to accept connections" in line:
-                self.port = int(line.split("127.0.0.1:")[1].split()[0])
+                self.port = _port(line)
                 return
-        self._process.wait()
+        self.stop()
         raise RuntimeError(f"the server did not start: {''.join(said).strip() or 'it said nothing'}")
 
     def stop(self) -> None:
@@ -115,3 +119,13 @@ class Server:
         trace: TracebackType | None,
     ) -> None:
         self.stop()
+
+
+def _port(ready: str) -> int:
+    """The port in the line that says where the server listens; 0 where it has a Unix socket alone.
+
+    >>> _port("Ready to accept connections at [::1]:7000, /run/redlark.sock:0"), _port("connections at /run/x:0")
+    (7000, 0)
+    """
+    found = re.search(r"(?:at|,) (?:[0-9.]+|\[[0-9a-f:]+\]):(\d+)", ready)
+    return int(found[1]) if found else 0

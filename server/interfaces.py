@@ -297,6 +297,7 @@ class Context(Protocol):
     db: Database  # the selected one; `select` changes it here and in the client
     index: int
     executing: bool  # inside EXEC: nothing may block
+    command: Command | None  # of the request under way, which `dispatch.process` found and `dispatch.call` takes
 
     @property
     def now(self) -> int:

@@ -20,7 +20,7 @@ from redlark.server.interfaces import REPLY_OFF, REPLY_SKIP, Client, Command, Co
 PRODUCT_VERSION = "8.2.3"  # the Redis whose behaviour this server has, as HELLO and INFO tell clients
 PROTECTED = (
     b"DENIED This server has no password and is in protected mode, in which it serves its own machine alone. From "
-    b"there, set a password with CONFIG SET requirepass, or, if the network is to be trusted, CONFIG SET protected-mode no."
+    b"there, set a password with CONFIG SET requirepass or, where the network is trusted, CONFIG SET protected-mode no."
 )
 EXPIRE_SHARE = 0.25  # of the time between two crons may go into active expiry
 
@@ -60,7 +60,8 @@ class ClientContext:
     server: State
     db: Database
     index: int = 0
-    executing: bool = False  # inside EXEC: nothing may block
+    executing: bool = False
+    command: Command | None = None
 
     @property
     def now(self) -> int:

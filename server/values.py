@@ -14,7 +14,7 @@ from redlark.server.interfaces import FRESH, RAW, CommandError, Value
 
 INT64_MIN: Final = -(2**63)
 INT64_MAX: Final = 2**63 - 1
-_INTEGER = re.compile(rb"-?[1-9][0-9]{0,18}|0", re.ASCII)
+LONGEST_INTEGER: Final = len(str(INT64_MIN))
 _UNSIGNED = re.compile(rb"[ \t\n\v\f\r]*([+-]?)([0-9]+)", re.ASCII)
 
 # Redis 8.2 keeps key and short value in one allocation of 64 bytes; 8 of them go to a deadline.
@@ -36,10 +36,13 @@ def kind_of(value: Value) -> bytes:
 
 def to_integer(text: bytes) -> int | None:
     """A signed 64-bit integer in its canonical form ("-0", "01", "+1", " 1" are not), or None."""
-    if not _INTEGER.fullmatch(text):
+    if len(text) > LONGEST_INTEGER:
         return None
-    number = int(text)
-    return number if INT64_MIN <= number <= INT64_MAX else None
+    try:
+        number = int(text)
+    except ValueError:
+        return None
+    return number if INT64_MIN <= number <= INT64_MAX and b"%d" % number == text else None
 
 
 def integer(text: bytes, error: bytes = errors.NOT_INTEGER) -> int:
@@ -85,9 +88,14 @@ def unsigned(text: bytes) -> int | None:
 
 def settle(form: int, key: bytes, value: Value, has_deadline: bool) -> int:
     """The form under which a database keeps a string (see interfaces): RAW once it no longer fits, and for good."""
-    if form == RAW or not isinstance(value, bytes) or (form == FRESH and to_integer(value) is not None):
+    limit = EMBEDDED_WITH_DEADLINE if has_deadline else EMBEDDED
+    if (
+        not isinstance(value, bytes)
+        or len(key) + len(value) <= limit
+        or (form == FRESH and to_integer(value) is not None)
+    ):
         return form
-    return RAW if len(key) + len(value) > (EMBEDDED_WITH_DEADLINE if has_deadline else EMBEDDED) else form
+    return RAW
 
 
 def encoding_of(value: Value, form: int) -> bytes:
