@@ -22,7 +22,7 @@ from redlark.conformance.history import ClientAddress, ClientId, Cursor, History
 CLIENTS = 3
 POOL = 600  # scenarios of a round
 HISTORIES = 64  # histories of a round
-LENGTHS = (10, 60)  # scenarios of a history
+LENGTHS = (10, 50)  # scenarios of a history
 
 Scenario = tuple[Step, ...]
 
@@ -83,7 +83,7 @@ def _immodest(one: Request) -> bool:
 
 
 def _pipeline(pool: Pool, rng: random.Random) -> Scenario:
-    return (Step(pool.client(rng), pool.requests(rng.randrange(2, 9), rng)),)
+    return (Step(pool.client(rng), pool.requests(rng.randrange(2, 11), rng)),)
 
 
 def _transaction(pool: Pool, rng: random.Random) -> Scenario:
@@ -180,8 +180,8 @@ def _waiting(pool: Pool, rng: random.Random) -> Scenario:
 
 
 _KINDS: tuple[tuple[Callable[[Pool, random.Random], Scenario], float, tuple[str, ...]], ...] = (
-    (_single, 52, ()),
-    (_pipeline, 20, ()),
+    (_single, 42, ()),
+    (_pipeline, 26, ()),
     (_transaction, 9, ("MULTI", "EXEC")),
     (_watched, 3, ("MULTI", "EXEC", "WATCH", "SET")),
     (_iteration, 2, ("SCAN", "SET")),

@@ -278,7 +278,8 @@ class _Attempt:
             judge.asked[command_of(request, judge.model.commands)] += 1
             self.waiting = (client, request)
             if self.watched and self._silent(client, request):
-                frame, interval = None, (sent.at, milliseconds() + late)
+                unseen = milliseconds() + late + round(judge.timeout * 1000)  # nothing shows that it is done already
+                frame, interval = None, (sent.at, unseen)
             else:
                 connection = judge.connection(client)
                 try:
