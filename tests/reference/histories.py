@@ -30,7 +30,7 @@ Value = tuple[Any, Any]
 Shown = tuple[dict[bytes, Value], ...]
 
 
-@frozen
+@frozen(eq=False)  # compared as they are: Hypothesis hashes the whole pool
 class Call:
     """A request of a client, some milliseconds after the call before; ``way`` picks among what may then happen."""
 
@@ -53,6 +53,7 @@ def _pool(profile: str) -> tuple[Call, ...]:
     return tuple(sorted(calls, key=lambda call: sum(len(p) if isinstance(p, bytes) else 8 for p in call.request.parts)))
 
 
+@cache
 def calls(profile: str, least: int, most: int) -> st.SearchStrategy[list[Call]]:
     """Lists of calls of every command that a profile has, those that fill a database more often."""
     return st.lists(st.sampled_from(_pool(profile)), min_size=least, max_size=most)
