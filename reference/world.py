@@ -10,6 +10,7 @@ that a command does by name.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from operator import is_
 from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
@@ -360,7 +361,7 @@ class Run:
         databases = tuple(self.databases)
         if (
             sessions is world.sessions and self.server is world.server and self.versions is world.versions
-            and now == world.now and all(a is b for a, b in zip(databases, world.databases, strict=True))
+            and now == world.now and all(map(is_, databases, world.databases))
         ):  # fmt: skip
             return world
         return World(databases, sessions, self.server, self.versions, now)
