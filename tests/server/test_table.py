@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import doctest
 import pkgutil
+import re
 from importlib import import_module
+from pathlib import Path
 
 import attrs
 import pytest
@@ -46,8 +48,15 @@ def test_the_table_holds_every_subcommand() -> None:
 
 def test_the_configuration_has_an_attribute_for_each_parameter() -> None:
     """`Config` and `PARAMETERS` name the same things with the same defaults."""
-    fields = {field.name: field.default for field in attrs.fields(Config) if field.name != "given"}
+    fields = {field.name: field.default for field in attrs.fields(Config) if field.name not in ("given", "ignored")}
     assert fields == {row.attribute: row.default for row in PARAMETERS.values()}
+
+
+def test_the_documents_name_every_parameter() -> None:
+    """docs/reference/serve.md tells of each parameter of the configuration, and of no other."""
+    page = (Path(__file__).parents[2] / "docs/reference/serve.md").read_text(encoding="utf-8")
+    listed = re.findall(r"`([a-z-]+)(?: [a-z]+)?`", page.split("## Parameters")[1].split("Any other name")[0])
+    assert sorted(listed) == sorted(PARAMETERS)
 
 
 @pytest.mark.parametrize("name", MODULES)
