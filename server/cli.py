@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
@@ -18,10 +19,10 @@ from redlark.server.sockets import ListenError
 from redlark.server.state import PRODUCT_VERSION
 
 EXAMPLES = """\
-redlark serve                                   the defaults, port 6379
-redlark serve --port 7000 --save ""
-redlark serve /etc/redis/redis.conf --loglevel verbose
-echo "port 7000" | redlark serve -
+  redlark serve                               the defaults, port 6379
+  redlark serve --port 7000 --save ""
+  redlark serve redis.conf --daemonize no     what stands later wins
+  echo "port 7000" | redlark serve -
 """
 
 _SIGNS: Final = {"debug": ".", "verbose": "-", "notice": "*", "warning": "#"}
@@ -33,7 +34,10 @@ class Log:
     def __init__(self, config: Config) -> None:
         self._level = list(_SIGNS).index(level) if (level := config.loglevel.decode()) in _SIGNS else len(_SIGNS)
         path = os.fsdecode(config.logfile)
-        self._file: TextIO = open(path, "a", encoding="utf-8") if path else sys.stdout  # noqa: SIM115
+        try:
+            self._file: TextIO = open(path, "a", encoding="utf-8") if path else sys.stdout  # noqa: SIM115
+        except OSError as problem:
+            raise ConfigError(f"can't open the log file {path}: {problem.strerror}") from None
 
     def __call__(self, level: str, text: str) -> None:
         if list(_SIGNS).index(level) >= self._level:
@@ -101,7 +105,10 @@ def serve(arguments: list[str]) -> None:
         arguments, core = _take_core(arguments)
         config = from_arguments(arguments, sys.stdin.buffer.read() if "-" in arguments[:2] else b"")
         if config.dir:
-            os.chdir(config.dir)
+            try:
+                os.chdir(config.dir)
+            except OSError as problem:
+                raise ConfigError(f"can't change to 'dir', {os.fsdecode(config.dir)}: {problem.strerror}") from None
         log = Log(config)
         clients = allow_descriptors(config.maxclients)
         if clients < config.maxclients:
@@ -128,8 +135,11 @@ def _announce(running: Running, log: Log) -> None:
     if not loopback and not config.requirepass and not config.protected_mode:
         log("warning", "other machines may connect, and no password is asked for (requirepass is not set)")
     if config.pidfile:
-        with open(os.fsdecode(config.pidfile), "w", encoding="ascii") as file:
-            file.write(f"{os.getpid()}\n")
+        try:
+            with open(os.fsdecode(config.pidfile), "w", encoding="ascii") as file:
+                file.write(f"{os.getpid()}\n")
+        except OSError as problem:  # Redis goes on without it too
+            log("warning", f"can't write the pid file {os.fsdecode(config.pidfile)}: {problem.strerror}")
     log("notice", f"Ready to accept connections at {', '.join(running.addresses())}")
 
 
@@ -143,5 +153,6 @@ def _serve(running: Running, log: Log) -> None:
         signal.signal(number, stop)
     running.run()
     if running.state.config.pidfile:
-        os.unlink(os.fsdecode(running.state.config.pidfile))
+        with contextlib.suppress(OSError):
+            os.unlink(os.fsdecode(running.state.config.pidfile))
     log("notice", "Gone")

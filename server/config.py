@@ -1,7 +1,9 @@
 """The configuration: one table of parameters, read from a redis.conf, from redis-server's command line, by CONFIG SET.
 
 A parameter is a row of `PARAMETERS`; everything else (parsing, CONFIG GET, the list in --help) is derived from it.
-A row whose `inert` is set is understood and kept but changes nothing yet, and says so where an operator looks.
+A row whose `inert` is set is understood and kept but changes nothing yet, and says so where an operator looks. Of what
+redis.conf has beyond the table, a file may say what only tunes parts that are not here (`TUNING`); anything else, such
+as `user`, `rename-command` or `replicaof`, is refused: a server that ignored it would promise what it does not do.
 """
 
 from __future__ import annotations
@@ -78,9 +80,20 @@ PARAMETERS: Final = {
         Parameter("appendonly", YES_NO, False, only="no"),
         Parameter("dbfilename", TEXT, b"dump.rdb", immutable=True, inert=_NO_SAVE),
         Parameter("protected-mode", YES_NO, True),
+        Parameter("notify-keyspace-events", TEXT, b"", inert="nothing is published yet"),
         Parameter("cluster-enabled", YES_NO, False, immutable=True, only="no"),
     )
 }
+
+# Parameters of redis.conf, by the beginning or the end of their names, that tune what this server does not have: taken
+# from a file, since existing files are full of them, and named at start-up; CONFIG GET and CONFIG SET do not know them.
+TUNING: Final = re.compile(
+    r"(acllog|active-?defrag|active-expire|aof-|append|auto-aof|client-output-buffer|cluster-|crash-|io-threads|latency-|lazyfree-"
+    r"|lfu-|list-compress|maxmemory-|no-appendfsync|oom-score|proc-title|rdb|repl-|replica-|slave-|slowlog-|stop-writes"
+    r"|stream-node|supervised$|set-proc|syslog-|tracking-table).*"
+    r"|.*-(listpack|ziplist|intset)-(size|entries|value)|hll-sparse-max-bytes|activerehashing|always-show-logo|disable-thp"
+    r"|dynamic-hz|jemalloc-bg-thread|lua-time-limit|busy-reply-threshold|sanitize-dump-payload|shutdown-timeout"
+)
 
 
 @attrs.define(slots=True, eq=False)
@@ -111,21 +124,34 @@ class Config:
     appendonly: bool = False
     dbfilename: bytes = b"dump.rdb"
     protected_mode: bool = True
+    notify_keyspace_events: bytes = b""
     cluster_enabled: bool = False
     given: set[str] = attrs.Factory(set)  # names that a file, the command line or CONFIG SET has set
+    ignored: dict[str, None] = attrs.Factory(dict)  # names of TUNING that a file has set, in their order
 
     def get(self, name: str) -> Setting:
         setting: Setting = getattr(self, PARAMETERS[name].attribute)
         return setting
 
-    def put(self, name: str, texts: list[bytes]) -> None:
-        """Set one parameter from the words behind its name.  Raises ConfigError with the reason alone."""
+    def put(self, name: str, texts: list[bytes], *, last: bool = True) -> None:
+        """Set one parameter from the words behind its name.  Raises ConfigError with the reason alone.
+
+        What stands in a file need not be the last word: whether we have it is asked by `check`.
+        """
         parameter = PARAMETERS[name]
         setting = parse(parameter, texts)
-        if parameter.only and shown(parameter, setting) != parameter.only.encode():
+        if last and parameter.only and shown(parameter, setting) != parameter.only.encode():
             raise ConfigError(f"redlark has only '{parameter.only}' yet")
         setattr(self, parameter.attribute, setting)
         self.given.add(name)
+
+    def check(self) -> None:
+        """Refuse what was set and cannot be had.  Raises ConfigError."""
+        for name, row in PARAMETERS.items():
+            said = shown(row, self.get(name)).decode("utf-8", "replace")
+            if row.only and said != row.only:
+                instead = f"--{name} {row.only} overrides a file"
+                raise ConfigError(f"{name} {said}: redlark has only '{row.only}' yet; {instead}")
 
     def matching(self, patterns: Iterable[bytes]) -> dict[bytes, bytes]:
         """What CONFIG GET answers."""
@@ -137,12 +163,15 @@ class Config:
         }
 
     def inert(self) -> list[str]:
-        """A line for each parameter that was given and changes nothing."""
-        return [
+        """A line for each parameter that was given and changes nothing, and one for all that are ignored."""
+        lines = [
             f"{row.name}: accepted, but {row.inert}"
             for row in PARAMETERS.values()
             if row.inert and row.name in self.given and self.get(row.name) not in (b"", row.default)
         ]
+        if self.ignored:
+            lines.append(f"of the configuration file, these change nothing yet: {', '.join(self.ignored)}")
+        return lines
 
 
 def shown(parameter: Parameter, setting: Setting) -> bytes:
@@ -296,9 +325,12 @@ def load(text: bytes, source: str, config: Config) -> None:
             raise ConfigError(f"{where}\nunbalanced quotes in configuration line")
         name = words[0].decode("latin-1").lower()
         if name not in PARAMETERS:
+            if TUNING.fullmatch(name):
+                config.ignored[name] = None
+                continue
             raise ConfigError(f"{where}\nunknown directive '{name}'{_suggestion(name)}")
         try:
-            config.put(name, words[1:])
+            config.put(name, words[1:], last=False)
         except ConfigError as problem:
             raise ConfigError(f"{where}\n{problem}") from None
 
@@ -346,4 +378,5 @@ def from_arguments(arguments: list[str], stdin: bytes = b"") -> Config:
         except ConfigError as problem:
             shown_values = " ".join(value.decode("utf-8", "replace") for value in values)
             raise ConfigError(f"{option} {shown_values}: {problem}") from None
+    config.check()
     return config

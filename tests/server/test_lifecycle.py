@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from redlark.server import Server, cores
-from redlark.server.config import ConfigError
+from redlark.server.config import ConfigError, from_arguments
 from redlark.server.sockets import ListenError
 
 from .conftest import Connect, Start, Wire
@@ -224,7 +224,10 @@ def test_log_and_pid_files(tmp_path: Path) -> None:
         (["--port", "0", "--bind", "203.0.113.77"], "", "can't listen at 203.0.113.77:0: Cannot assign"),
         (["--port", "0", "--unixsocket", "/no/such/folder/s"], "", "can't listen at /no/such/folder/s: No such file"),
         (["--core", "quick"], "", "there is no core called 'quick': it is one of compiled, plain"),
-        (["--dir", "/no/such/folder"], "", "No such file or directory"),
+        (["--dir", "/no/such/folder"], "", "can't change to 'dir', /no/such/folder: No such file or directory"),
+        (["--logfile", "/no/such/folder/log"], "", "can't open the log file /no/such/folder/log: No such file"),
+        (["-"], "daemonize yes\n", "daemonize yes: redlark has only 'no' yet; --daemonize no overrides a file"),
+        (["-"], "user default on\n", "line 1: user default on\n>>> unknown directive 'user'"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -233,6 +236,25 @@ def test_mistakes_are_one_clear_message(arguments: list[str], stdin: str, expect
     said = refused(*arguments, stdin=stdin)
     assert expected in said
     assert len(said.strip().split("\n")) <= 3
+
+
+def test_a_whole_redis_conf_is_taken() -> None:
+    """What only tunes parts that are not here is taken and named; the command line overrides what cannot be had."""
+    text = b"daemonize yes\nappendfsync everysec\nhash-max-listpack-entries 128\nnotify-keyspace-events \"\"\n"
+    config = from_arguments(["-", "--daemonize", "no"], text)
+    assert config.inert() == [
+        "of the configuration file, these change nothing yet: appendfsync, hash-max-listpack-entries"
+    ]
+
+
+def test_a_running_server_is_not_started_again() -> None:
+    """A second start raises, and the first one goes on."""
+    with Server() as server:
+        with pytest.raises(RuntimeError, match="runs already"):
+            server.start()
+        with socket.create_connection(("127.0.0.1", server.port)) as connection:
+            connection.sendall(b"PING\r\n")
+            assert connection.recv(16) == b"+PONG\r\n"
 
 
 def test_help_names_every_parameter() -> None:
