@@ -76,7 +76,7 @@ class KeySpec:
             if begin + self.count >= len(request):
                 return None
             text = request[begin + self.count]
-            if not text.isdigit():
+            if not text.isdigit() or int(text) < 1:
                 return None
             first = begin + self.first
             places = range(first, first + int(text) * self.step, self.step)
