@@ -6,8 +6,8 @@ import pytest
 
 from redlark.reference import Model
 from redlark.reference.examples import failures
-from redlark.reference.scope import CONSTANTS, STATE, WORDS
 from redlark.reference.functions import FUNCTIONS, RUN_FUNCTIONS
+from redlark.reference.scope import CONSTANTS, STATE, WORDS
 from redlark.spec import language
 from redlark.spec.profiles import PROFILES
 
