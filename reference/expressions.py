@@ -18,7 +18,7 @@ from redlark.reference import values
 from redlark.reference.certain import certain
 from redlark.reference.functions import FUNCTIONS, RUN_FUNCTIONS, DatabaseHandle, Numbers
 from redlark.reference.scope import CONSTANTS, STATE, WORDS, Closure, Frame, Scope, refuse
-from redlark.reference.values import ErrorReply, Kinded, Uncertain
+from redlark.reference.values import ABSENT, ErrorReply, Kinded, Uncertain
 from redlark.spec import syntax as s
 from redlark.spec.primitives import primitives
 
@@ -230,19 +230,8 @@ def _is(node: s.Is, scope: Scope) -> Closure:
 def _given(node: s.Given, scope: Scope) -> Closure:
     item = expression(node.item, scope)
     if node.negated:
-        return lambda v: item(v) in _ABSENT
-    return lambda v: item(v) not in _ABSENT
-
-
-class _Absent:
-    """What ``absent`` means: no value, or an empty collection, which is how an absent key reads by its type."""
-
-    def __contains__(self, value: Any) -> bool:
-        return value is None or value is False or (type(value) is not bytes and value in _EMPTY)
-
-
-_EMPTY: tuple[Any, ...] = ((), frozenset(), Map())
-_ABSENT = _Absent()
+        return lambda v: item(v) in ABSENT
+    return lambda v: item(v) not in ABSENT
 
 
 def _quantified(node: s.Quantified, scope: Scope) -> Closure:

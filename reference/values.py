@@ -34,6 +34,17 @@ def type_of(value: Any) -> str:
     return "none" if value is None else TYPES[type(value)]
 
 
+class _Absent:
+    """What ``absent`` means: no value, or an empty collection, which is how an absent key reads by its type."""
+
+    def __contains__(self, value: Any) -> bool:
+        return value is None or value is False or (type(value) is not bytes and value in _EMPTY)
+
+
+_EMPTY: tuple[Any, ...] = ((), frozenset(), Map())
+ABSENT: Final = _Absent()
+
+
 # ---- uncertain numbers ---------------------------------------------------------------------------------------
 
 
