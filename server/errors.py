@@ -34,6 +34,7 @@ NO_PASSWORD: Final = (
 OOM: Final = b"OOM command not allowed when used memory > 'maxmemory'."
 EXECABORT: Final = b"EXECABORT Transaction discarded because of previous errors."
 NO_MULTI: Final = b"ERR Command not allowed inside a transaction"
+INTERNAL: Final = b"ERR internal error"
 MAX_CLIENTS: Final = b"ERR max number of clients reached"
 BAD_CLIENT_NAME: Final = b"ERR Client names cannot contain spaces, newlines or special characters."
 

@@ -7,6 +7,7 @@ import errno
 import os
 import selectors
 import socket
+import traceback
 
 from redlark.server import dispatch, errors, sockets
 from redlark.server.interfaces import Client as AnyClient
@@ -182,13 +183,21 @@ class Loop:
                 if request is None:
                     break
                 if request:
-                    dispatch.process(client.context, request)
+                    self._process(client, request)
         except ProtocolError as problem:
             self.stats.errors += 1
             client.reply(CommandError(problem.line))
             client.close(after_reply=True)
         if client.output:
             self.has_output(client)
+
+    def _process(self, client: Client, request: list[bytes]) -> None:
+        """A defect in a command costs its client an error, not everybody the server."""
+        try:
+            dispatch.process(client.context, request)
+        except Exception:
+            traceback.print_exc()
+            client.reply(CommandError(errors.INTERNAL))
 
     def _send(self, client: Client) -> None:
         while client.output:

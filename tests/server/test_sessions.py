@@ -7,6 +7,7 @@ import time
 import pytest
 
 from redlark.server import Server
+from redlark.server.commands.registry import FUNCTIONS
 
 from .conftest import Connect, Start, Wire
 
@@ -127,6 +128,21 @@ def test_other_machines_are_kept_out_without_a_password(
     assert wire(start().port).rest().startswith(b"-DENIED ")
     assert wire(start("--protected-mode", "no").port)("PING") == b"+PONG\r\n"
     assert wire(start("--requirepass", "secret").port)("PING").startswith(b"-NOAUTH")
+
+
+def test_a_defect_in_a_command_costs_one_error(
+    start: Start, wire: Connect, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A command that fails in an unforeseen way is told on standard error and to its client; the server goes on."""
+
+    def broken(ctx: object, args: list[bytes]) -> None:
+        raise ZeroDivisionError("seeded by a test")
+
+    monkeypatch.setitem(FUNCTIONS, "GETRANGE", broken)
+    client = wire(start().port)
+    client.raw(b"PING\r\nGETRANGE k 0 1\r\nPING\r\n")
+    assert client.until_quiet() == b"+PONG\r\n-ERR internal error\r\n+PONG\r\n"
+    assert "seeded by a test" in capfd.readouterr().err
 
 
 def test_idle_clients_are_closed(start: Start, wire: Connect) -> None:
