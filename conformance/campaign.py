@@ -66,6 +66,11 @@ class Silent:
     def found(self, finding: Finding) -> None: ...
 
 
+def unknown(raw: bytes) -> bool:
+    """Whether a reply says that there is no such command, or no such subcommand."""
+    return raw.lower().startswith((b"-err unknown command", b"-err unknown subcommand"))
+
+
 @mutable
 class Campaign:
     """One target, one model, and what was found so far."""
@@ -242,7 +247,7 @@ class Campaign:
 
     def _look_into(self, judge: Judge, found: Divergence, history: History, setup: Setup | None) -> None:
         name = found.command if found.command in self.model.commands else UNKNOWN
-        if name != UNKNOWN and found.raw.lower().startswith((b"-err unknown command", b"-err unknown subcommand")):
+        if name in self.unsupported or (name != UNKNOWN and unknown(found.raw) and self._never_heard_of(name)):
             self.unsupported.add(name)
             return
         if found.lost:
@@ -269,6 +274,21 @@ class Campaign:
         else:
             self.findings[smallest.signature] = finding
             self.listener.found(finding)
+
+    def _never_heard_of(self, name: str) -> bool:
+        """Whether the server does not know the command even when it is asked in the plainest way."""
+        try:
+            connection = self.target.address.open(self.options.timeout)
+            try:
+                plain = tuple(word.encode() for word in name.split("|"))
+                for request in (*filter(None, (self.target.address.auth,)), plain):
+                    connection.send(encode_request(request))
+                    raw = connection.frame().raw
+            finally:
+                connection.close()
+        except (CannotRun, Lost):
+            return False
+        return unknown(raw)
 
     def _see_alive(self, found: Divergence) -> None:
         """After a lost connection: whether the server still serves anyone. Raises `CannotRun` if not."""

@@ -149,6 +149,22 @@ def _expiry(pool: Pool, rng: random.Random) -> Scenario:
     return (*steps_of(client, (make,)), Step(client, pool.requests(2, rng), wait=wait))
 
 
+def _elsewhere(pool: Pool, rng: random.Random) -> Scenario:
+    """The same key in two databases, or in one of them, and a command that goes from one to the other."""
+    client, key, other = pool.client(rng), values.key(rng), rng.choice(("1", "1", "2", "15"))
+    there = (request("SELECT", other), request("SET", key, "there"), request("SELECT", "0"))
+    here = (request("SET", key, "here", *rng.choice(((), ("EX", "100")))),) if rng.random() < 0.6 else ()
+    across = (
+        ("MOVE", key, other),
+        ("COPY", key, key, "DB", other),
+        ("SWAPDB", "0", other),
+        ("COPY", key, "k4", "DB", other),
+    )
+    chosen = rng.choice(across)
+    last = request(*chosen) if pool.has(str(chosen[0])) else pool.requests(1, rng)[0]
+    return (Step(client, (*there, *here, last)), *steps_of(client, pool.requests(1, rng)))
+
+
 def _silence(pool: Pool, rng: random.Random) -> Scenario:
     """Replies switched off and on again, in one write: what stands between must not be answered."""
     client = pool.client(rng)
@@ -185,6 +201,7 @@ _KINDS: tuple[tuple[Callable[[Pool, random.Random], Scenario], float, tuple[str,
     (_transaction, 9, ("MULTI", "EXEC")),
     (_watched, 3, ("MULTI", "EXEC", "WATCH", "SET")),
     (_iteration, 2, ("SCAN", "SET")),
+    (_elsewhere, 1, ("SELECT", "SET")),
     (_expiry, 4, ("SET", "RPUSH", "PEXPIRE")),
     (_waiting, 0.2, ("WAIT",)),
     (_silence, 1, ("CLIENT|REPLY",)),
@@ -265,5 +282,5 @@ _ALONE = frozenset(("AUTH", "HELLO", "CLIENT|REPLY", "MULTI"))
 # Without arguments these tell all about all commands, in hundreds of kilobytes: seldom is enough.
 _TELLING = frozenset(("COMMAND", "COMMAND|DOCS", "COMMAND|INFO", "COMMAND|LIST"))
 
-_SWEEPING = frozenset(("FLUSHALL", "FLUSHDB", "SWAPDB", "RESET", "QUIT", "SELECT", "HELLO", "CLIENT|REPLY", "AUTH"))
+_SWEEPING = frozenset(("FLUSHALL", "FLUSHDB", "SWAPDB", "RESET", "QUIT", "HELLO", "CLIENT|REPLY", "AUTH"))
 HELPERS = {"SET": 5.0, "RPUSH": 4.0, "SADD": 3.0, "PEXPIRE": 1.5, "DEL": 1.0}

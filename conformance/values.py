@@ -87,9 +87,9 @@ def _unix(rng: random.Random, *, seconds: bool) -> Part:
 
 def _integer(rng: random.Random) -> Part:
     roll = rng.random()
-    if roll < 0.7:
+    if roll < 0.66:
         return rng.choice(INTEGERS)
-    return rng.choice(EDGES) if roll < 0.88 else rng.choice(NOT_INTEGERS)
+    return rng.choice(EDGES) if roll < 0.83 else rng.choice(NOT_INTEGERS)
 
 
 def _float(rng: random.Random) -> Part:

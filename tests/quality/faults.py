@@ -99,16 +99,12 @@ def _(link: Link, request: Request) -> bytes:
     return raw
 
 
-@fault("INCR takes ' 1' for a number")
+@fault("INCRBY reads numbers as strtoll does")
 def _(link: Link, request: Request) -> bytes:
     raw = link.ask(*request)
-    if (
-        called(request, b"INCRBY")
-        and raw.startswith(b"-ERR value is not")
-        and len(request) == 3
-        and request[2] == b" 1"
-    ):
-        return link.ask(b"INCRBY", request[1], b"1")
+    if called(request, b"INCRBY") and raw.startswith(b"-ERR value is not") and len(request) == 3:
+        match = re.match(rb"\s*([+-]?\d{1,18})", request[2])
+        return link.ask(b"INCRBY", request[1], b"%d" % int(match[1])) if match else raw
     return raw
 
 
