@@ -43,3 +43,20 @@ def test_the_map_of_tests_is_the_tests(root: Path, files: list[Path]) -> None:
     """tests/README.md names every folder of tests, and none that is not there."""
     folders = {path.parts[1] for path in files if path.parts[0] == "tests" and len(path.parts) > 2}
     assert set(TEST_FOLDER.findall((root / "tests/README.md").read_text())) == folders
+
+
+def test_every_page_is_found_from_the_index(root: Path, files: list[Path]) -> None:
+    """docs/index.md leads to every page of the documentation; the decisions have an index of their own."""
+    pages = {
+        path for path in files if path.parts[0] == "docs" and path.suffix == ".md" and "decisions" not in path.parts
+    }
+    linked = {(Path("docs") / link) for link in LINK.findall((root / "docs/index.md").read_text())}
+    assert pages - linked == {Path("docs/index.md")}
+
+
+def test_the_block_of_the_readme_is_the_text(root: Path) -> None:
+    """The block that the README shows stands in the specification, word for word."""
+    shown = re.search(r"^    command .*?(?=^\S)", (root / "README.md").read_text(), re.MULTILINE | re.DOTALL)
+    assert shown
+    block = re.sub(r"^    ", "", shown[0], flags=re.MULTILINE).strip()
+    assert any(block in path.read_text() for path in (root / "spec/text").glob("*.redlark"))
