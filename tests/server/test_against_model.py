@@ -221,7 +221,9 @@ class AgainstModel(RuleBasedStateMachine):
             try:
                 frame = link.frame()
             except (EOFError, ConnectionError):
-                self.diverges(client, words, "the connection closed")
+                if not self.gone(client):
+                    self.diverges(client, words, "the connection closed")
+                return
             except TimeoutError:
                 self.diverges(client, words, "no reply")
             said = printed(frame.raw) if frame else said
@@ -240,12 +242,19 @@ class AgainstModel(RuleBasedStateMachine):
     def closings(self, client: int, words: Words) -> None:
         """Connections that the server closes after QUIT or CLIENT KILL; where it is free to, what it does decides."""
         for other, link in list(self.links.items()):
-            closed = tuple(world for world in self.worlds if self.model.closes((world,), other))
-            if closed and link.closed_within(TIMEOUT if len(closed) == len(self.worlds) else CLOSING):
-                self.links.pop(other).socket.close()
-                self.worlds = self.model.disconnect(closed, other)
-            elif len(closed) == len(self.worlds):
+            closed = sum(self.model.closes((world,), other) for world in self.worlds)
+            if closed and link.closed_within(TIMEOUT if closed == len(self.worlds) else CLOSING):
+                self.gone(other)
+            elif closed == len(self.worlds):
                 self.diverges(client, words, f"the connection of client {other} stays open")
+
+    def gone(self, client: int) -> bool:
+        """A connection has closed: only the worlds remain in which the server has closed it, if there are such."""
+        closed = tuple(world for world in self.worlds if self.model.closes((world,), client))
+        if closed:
+            self.links.pop(client).socket.close()
+            self.worlds = self.model.disconnect(closed, client)
+        return bool(closed)
 
     def diverges(self, client: int, words: Words, seen: str) -> Any:
         shown = "\n".join([*self.transcript, f"{client}> {command_line(words)}", seen])
