@@ -82,6 +82,7 @@ class Judge:
     asked: Counter[str] = field(factory=Counter)
     _connections: dict[int, Connection] = field(factory=dict, init=False)
     _beginnings: dict[tuple[int, ...], Worlds] = field(factory=dict, init=False)
+    _names: dict[tuple[bytes, ...], str] = field(factory=dict, init=False)
     resettable: bool = field(default=True, init=False)
 
     def run(self, history: History) -> Divergence | None:
@@ -99,6 +100,16 @@ class Judge:
             with contextlib.suppress(Lost):
                 self.flush()
         return found
+
+    def named(self, request: tuple[bytes, ...]) -> str:
+        """The full name of the command that a request means; looked up once for each way to write it."""
+        written = request[:2]
+        name = self._names.get(written)
+        if name is None:
+            if len(self._names) > 10_000:
+                self._names.clear()
+            name = self._names[written] = command_of(request, self.model.commands)
+        return name
 
     def flush(self) -> None:
         """Empty the server over a connection of its own. Raises `CannotRun` or `Lost`."""
@@ -275,7 +286,7 @@ class _Attempt:
         client, judge, late = sent.client, self.judge, self.judge.target.clock[1]
         for request in sent.requests:
             judge.requests += 1
-            judge.asked[command_of(request, judge.model.commands)] += 1
+            judge.asked[judge.named(request)] += 1
             self.waiting = (client, request)
             if self.watched and self._silent(client, request):
                 unseen = milliseconds() + late + round(judge.timeout * 1000)  # nothing shows that it is done already
