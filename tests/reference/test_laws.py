@@ -59,6 +59,12 @@ every_profile = pytest.mark.parametrize(
 )
 
 
+def test_exceptions_are_of_commands_that_exist() -> None:
+    """Every exception to a law names a command of some profile."""
+    known = {name for profile in PROFILES for name in Model.load(profile).commands}
+    assert known >= {*RUNS_OTHERS, *NOT_AS_ALONE, *OF_EVERY_KEY, *TELLS_OF_OTHERS}
+
+
 def name_of(model: Model, request: tuple[bytes, ...]) -> str:
     """The full name of the command that a request names; empty where there is none."""
     command = model.command(request)
