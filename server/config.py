@@ -250,7 +250,8 @@ def _save_points(texts: list[bytes]) -> bytes:
 # ----------------------------------------------------------------------------------------------- files, command line
 
 _ESCAPES = {0x6E: b"\n", 0x72: b"\r", 0x74: b"\t", 0x62: b"\b", 0x61: b"\a"}
-_BLANK = b" \t\n\v\f\r"
+_BLANK = b" \t\n\v\f\r"  # may stand before a word, and behind a quote
+_END = b" \t\n\r"  # end a word without quotes
 
 
 def split_words(line: bytes) -> list[bytes] | None:
@@ -306,7 +307,7 @@ def _word(line: bytes, at: int) -> tuple[bytes, int] | None:
                 return bytes(word), at
         elif sign in (0x22, 0x27):
             quote = sign
-        elif sign in _BLANK:
+        elif sign in _END:
             return bytes(word), at
         else:
             word.append(sign)
