@@ -20,10 +20,11 @@ from typing import Protocol
 from attrs import evolve, field, mutable
 
 from redlark.conformance import draw, examples
+from redlark.conformance.divergence import Divergence
 from redlark.conformance.errors import CannotRun, Lost, NotRestored
 from redlark.conformance.generate import Generator, Grammar, grammar
 from redlark.conformance.history import History
-from redlark.conformance.judge import Divergence, Judge
+from redlark.conformance.judge import Judge
 from redlark.conformance.options import Options
 from redlark.conformance.profiles import Choice
 from redlark.conformance.report import (
@@ -197,7 +198,8 @@ class Campaign:
     def _round(self, judge: Judge, number: int, setup: Setup | None, over: Callable[[], bool]) -> None:
         """Draw one round and run it until it ends, or something is over."""
         seed = self.options.seed * 1_000_003 + number
-        for history in draw.draw(self._pool(setup), seed, self.options.protocols):
+        protocols = (2,) if "HELLO" in self.unsupported else self.options.protocols
+        for history in draw.draw(self._pool(setup), seed, protocols):
             if over():
                 return
             self._one(judge, history, setup)

@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from attrs import field, frozen, mutable
 
 from redlark.conformance.connection import Connection, milliseconds
+from redlark.conformance.divergence import PING, RESET, Divergence, Exchange
 from redlark.conformance.errors import CannotRun, Lost
 from redlark.conformance.history import ClientAddress, ClientId, Cursor, History, Request, Step
 from redlark.conformance.target import Target
@@ -24,49 +25,9 @@ from redlark.reference import Allowed, Model, Observed, Worlds
 from redlark.reference.resp import Frame, encode_request
 from redlark.reference.transcript import command_line, printed
 
-RESET, PING = (b"RESET",), (b"PING",)
 DEBUG = "REDLARK_DEBUG" in os.environ  # a fault of the model as a traceback
 CLOSING = 1.0  # seconds that a server has to close a connection that it must close
 PERHAPS_CLOSING = 0.01  # and one that it may close; what comes later is found when the connection is used
-
-
-@frozen
-class Exchange:
-    """One request as it was sent, and the frame that answered it (None: none was due, or none came)."""
-
-    client: int
-    request: tuple[bytes, ...]
-    reply: Frame | None
-
-    @property
-    def shown(self) -> str | None:
-        """The reply as redis-cli prints it."""
-        return None if self.reply is None else printed(self.reply.raw)
-
-
-@frozen
-class Divergence:
-    """What the text does not allow: the last exchange, the rules that would have applied, and how it came to it."""
-
-    command: str
-    rules: tuple[str, ...]
-    allowed: tuple[str, ...]
-    seen: str
-    raw: bytes
-    exchanges: tuple[Exchange, ...]
-    asked: int  # how many of the exchanges, the last ones, are the history's own and not the greeting
-    history: History
-
-    @property
-    def lost(self) -> bool:
-        """Whether no frame came: the connection closed, fell silent, or spoke no RESP."""
-        return not self.raw
-
-    @property
-    def signature(self) -> tuple[str, tuple[str, ...], str]:
-        """Two divergences with the same signature are taken for the same fault."""
-        digest = self.raw[:1].decode("latin-1") if self.raw else self.seen
-        return self.command, self.rules, digest
 
 
 @mutable

@@ -12,7 +12,7 @@ from typing import Any
 
 from attrs import field, frozen, mutable
 
-from redlark.conformance.judge import PING, Divergence, Exchange
+from redlark.conformance.divergence import PING, Divergence, Exchange
 from redlark.reference.transcript import command_line
 
 CONFORMS, DIVERGES, UNSUPPORTED, NOT_RUN, UNSPECIFIED = "conforms", "diverges", "unsupported", "not run", "unspecified"

@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterator, Sequence
 
 from attrs import evolve, field, mutable
 
+from redlark.conformance.divergence import Divergence
 from redlark.conformance.history import History, Moment, Part, Request, Step
-from redlark.conformance.judge import Divergence
 
 Run = Callable[[History], Divergence | None]
 
@@ -163,7 +163,7 @@ def _plainness(part: Part) -> int:
     if not isinstance(part, bytes):
         return 500
     odd = sum(not (48 <= byte < 58 or 65 <= byte < 91 or 97 <= byte < 123) for byte in part)
-    small = sum(97 <= byte < 123 for byte in part)
+    small = sum(97 <= byte < 123 for byte in part) if len(part) > 1 else 0
     return 4 * len(part) + 6 * odd + small + (0 if part else 30)
 
 

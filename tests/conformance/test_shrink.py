@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
+from redlark.conformance.divergence import Divergence, Exchange
 from redlark.conformance.history import History, Moment, Request, Step, request
-from redlark.conformance.judge import Divergence, Exchange
 from redlark.conformance.shrink import Shrinker, measure, without
 
 Fails = Callable[[list[tuple[int, Request]]], bool]

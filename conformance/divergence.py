@@ -1,0 +1,50 @@
+"""What a run of a history found: the exchanges that led to a reply which the text does not allow."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from redlark.conformance.history import History
+from redlark.reference.resp import Frame
+from redlark.reference.transcript import printed
+
+RESET, PING = (b"RESET",), (b"PING",)  # what the judge itself sends before and after a history
+
+
+@frozen
+class Exchange:
+    """One request as it was sent, and the frame that answered it (None: none was due, or none came)."""
+
+    client: int
+    request: tuple[bytes, ...]
+    reply: Frame | None
+
+    @property
+    def shown(self) -> str | None:
+        """The reply as redis-cli prints it."""
+        return None if self.reply is None else printed(self.reply.raw)
+
+
+@frozen
+class Divergence:
+    """What the text does not allow: the last exchange, the rules that would have applied, and how it came to it."""
+
+    command: str
+    rules: tuple[str, ...]
+    allowed: tuple[str, ...]
+    seen: str
+    raw: bytes
+    exchanges: tuple[Exchange, ...]
+    asked: int  # how many of the exchanges, the last ones, are the history's own and not the greeting
+    history: History
+
+    @property
+    def lost(self) -> bool:
+        """Whether no frame came: the connection closed, fell silent, or spoke no RESP."""
+        return not self.raw
+
+    @property
+    def signature(self) -> tuple[str, tuple[str, ...], str]:
+        """Two divergences with the same signature are taken for the same fault."""
+        digest = self.raw[:1].decode("latin-1") if self.raw else self.seen
+        return self.command, self.rules, digest
