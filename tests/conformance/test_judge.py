@@ -1,0 +1,114 @@
+"""The judge on servers of a few lines: what counts as a divergence besides a wrong reply."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import pytest
+
+from redlark.conformance.divergence import Divergence
+from redlark.conformance.errors import CannotRun
+from redlark.conformance.history import History, Step, request, steps_of
+from redlark.conformance.judge import Judge, command_of
+from redlark.conformance.target import Target, parse_address
+from redlark.reference import Model
+
+from .conftest import Answer, polite
+
+PING = History(steps_of(0, (request("PING"),)))
+
+
+def fine(asked: tuple[bytes, ...]) -> bytes | None:
+    """A server that knows PING, ECHO, RESET and FLUSHALL."""
+    match asked[0].upper():
+        case b"RESET":
+            return b"+RESET\r\n"
+        case b"ECHO":
+            return b"$%d\r\n%b\r\n" % (len(asked[1]), asked[1])
+    return polite(asked)
+
+
+def instead(name: bytes, reply: Callable[[], bytes | None]) -> Answer:
+    """The same server, but for one command."""
+    return lambda asked: reply() if asked[0].upper() == name else fine(asked)
+
+
+def slow() -> bytes | None:
+    """Longer than the judge waits."""
+    time.sleep(0.6)
+    return b"+PONG\r\n"
+
+
+@pytest.fixture
+def judged(scripted) -> Callable[..., Divergence | None]:
+    """Runs a history on a scripted server."""
+
+    def run(answer: Answer, history: History = PING, *, loose: bool = False) -> Divergence | None:
+        target = Target(parse_address(scripted(answer).url), {}, 16, {}, (0, 0))
+        judge = Judge(Model.load("redis-8.2"), target, loose=loose, timeout=0.3)
+        try:
+            return judge.run(history)
+        finally:
+            judge.close()
+
+    return run
+
+
+def test_what_is_right_is_no_divergence(judged) -> None:
+    """Several clients, pipelines, values that come back: nothing to find."""
+    steps = (Step(0, (request("PING"), request("ECHO", "a\r\nb"))), Step(1, (request("ping"),)))
+    assert judged(fine, History(steps)) is None
+
+
+@pytest.mark.parametrize(
+    ("reply", "seen"),
+    [
+        (lambda: b"$4\r\nPONG\r\n", '"PONG"'),
+        (lambda: b"-ERR no\r\n", "(error) ERR no"),
+        (lambda: b"+PONG\r\n+PONG\r\n", "after the last request, RESET was answered PONG"),
+        (lambda: None, "closed the connection"),
+        (lambda: b"?what\r\n", "sent what is not RESP: not RESP: b'?what\\r\\n'"),
+        (lambda: b"$3\r\nPONG\r\n", "sent what is not RESP: a string of 3 bytes does not end in CRLF: b'G\\r'"),
+        (slow, "gave no reply within 0.3 s"),
+        (lambda: b"", "gave no reply within 0.3 s"),
+    ],
+    ids=["type", "error", "twice", "closed", "no-resp", "length", "slow", "silent"],
+)
+def test_each_way_to_answer_wrongly_is_a_divergence(judged, reply, seen: str) -> None:
+    """The type counts as well as the text; silence, an end, a reply too many and bytes that are no RESP are found."""
+    found = judged(instead(b"PING", reply))
+    assert found is not None
+    assert found.seen == seen
+    assert found.command in ("PING", "RESET")
+
+
+def test_the_rule_and_what_it_allows_are_told(judged) -> None:
+    """A divergence cites the rule that applied and the reply that it gives."""
+    found = judged(instead(b"PING", lambda: b"+PANG\r\n"))
+    assert (found.command, found.rules, found.allowed, found.seen) == ("PING", ("PING/pong",), ("PONG",), "PANG")
+    assert [exchange.request for exchange in found.exchanges] == [(b"PING",)]
+
+
+def test_loose_takes_an_error_by_its_first_word(judged) -> None:
+    """The same word is the same error at the loose level; another word, or a reply that is no error, is not."""
+    history = History(steps_of(0, (request("PING", "a", "b"),)))
+    assert judged(instead(b"PING", lambda: b"-ERR other words\r\n"), history) is not None
+    assert judged(instead(b"PING", lambda: b"-ERR other words\r\n"), history, loose=True) is None
+    assert judged(instead(b"PING", lambda: b"-WRONG word\r\n"), history, loose=True) is not None
+    assert judged(instead(b"PING", lambda: b"+ERR\r\n"), history, loose=True) is not None
+
+
+def test_nobody_there_is_no_divergence() -> None:
+    """A server that cannot be reached is no finding about it."""
+    judge = Judge(Model.load("redis-8.2"), Target(parse_address("redis://127.0.0.1:1"), {}, 16, {}, (0, 0)))
+    with pytest.raises(CannotRun, match="unreachable"):
+        judge.run(PING)
+
+
+def test_commands_are_named_in_full() -> None:
+    """A subcommand that the text knows counts as such, whatever its case; an unknown one as its container."""
+    commands = Model.load("redis-8.2").commands
+    assert command_of((b"client", b"Id"), commands) == "CLIENT|ID"
+    assert command_of((b"client", b"nosuch"), commands) == "CLIENT"
+    assert command_of((), commands) == ""

@@ -1,0 +1,73 @@
+"""Servers of this machine: names, the ones that start and those that do not, and nothing left behind."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from redlark.conformance import servers as machine
+from redlark.conformance.errors import CannotRun
+
+
+def one(product: str, version: str) -> machine.Server:
+    """A server program that is not there."""
+    return machine.Server(f"{product}:{version}", product, version, "/nonexistent", "a test")
+
+
+def test_the_newest_of_a_version_has_the_short_name() -> None:
+    """Two programs of 6.2: the newer one is redis:6.2, the older one is reached by all its digits."""
+    found = machine.named([("redis", "6.2.5", "old", ""), ("redis", "6.2.14", "new", ""), ("valkey", "9.1.2", "v", "")])
+    assert {server.name: server.path for server in found} == {
+        "redis:6.2": "new",
+        "redis:6.2.5": "old",
+        "valkey:9.1": "v",
+    }
+    assert machine.pick("redis:6.2", found).path == "new"
+    assert machine.pick("redis:6.2.5", found).path == "old"
+    assert machine.pick("valkey", found).path == "v"
+
+
+def test_a_prefix_counts_whole_numbers() -> None:
+    """redis:7 is not redis:70, and redis:7.1 is not 7.10."""
+    found = [one("redis", "70.1.0"), one("redis", "7.10.2"), one("redis", "7.9.9")]
+    assert machine.pick("redis:7", found).version == "7.10.2"
+    with pytest.raises(CannotRun, match=r"redis:7.1: no such server on this machine \(found: "):
+        machine.pick("redis:7.1", found)
+
+
+def test_a_started_server_leaves_nothing(real_server: machine.Server) -> None:
+    """It listens on loopback, in a folder of its own; after stop neither process nor folder is there."""
+    with machine.running(real_server) as running:
+        assert running.url.startswith("redis://127.0.0.1:")
+        assert running.folder.is_dir()
+    assert running.process.poll() is not None
+    assert not running.folder.exists()
+    running.stop()
+
+
+def test_two_servers_run_side_by_side(real_server: machine.Server) -> None:
+    """Each start finds a port of its own."""
+    with machine.running(real_server) as first, machine.running(real_server) as second:
+        assert first.port != second.port
+
+
+def test_a_server_that_does_not_start_is_told_with_its_last_words(
+    real_server: machine.Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A parameter that the server refuses: one line with what it said, and no folder left."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with pytest.raises(CannotRun, match="could not be started: .+") as caught:
+        machine.start(real_server, {"no-such-parameter": "1"})
+    assert "\n" not in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_program_that_is_no_server_is_not_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Something called redis-server on PATH that does not say so is left out."""
+    false = tmp_path / "redis-server"
+    false.write_text("#!/bin/sh\necho something else\n")
+    false.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert not [server for server in machine.find_servers() if server.source == "PATH"]
