@@ -58,7 +58,7 @@ def test_a_server_that_does_not_start_is_told_with_its_last_words(
 ) -> None:
     """A parameter that the server refuses: one line with what it said, and no folder left."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    with pytest.raises(CannotRun, match="could not be started: .+") as caught:
+    with pytest.raises(CannotRun, match=r"could not be started: .+") as caught:
         machine.start(real_server, {"no-such-parameter": "1"})
     assert "\n" not in str(caught.value)
     assert list(tmp_path.iterdir()) == []
