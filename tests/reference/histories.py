@@ -41,7 +41,8 @@ class Call:
 
 
 @cache
-def _pool(profile: str) -> tuple[Call, ...]:
+def pool(profile: str) -> tuple[Call, ...]:
+    """Calls of every command that a profile has, those that fill a database more often; the shortest first."""
     model = Model.load(profile)
     generator = Generator({n: grammar(c.block, model.profile) for n, c in model.commands.items()})
     weights = [MAKERS.get(name, 1.0) for name in generator.names]
@@ -55,8 +56,8 @@ def _pool(profile: str) -> tuple[Call, ...]:
 
 @cache
 def calls(profile: str, least: int, most: int) -> st.SearchStrategy[list[Call]]:
-    """Lists of calls of every command that a profile has, those that fill a database more often."""
-    return st.lists(st.sampled_from(_pool(profile)), min_size=least, max_size=most)
+    """Lists of calls of a profile's pool."""
+    return st.lists(st.sampled_from(pool(profile)), min_size=least, max_size=most)
 
 
 @define

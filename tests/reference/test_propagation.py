@@ -1,0 +1,168 @@
+"""What is propagated, beside the stream that real servers send to their replicas: the text has it word for word.
+
+A connection that says SYNC is taken for a replica: after a snapshot it gets every command that changes something. The
+requests are the product's own draws. MULTI and EXEC around what one request did are left aside, as are the deletions
+of keys that have expired: a server may come upon those at any time.
+"""
+
+from __future__ import annotations
+
+import random
+import socket
+from typing import Any
+
+import pytest
+from attrs import define, field
+
+from redlark.conformance.connection import milliseconds
+from redlark.reference import Model, World
+from redlark.reference.replies import matches
+from redlark.reference.resp import Decoder, Frame, encode_request
+from redlark.reference.transcript import command_line
+from redlark.reference.values import NO_REPLY, Uncertain
+
+from .histories import Walk, pool
+
+SERVERS = {
+    "redis:6.2": "redis-6.2",
+    "redis:7.0": "redis-7.0",
+    "redis:8.2": "redis-8.2",
+    "valkey:8.1": "valkey-8.1",
+    "valkey:9.1": "valkey-9.1",
+}
+REQUESTS = 500
+# Connections are not what is tested here, and one that leaves, waits or falls silent would end the test.
+LEFT_OUT = {
+    "QUIT", "RESET", "AUTH", "HELLO", "CLIENT|REPLY", "CLIENT|KILL", "WAIT", "WAITAOF", "MULTI", "EXEC", "DISCARD",
+}  # fmt: skip
+ASIDE = {b"MULTI", b"EXEC", b"PING", b"REPLCONF"}
+
+Words = tuple[bytes, ...]
+Propagated = list[tuple[int, tuple[Any, ...]]]
+
+
+@define
+class Wire:
+    """A connection that gives whole frames."""
+
+    socket: socket.socket
+    decoder: Decoder = field(factory=Decoder)
+    frames: list[Frame] = field(factory=list)
+    selected: int = 0
+
+    def ask(self, *words: bytes) -> Frame:
+        """A request and its reply."""
+        self.socket.sendall(encode_request(words))
+        return self.frame()
+
+    def frame(self) -> Frame:
+        """The next frame."""
+        while not self.frames:
+            data = self.socket.recv(1 << 16)
+            assert data, "the server closed the connection"
+            self.frames += self.decoder.feed(data)
+        return self.frames.pop(0)
+
+    def follow(self) -> None:
+        """Becomes a replica: the snapshot is read away."""
+        self.socket.sendall(b"SYNC\r\n")
+        line = b"\n"
+        while not line.strip():  # line breaks come while it waits
+            line = self.line()
+        size = int(line.strip()[1:])
+        while size:
+            size -= len(self.socket.recv(size))
+
+    def line(self) -> bytes:
+        """Bytes up to a line break, one by one so that nothing behind it is read."""
+        got = b""
+        while not got.endswith(b"\n"):
+            got += self.socket.recv(1)
+        return got
+
+    def sent_before(self, marker: bytes) -> list[tuple[int, Words]]:
+        """What was sent to this replica up to the marker, each with the database that it is of."""
+        sent = []
+        while True:
+            words = tuple(child.value for child in self.frame().value)
+            name = words[0].upper()
+            if name == b"SELECT":
+                self.selected = int(words[1])
+            elif name == b"PUBLISH" and words[2] == marker:
+                return sent
+            elif name not in ASIDE:
+                sent.append((self.selected, words))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SERVERS)
+def test_what_is_propagated_is_what_replicas_get(name: str, start_server: Any) -> None:
+    """After each request a replica gets what the text propagates: names, words, times and order."""
+    profile = SERVERS[name]
+    running = start_server(name, repl_diskless_sync="no")
+    walk, rng = Walk(Model.load(profile), (0,)), random.Random(profile)
+    with (
+        socket.create_connection(("127.0.0.1", running.port), 20) as one,
+        socket.create_connection(("127.0.0.1", running.port), 20) as two,
+    ):
+        client, replica = Wire(one), Wire(two)
+        replica.follow()
+        changed = 0
+        worlds: tuple[World, ...] = walk.model.connect(walk.model.start(), 0)
+        for number, call in enumerate(rng.choices(pool(profile), k=REQUESTS)):
+            walk.now = milliseconds()
+            request = walk.request(call)
+            command = walk.model.command(request)
+            if command is not None and command.name in LEFT_OUT:
+                continue
+            reply = client.ask(*request)
+            when, marker = (walk.now, milliseconds()), b"%d" % number
+            client.ask(b"PUBLISH", b"marker", marker)
+            seen = replica.sent_before(marker)
+            changed += bool(seen)
+            worlds = after(walk.model, worlds, request, when, reply, seen)
+        assert changed > REQUESTS // 10
+
+
+def after(
+    model: Model, worlds: tuple[World, ...], request: Words, when: tuple[int, int], reply: Frame, seen: Propagated
+) -> tuple[World, ...]:
+    """The worlds in which the request has this reply and propagates this."""
+    found, told = [], []
+    for world in worlds:
+        for run, given in model._runs(world, 0, request, when, reply):
+            if given is not NO_REPLY and matches(given, reply, run.session["resp"]):
+                told.append(living(run.propagated, world, when[1]))
+                if agree(told[-1], living(seen, world, when[1])):
+                    found.append(run.finish())
+    assert found, f"{command_line(request)}\nis answered {reply!r}\npropagates {seen}\nand in the text {told}"
+    return tuple({id(world): world for world in found}.values())[:8]
+
+
+def living(propagated: Propagated, world: World, now: int) -> Propagated:
+    """Without the deletions of keys that have expired."""
+    return [(number, words) for number, words in propagated if not expired(world, number, words, now)]
+
+
+def expired(world: World, number: int, words: tuple[Any, ...], now: int) -> bool:
+    """Whether this deletes one key, whose deadline has come."""
+    if words[0].upper() not in (b"DEL", b"UNLINK") or len(words) != 2:
+        return False
+    entry = world.databases[number].get(words[1])
+    return entry is not None and entry.deadline is not None and entry.deadline[0] <= now
+
+
+def agree(told: Propagated, seen: Propagated) -> bool:
+    """Whether what was sent is what the text tells: names in any case, times within their bounds."""
+    return len(told) == len(seen) and all(
+        (number, ours[0].upper(), len(ours)) == (place, theirs[0].upper(), len(theirs))
+        and all(map(same, ours[1:], theirs[1:]))
+        for (number, ours), (place, theirs) in zip(told, seen, strict=True)
+    )
+
+
+def same(ours: Any, theirs: bytes) -> bool:
+    """Whether a word that was sent is the text's."""
+    if isinstance(ours, Uncertain):
+        return theirs.isdigit() and ours.lo <= int(theirs) <= ours.hi
+    return theirs == (ours if isinstance(ours, bytes) else b"%d" % ours)
