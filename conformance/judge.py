@@ -354,11 +354,12 @@ class _Attempt:
         return tuple(world for world in self.worlds if self.judge.model.closes((world,), client))
 
     def _may_be_gone(self, client: int) -> bool:
-        """Whether a connection that is lost may have been closed by a CLIENT KILL; then it was."""
-        closed = self._where_closed(client)
-        if closed:
-            self._gone(client, closed)
-        return bool(closed)
+        """Whether a connection that is lost may have been closed, or made deaf, by a CLIENT KILL; then it was."""
+        deaf = tuple(w for w in self.worlds if client in w.sessions and w.sessions[client].get("reply-mode") == b"gone")
+        lost = (*self._where_closed(client), *deaf)
+        if lost:
+            self._gone(client, lost)
+        return bool(lost)
 
     def _gone(self, client: int, closed: Worlds) -> None:
         """The connection is closed: only the worlds in which it is remain."""
