@@ -236,6 +236,7 @@ class Model:
         observed, outer = run.observed, run.request
         if not dispatching:
             run.observed = self._child(run, observed)
+            run.alive -= run.written  # a deadline that lies in the past is met by the next command of an EXEC
             if self.moment_per_command:
                 run.now = Moment(Variable(run.now.lo, run.latest))
         before = run.snapshot()
