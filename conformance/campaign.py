@@ -166,7 +166,9 @@ class Campaign:
             self.listener.phase("examples")
             profile, protocols = self.model.profile, self.options.protocols
             shown = examples.histories(self._grammars, self.selected, profile, protocols)
-            for history in shown + draw.tour(self.selected, protocols):
+            generator, lists = Generator(self._grammars), "RPUSH" in self._grammars
+            shaped = draw.shapes(generator, self.selected, self.options.seed, protocols, lists=lists)
+            for history in shown + draw.tour(self.selected, protocols) + shaped:
                 if self._over():
                     break
                 self._one(judge, history, None)
@@ -344,7 +346,10 @@ class Campaign:
         for name in sorted(self.selected):
             report.verdicts[name] = self._verdict(name)
         for finding in dict.fromkeys(self.findings.values()):
-            verdict = report.verdicts.setdefault(finding.command, Verdict(finding.command, DIVERGES))
+            name = finding.command
+            if name not in report.verdicts:  # sent to help a selected command, or no command at all
+                report.verdicts[name] = self._verdict(name) if name in self._grammars else Verdict(name, DIVERGES)
+            verdict = report.verdicts[name]
             verdict.verdict = DIVERGES
             verdict.findings.append(finding)
         report.common = {rule: self.reached(rule) for rule in self.common_rules}

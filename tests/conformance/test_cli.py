@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -202,6 +203,36 @@ def test_ctrl_c_prints_the_verdict_so_far(real: machine.Running) -> None:
     assert "so far (interrupted)" in output
     assert "Traceback" not in errors
     assert process.returncode in (0, 1)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_leaves_nothing_behind(real: machine.Running, number: int) -> None:
+    """The server is empty again, nothing is changed in its configuration, and no further target is begun."""
+    before = asked(real, b"CONFIG GET *\r\n")
+    process = subprocess.Popen(
+        [*COMMAND, "conform", real.url, "embedded", "--budget", "60", "--quiet"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    wait_for(lambda: busy(real))
+    process.send_signal(number)
+    output, errors = process.communicate(timeout=30)
+    assert output.count("so far (interrupted)") == 1
+    assert "embedded" not in output
+    assert errors == ""
+    assert asked(real, b"DBSIZE\r\n") == b":0\r\n"
+    assert asked(real, b"CONFIG GET *\r\n") == before
+
+
+def asked(running: machine.Running, request: bytes) -> bytes:
+    """What a server answers to one inline request, read until it falls silent."""
+    answer = b""
+    with socket.create_connection((running.host, running.port), timeout=1) as sock, contextlib.suppress(TimeoutError):
+        sock.sendall(request)
+        while not answer or answer[:1] == b"*":
+            answer += sock.recv(65536)
+    return answer
 
 
 def test_servers_are_listed(real_server: machine.Server) -> None:
