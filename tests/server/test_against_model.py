@@ -8,9 +8,11 @@ pasted into redis-cli, and what the text would have allowed.
 from __future__ import annotations
 
 import random
+import re
 import socket
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import cache
 from typing import Any
@@ -151,10 +153,13 @@ class AgainstModel(RuleBasedStateMachine):
         self.converse(client, [one])
 
     @rule(
-        client=clients, several=st.lists(REQUESTS, min_size=2, max_size=9), cuts=st.lists(st.floats(0, 1), max_size=5)
+        client=clients,
+        several=st.lists(REQUESTS, min_size=2, max_size=9),
+        cuts=st.lists(st.integers(1, 99), max_size=5),
+        typed=st.booleans(),
     )
-    def pipeline(self, client: int, several: list[Request], cuts: list[float]) -> None:
-        self.converse(client, several, cuts)
+    def pipeline(self, client: int, several: list[Request], cuts: list[int], typed: bool) -> None:
+        self.converse(client, several, cuts, typed)
 
     @rule(
         client=clients,
@@ -189,14 +194,14 @@ class AgainstModel(RuleBasedStateMachine):
 
     # ---- what comes back -------------------------------------------------------------------------------------
 
-    def converse(self, client: int, requests: list[Request], cuts: list[float] | None = None) -> None:
-        """Sends requests in one write, or cut into pieces, and judges each reply."""
+    def converse(self, client: int, requests: list[Request], cuts: Sequence[int] = (), typed: bool = False) -> None:
+        """Sends requests in one write, or cut at percents of it, as lines where they can be, and judges each reply."""
         if client not in self.links:
             self.connect(client)
         link, sent = self.links[client], milliseconds()
         resolved = [one.resolve(sent, lambda symbol: self.known(client, symbol)) for one in requests]
-        wire = b"".join(encode_request(words) for words in resolved)
-        places = sorted({round(cut * len(wire)) for cut in cuts or ()} - {0, len(wire)})
+        wire = b"".join(line(words) if typed and can_be_typed(words) else encode_request(words) for words in resolved)
+        places = sorted({cut * len(wire) // 100 for cut in cuts} - {0})
         for begin, end in zip([0, *places], [*places, len(wire)], strict=True):
             with suppress(OSError):  # QUIT may have closed the connection in the middle: the replies will tell
                 link.socket.sendall(wire[begin:end])
@@ -268,6 +273,16 @@ class AgainstModel(RuleBasedStateMachine):
     def teardown(self) -> None:
         for link in self.links.values():
             link.socket.close()
+
+
+def line(words: Words) -> bytes:
+    """A request as a person types it into a plain connection."""
+    return b" ".join(words) + b"\r\n"
+
+
+def can_be_typed(words: Words) -> bool:
+    """Whether a line holds these words without quotes and begins like none that is RESP."""
+    return all(re.fullmatch(rb"[\w.:+-]+", word, re.ASCII) for word in words) and words[0][:1].isalpha()
 
 
 def milliseconds() -> int:
