@@ -290,6 +290,7 @@ def milliseconds() -> int:
     return time.time_ns() // 1_000_000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "steps",
     [pytest.param((40, 40), id="some"), pytest.param((2_000, 60), id="more", marks=pytest.mark.campaign)],
