@@ -13,6 +13,7 @@ AGGREGATES = b"*~>"  # array, set, push: a count, then as many frames
 MAPS = b"%|"  # map, attributes: a count, then twice as many frames
 BLOBS = b"$=!"  # bulk string, verbatim string, blob error: a length, then the bytes
 LINES = b"+-:,#(_"  # what fits on its first line
+LONGEST_LINE = 1 << 16
 MOST_NESTED = 128
 MOST_DIGITS = 4300  # of a big number; Python reads no more
 _NAMES = {b"+": "simple string", b"-": "error", b":": "integer", b"$": "bulk string", b"*": "array", b"_": "null",
@@ -78,7 +79,7 @@ _INCOMPLETE = _Incomplete()
 def _parse(data: bytes, start: int, depth: int = 0) -> tuple[Frame, int]:
     end = data.find(b"\r\n", start)
     if end < 0:
-        if len(data) - start > 1 << 16:
+        if len(data) - start > LONGEST_LINE:
             raise ProtocolError(f"no line end within 64 KiB: {data[start : start + 40]!r}...")
         if start < len(data) and data[start : start + 1] not in _NAMES:
             raise ProtocolError(f"not RESP: {data[start : start + 40]!r}")
@@ -136,12 +137,18 @@ def _check_null(kind: bytes, length: int) -> None:
 
 
 class Decoder:
-    """Collects what a server sends and gives the frames that are complete."""
+    """Collects what a server sends and gives the frames that are complete.
 
-    __slots__ = ("_buffer",)
+    A long frame comes in many pieces. It is parsed once, when it is whole; until then only the elements that are new
+    are counted, so that a reply of a megabyte does not cost the square of its pieces.
+    """
+
+    __slots__ = ("_buffer", "_due", "_next")
 
     def __init__(self) -> None:
         self._buffer = b""
+        self._due = 0  # elements that are missing from the frame at the buffer's beginning; 0 where none was begun
+        self._next = 0  # where the next of them begins
 
     @property
     def pending(self) -> bytes:
@@ -155,13 +162,39 @@ class Decoder:
         position, size = 0, len(buffer)
         try:
             while position < size:
+                if self._due and not self._whole(buffer):
+                    break
                 frame, position = _parse(buffer, position)
                 frames.append(frame)
         except _Incomplete:
-            pass
+            self._due, self._next = 1, 0
         finally:
             self._buffer = buffer[position:]
         return frames
+
+    def _whole(self, buffer: bytes) -> bool:
+        """Whether the frame at the beginning is there; also where it cannot be one, which parsing it will say."""
+        while self._due:
+            end = buffer.find(b"\r\n", self._next)
+            kind = buffer[self._next : self._next + 1]
+            if kind and kind not in _NAMES:
+                break
+            if end < 0:
+                if len(buffer) - self._next <= LONGEST_LINE:
+                    return False
+                break
+            after = end + 2
+            if kind in BLOBS:
+                length = _number(buffer[self._next + 1 : end])
+                after += length + 2 if length >= 0 else 0
+                if after > len(buffer):
+                    return False
+            elif kind in AGGREGATES or kind in MAPS:
+                self._due += max(0, _number(buffer[self._next + 1 : end]) * (2 if kind in MAPS else 1))
+            self._due -= 1
+            self._next = after
+        self._due = 0
+        return True
 
 
 def frame(raw: bytes) -> Frame:
