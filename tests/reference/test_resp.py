@@ -145,7 +145,7 @@ def test_a_predicate_is_told_in_its_own_words() -> None:
 
 
 def test_a_long_frame_costs_no_more_than_its_bytes() -> None:
-    """A frame in many pieces is not parsed anew with each: twice the pieces take about twice the time, not four times."""
+    """A frame in many pieces is not parsed anew with each of them: time grows with its bytes, not with their square."""
 
     def seconds(elements: int) -> float:
         raw = b"*%d\r\n" % elements + b"*1\r\n$5\r\nhello\r\n" * elements
