@@ -9,19 +9,22 @@ from __future__ import annotations
 
 import random
 import socket
+from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
 from attrs import define, field
 
 from redlark.conformance.connection import milliseconds
+from redlark.conformance.history import request
 from redlark.reference import Model, World
 from redlark.reference.replies import matches
 from redlark.reference.resp import Decoder, Frame, encode_request
 from redlark.reference.transcript import command_line
 from redlark.reference.values import NO_REPLY, Uncertain
 
-from .histories import Walk, pool
+from .histories import Call, Walk, pool
 
 SERVERS = {
     "redis:6.2": "redis-6.2",
@@ -100,28 +103,40 @@ def test_what_is_propagated_is_what_replicas_get(name: str, start_server: Any) -
     """After each request a replica gets what the text propagates: names, words, times and order."""
     profile = SERVERS[name]
     running = start_server(name, repl_diskless_sync="no")
-    walk, rng = Walk(Model.load(profile), (0,)), random.Random(profile)
-    with (
-        socket.create_connection(("127.0.0.1", running.port), 20) as one,
-        socket.create_connection(("127.0.0.1", running.port), 20) as two,
-    ):
-        client, replica = Wire(one), Wire(two)
+    with ExitStack() as opened:
+        address = ("127.0.0.1", running.port)
+        client, other, replica = (Wire(opened.enter_context(socket.create_connection(address, 20))) for _ in range(3))
         replica.follow()
-        changed = 0
+        walk, changed = Walk(Model.load(profile), (0,)), 0
         worlds: tuple[World, ...] = walk.model.connect(walk.model.start(), 0)
-        for number, call in enumerate(rng.choices(pool(profile), k=REQUESTS)):
+        for number, call in enumerate(drawn(profile)):
             walk.now = milliseconds()
-            request = walk.request(call)
-            command = walk.model.command(request)
-            if command is not None and command.name in LEFT_OUT:
-                continue
-            reply = client.ask(*request)
+            words = walk.request(call)
+            reply = client.ask(*words)
             when, marker = (walk.now, milliseconds()), b"%d" % number
-            client.ask(b"PUBLISH", b"marker", marker)
+            other.ask(b"PUBLISH", b"marker", marker)
             seen = replica.sent_before(marker)
             changed += bool(seen)
-            worlds = after(walk.model, worlds, request, when, reply, seen)
+            worlds = after(walk.model, worlds, words, when, reply, seen)
         assert changed > REQUESTS // 10
+
+
+def drawn(profile: str) -> Iterator[Call]:
+    """Requests of the product's own draws, now and then some of them as a transaction."""
+    rng, model = random.Random(profile), Model.load(profile)
+    begin, end = (Call(0, request(word), 0, 0) for word in ("MULTI", "EXEC"))
+    left = 0
+    for call in rng.choices(pool(profile), k=REQUESTS):
+        command = model.command(call.request.resolve(0, lambda _: b"0"))
+        if command is not None and command.name in LEFT_OUT:
+            continue
+        if left == 0 and rng.random() < 0.1:
+            left = rng.randrange(1, 5)
+            yield begin
+        yield call
+        if left == 1:
+            yield end
+        left = max(left - 1, 0)
 
 
 def after(
