@@ -60,7 +60,7 @@ class Pool:
             one = self.generator.request(name, rng)
             if name.startswith("COMMAND|") and not self.foreign.isdisjoint(one.asks_about()):
                 continue
-            if name not in _TELLING or len(one.parts) > 1 + name.count("|") or rng.random() < 0.004:
+            if not _tells_all(name, one) or rng.random() < 0.004:
                 return name, one
 
     def client(self, rng: random.Random) -> int:
@@ -74,6 +74,8 @@ def _single(pool: Pool, rng: random.Random) -> Scenario:
     name, one = pool.request(rng)
     if name == "MULTI" and len(one.parts) == 1:
         return _transaction(pool, rng)
+    if name == "CLIENT|REPLY" and any(part in (b"OFF", b"SKIP") for part in one.asks_about()):
+        return _silence(pool, rng)  # silence must end with the step: nothing else tells when it was done
     return steps_of(pool.client(rng), (one,))
 
 
@@ -173,7 +175,7 @@ def _silence(pool: Pool, rng: random.Random) -> Scenario:
     if rng.random() < 0.15:
         gone = (request("CLIENT", "REPLY", rng.choice(("OFF", "SKIP"))), request("QUIT"), *pool.requests(1, rng))
         return (Step(client, gone),)
-    inside = pool.requests(rng.randrange(1, 4), rng)
+    inside = tuple(one for one in pool.requests(rng.randrange(1, 4), rng) if not one.watched)
     return (Step(client, (request("CLIENT", "REPLY", "OFF"), *inside, request("CLIENT", "REPLY", "ON"))),)
 
 
@@ -222,16 +224,34 @@ def tour(names: Iterable[str], protocols: Sequence[int]) -> list[History]:
     return [History(steps_of(0, told), protocol) for protocol in protocols if told]
 
 
+def shapes(
+    generator: Generator, names: Iterable[str], seed: int, protocols: Sequence[int], *, lists: bool
+) -> list[History]:
+    """Every command in its plain shapes, on keys that are absent, hold strings and (where RPUSH is there) lists."""
+    histories = []
+    for name in sorted(set(names) - {"CLIENT|REPLY"}):
+        for holding in (None, "SET", "RPUSH") if lists else (None, "SET"):
+            rng = random.Random(f"{seed} {name} {holding}")
+            filled = [request(holding, key, "10") for key in values.KEYS] if holding else []
+            shaped = [one for one in generator.shapes(name, rng) if not _tells_all(name, one)]
+            steps = ([Step(0, tuple(filled))] if filled else []) + list(steps_of(0, shaped))
+            histories += [History(tuple(steps), protocol) for protocol in protocols]
+    return histories
+
+
 def _weight(scenario: Scenario) -> tuple[int, int]:
     size = sum(len(one.parts) for step in scenario for one in step.requests)
     return len(scenario), size
+
+
+# Places in a pool, not its members: Hypothesis keeps a thousand strategies, and a strategy what it draws from.
+_CHOSEN = st.lists(st.integers(0, POOL - 1), min_size=LENGTHS[0], max_size=LENGTHS[1])
 
 
 def draw(pool: Pool, number: int, protocols: Sequence[int], histories: int = HISTORIES) -> list[History]:
     """One round of histories; `number` is its seed."""
     rng = random.Random(number)
     ready = scenarios(pool, POOL, rng)
-    least, most = LENGTHS
     drawn: list[History] = []
 
     @seed(number)
@@ -244,9 +264,9 @@ def draw(pool: Pool, number: int, protocols: Sequence[int], histories: int = HIS
         suppress_health_check=list(HealthCheck),
         verbosity=Verbosity.quiet,
     )
-    @given(st.lists(st.sampled_from(ready), min_size=least, max_size=most), st.sampled_from(list(protocols)))
-    def collect(chosen: list[Scenario], protocol: int) -> None:
-        drawn.append(History(tuple(step for scenario in chosen for step in scenario), protocol))
+    @given(_CHOSEN, st.sampled_from(list(protocols)))
+    def collect(chosen: list[int], protocol: int) -> None:
+        drawn.append(History(tuple(step for place in chosen for step in ready[place % len(ready)]), protocol))
 
     collect()
     return drawn
@@ -266,7 +286,7 @@ def weighted(
             continue
         help_ = helpers.get(name, 0.0)
         left = 1.5 * min(commands[name], 8) + 20.0 / wanting if commands[name] else 0.0
-        weight = max(1.0 + left, help_) if name in selected else help_
+        weight = max(3.0 + left, help_) if name in selected else help_
         if name in _SWEEPING:
             weight *= 0.25 if not commands[name] else 0.5
         if weight > 0:
@@ -275,12 +295,16 @@ def weighted(
     return tuple(names), tuple(weights)
 
 
+def _tells_all(name: str, one: Request) -> bool:
+    return name in _TELLING and len(one.parts) <= 1 + name.count("|")
+
+
 # Never in a pipeline or a transaction: Redis (7.2 and later) loses the reply of a failed AUTH or HELLO when others are
-# still to be sent, and CLIENT REPLY inside EXEC tears the array that was already begun.
-_ALONE = frozenset(("AUTH", "HELLO", "CLIENT|REPLY", "MULTI"))
+# still to be sent, and CLIENT REPLY, or a CLIENT KILL that hits its own sender, tears the array that EXEC has begun.
+_ALONE = frozenset(("AUTH", "HELLO", "CLIENT|KILL", "CLIENT|REPLY", "MULTI"))
 
 # Without arguments these tell all about all commands, in hundreds of kilobytes: seldom is enough.
 _TELLING = frozenset(("COMMAND", "COMMAND|DOCS", "COMMAND|INFO", "COMMAND|LIST"))
 
 _SWEEPING = frozenset(("FLUSHALL", "FLUSHDB", "SWAPDB", "RESET", "QUIT", "HELLO", "CLIENT|REPLY", "AUTH"))
-HELPERS = {"SET": 5.0, "RPUSH": 4.0, "SADD": 3.0, "PEXPIRE": 1.5, "DEL": 1.0}
+HELPERS = {"SET": 12.0, "RPUSH": 9.0, "SADD": 7.0, "PEXPIRE": 4.0, "DEL": 3.0}

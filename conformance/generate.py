@@ -87,13 +87,23 @@ class Generator:
         """A request for the command of this name; its first argument may be in any case."""
         return Request(tuple(self.parts(name, rng)))
 
-    def parts(self, name: str, rng: random.Random, depth: int = 0) -> list[Part]:
+    def parts(self, name: str, rng: random.Random, depth: int = 0, damaged: float = DAMAGED) -> list[Part]:
+        """The parts of a request, with that chance to be damaged."""
         command = self.commands[name]
         walk = _Walk(self, command, rng, depth)
         arguments = walk.sequence(command.line, likely=0.8)
-        if rng.random() < DAMAGED:
+        if rng.random() < damaged:
             arguments = _damaged(arguments, command.tokens, rng)
         return [*(_cased(word, rng) for word in name.split("|")), *arguments]
+
+    def shapes(self, name: str, rng: random.Random) -> list[Request]:
+        """A request, the same with its arguments twice, one too many, one too few and none, and in small letters."""
+        parts = self.parts(name, rng, damaged=0.0)
+        words = name.count("|") + 1
+        head, rest = parts[:words], parts[words:]
+        small = [part.lower() if isinstance(part, bytes) else part for part in head]
+        shapes = (parts, head + rest + rest, [*parts, b"extra"], parts[:-1] if rest else parts, head, small + rest)
+        return [Request(tuple(shape)) for shape in shapes]
 
     def unknown(self, rng: random.Random) -> Request:
         """A request that no command answers: an unknown name, or an unknown subcommand of a container."""

@@ -27,6 +27,7 @@ from redlark.reference.transcript import command_line, printed
 
 DEBUG = "REDLARK_DEBUG" in os.environ  # a fault of the model as a traceback
 CLOSING = 1.0  # seconds that a server has to close a connection that it must close
+UNSEEN = 0.002  # what nothing answers gets this long before someone else asks for its effect
 PERHAPS_CLOSING = 0.01  # and one that it may close; what comes later is found when the connection is used
 
 
@@ -267,7 +268,9 @@ class _Attempt:
             if self.watched and self._closes(request) and (found := self._closings(client, request)):
                 return found
             if not judge.connected(client):
-                break  # what stood behind in the pipeline went down with the connection
+                return None  # what stood behind in the pipeline went down with the connection
+        if sent.requests and frame is None:
+            time.sleep(UNSEEN)
         return None
 
     def _closes(self, request: tuple[bytes, ...]) -> bool:
