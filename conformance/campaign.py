@@ -276,9 +276,10 @@ class Campaign:
         if found.signature in self.findings:
             return
         before, began = judge.requests, time.monotonic()
-        seconds = min(8.0, self.options.budget * SHRINK_SHARE - self._shrinking)
+        seconds = min(15.0, self.options.budget * SHRINK_SHARE - self._shrinking)
         shrinker = Shrinker(judge.run, found, seconds=max(seconds, 0.5))
         timeout, judge.timeout = judge.timeout, min(judge.timeout, 1.0)
+        judge.close()  # the connections that are opened now wait no longer than that
         try:
             smallest = shrinker.shrink()
         finally:

@@ -12,7 +12,7 @@ from typing import Any
 
 from attrs import field, frozen, mutable
 
-from redlark.conformance.divergence import PING, Divergence, Exchange
+from redlark.conformance.divergence import Divergence, Exchange
 from redlark.reference.transcript import command_line
 
 CONFORMS, DIVERGES, UNSUPPORTED, NOT_RUN, UNSPECIFIED = "conforms", "diverges", "unsupported", "not run", "unspecified"
@@ -34,10 +34,16 @@ class Finding:
 
     @property
     def exchanges(self) -> tuple[Exchange, ...]:
-        """What is told: the greeting, but for the PING that only shows that a connection is there, and the rest."""
+        """What is told: of the greeting HELLO alone, and the rest.
+
+        The PING only shows that a connection is there, and AUTH would give the target's password away: whoever pastes
+        the transcript has signed in. The password of a set-up is no secret.
+        """
         told = self.divergence.exchanges
         greeting = len(told) - self.divergence.asked
-        return tuple(e for place, e in enumerate(told) if place >= greeting or e.request != PING)
+        untold = (b"PING",) if self.setup else (b"PING", b"AUTH")
+        kept = [one for one in told[:greeting] if one.request[0] not in untold]
+        return (*kept, *told[greeting:])
 
     @property
     def paste(self) -> str:

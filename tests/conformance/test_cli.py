@@ -235,6 +235,18 @@ def asked(running: machine.Running, request: bytes) -> bytes:
     return answer
 
 
+def test_a_password_is_never_told(real_server: machine.Server, tmp_path: Path) -> None:
+    """Neither what is printed nor the report holds the password of a target, its divergences included."""
+    file = tmp_path / "report.json"
+    with machine.running(real_server, {"requirepass": "hidden-word"}) as running:
+        url = f"redis://:hidden-word@{running.host}:{running.port}"
+        profile = "redis-6.2" if real_server.number[0] > 6 else "redis-8.2"
+        options = ("--commands", "DECRBY,GETEX", "--requests", "300", "--profile", profile, "--json", str(file))
+        status, output = run(url, *options)
+    assert status == 1, output
+    assert "hidden-word" not in output + file.read_text()
+
+
 def test_servers_are_listed(real_server: machine.Server) -> None:
     """`redlark servers` names what it finds, as a table or as JSON."""
     told = json.loads(CliRunner().invoke(servers, ["--json"]).output)
