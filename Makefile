@@ -56,7 +56,7 @@ $(VENV)/bench.stamp: $(VENV)/core.stamp
 	@touch $@
 
 conform: setup
-	$(BIN)/redlark conform $(CONFORM)
+	$(BIN)/redlark conform --budget 45 $(CONFORM)
 
 test: setup
 	$(BIN)/python -m pytest -n $(PYTEST_WORKERS) --dist loadgroup -m "not campaign" --durations=10 $(TESTS)
