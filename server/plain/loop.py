@@ -74,7 +74,7 @@ class Loop:
 
     def has_output(self, client: Client) -> None:
         """Send, or close, at the end of this round."""
-        self._output[client.fd] = client
+        self._output[client.id] = client
 
     # ------------------------------------------------------------------------------------------------------- rounds
 
@@ -106,7 +106,7 @@ class Loop:
         """Send what there is to send and close what is to be closed."""
         while self._output:
             for client in list(self._output.values()):
-                del self._output[client.fd]
+                del self._output[client.id]
                 if not client.closed:
                     self._send(client)
                 if client.closed or (client.closing and not client.output):
