@@ -227,12 +227,18 @@ def tour(names: Iterable[str], protocols: Sequence[int]) -> list[History]:
 def shapes(
     generator: Generator, names: Iterable[str], seed: int, protocols: Sequence[int], *, lists: bool
 ) -> list[History]:
-    """Every command in its plain shapes, on keys that are absent, hold strings and (where RPUSH is there) lists."""
-    histories = []
+    """Every command in its plain shapes: on no keys, on strings, on strings with a deadline and (with RPUSH) on lists.
+
+    Then some requests that no command answers.
+    """
+    rng = random.Random(seed)
+    strange = [generator.unknown(rng) for _ in range(8)]
+    histories = [History(steps_of(0, strange), protocol) for protocol in protocols]
+    states: tuple[tuple[str, ...], ...] = ((), ("SET", "10"), ("SET", "10", "EX", "100"), ("RPUSH", "10"))
     for name in sorted(set(names) - {"CLIENT|REPLY"}):
-        for holding in (None, "SET", "RPUSH") if lists else (None, "SET"):
+        for holding in states if lists else states[:3]:
             rng = random.Random(f"{seed} {name} {holding}")
-            filled = [request(holding, key, "10") for key in values.KEYS] if holding else []
+            filled = [request(holding[0], key, *holding[1:]) for key in values.KEYS] if holding else []
             shaped = [one for one in generator.shapes(name, rng) if not _tells_all(name, one)]
             steps = ([Step(0, tuple(filled))] if filled else []) + list(steps_of(0, shaped))
             histories += [History(tuple(steps), protocol) for protocol in protocols]
