@@ -155,16 +155,27 @@ def after(
 
 
 def living(propagated: Propagated, world: World, now: int) -> Propagated:
-    """Without the deletions of keys that have expired."""
-    return [(number, words) for number, words in propagated if not expired(world, number, words, now)]
+    """Without the deletions of keys that have expired, those whose deadline these requests set among them."""
+    kept: Propagated = []
+    deadlines: dict[tuple[int, Any], int] = {}
+    for number, words in propagated:
+        if words[0].upper() in (b"DEL", b"UNLINK") and len(words) == 2:
+            entry = world.databases[number].get(words[1])
+            stored = entry.deadline[0] if entry is not None and entry.deadline is not None else now + 1
+            if deadlines.get((number, words[1]), stored) <= now:
+                continue
+        elif (deadline := deadline_of(words)) is not None:
+            deadlines[number, words[1]] = deadline
+        kept.append((number, words))
+    return kept
 
 
-def expired(world: World, number: int, words: tuple[Any, ...], now: int) -> bool:
-    """Whether this deletes one key, whose deadline has come."""
-    if words[0].upper() not in (b"DEL", b"UNLINK") or len(words) != 2:
-        return False
-    entry = world.databases[number].get(words[1])
-    return entry is not None and entry.deadline is not None and entry.deadline[0] <= now
+def deadline_of(words: tuple[Any, ...]) -> int | None:
+    """The Unix time in milliseconds that a propagated request gives its key, the earliest that it may be."""
+    place = 2 if words[0].upper() == b"PEXPIREAT" else words.index(b"PXAT") + 1 if b"PXAT" in words else 0
+    if not 0 < place < len(words):
+        return None
+    return words[place].lo if isinstance(words[place], Uncertain) else int(words[place])
 
 
 def agree(told: Propagated, seen: Propagated) -> bool:
