@@ -213,6 +213,8 @@ class Campaign:
         }
         gone = self.unsupported | {name for name, count in self._diverged.items() if count >= REPEATED}
         gone |= {name for name, count in Counter(f.command for f in self.findings.values()).items() if count >= ENOUGH}
+        if setup is not None:
+            gone |= setup.spares
         names, weights = draw.weighted(unreached, self.selected, frozenset(gone), draw.HELPERS)
         if not names:
             raise CannotRun(f"{self.name}: no command is left to be drawn")
