@@ -71,7 +71,7 @@ SETUPS: tuple[Setup, ...] = (
             request("LCS", "k3", "k3"),
             request("LCS", "k1", "k4"),
         ),
-        # 6.2 sets no limit to the work of STRALGO: two strings of a megabyte are 10^12 steps, for the server and the text
+        # 6.2 sets no limit to the work of STRALGO: two strings of a megabyte are 10^12 steps, for server and text
         spares=frozenset({"STRALGO"}),
     ),
     Setup("memory is full", {"maxmemory": "1"}, r".*/(full|full-at-exec|oom)"),
