@@ -19,6 +19,11 @@ CONFORMS, DIVERGES, UNSUPPORTED, NOT_RUN, UNSPECIFIED = "conforms", "diverges", 
 VERDICTS = (CONFORMS, DIVERGES, UNSUPPORTED, NOT_RUN, UNSPECIFIED)
 
 
+def _signs_in(exchange: Exchange) -> bool:
+    """Whether this is an AUTH that succeeded."""
+    return exchange.request[0].upper() == b"AUTH" and exchange.reply is not None and exchange.reply.raw == b"+OK\r\n"
+
+
 @frozen
 class Finding:
     """A divergence, shrunk as far as it went; `reproduced` is False where it never came a second time."""
@@ -43,7 +48,8 @@ class Finding:
         greeting = len(told) - self.divergence.asked
         untold = (b"PING",) if self.setup else (b"PING", b"AUTH")
         kept = [one for one in told[:greeting] if one.request[0] not in untold]
-        return (*kept, *told[greeting:])
+        # behind a RESET we sign in again; no drawn AUTH knows the target's password, so one that succeeds is ours
+        return (*kept, *(one for one in told[greeting:] if self.setup or not _signs_in(one)))
 
     @property
     def paste(self) -> str:
