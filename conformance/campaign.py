@@ -1,14 +1,17 @@
 """A campaign: everything that is run against one target, in order, until the budget is spent.
 
 First the text's own examples; then short rounds on servers set up otherwise; then rounds of drawn histories, each
-weighted by the rules that are still unreached. A divergence is shrunk at once, and a command that keeps diverging is
-drawn no more, so that it does not hide the others. Nothing here prints; a `Listener` is told what happens.
+weighted by the rules that no rehearsal has reached. Every history is rehearsed, run by the model alone, before the
+server sees it, and only rehearsals steer: what a seed draws does not hang on a server's speed. A divergence is shrunk
+at once, and a command that keeps diverging is drawn no more, so that it does not hide the others. Nothing here prints;
+a `Listener` is told what happens.
 """
 
 from __future__ import annotations
 
 import contextlib
 import gc
+import random
 import re
 import time
 from collections import Counter
@@ -19,14 +22,15 @@ from typing import Protocol
 
 from attrs import evolve, field, mutable
 
-from redlark.conformance import draw, examples
+from redlark.conformance import draw, examples, rehearse
 from redlark.conformance.divergence import Divergence
 from redlark.conformance.errors import CannotRun, Lost, NotRestored
-from redlark.conformance.generate import Generator, Grammar, grammar
+from redlark.conformance.generate import Generator, Grammar, grammar, group_of
 from redlark.conformance.history import History
 from redlark.conformance.judge import Judge
 from redlark.conformance.options import Options
 from redlark.conformance.profiles import Choice
+from redlark.conformance.rehearse import Rehearsal
 from redlark.conformance.report import (
     CONFORMS,
     DIVERGES,
@@ -39,7 +43,7 @@ from redlark.conformance.report import (
 )
 from redlark.conformance.setups import OUT_OF_REACH, SETUPS, Setup
 from redlark.conformance.shrink import Shrinker
-from redlark.conformance.target import Target, texts
+from redlark.conformance.target import Target
 from redlark.reference import Model
 from redlark.reference.resp import encode_request
 
@@ -109,6 +113,7 @@ class Campaign:
     notes: list[str] = field(factory=list, init=False)
     asked: Counter[str] = field(factory=Counter, init=False)
     _grammars: dict[str, Grammar] = field(init=False)
+    _rehearsal: Rehearsal = field(init=False)
     _before: Counter[str] = field(init=False)
     _diverged: Counter[str] = field(factory=Counter, init=False)
     _shrinking: float = field(default=0.0, init=False)
@@ -119,6 +124,10 @@ class Campaign:
     def _read(self) -> dict[str, Grammar]:
         return {name: grammar(c.block, self.model.profile) for name, c in self.model.commands.items()}
 
+    @_rehearsal.default
+    def _stage(self) -> Rehearsal:
+        return Rehearsal(self.model)
+
     @_before.default
     def _already(self) -> Counter[str]:
         return Counter(self.model.reached)
@@ -126,7 +135,14 @@ class Campaign:
     @cached_property
     def selected(self) -> frozenset[str]:
         """The commands that are to be judged."""
-        return self.options.selected((name, one.group) for name, one in self._grammars.items())
+        return self._chosen.intersection(self._grammars)
+
+    @cached_property
+    def _chosen(self) -> frozenset[str]:
+        """The commands that were asked for, those that the server lacks among them."""
+        held = {name: one.group for name, one in self._grammars.items()}
+        lacking = {name: group_of(block) for name, block in self.model.lacking.items()}
+        return self.options.selected({**held, **lacking}.items())
 
     def reached(self, rule: str) -> int:
         """How often a rule was reached by this campaign."""
@@ -162,23 +178,22 @@ class Campaign:
     def _run(self) -> None:
         judge = self._judge(self.target)
         try:
-            _ = self._foreign  # asked before a set-up can change the password that the answer needs
             self.listener.phase("examples")
             profile, protocols = self.model.profile, self.options.protocols
             shown = examples.histories(self._grammars, self.selected, profile, protocols)
             generator, lists = Generator(self._grammars), "RPUSH" in self._grammars
             shaped = draw.shapes(generator, self.selected, self.options.seed, protocols, lists=lists)
             for history in shown + draw.tour(self.selected, protocols) + shaped:
-                if self._over():
-                    break
-                self._one(judge, history, None)
+                self._rehearsal.run(history)
+                if not self._over():
+                    self._one(judge, history, None)
             judge.close()  # CLIENT KILL in a set-up would reach these connections too
             for number, setup in enumerate(SETUPS):
                 self._set_up(setup, number)
             self.listener.phase("drawn histories")
             number = 0
             while not self._over():
-                self._round(judge, number, None, self._over)
+                self._round(judge, number, None, self._rehearsal, self._over)
                 number += 1
         finally:
             judge.close()
@@ -197,20 +212,39 @@ class Campaign:
             return True
         return self.seconds >= self.options.budget
 
-    def _round(self, judge: Judge, number: int, setup: Setup | None, over: Callable[[], bool]) -> None:
+    def _round(
+        self, judge: Judge, number: int, setup: Setup | None, rehearsal: Rehearsal, over: Callable[[], bool]
+    ) -> None:
         """Draw one round and run it until it ends, or something is over."""
         seed = self.options.seed * 1_000_003 + number
         protocols = (2,) if "HELLO" in self.unsupported else self.options.protocols
-        for history in draw.draw(self._pool(setup), seed, protocols):
+        wanting = self._wanting(setup, rehearsal)
+        pool = self._pool(setup, wanting)
+        pursued = rehearse.pursue(pool, rehearsal, wanting, random.Random(f"pursue {seed}"), protocols)
+        for history in pursued + draw.draw(pool, seed, protocols):
             if over():
                 return
+            if wanting:
+                rehearsal.run(history)
             self._one(judge, history, setup)
 
-    def _pool(self, setup: Setup | None) -> draw.Pool:
-        unreached = {
-            name: sum(1 for rule in self.model.commands[name].rules if not self.reached(rule))
-            for name in self._grammars
+    def _wanting(self, setup: Setup | None, rehearsal: Rehearsal) -> dict[str, frozenset[str]]:
+        """The commands of which rehearsals have not reached all that can be reached here, and those rules."""
+        out_of_reach = [pattern for pattern, _ in OUT_OF_REACH]
+        out_of_reach += [one.needed_by for one in SETUPS if setup is None or one.name != setup.name]
+        beyond = re.compile("|".join(f"(?:{pattern})" for pattern in out_of_reach))
+        found = {
+            name: frozenset(
+                rule
+                for rule in self.model.commands[name].rules
+                if not rehearsal.reached[rule] and not beyond.fullmatch(rule)
+            )
+            for name in self.selected
         }
+        return {name: rules for name, rules in sorted(found.items()) if rules}
+
+    def _pool(self, setup: Setup | None, wanting: Mapping[str, frozenset[str]]) -> draw.Pool:
+        unreached = {name: len(wanting.get(name, ())) for name in self._grammars}
         gone = self.unsupported | {name for name, count in self._diverged.items() if count >= REPEATED}
         gone |= {name for name, count in Counter(f.command for f in self.findings.values()).items() if count >= ENOUGH}
         if setup is not None:
@@ -239,11 +273,12 @@ class Campaign:
         try:
             with self.launch(setup.config) as target:
                 judge = self._judge(evolve(target, signed_in=setup.signed_in))
+                rehearsal = Rehearsal(self.model, target.config, setup.signed_in, Counter(self._rehearsal.reached))
                 try:
                     for turn in range(SETUP_ROUNDS):
-                        if over() or (turn > 1 and all(self.reached(rule) for rule in needed)):
+                        if over() or (turn > 1 and all(rehearsal.reached[rule] for rule in needed)):
                             break
-                        self._round(judge, 1_000_000 * (number + 1) + turn, setup, over)
+                        self._round(judge, 1_000_000 * (number + 1) + turn, setup, rehearsal, over)
                 finally:
                     judge.close()
         except NotRestored:
@@ -278,7 +313,7 @@ class Campaign:
         if found.signature in self.findings:
             return
         before, began = judge.requests, time.monotonic()
-        seconds = min(15.0, self.options.budget * SHRINK_SHARE - self._shrinking)
+        seconds = self.options.budget * SHRINK_SHARE - self._shrinking
         shrinker = Shrinker(judge.run, found, seconds=max(seconds, 0.5))
         timeout, judge.timeout = judge.timeout, min(judge.timeout, 1.0)
         judge.close()  # the connections that are opened now wait no longer than that
@@ -346,7 +381,7 @@ class Campaign:
             ended=self.ended,
             notes=self.notes,
         )
-        for name in sorted(self.selected):
+        for name in sorted(self._chosen):
             report.verdicts[name] = self._verdict(name)
         for finding in dict.fromkeys(self.findings.values()):
             name = finding.command
@@ -363,6 +398,8 @@ class Campaign:
         return report
 
     def _verdict(self, name: str) -> Verdict:
+        if name in self.model.lacking:
+            return Verdict(name, UNSUPPORTED, group_of(self.model.lacking[name]))
         rules = {rule: self.reached(rule) for rule in self.model.commands[name].rules}
         if name in self.unsupported:
             verdict = UNSUPPORTED
@@ -386,23 +423,5 @@ class Campaign:
 
     @cached_property
     def _foreign(self) -> frozenset[bytes]:
-        """What the server says that it has and the text does not."""
-        try:
-            connection = self.target.address.open(min(self.options.timeout, 2.0))
-            try:
-                if self.target.address.auth:
-                    connection.send(encode_request(self.target.address.auth))
-                    connection.frame()
-                connection.send(encode_request((b"COMMAND", b"LIST")))
-                names = texts(connection.frame())
-                if not names:
-                    connection.send(encode_request((b"COMMAND",)))
-                    rows = connection.frame().value
-                    rows = rows if isinstance(rows, tuple) else ()  # an error is no list of commands
-                    names = [row.value[0].value for row in rows if isinstance(row.value, tuple) and row.value]
-            finally:
-                connection.close()
-        except (CannotRun, Lost):
-            return frozenset()
-        known = {name.encode() for name in self.model.commands}
-        return frozenset(name.upper() for name in names) - known
+        """What the server says that it has and the text has not."""
+        return frozenset(name.encode("latin-1") for name in self.target.commands - frozenset(self.model.commands))

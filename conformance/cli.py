@@ -229,7 +229,11 @@ def _campaign(name: str, options: Options, live: display.Live) -> Iterator[Campa
 
 def _on(name: str, target: Target, options: Options, live: display.Live) -> Campaign:
     choice = profiles.choose(target.info, options.profile)
-    return Campaign(name, target, Model.load(choice.profile), choice, options, listener=live)
+    model = Model.load(choice.profile)
+    lacking = target.lacks(model.commands)
+    if lacking:
+        model = Model.load(choice.profile, lacking=lacking)
+    return Campaign(name, target, model, choice, options, listener=live)
 
 
 def _write(path: Path, seed: int, reports: list[report.TargetReport]) -> int:

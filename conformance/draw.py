@@ -43,7 +43,7 @@ class Pool:
         drawn: list[Request] = []
         while len(drawn) < count:
             name, one = self.request(rng)
-            if name not in _ALONE and not (self.likely and _immodest(one)):
+            if name not in ALONE and not (self.likely and _immodest(one)):
                 drawn.append(one)
         return tuple(drawn)
 
@@ -302,7 +302,7 @@ def _tells_all(name: str, one: Request) -> bool:
 
 # Never in a pipeline or a transaction: Redis (7.2 and later) loses the reply of a failed AUTH or HELLO when others are
 # still to be sent, and CLIENT REPLY, or a CLIENT KILL that hits its own sender, tears the array that EXEC has begun.
-_ALONE = frozenset(("AUTH", "HELLO", "CLIENT|KILL", "CLIENT|REPLY", "MULTI"))
+ALONE = frozenset(("AUTH", "HELLO", "CLIENT|KILL", "CLIENT|REPLY", "MULTI"))
 
 # Without arguments these tell all about all commands, in hundreds of kilobytes: seldom is enough.
 _TELLING = frozenset(("COMMAND", "COMMAND|DOCS", "COMMAND|INFO", "COMMAND|LIST"))

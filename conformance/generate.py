@@ -38,17 +38,21 @@ class Grammar:
 def grammar(command: syntax.Command, profile: Profile) -> Grammar:
     """A command as one profile has it; the words of other profiles stay, as tokens that should be refused."""
     touched = {str(fact.values[0]) for fact in command.facts if fact.kind == "touches" and fact.values}
-    groups = [str(fact.values[0]) for fact in command.facts if fact.kind == "group"]
     words = tuple(dict.fromkeys(part.word for part in walk(command.syntax) if isinstance(part, syntax.Token)))
     examples = tuple(example for example in command.examples if profile.holds(example.guard))
     return Grammar(
         command.name,
-        groups[0] if groups else "other",
+        group_of(command),
         _pruned(command.syntax, profile),
         frozenset(touched | _KEY_NAMES),
         words,
         examples,
     )
+
+
+def group_of(command: syntax.Command) -> str:
+    """The group that a command says it belongs to."""
+    return next((str(fact.values[0]) for fact in command.facts if fact.kind == "group"), "other")
 
 
 def _pruned(parts: Iterable[syntax.Part], profile: Profile) -> tuple[syntax.Part, ...]:

@@ -13,15 +13,18 @@ from typing import Any
 from attrs import field, frozen, mutable
 
 from redlark.conformance.divergence import Divergence, Exchange
+from redlark.conformance.setups import PASSWORD
 from redlark.reference.transcript import command_line
 
+_OURS = PASSWORD.encode()
 CONFORMS, DIVERGES, UNSUPPORTED, NOT_RUN, UNSPECIFIED = "conforms", "diverges", "unsupported", "not run", "unspecified"
 VERDICTS = (CONFORMS, DIVERGES, UNSUPPORTED, NOT_RUN, UNSPECIFIED)
 
 
-def _signs_in(exchange: Exchange) -> bool:
-    """Whether this is an AUTH that succeeded."""
-    return exchange.request[0].upper() == b"AUTH" and exchange.reply is not None and exchange.reply.raw == b"+OK\r\n"
+def _tells_a_secret(exchange: Exchange) -> bool:
+    """Whether this is an AUTH that succeeded, with another password than the one of our own set-ups."""
+    request, reply = exchange.request, exchange.reply
+    return request[0].upper() == b"AUTH" and reply is not None and reply.raw == b"+OK\r\n" and request[-1] != _OURS
 
 
 @frozen
@@ -46,10 +49,9 @@ class Finding:
         """
         told = self.divergence.exchanges
         greeting = len(told) - self.divergence.asked
-        untold = (b"PING",) if self.setup else (b"PING", b"AUTH")
-        kept = [one for one in told[:greeting] if one.request[0] not in untold]
         # behind a RESET we sign in again; no drawn AUTH knows the target's password, so one that succeeds is ours
-        return (*kept, *(one for one in told[greeting:] if self.setup or not _signs_in(one)))
+        kept = [one for one in told[:greeting] if one.request[0] != b"PING"] + list(told[greeting:])
+        return tuple(one for one in kept if not _tells_a_secret(one))
 
     @property
     def paste(self) -> str:

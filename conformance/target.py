@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import re
 import ssl
+from collections.abc import Iterable
 from urllib.parse import unquote, urlsplit
 
 from attrs import evolve, frozen
@@ -110,6 +111,17 @@ class Target:
     config: dict[str, str]
     clock: tuple[int, int]  # the server's clock minus ours, in ms, lies between these
     signed_in: bool = True  # whether histories begin with AUTH, where there is a password
+    commands: frozenset[str] = frozenset()  # what it says that it has, as `SET` and `CLIENT|ID`; empty: it does not say
+
+    def lacks(self, names: Iterable[str]) -> frozenset[str]:
+        """Those of the names that the server does not have, by its own account.
+
+        Before 7.0 a server tells of commands alone, not of their subcommands: those it is taken to have.
+        """
+        tells_all = any("|" in name for name in self.commands)
+        return frozenset(
+            name for name in names if self.commands and (name if tells_all else name.split("|")[0]) not in self.commands
+        )
 
     @property
     def greeting(self) -> tuple[bytes, ...] | None:
@@ -174,7 +186,7 @@ def prepare(address: Address, *, destructive: bool, timeout: float = TIMEOUT) ->
         if said.is_error:
             raise CannotRun(f"{address.text}: refuses FLUSHALL, which every run needs: {line(said)}")
         config = _config(talk)
-        return Target(address, info, _databases(talk, config), config, _clock(talk))
+        return Target(address, info, _databases(talk, config), config, _clock(talk), commands=_commands(talk))
     finally:
         talk.connection.close()
 
@@ -242,6 +254,16 @@ def _config(talk: _Talk) -> dict[str, str]:
         return {}
     flat = [part.decode(errors="replace") for part in texts(said)]
     return dict(zip(flat[::2], flat[1::2], strict=False))
+
+
+def _commands(talk: _Talk) -> frozenset[str]:
+    """The commands that the server tells of; none where it tells of none."""
+    names = texts(talk(b"COMMAND", b"LIST"))
+    if not names:
+        rows = talk(b"COMMAND").value
+        rows = rows if isinstance(rows, tuple) else ()  # an error is no list of commands
+        names = [row.value[0].value for row in rows if isinstance(row.value, tuple) and row.value]
+    return frozenset(name.upper().decode("latin-1") for name in names)
 
 
 def _databases(talk: _Talk, config: dict[str, str]) -> int:

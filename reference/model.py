@@ -60,13 +60,14 @@ class Allowed:
 class Model:
     """One profile of the text, compiled; see the module for what it does."""
 
-    def __init__(self, text: s.Specification, chosen: Profile) -> None:
+    def __init__(self, text: s.Specification, chosen: Profile, lacking: frozenset[str] = frozenset()) -> None:
         self.text, self.profile = text, chosen
         self.definitions = Definitions.of(text, chosen)
         blocks = {b.name: b for b in text.commands if exists(b, chosen)}
+        self.lacking = {name: blocks.pop(name) for name in sorted(lacking.intersection(blocks))}
         self.definitions.commands = self.commands = {}
         for name, block in blocks.items():
-            self.commands[name] = compile_command(block, self.definitions, blocks)
+            self.commands[name] = compile_command(block, self.definitions, {**blocks, **self.lacking})
         self._by_words: dict[bytes, Compiled] = {
             n.encode(): c for n, c in self.commands.items() if n not in ("DISPATCH", "DELIVERY")
         }
@@ -81,9 +82,14 @@ class Model:
         self.reached: Counter[str] = Counter()
 
     @classmethod
-    def load(cls, name: str = "redis-8.2", text: s.Specification | None = None) -> Model:
-        """The model of a profile by its name; of Redlark's own text (compiled once a process) or another one."""
-        return _own(name) if text is None else cls(text, profile(name))
+    def load(
+        cls, name: str = "redis-8.2", text: s.Specification | None = None, lacking: frozenset[str] = frozenset()
+    ) -> Model:
+        """The model of a profile by its name; of Redlark's own text (compiled once a process) or another one.
+
+        ``lacking`` names commands that this server does not have: to the model they are unknown commands.
+        """
+        return _own(name, lacking) if text is None else cls(text, profile(name), lacking)
 
     @cached_property
     def rules(self) -> tuple[str, ...]:
@@ -307,8 +313,8 @@ def encode_some(reply: Any, resp: int) -> bytes:
 
 
 @cache
-def _own(name: str) -> Model:
-    return Model(specification(), profile(name))
+def _own(name: str, lacking: frozenset[str]) -> Model:
+    return Model(specification(), profile(name), lacking)
 
 
 def profiles() -> tuple[str, ...]:

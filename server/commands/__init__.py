@@ -15,7 +15,7 @@ from redlark.server.commands import (  # imported for what they register
     strings,
     transactions,
 )
-from redlark.server.commands.facts import TABLE
+from redlark.server.commands.facts import TABLE, keep_only
 from redlark.server.commands.registry import FUNCTIONS
 from redlark.server.interfaces import Command, CommandError, Context, Reply
 from redlark.spec.metadata import Facts
@@ -23,6 +23,8 @@ from redlark.spec.metadata import Facts
 __all__ = ["command_table"]
 
 _GROUPS = (admin, client, command, connection, expiry, help, keys, lcs, lists_sets, strings, transactions)
+
+keep_only(FUNCTIONS)
 
 
 def command_table() -> dict[bytes, Command]:

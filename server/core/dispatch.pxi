@@ -103,6 +103,7 @@ cdef char* execute_input(Loop loop, Client c, char* p, char* end) noexcept:
     cdef Request* r
     cdef Slice* a
     cdef int i, count, status, most
+    cdef unsigned int fetched = 0
     while p < end and c.own.used - c.own.sent < OUTPUT_LIMIT:
         count = 0
         status = WHOLE
@@ -128,7 +129,8 @@ cdef char* execute_input(Loop loop, Client c, char* p, char* end) noexcept:
         if count > 1:
             for i in range(count):
                 if batch[i].hot != NULL and batch[i].hot.keyed and batch[i].argc > 1:
-                    prefetch_entry(&c.db.table, batch[i].hash)
+                    fetched |= fetch_entry(&c.db.table, batch[i].hash)
+            loop.fetched = fetched
         for i in range(count):
             r = batch + i
             a = loop.argv + r.first

@@ -115,6 +115,7 @@ cdef class Loop:
     cdef int segment_count
     cdef size_t start               # where the replies of the client whose turn it is begin
     cdef bint executing
+    cdef unsigned int fetched       # what loads ahead of a batch have seen; only so that they are made
     cdef Buffer words               # of an inline request
     cdef Slice* argv
     cdef size_t argv_room

@@ -115,7 +115,7 @@ cdef void fetch_keys(Database db, const Slice* a, int64_t count, int64_t step, u
         rl_prefetch(home_of(&db.table, hashes[i]))
     if count > 1:
         for i in range(count):
-            prefetch_entry(&db.table, hashes[i])
+            db.loop.fetched |= fetch_entry(&db.table, hashes[i])
 
 cdef bint cmd_mset(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
     cdef uint64_t[GROUP] hashes

@@ -185,15 +185,20 @@ cdef inline Entry* table_find(const Table* t, const char* p, size_t n, uint64_t 
             return NULL
         b = <Bucket*>b.slot[6]
 
-cdef inline void prefetch_entry(const Table* t, uint64_t h) noexcept nogil:
-    """After the home bucket was prefetched: fetch the likely entry."""
+cdef inline unsigned int fetch_entry(const Table* t, uint64_t h) noexcept nogil:
+    """After the home bucket was prefetched: fetch the likely entry.
+
+    A load and no prefetch, whose result the caller must use: the processor drops a prefetch whose page it would have to
+    look for, and loads that do not hang on each other wait together.
+    """
     cdef Bucket* b = home_of(t, h)
     cdef uint64_t hits = slots_with(b.tags, tag_of(h))
     cdef Entry* e
     if hits:
         e = b.slot[rl_first_byte(hits)]
-        rl_prefetch(e)
         rl_prefetch(<char*>e + ENTRY_SPAN)
+        return e.flags
+    return 0
 
 cdef inline void bucket_put(Bucket* b, int i, uint64_t tag, Entry* e) noexcept nogil:
     b.tags = (b.tags & ~((0xFFULL << (8 * i)) | (1ULL << (56 + i)))) | tag << (8 * i) \

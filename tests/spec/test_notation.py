@@ -37,7 +37,7 @@ def test_an_example_keeps_every_line() -> None:
     """An example's requests, clients, guards and printed lines are read as written."""
     (command,) = parse(
         'command X key\n  group g  since 1.0.0\n  rule r => 1\n\n  example "two clients"  since 7.0\n'
-        "    > X a\n    (integer) 1\n    2> X b    until 7.2\n    1) \"x\"\n    2) (nil)\n"
+        '    > X a\n    (integer) 1\n    2> X b    until 7.2\n    1) "x"\n    2) (nil)\n'
     )
     assert isinstance(command, s.Command)
     (example,) = command.examples

@@ -1,0 +1,137 @@
+"""Rehearsals: histories run by the model alone, on a clock of their own, to learn which rules they reach.
+
+What is drawn is steered by rehearsals and never by what a server did: a seed draws the same histories however slow the
+server is and wherever a deadline happens to fall. And since the model is quick, it can try what a server need not see:
+`pursue` finds, for a rule that is still unreached, a history that reaches it.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from attrs import field, mutable
+
+from redlark.conformance.draw import ALONE, HELPERS, Pool
+from redlark.conformance.history import ClientAddress, ClientId, Cursor, History, Request, steps_of
+from redlark.reference import Model, World
+from redlark.reference.model import encode_some
+from redlark.reference.resp import frame
+
+BEGIN = 1_700_000_000_000  # Unix time in milliseconds at which every rehearsal begins
+STEPS_A_MILLISECOND = 4
+TRIES = 25  # for each command, in each round
+ENOUGH = 3  # histories for one command, in one round
+
+
+@mutable
+class Rehearsal:
+    """The model as a stage, and how often each rule was reached on it."""
+
+    model: Model
+    config: Mapping[str, str] = field(factory=dict)
+    signed_in: bool = True
+    reached: Counter[str] = field(factory=Counter)
+
+    def run(self, history: History) -> None:
+        """Rehearse one history, from empty."""
+        self.reached.update(self.rules(history))
+
+    def rules(self, history: History) -> list[str]:
+        """The rules that one history reaches, each as often as it does."""
+        return _Stage(self, history).run()
+
+
+@mutable
+class _Stage:
+    """One history on the stage: a world, a clock, and what replies have told."""
+
+    rehearsal: Rehearsal
+    history: History
+    world: World = field(init=False)
+    now: int = BEGIN
+    reached: list[str] = field(factory=list, init=False)
+    cursors: dict[int, bytes] = field(factory=dict, init=False)
+
+    @world.default
+    def _empty(self) -> World:
+        return self.rehearsal.model.start(config=dict(self.rehearsal.config), now=BEGIN)[0]
+
+    def run(self) -> list[str]:
+        for number, step in enumerate(self.history.steps):
+            self.now += step.wait + (not number % STEPS_A_MILLISECOND)
+            for request in step.requests:
+                self._perform(step.client, request)
+        return self.reached
+
+    def _perform(self, client: int, asked: Request) -> None:
+        if client not in self.world.sessions:
+            self._connect(client)
+        request = asked.resolve(self.now, lambda symbol: self._known(client, symbol))
+        reply = self._ask(client, request)
+        if request[0].lower() == b"scan" and reply.startswith(b"*2"):
+            self.cursors[client] = frame(reply).value[0].value
+        if self.rehearsal.model.closes((self.world,), client):
+            (self.world,) = self.rehearsal.model.disconnect((self.world,), client)
+
+    def _connect(self, client: int) -> None:
+        (self.world,) = self.rehearsal.model.connect((self.world,), client)
+        password = self.rehearsal.config.get("requirepass")
+        if password and self.rehearsal.signed_in:
+            self._ask(client, (b"AUTH", password.encode()))
+        if self.history.protocol == 3:
+            self._ask(client, (b"HELLO", b"3"))
+
+    def _ask(self, client: int, request: tuple[bytes, ...]) -> bytes:
+        run, reply = next(iter(self.rehearsal.model.ways(self.world, client, request, self.now)))
+        self.reached += run.reached
+        self.world = run.finish()
+        return encode_some(reply, run.session["resp"])
+
+    def _known(self, client: int, symbol: Cursor | ClientId | ClientAddress) -> bytes:
+        match symbol:
+            case Cursor():
+                return self.cursors.get(client, b"0")
+            case ClientId(other):
+                return b"%d" % other
+            case ClientAddress(other):
+                return b"127.0.0.1:%d" % (50_000 + other)
+
+
+def pursue(
+    pool: Pool,
+    rehearsal: Rehearsal,
+    wanting: Mapping[str, frozenset[str]],
+    rng: random.Random,
+    protocols: Sequence[int],
+) -> list[History]:
+    """Histories that reach rules which no rehearsal has reached; `wanting` has them by command.
+
+    Each is a few writes to few keys and requests of that command; most are tried in vain, and only the model knows.
+    """
+    found: list[History] = []
+    for name, rules in wanting.items():
+        if name not in pool.names or name == "CLIENT|REPLY":  # silence must end with its step: `draw` sees to that
+            continue
+        left, kept = set(rules), 0
+        for _ in range(TRIES):
+            history = History(steps_of(0, _attempt(pool, name, rng)), rng.choice(protocols))
+            reached = left.intersection(rehearsal.rules(history))
+            if reached:
+                found.append(history)
+                left -= reached
+                kept += 1
+            if not left or kept >= ENOUGH:
+                break
+    return found
+
+
+def _attempt(pool: Pool, name: str, rng: random.Random) -> list[Request]:
+    """A few writes, then requests of one command."""
+    helpers = [helper for helper in HELPERS if pool.has(helper)]
+    writes = [pool.generator.request(rng.choice(helpers), rng) for _ in range(rng.randrange(4)) if helpers]
+    asked = [pool.generator.request(name, rng) for _ in range(rng.choice((1, 1, 2, 3)))]
+    if name not in ALONE and pool.has("MULTI", "EXEC") and rng.random() < 0.1:
+        asked = [Request((b"MULTI",)), *asked, Request((b"EXEC",))]
+    return [*writes, *asked]

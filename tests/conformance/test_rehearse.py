@@ -1,0 +1,74 @@
+"""Rehearsals: what steers a campaign is the same every time, and finds what is hard to reach."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from redlark.conformance import draw, rehearse
+from redlark.conformance.campaign import Campaign
+from redlark.conformance.generate import Generator, grammar
+from redlark.conformance.history import History, request, steps_of
+from redlark.conformance.options import Options
+from redlark.conformance.profiles import choose
+from redlark.conformance.rehearse import Rehearsal
+from redlark.conformance.servers import running
+from redlark.conformance.target import parse_address, prepare
+from redlark.reference import Model
+
+PROFILE = "redis-8.2"
+
+
+@pytest.fixture(scope="module")
+def model() -> Model:
+    return Model.load(PROFILE)
+
+
+def test_a_rehearsal_tells_the_rules_of_a_history(model: Model) -> None:
+    """The clock of a rehearsal goes on by itself, so a key with a deadline is gone after the wait."""
+    steps = [*steps_of(0, [request("SET", "k", "v", "PX", "5"), request("GET", "k")])]
+    waited = History((*steps, draw.Step(0, (request("GET", "k"),), wait=10)))
+    told = [rule for rule in Rehearsal(model).rules(waited) if rule.startswith(("SET/", "GET/"))]
+    assert told == ["SET/stored", "GET/value", "GET/absent"]
+
+
+def test_what_is_pursued_is_reached(model: Model) -> None:
+    """A rule that draws seldom meet is found by trying on the model, and the history found does reach it."""
+    grammars = {name: grammar(command.block, model.profile) for name, command in model.commands.items()}
+    names, weights = tuple(grammars), tuple(1.0 for _ in grammars)
+    pool = draw.Pool(Generator(grammars), names, weights)
+    wanting = {"SETRANGE": frozenset(r for r in model.commands["SETRANGE"].rules if r != "SETRANGE/too-long")}
+    rehearsal = Rehearsal(model)
+    found = rehearse.pursue(pool, rehearsal, wanting, random.Random(3), (2, 3))
+    assert found
+    for history in found:
+        assert wanting["SETRANGE"].intersection(rehearsal.rules(history))
+
+
+def test_the_same_seed_sends_the_same_requests() -> None:
+    """Two runs with one seed, on servers of their own, ask the same commands as often, thousands of requests on."""
+
+    def asked() -> dict[str, int]:
+        with running(None) as server:
+            target = prepare(parse_address(server.url), destructive=True)
+            options = Options(profile=PROFILE, seed=11, budget=120, requests=12_000)
+            one = Campaign(server.url, target, Model.load(PROFILE), choose(target.info, PROFILE), options)
+            one.run()
+        assert one.requests >= 12_000
+        return dict(one.asked)
+
+    assert asked() == asked()
+
+
+def test_a_command_that_the_server_lacks_is_unsupported_and_judged_as_unknown() -> None:
+    """What COMMAND LIST does not name is unknown to the model too, and reported as unsupported, never as conforming."""
+    lacking = frozenset({"GETEX"})
+    with running(None) as server:
+        target = prepare(parse_address(server.url), destructive=True)
+        assert target.lacks({"GETEX", "NOSUCH"}) == {"NOSUCH"}
+        options = Options(profile=PROFILE, seed=1, budget=60, requests=200, commands=frozenset({"GETEX", "GET"}))
+        one = Campaign(server.url, target, Model.load(PROFILE, lacking=lacking), choose(target.info, PROFILE), options)
+        report = one.run()
+    assert report.verdicts["GETEX"].verdict == "unsupported"
+    assert report.verdicts["GET"].verdict == "conforms"
