@@ -432,4 +432,3 @@ def syntax_rules(parts: Sequence[s.Part], hooks: Hooks) -> list[str]:
     kinds = [kind for kind in hooks.refusals if kind != "syntax" and kind not in named(parts)]
     rules.extend(f"{hooks.command}/{kind}" for kind in kinds)
     return list(dict.fromkeys(rules))
-

@@ -14,7 +14,9 @@ from redlark.reference.model import Model, profiles
 from redlark.reference.tcp import ModelServer
 from redlark.spec.checker import check
 from redlark.spec.choices import choices
+from redlark.spec.derivation import since
 from redlark.spec.loader import NotationError, specification
+from redlark.spec.profiles import PROFILES
 
 
 @click.command()
@@ -82,7 +84,7 @@ def list_commands(profile: str, as_json: bool) -> None:
         {
             "name": command.name,
             "group": str(command.facts["group"][0]),
-            "since": ".".join(map(str, command.facts["since"][0].number)),
+            "since": since(command.block, PROFILES[profile]),
             "semantics": "executable",
             "rules": list(command.rules),
         }

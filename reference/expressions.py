@@ -238,7 +238,6 @@ def _quantified(node: s.Quantified, scope: Scope) -> Closure:
     domain = expression(node.domain, scope)
     slot, body = _bound(scope, (node.variable,), lambda: expression(node.body, scope))
     if node.kind == "some":
-
         return lambda v: any(body(v) for _ in _bind(v, slot[0], domain(v)))
 
     return lambda v: all(body(v) for _ in _bind(v, slot[0], domain(v)))

@@ -61,11 +61,17 @@ def exists(command: s.Command, profile: Profile) -> bool:
     """Whether a profile has a command, by its facts ``since``, ``until`` and ``only``."""
     for fact in command.facts:
         if fact.kind in ("since", "until", "only"):
-            version = fact.values[0]
-            assert isinstance(version, s.Version)
-            if profile.reached(version) == (fact.kind == "until"):
+            reached = any(profile.reached(version) for version in fact.values if isinstance(version, s.Version))
+            if reached == (fact.kind == "until"):
                 return False
     return True
+
+
+def since(command: s.Command, profile: Profile) -> str:
+    """The first version of a command as a product tells it: its own where `since` gives one, else the bare one."""
+    versions = [v for fact in command.facts if fact.kind == "since" for v in fact.values if isinstance(v, s.Version)]
+    own = next((v for v in versions if v.product == profile.product), versions[0] if versions else None)
+    return number(own) if own else "0"
 
 
 def is_told(command: s.Command, profile: Profile) -> bool:
@@ -102,12 +108,10 @@ class _Derivation:
         categories = {*values("acl")}
         if "scripting" not in categories:
             categories |= {"write"} & {*values("flags")} | ({"read"} if "readonly" in values("flags") else set())
-        since = next(v for v in values("since"))
-        assert isinstance(since, s.Version)
         return Facts(
             name=self.command.name.lower(),
             group=str(next(iter(values("group")), "")),
-            since=number(since),
+            since=since(self.command, self.profile),
             summary=self.command.summary or "",
             complexity=str(next(iter(values("complexity")), "")),
             arity=self.arity,
@@ -208,13 +212,11 @@ class _Derivation:
 
     def _since(self, guard: s.Guard | None) -> str | None:
         """The version of a guard, where it is later than the command itself."""
-        own = self._values("since")
         if guard is None or guard.kind == "until":
             return None
         version = next((v for v in guard.versions if v.product == self.profile.product), guard.versions[0])
-        since = number(version)
-        first = number(own[0]) if own and isinstance(own[0], s.Version) else "0"
-        return since if _numbers(since) > _numbers(first) else None
+        came = number(version)
+        return came if _numbers(came) > _numbers(since(self.command, self.profile)) else None
 
     def _named(self, name: str, argument: Argument) -> Argument:
         """An argument as the ``shown`` facts have it: its name before 7.2, since then a text to display beside it.

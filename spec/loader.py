@@ -74,7 +74,12 @@ def collect(items: Iterable[s.Item]) -> s.Specification:
         return tuple(kinds.get(kind, ()))
 
     return s.Specification(
-        of(s.ErrorDefinition), of(s.TypeDefinition), of(s.Define), of(s.Fragment), of(s.Encodings), of(s.Command),
+        of(s.ErrorDefinition),
+        of(s.TypeDefinition),
+        of(s.Define),
+        of(s.Fragment),
+        of(s.Encodings),
+        of(s.Command),
         of(s.State),
     )
 
@@ -270,8 +275,8 @@ class _Trees(Transformer):  # type: ignore[type-arg]
     def f_group(self, name: str) -> s.Fact:
         return self._fact("group", name)
 
-    def f_since(self, version: s.Version) -> s.Fact:
-        return self._fact("since", version)
+    def f_since(self, *versions: s.Version) -> s.Fact:
+        return self._fact("since", *versions)
 
     def f_until(self, version: s.Version) -> s.Fact:
         return self._fact("until", version)
