@@ -28,7 +28,7 @@ class Moment:
 
 @frozen
 class Cursor:
-    """The cursor of the latest SCAN reply that this client got (0 before the first)."""
+    """The cursor of the latest reply of SCAN or its kin that this client got (0 before the first)."""
 
 
 @frozen
@@ -45,6 +45,7 @@ class ClientAddress:
     client: int
 
 
+SCANS = frozenset((b"scan", b"sscan", b"hscan", b"zscan"))  # whose replies begin with a cursor
 Symbol = Moment | Cursor | ClientId | ClientAddress
 Part = bytes | Symbol
 

@@ -19,7 +19,7 @@ from attrs import field, frozen, mutable
 from redlark.conformance.connection import Connection, milliseconds
 from redlark.conformance.divergence import PING, RESET, Divergence, Exchange
 from redlark.conformance.errors import CannotRun, Lost
-from redlark.conformance.history import ClientAddress, ClientId, Cursor, History, Request, Step
+from redlark.conformance.history import SCANS, ClientAddress, ClientId, Cursor, History, Request, Step
 from redlark.conformance.target import Target
 from redlark.reference import Allowed, Model, Observed, Worlds
 from redlark.reference.resp import Frame, encode_request
@@ -323,7 +323,7 @@ class _Attempt:
     def _learn(self, client: int, request: tuple[bytes, ...], frame: Frame) -> None:
         """Keep what later requests of the history refer to: a cursor, a connection's id."""
         name = request[0].lower()
-        if name == b"scan" and frame.kind == b"*" and frame.value and isinstance(frame.value[0].value, bytes):
+        if name in SCANS and frame.kind == b"*" and frame.value and isinstance(frame.value[0].value, bytes):
             self.cursors[client] = frame.value[0].value
         elif name == b"client" and frame.kind == b":" and len(request) == 2 and request[1].lower() == b"id":
             self.ids[client] = b"%d" % frame.value

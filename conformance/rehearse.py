@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from attrs import field, mutable
 
 from redlark.conformance.draw import ALONE, HELPERS, Pool
-from redlark.conformance.history import ClientAddress, ClientId, Cursor, History, Request, steps_of
+from redlark.conformance.history import SCANS, ClientAddress, ClientId, Cursor, History, Request, steps_of
 from redlark.reference import Model, World
 from redlark.reference.model import encode_some
 from redlark.reference.resp import frame
@@ -70,7 +70,7 @@ class _Stage:
             self._connect(client)
         request = asked.resolve(self.now, lambda symbol: self._known(client, symbol))
         reply = self._ask(client, request)
-        if request[0].lower() == b"scan" and reply.startswith(b"*2"):
+        if request[0].lower() in SCANS and reply.startswith(b"*2"):
             self.cursors[client] = frame(reply).value[0].value
         if self.rehearsal.model.closes((self.world,), client):
             (self.world,) = self.rehearsal.model.disconnect((self.world,), client)

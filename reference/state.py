@@ -1,8 +1,8 @@
 """Functions over the whole state that a run works on: emptying and swapping databases, iterations, the clock.
 
 What must live here: what the text cannot say key by key, as ``@of_run`` functions and the domains of its choices.
-An iteration (SCAN) is kept as what it still owes: for a cursor, the keys that were there since its first call and have
-not been returned.
+An iteration (SCAN and its kin) is kept as what it still owes: for a cursor, the keys, or the members of one key, that
+were there since its first call and have not been returned.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from redlark.reference.resp import Frame
 from redlark.reference.values import Status
 
 ITERATIONS = "iterations"
+MEMBER_ITERATIONS = "member-iterations"
 MOST_ITERATIONS = 64
 
 
@@ -66,10 +67,11 @@ def _forget(run: Any, numbers: set[int]) -> None:
 
 
 def _forget_iterations(run: Any, numbers: set[int]) -> None:
-    owed = run.server.get(ITERATIONS)
-    if owed:
-        kept = Map({k: x for k, x in owed.items() if k[0] not in numbers})
-        run.server = run.server.set(ITERATIONS, kept)
+    for field in (ITERATIONS, MEMBER_ITERATIONS):
+        owed = run.server.get(field)
+        if owed:
+            kept = Map({k: x for k, x in owed.items() if k[0] not in numbers})
+            run.server = run.server.set(field, kept)
 
 
 # ---- iterations ----------------------------------------------------------------------------------------------
@@ -98,15 +100,48 @@ def owe(run: Any, cursor: int, keys: frozenset[bytes]) -> None:
     run.server = run.server.set(ITERATIONS, iterations.set(place, due))
 
 
-class Pages:
-    """What one call of an iteration may return: any of the keys that are there, some of them twice."""
+@of_run
+def owed_of(run: Any, key: bytes, cursor: int) -> frozenset[bytes]:
+    """The members of a key that an iteration over it which goes on at this cursor still has to return."""
+    found: frozenset[bytes] = _cursors_of(run, key).get(cursor, frozenset())
+    return found
 
-    def __init__(self, keys: frozenset[bytes]) -> None:
-        self.keys = keys
+
+@of_run
+def owe_of(run: Any, key: bytes, cursor: int, members: frozenset[bytes]) -> None:
+    """Notes what an iteration over a key's members owes at its next cursor; else as :func:`owe` does for keys.
+
+    A write to the key takes off what it takes away (``world.Run.touch``).
+    """
+    cursors, place = _cursors_of(run, key), (run.selected, key)
+    due = cursors.get(cursor, frozenset()) | members
+    if not due:
+        return
+    if cursor not in cursors and len(cursors) >= MOST_ITERATIONS:
+        cursors = cursors.delete(min(cursors))
+    iterations = run.server.get(MEMBER_ITERATIONS, Map())
+    if place not in iterations and len(iterations) >= MOST_ITERATIONS:
+        iterations = iterations.delete(min(iterations))
+    run.server = run.server.set(MEMBER_ITERATIONS, iterations.set(place, cursors.set(cursor, due)))
+
+
+def _cursors_of(run: Any, key: bytes) -> Map[int, frozenset[bytes]]:
+    found: Map[int, frozenset[bytes]] = run.server.get(MEMBER_ITERATIONS, Map()).get((run.selected, key), Map())
+    return found
+
+
+class Pages:
+    """What one call of an iteration may return: any of the keys or members that are there, some of them twice.
+
+    ``width`` is how many elements of the reply each of them takes: a field and its value are two.
+    """
+
+    def __init__(self, keys: frozenset[bytes], width: int = 1) -> None:
+        self.keys, self.width = keys, width
 
     def candidates(self, leaves: list[Any]) -> Iterable[tuple[bytes, ...]]:
         """The page that the reply shows behind its cursor, if all of it is there."""
-        page = tuple(leaves[1:])
+        page = tuple(leaves[1 :: self.width])
         if all(key in self.keys for key in page):
             yield page
 
@@ -119,6 +154,12 @@ class Pages:
 def pages(keys: frozenset[bytes]) -> Pages:
     """The pages that one call of an iteration may return."""
     return Pages(keys)
+
+
+@pure
+def pages_of(members: Iterable[bytes], width: int) -> Pages:
+    """The pages that one call of an iteration over members may return, each of them so many elements of the reply."""
+    return Pages(frozenset(members), width)
 
 
 class Cursors:

@@ -287,6 +287,7 @@ class Run:
     def _remove(self, number: int, key: bytes) -> None:
         self.databases[number] = self.databases[number].delete(key)
         self.deadlines.pop((number, key), None)
+        self._narrow(number, key)
         iterations = self.server.get("iterations")
         if iterations:  # an iteration does not owe what was away meanwhile
             for place, keys in iterations.items():
@@ -294,10 +295,22 @@ class Run:
                     iterations = iterations.set(place, keys - {key})
             self.server = self.server.set("iterations", iterations)
 
+    def _narrow(self, number: int, key: bytes) -> None:
+        """An iteration over a key's members does not owe what was away meanwhile."""
+        iterations = self.server.get("member-iterations")
+        if iterations and (number, key) in iterations:
+            entry = self.databases[number].get(key)
+            there = () if entry is None or isinstance(entry.value, bytes) else entry.value
+            kept = {x: frozenset(m for m in due if m in there) for x, due in iterations[number, key].items()}
+            left = Map({cursor: due for cursor, due in kept.items() if due})
+            changed = iterations.set((number, key), left) if left else iterations.delete((number, key))
+            self.server = self.server.set("member-iterations", changed)
+
     def touch(self, number: int, key: bytes) -> None:
         """Counts a change, for WATCH and for what is propagated."""
         self.changes += 1
         self._count(number, key)
+        self._narrow(number, key)
 
     def _count(self, number: int, key: bytes) -> None:
         version = self.versions.get((number, key))

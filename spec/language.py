@@ -36,7 +36,7 @@ FUNCTIONS: dict[str, Signature] = {
         "absolute(int?, bool, bool, any) -> any", "subsets(any, int) -> any", "samples(any, int) -> any",
         "type-of(any) -> text", "keys(any) -> set of any", "expired-keys(any) -> set of any", "live(any) -> int",
         "cursors-after(any) -> list of int", "help-lines() -> any",
-        "pages(any) -> list of any", "arity-holds(int, int) -> bool",
+        "pages(any) -> list of any", "pages-of(any, int) -> list of any", "arity-holds(int, int) -> bool",
     ))
 }  # fmt: skip
 
@@ -46,6 +46,7 @@ RUN_FUNCTIONS: dict[str, Signature] = {
     for signature in map(parse_signature, (
         "all-databases() -> list of int", "arity-of(text) -> int", "command-of(any) -> text?", "flush(int) -> any",
         "has-flag(text, text) -> bool", "is-container(text) -> bool", "owe(int, any) -> any",
+        "owe-of(text, int, any) -> any", "owed-of(text, int) -> set of text",
         "microseconds() -> list of int", "owed(int) -> list of text", "swap(int, int) -> any", "version(any) -> int",
         "stored-ghost(any) -> bool", "all-command-names() -> list of text", "command-names() -> list of text",
         "command-docs(any) -> list of any", "command-rows(text) -> list of any", "command-tables() -> list of any",

@@ -1,4 +1,4 @@
-"""SCAN's promise: a key that is there from the first call of an iteration to its last is returned at least once."""
+"""SCAN promises: a key or member that is there from an iteration's first call to its last is returned once or more."""
 
 from __future__ import annotations
 
@@ -82,3 +82,60 @@ def test_two_iterations_at_one_cursor(begun: Worlds) -> None:
 def test_swapped_away(begun: Worlds) -> None:
     """Nothing is owed to an iteration whose database was exchanged for another."""
     assert ask(ask(begun, "SWAPDB 0 1", b"+OK\r\n"), "SCAN 2", page("0", ""))
+
+
+# ---- over the members of a key -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def among_members() -> Worlds:
+    """An iteration over a set of a, b, c, d and a long member, which has returned a and stands at cursor 2."""
+    worlds = model.connect(model.start(now=NOW[0]), 1)
+    worlds = ask(worlds, f"SADD s a b c d {LONG}", b":5\r\n")
+    return ask(worlds, "SSCAN s 0 COUNT 1", page("2", "a"))
+
+
+LONG = "x" * 70
+
+
+def test_members_that_are_owed(among_members: Worlds) -> None:
+    """A member that is there from the first call to the last is returned, perhaps more than once."""
+    assert ask(among_members, "SSCAN s 2", page("0", ["b", "c", "d", LONG, "b"]))
+    assert not ask(among_members, "SSCAN s 2", page("0", ["b", "c", "d"]))
+    assert not ask(among_members, "SSCAN s 2", page("0", ["b", "c", "d", LONG, "e"]))
+
+
+@pytest.mark.parametrize(
+    ("writes", "owed"),
+    [
+        ([("SREM s d", b":1\r\n"), ("SADD s d", b":1\r\n")], ["b", "c", LONG]),
+        ([("DEL s", b":1\r\n"), (f"SADD s a b {LONG}", b":3\r\n")], []),
+        ([("SET s v", b"+OK\r\n"), ("DEL s", b":1\r\n"), (f"SADD s a b {LONG}", b":3\r\n")], []),
+        ([("RENAME s t", b"+OK\r\n"), ("RENAME t s", b"+OK\r\n")], []),
+        ([("SWAPDB 0 1", b"+OK\r\n"), ("SWAPDB 0 1", b"+OK\r\n")], []),
+        ([("FLUSHALL", b"+OK\r\n"), (f"SADD s a b {LONG}", b":3\r\n")], []),
+        ([("EXPIRE s 100", b":1\r\n"), ("SADD s e", b":1\r\n")], ["b", "c", "d", LONG]),
+    ],
+)
+def test_members_written_meanwhile(among_members: Worlds, writes: list[tuple[str, bytes]], owed: list[str]) -> None:
+    """What was away between two calls is owed no more, even if it is back; what only came beside changes nothing."""
+    worlds = among_members
+    for request, reply in writes:
+        worlds = ask(worlds, request, reply)
+    assert ask(worlds, "SSCAN s 2", page("0", owed))
+    if owed:
+        assert not ask(worlds, "SSCAN s 2", page("0", owed[1:]))
+
+
+def test_members_of_another_key(among_members: Worlds) -> None:
+    """A cursor goes on with iterations over its own key alone."""
+    worlds = ask(among_members, f"SADD t a b {LONG}", b":3\r\n")
+    assert ask(worlds, "SSCAN t 2", page("0", []))
+
+
+def test_members_packed() -> None:
+    """A packed set is told whole, wherever the cursor stands."""
+    worlds = model.connect(model.start(now=NOW[0]), 1)
+    worlds = ask(worlds, "SADD s a b c", b":3\r\n")
+    assert ask(worlds, "SSCAN s 5 COUNT 1", page("0", "bca"))
+    assert not ask(worlds, "SSCAN s 0 COUNT 1", page("2", "b"))
