@@ -157,8 +157,10 @@ def _member_iteration(pool: Pool, rng: random.Random) -> Scenario:
     members.append(b"m" * rng.choice((1, 70)))  # one long member makes it a table
 
     def added(*names: bytes) -> Request:
-        pairs = [(*value, member) if name == "ZSCAN" else (member, *value) for member in names]
-        return request(add, key, *(word for pair in pairs for word in pair))
+        words: list[bytes | str] = []
+        for member in names:
+            words += (*value, member) if name == "ZSCAN" else (member, *value)
+        return request(add, key, *words)
 
     def meddled() -> Request:
         member = rng.choice(members)
