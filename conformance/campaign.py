@@ -52,6 +52,7 @@ Launch = Callable[[Mapping[str, str]], AbstractContextManager[Target]]
 UNKNOWN = "(unknown command)"
 SETUP_ROUNDS = 6
 SETUP_SHARE = 0.05  # of the budget, at most, for each set-up
+SHRINK_SECONDS = 30.0  # for one; the count of runs ends it sooner, unless silence has to be waited for each time
 SHRINK_SHARE = 0.5  # of the budget, at most, for all shrinking together
 ENOUGH = 3  # different divergences of one command, after which it is not drawn any more
 REPEATED = 12  # or this many in all
@@ -313,7 +314,7 @@ class Campaign:
         if found.signature in self.findings:
             return
         before, began = judge.requests, time.monotonic()
-        seconds = self.options.budget * SHRINK_SHARE - self._shrinking
+        seconds = min(SHRINK_SECONDS, self.options.budget * SHRINK_SHARE - self._shrinking)
         shrinker = Shrinker(judge.run, found, seconds=max(seconds, 0.5))
         timeout, judge.timeout = judge.timeout, min(judge.timeout, 1.0)
         judge.close()  # the connections that are opened now wait no longer than that
