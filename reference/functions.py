@@ -194,6 +194,20 @@ def without(mapping: Map[Any, Any], key: Any) -> Map[Any, Any]:
     return mapping.delete(key) if key in mapping else mapping
 
 
+@pure
+def without_all(mapping: Map[Any, Any], keys: Iterable[Any]) -> Map[Any, Any]:
+    """A map less several keys, which it has."""
+    for key in keys:
+        mapping = mapping.delete(key)
+    return mapping
+
+
+@pure
+def pairs_of(mapping: Map[Any, Any]) -> tuple[tuple[Any, Any], ...]:
+    """The keys of a map, each with its value."""
+    return tuple(mapping.items())
+
+
 # ---- times ---------------------------------------------------------------------------------------------------
 
 
@@ -282,6 +296,36 @@ class Samples:
 def samples(members: frozenset[bytes], count: int) -> Samples:
     """The lists of that many members, repeats allowed."""
     return Samples(members, count)
+
+
+class Draws:
+    """The lists of a given length whose elements stand in another list, none drawn twice unless that is allowed.
+
+    The elements are texts, or pairs of texts: a field and its value.
+    """
+
+    def __init__(self, members: tuple[Any, ...], count: int, different: bool) -> None:
+        self.members, self.count, self.different = members, count, different
+
+    def candidates(self, leaves: list[Any]) -> Iterable[tuple[Any, ...]]:
+        """What the reply shows, if it is drawn so."""
+        pairs = bool(self.members) and isinstance(self.members[0], tuple)
+        found = tuple(zip(leaves[::2], leaves[1::2], strict=False)) if pairs else tuple(leaves)
+        if len(found) == self.count and (not self.different or len(set(found)) == len(found)):
+            members = frozenset(self.members)
+            if all(member in members for member in found):
+                yield found
+
+    def all(self, bound: int) -> Iterable[tuple[Any, ...]]:
+        """One such list: the first members, and those again where that is allowed."""
+        count = min(self.count, bound)
+        return [tuple(itertools.islice(itertools.cycle(self.members), count))]
+
+
+@pure
+def draws(members: tuple[Any, ...], count: int, different: bool) -> Draws:
+    """The lists of that many members, in any order; different ones, or any."""
+    return Draws(members, count, different)
 
 
 # ---- state ---------------------------------------------------------------------------------------------------

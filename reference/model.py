@@ -282,21 +282,22 @@ class Model:
             for line in table.encodings:
                 if self.profile.holds(line.guard):
                     scope = Scope(self.definitions)
-                    for name in ("value", "key", "timed"):
+                    for name in ("value", "key", "timed", "kept"):
                         scope.slot(name)
                     test = None if line.condition is None else expression(line.condition, scope)
                     rows.append((line.name.encode(), test))
             tables[table.type] = rows
         return tables
 
-    def encodings(self, key: bytes, value: Any, old: Entry | None) -> bytes | None:
+    def encodings(self, run: Run, key: bytes, value: Any, old: Entry | None) -> bytes | None:
         """How a freshly stored value is encoded: the first line of its type's table whose condition holds.
 
-        A line sees the ``value``, its ``key``, and whether the key had a deadline as the value came (``timed``).
+        A line sees the ``value``, its ``key``, whether the key had a deadline as the value came (``timed``), and how
+        what it replaces was encoded (``kept``).
         """
-        timed = old is not None and old.deadline is not None
+        timed, kept = old is not None and old.deadline is not None, None if old is None else old.encoding
         for name, test in self._encodings.get(type_of(value), ()):
-            if test is None or test([None, value, key, timed, *[None] * 8]):
+            if test is None or test([run, value, key, timed, kept, *[None] * 8]):
                 return bytes(name)
         return None
 

@@ -238,7 +238,7 @@ class Run:
             if old is not None:
                 self.delete(number, key)
             return
-        encoding = self.encodings(key, value, old)
+        encoding = self.encodings(self, key, value, old)
         entry = Entry(value, None if old is None else old.deadline, encoding)
         self.databases[number] = self.databases[number].set(key, entry)
         self.touch(number, key)

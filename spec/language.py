@@ -33,6 +33,7 @@ FUNCTIONS: dict[str, Signature] = {
         "distinct(any) -> list of any", "set-of(any) -> set of any", "list-of(any) -> list of any",
         "flatten(any) -> list of any", "count-of(any, any) -> int", "sum(any) -> int", "union(any) -> set of any",
         "first-of(any) -> any?", "fields(any) -> list of any", "without(any, any) -> any",
+        "without-all(any, any) -> any", "pairs-of(any) -> list of any", "draws(any, int, bool) -> list of any",
         "absolute(int?, bool, bool, any) -> any", "subsets(any, int) -> any", "samples(any, int) -> any",
         "type-of(any) -> text", "keys(any) -> set of any", "expired-keys(any) -> set of any", "live(any) -> int",
         "cursors-after(any) -> list of int", "help-lines() -> any",
