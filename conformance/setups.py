@@ -74,6 +74,26 @@ SETUPS: tuple[Setup, ...] = (
         # 6.2 sets no limit to the work of STRALGO: two strings of a megabyte are 10^12 steps, for server and text
         spares=frozenset({"STRALGO"}),
     ),
+    Setup(
+        "hashes are packed while they are very small",
+        {"hash-max-ziplist-entries": "3", "hash-max-ziplist-value": "6"},  # the name that every version has
+        r"HSETNX/stored",
+        (
+            request("OBJECT", "ENCODING", "k2"),
+            request("OBJECT", "ENCODING", "k1"),
+            request("DEL", "k2"),
+            request("HSET", "k2", "a", "1"),
+            request("HSET", "k2", "b", "1", "c", "1"),
+            request("HSET", "k2", "a", "1", "a", "2", "a", "3", "a", "4"),
+            request("HMSET", "k2", "d", "123456", "e", "123456"),
+            request("HSETNX", "k2", "a", "1234567"),
+            request("HINCRBY", "k2", "a", "1000000"),
+            request("HINCRBYFLOAT", "k2", "a", "0.00001"),
+            request("HINCRBY", "k2", "a long one", "1"),
+            request("HDEL", "k2", "a", "b"),
+            request("RENAME", "k2", "k1"),
+        ),
+    ),
     Setup("memory is full", {"maxmemory": "1"}, r".*/(full|full-at-exec|oom)"),
     Setup(
         "keys are evicted by frequency",

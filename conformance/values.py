@@ -41,6 +41,8 @@ PATTERNS = (
     b"*", b"k*", b"?1", b"k[12]", b"k[^1]", b"*1", b"k?", b"\\k1", b"[a-z]*", b"", b"*{tag}*", b"k[", b"k[1-",
     b"k\\", b"**", b"K*", b"nosuch*", b"k1",
 )  # fmt: skip
+# Fields of hashes: few, so that they meet; one too long to be packed.
+FIELDS = (b"f1", b"f2", b"f3", b"f1", b"f2", b"f3", b"f1", b"f2", b"f4", b"", b"7", b"f\x00\xff\r\n", b"f" * 65)
 DATABASES = (
     b"0", b"1", b"2", b"0", b"1", b"0", b"1", b"15", b"16", b"-1", b"abc", b"", b"1.5", b"2147483648", b"-2147483649",
     b"%d" % (MAX + 1),
@@ -106,6 +108,14 @@ def _natural(rng: random.Random) -> Part:
     return rng.choice((*EDGES, *NOT_INTEGERS, b"-1"))
 
 
+def _sample_size(rng: random.Random) -> Part:
+    """How many to draw: below 0 that many come back, so none of a size that would take a server's memory."""
+    if rng.random() < 0.75:
+        return rng.choice((b"1", b"2", b"3", b"-1", b"-2", b"-5", b"10", b"0", b"-20"))
+    edges = (b"%d" % MAX, b"-%d" % (MAX + 1), b"%d" % (MAX + 1), b"%d" % (MAX // 2), b"%d" % (MAX // 2 + 1))
+    return rng.choice((*edges, *NOT_INTEGERS))
+
+
 def _offset(rng: random.Random) -> Part:
     """A position in a string: near its ends, mostly; never so large that SETRANGE would allocate for long."""
     if rng.random() < 0.8:
@@ -144,6 +154,7 @@ BY_NAME: dict[str, Draw] = {
     "increment": _integer,
     "decrement": _integer,
     "offset": _offset,
+    "field": lambda rng: rng.choice(FIELDS),
     "start": _offset,
     "end": _offset,
     "stop": _offset,
@@ -163,6 +174,7 @@ BY_TYPE: dict[str, Draw] = {
     "integer": _integer,
     "symmetric": _integer,
     "natural": _natural,
+    "sample-size": _sample_size,
     "float": _float,
     "double": _float,
     "cursor": _cursor,
@@ -197,4 +209,4 @@ def key(rng: random.Random, group: str = "string") -> bytes:
     return KEYS[0] if roll < 0.65 and group != "string" else rng.choice(KEYS)
 
 
-_FAVOURITES = {"string": 0, "list": 2, "set": 3}
+_FAVOURITES = {"string": 0, "list": 2, "set": 3, "hash": 1}

@@ -18,7 +18,7 @@ from redlark.reference import values
 from redlark.reference.certain import certain
 from redlark.reference.functions import FUNCTIONS, RUN_FUNCTIONS, DatabaseHandle, Numbers
 from redlark.reference.scope import CONSTANTS, STATE, WORDS, Closure, Frame, Scope, refuse
-from redlark.reference.values import ABSENT, ErrorReply, Kinded, Uncertain
+from redlark.reference.values import ABSENT, ErrorReply, Kinded, Spoken, Uncertain
 from redlark.spec import syntax as s
 from redlark.spec.primitives import primitives
 
@@ -308,6 +308,8 @@ def _as(node: s.As, scope: Scope) -> Closure:
         return lambda v: values.Status(item(v))
     if kind == "seconds":
         return lambda v: values.divided(values.plus(item(v), 500), 1000)
+    if kind == "flat":
+        return lambda v: Spoken(Kinded("map", item(v)), 2)
     return lambda v: Kinded(kind, item(v))
 
 

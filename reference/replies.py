@@ -89,6 +89,8 @@ def encode(reply: Any, resp: int) -> bytes:
 def _encode_kinded(reply: Kinded, resp: int) -> bytes:
     kind, value = reply
     if kind == "map":
+        if type(value) is Map and len(value) > 1:  # a list of pairs has an order
+            raise Free
         items = _flat(value)
         mark = b"%%%d\r\n" % (len(items) // 2) if resp == 3 else b"*%d\r\n" % len(items)
         return mark + b"".join([encode(item, resp) for item in items])

@@ -292,7 +292,9 @@ class _Derivation:
         flags = (("optional",) if optional and "optional" not in tree.flags else ()) + tree.flags
         if group.many:
             flags += ("multiple",) + (("multiple_token",) if tree.token else ())
-        return evolve(tree, token=token or tree.token, flags=flags, since=self._since(group.guard) or tree.since)
+        undated = any(fact.values[0] == tree.name for fact in self._facts("shown-undated"))
+        since = None if undated else self._since(group.guard) or tree.since
+        return evolve(tree, token=token or tree.token, flags=flags, since=since)
 
     def _alternative(self, alternative: s.Alternative, label: str | None) -> Argument:
         """One alternative: the thing itself, or a block of several, which a leading word begins."""

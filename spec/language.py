@@ -16,7 +16,9 @@ STATE = frozenset({
 })  # fmt: skip
 TYPES = frozenset({"string", "list", "set", "hash", "zset", "stream"})
 RAW_TYPES = frozenset({"text", "key", "pattern", "string"})  # argument types that take the text as it is
-KINDS = frozenset({"set", "map", "pairs", "double", "unordered", "status-set", "push", "verbatim", "status", "seconds"})
+KINDS = frozenset({
+    "set", "map", "pairs", "flat", "double", "unordered", "status-set", "push", "verbatim", "status", "seconds",
+})  # fmt: skip
 KEYWORDS = frozenset({
     "late", "once", "since", "until", "only", "when", "let", "need", "rule", "use", "each", "on", "choose", "among",
     "delete", "event", "propagate", "send", "perform", "park", "fail", "error", "given", "absent", "present", "is",
