@@ -23,6 +23,7 @@ from typing import Protocol
 from attrs import evolve, field, mutable
 
 from redlark.conformance import draw, examples, rehearse
+from redlark.conformance.crowd import Crowd
 from redlark.conformance.divergence import Divergence
 from redlark.conformance.errors import CannotRun, Lost, NotRestored
 from redlark.conformance.generate import Generator, Grammar, grammar, group_of
@@ -52,6 +53,7 @@ Launch = Callable[[Mapping[str, str]], AbstractContextManager[Target]]
 UNKNOWN = "(unknown command)"
 SETUP_ROUNDS = 6
 SETUP_SHARE = 0.05  # of the budget, at most, for each set-up
+CONCURRENT_SHARE = 0.08  # of the budget, for concurrent histories
 SHRINK_SECONDS = 30.0  # for one; the count of runs ends it sooner, unless silence has to be waited for each time
 SHRINK_SHARE = 0.5  # of the budget, at most, for all shrinking together
 ENOUGH = 3  # different divergences of one command, after which it is not drawn any more
@@ -110,6 +112,7 @@ class Campaign:
     skipped: dict[str, str] = field(factory=dict, init=False)  # set-up to reason
     requests: int = field(default=0, init=False)
     histories: int = field(default=0, init=False)
+    crowd: Crowd | None = field(default=None, init=False)
     ended: str = field(default="budget", init=False)
     notes: list[str] = field(factory=list, init=False)
     asked: Counter[str] = field(factory=Counter, init=False)
@@ -177,6 +180,10 @@ class Campaign:
         return self.report()
 
     def _run(self) -> None:
+        if self.options.concurrent:
+            self._concurrent()
+            self.ended = "requests"
+            return
         judge = self._judge(self.target)
         try:
             self.listener.phase("examples")
@@ -191,6 +198,8 @@ class Campaign:
             judge.close()  # CLIENT KILL in a set-up would reach these connections too
             for number, setup in enumerate(SETUPS):
                 self._set_up(setup, number)
+            if not self._over():
+                self._concurrent()
             self.listener.phase("drawn histories")
             number = 0
             while not self._over():
@@ -198,6 +207,23 @@ class Campaign:
                 number += 1
         finally:
             judge.close()
+
+    def _concurrent(self) -> None:
+        """Several clients at once, for a share of the budget, or as many histories as were asked for."""
+        options, wanted = self.options, self.options.concurrent
+        names, weights = draw.weighted(dict.fromkeys(self._grammars, 0), self.selected, self._gone, draw.HELPERS)
+        pool = draw.Pool(Generator(self._grammars), names, weights)
+        self.crowd = crowd = Crowd(self.model, self.target, pool, options.seed, timeout=options.timeout)
+        seconds = self.seconds + options.budget * (1.0 if wanted else CONCURRENT_SHARE)
+        requests = (options.requests or 1 << 60) * CONCURRENT_SHARE
+
+        def over(crowd: Crowd) -> bool:
+            if wanted:
+                return crowd.histories >= wanted or self.seconds >= options.budget
+            return self.seconds >= seconds or crowd.requests >= requests or self._over()
+
+        self.listener.phase("concurrent histories")
+        crowd.run(over, lambda: self.listener.tick(self))
 
     def _judge(self, target: Target) -> Judge:
         return Judge(self.model, target, loose=self.options.loose, timeout=self.options.timeout)
@@ -246,15 +272,19 @@ class Campaign:
 
     def _pool(self, setup: Setup | None, wanting: Mapping[str, frozenset[str]]) -> draw.Pool:
         unreached = {name: len(wanting.get(name, ())) for name in self._grammars}
-        gone = self.unsupported | {name for name, count in self._diverged.items() if count >= REPEATED}
-        gone |= {name for name, count in Counter(f.command for f in self.findings.values()).items() if count >= ENOUGH}
-        if setup is not None:
-            gone |= setup.spares
-        names, weights = draw.weighted(unreached, self.selected, frozenset(gone), draw.HELPERS)
+        gone = self._gone | (setup.spares if setup is not None else frozenset())
+        names, weights = draw.weighted(unreached, self.selected, gone, draw.HELPERS)
         if not names:
             raise CannotRun(f"{self.name}: no command is left to be drawn")
         likely = setup.likely if setup else ()
         return draw.Pool(Generator(self._grammars), names, weights, likely=likely, foreign=self._foreign)
+
+    @property
+    def _gone(self) -> frozenset[str]:
+        """The commands that are not drawn any more: the server lacks them, or they have diverged often enough."""
+        often = {name for name, count in self._diverged.items() if count >= REPEATED}
+        found = Counter(finding.command for finding in self.findings.values())
+        return frozenset(self.unsupported | often | {name for name, count in found.items() if count >= ENOUGH})
 
     def _set_up(self, setup: Setup, number: int) -> None:
         """Some rounds on a server set up otherwise, if there are rules that need it."""
@@ -381,6 +411,7 @@ class Campaign:
             most_worlds=self._most_worlds,
             ended=self.ended,
             notes=self.notes,
+            crowd=self.crowd,
         )
         for name in sorted(self._chosen):
             report.verdicts[name] = self._verdict(name)

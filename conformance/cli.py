@@ -89,6 +89,7 @@ def main() -> None:
 @click.option("--seed", type=click.IntRange(0), help="The same seed gives the same run (default: a new one, and said).")
 @click.option("--budget", type=click.FloatRange(0, min_open=True), default=60.0, show_default=True, metavar="SECONDS")
 @click.option("--requests", type=click.IntRange(1), help="End after this many requests, if the budget lasts.")
+@click.option("--concurrent", type=click.IntRange(1), metavar="N", help="Only so many histories of clients at once.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), metavar="FILE", help="Write the report there.")
 @click.option("--strict/--loose", default=True, help="Loose: errors count by their first word only.")
 @click.option("--destructive", is_flag=True, help="Use servers that hold data; it will be deleted.")
@@ -103,6 +104,7 @@ def conform(
     seed: int | None,
     budget: float,
     requests: int | None,
+    concurrent: int | None,
     json_file: Path | None,
     strict: bool,
     destructive: bool,
@@ -125,6 +127,7 @@ def conform(
         seed=seed if seed is not None else SystemRandom().randrange(1_000_000),
         budget=budget,
         requests=requests,
+        concurrent=concurrent,
         loose=not strict,
         destructive=destructive,
         timeout=timeout,
@@ -191,7 +194,7 @@ def _conform_one(name: str, options: Options, live: display.Live, reports: list[
         click.echo(f"redlark: a fault of Redlark: {problem!r}; REDLARK_DEBUG=1 shows where", err=True)
         return COULD_NOT
     reports.append(found)
-    if live.quiet:
+    if live.quiet or options.concurrent:
         display.show_totals(live.console, found)
     else:
         display.show_report(live.console, found)

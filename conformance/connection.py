@@ -55,20 +55,35 @@ class Connection:
         """The next frame; `received` is then the time at which its last byte was here. `Lost` when none comes."""
         frames = self._frames
         while not frames:
-            try:
-                data = self._sock.recv(CHUNK)
-            except TimeoutError:
-                raise Lost(f"gave no reply within {self.timeout:g} s") from None
-            except OSError as problem:
-                raise Lost(f"closed the connection ({_reason(problem)})") from None
-            self.received = milliseconds()
-            if not data:
-                raise Lost("closed the connection")
-            try:
-                frames.extend(self._decoder.feed(data))
-            except ProtocolError as problem:
-                raise Lost(f"sent what is not RESP: {problem}") from None
+            self._read()
         return frames.popleft()
+
+    def _read(self) -> None:
+        """One read: what it completes is added to the frames."""
+        try:
+            data = self._sock.recv(CHUNK)
+        except TimeoutError:
+            raise Lost(f"gave no reply within {self.timeout:g} s") from None
+        except OSError as problem:
+            raise Lost(f"closed the connection ({_reason(problem)})") from None
+        self.received = milliseconds()
+        if not data:
+            raise Lost("closed the connection")
+        try:
+            self._frames.extend(self._decoder.feed(data))
+        except ProtocolError as problem:
+            raise Lost(f"sent what is not RESP: {problem}") from None
+
+    def fileno(self) -> int:
+        """The socket's descriptor, for `select`."""
+        return self._sock.fileno()
+
+    def arrived(self) -> list[Frame]:
+        """The frames that one read completes, perhaps none. `Lost` when the connection has ended."""
+        self._read()
+        came = list(self._frames)
+        self._frames.clear()
+        return came
 
     def closed_within(self, seconds: float) -> bool:
         """Whether the server closes this connection within that time, without another byte."""

@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from redlark.conformance.campaign import Campaign
+from redlark.conformance.crowd import Crowd
 from redlark.conformance.report import CONFORMS, DIVERGES, NOT_RUN, UNSPECIFIED, UNSUPPORTED, Finding, TargetReport
 from redlark.conformance.servers import Server
 
@@ -170,6 +171,10 @@ def show_totals(console: Console, report: TargetReport) -> None:
         verdict += (
             f" so far ([yellow]{'interrupted' if report.ended == 'interrupted' else 'the run could not go on'}[/])"
         )
+    if report.crowd is not None and not report.requests:
+        console.print(f"[bold]{escape(report.target)}[/] {verdict} ({report.profile})", highlight=False)
+        show_crowd(console, report.crowd)
+        return
     console.print(
         f"[bold]{escape(report.target)}[/] {verdict}: {totals['conform']} of {totals['commands']} commands conform, "
         f"{totals['diverge']} diverge, {totals['unsupported']} unsupported, {totals['not_run']} not run; "
@@ -178,8 +183,25 @@ def show_totals(console: Console, report: TargetReport) -> None:
         highlight=False,
         soft_wrap=True,
     )
+    if report.crowd is not None:
+        show_crowd(console, report.crowd)
     for note in report.notes:
         console.print(Text(note, style="yellow"), soft_wrap=True)
+
+
+def show_crowd(console: Console, crowd: Crowd) -> None:
+    """What clients at once have seen: a line, and a picture for each contradiction."""
+    said = f"{crowd.histories:,} concurrent histories of {crowd.clients} clients ({crowd.requests:,} requests)"
+    undecided = f", {crowd.undecided} undecided" if crowd.undecided else ""
+    found = len(crowd.contradictions)
+    verdict = Text(f"{said}: {found or 'no'} contradiction{'' if found == 1 else 's'}{undecided}")
+    verdict.stylize("bold red" if crowd.diverges else "")
+    console.print(verdict, soft_wrap=True)
+    for number, contradiction in enumerate(crowd.contradictions, 1):
+        console.print(Text(f"contradiction {number}: no order of these explains the replies", style="bold"))
+        console.print(Padding(Text(contradiction.picture()), (0, 0, 0, 4)), soft_wrap=True)
+    if crowd.lost:
+        console.print(Text(f"with {crowd.clients} clients at once the server {crowd.lost}", style="bold red"))
 
 
 def show_servers(console: Console, servers: Iterable[Server]) -> None:

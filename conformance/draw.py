@@ -57,11 +57,16 @@ class Pool:
             return "", self.generator.unknown(rng)
         while True:
             name = rng.choices(self.names, self.weights)[0]
-            one = self.generator.request(name, rng)
-            if name.startswith("COMMAND|") and not self.foreign.isdisjoint(one.asks_about()):
-                continue
+            one = self.of(name, rng)
             if not _tells_all(name, one) or rng.random() < 0.004:
                 return name, one
+
+    def of(self, name: str, rng: random.Random) -> Request:
+        """A request of one command; none that asks about what the text does not have."""
+        while True:
+            one = self.generator.request(name, rng)
+            if not name.startswith("COMMAND|") or self.foreign.isdisjoint(one.asks_about()):
+                return one
 
     def client(self, rng: random.Random) -> int:
         return 0 if rng.random() < 0.5 else rng.randrange(self.clients)

@@ -21,6 +21,7 @@ class Options:
     seed: int = 0
     budget: float = 60.0
     requests: int | None = None
+    concurrent: int | None = None  # nothing but so many concurrent histories
     loose: bool = False
     destructive: bool = False
     timeout: float = TIMEOUT

@@ -130,8 +130,8 @@ def pursue(
 def _attempt(pool: Pool, name: str, rng: random.Random) -> list[Request]:
     """A few writes, then requests of one command."""
     helpers = [helper for helper in HELPERS if pool.has(helper)]
-    writes = [pool.generator.request(rng.choice(helpers), rng) for _ in range(rng.randrange(4)) if helpers]
-    asked = [pool.generator.request(name, rng) for _ in range(rng.choice((1, 1, 2, 3)))]
+    writes = [pool.of(rng.choice(helpers), rng) for _ in range(rng.randrange(4)) if helpers]
+    asked = [pool.of(name, rng) for _ in range(rng.choice((1, 1, 2, 3)))]
     if name not in ALONE and pool.has("MULTI", "EXEC") and rng.random() < 0.1:
         asked = [Request((b"MULTI",)), *asked, Request((b"EXEC",))]
     return [*writes, *asked]

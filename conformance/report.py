@@ -12,6 +12,7 @@ from typing import Any
 
 from attrs import field, frozen, mutable
 
+from redlark.conformance.crowd import Crowd
 from redlark.conformance.divergence import Divergence, Exchange
 from redlark.conformance.setups import PASSWORD
 from redlark.reference.transcript import command_line
@@ -127,10 +128,12 @@ class TargetReport:
     most_worlds: int = 1
     ended: str = "budget"
     notes: list[str] = field(factory=list)
+    crowd: Crowd | None = None  # what several clients at once saw; None where none were run
 
     @property
     def diverges(self) -> bool:
-        return any(verdict.verdict == DIVERGES for verdict in self.verdicts.values())
+        alone = any(verdict.verdict == DIVERGES for verdict in self.verdicts.values())
+        return alone or (self.crowd is not None and self.crowd.diverges)
 
     @property
     def findings(self) -> list[Finding]:
@@ -171,6 +174,7 @@ class TargetReport:
             "commands": {name: verdict.as_json() for name, verdict in sorted(self.verdicts.items())},
             "common_rules": self.common,
             "unreached": self.unreached,
+            "concurrent": None if self.crowd is None else self.crowd.as_json(),
             "totals": self.totals,
         }
 

@@ -23,7 +23,9 @@ Request = Sequence[bytes]
 
 @cache
 def _table(model: Any) -> Table:
-    return derived(model.profile, model.text)
+    table = derived(model.profile, model.text)
+    lacking = {name.lower() for name in model.lacking}
+    return table.only(table.commands.keys() - lacking) if lacking else table
 
 
 # ---- of requests -----------------------------------------------------------------------------------------------

@@ -11,13 +11,13 @@ Replies are plain values: ``bytes`` a bulk string, `Prose` one whose words are o
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from attrs import asdict, field, frozen
+from attrs import asdict, evolve, field, frozen
 
 
 class Prose(bytes):
@@ -185,6 +185,15 @@ class Table:
 
     profile: str
     commands: dict[str, Facts] = field(factory=dict)
+
+    def only(self, names: Container[str]) -> Table:
+        """The table of a server that has these commands alone; a container stays while one of its subcommands does."""
+        kept = {name: facts for name, facts in self.commands.items() if name in names}
+        for name, facts in self.commands.items():
+            below = tuple(sub for sub in facts.subcommands if sub in kept)
+            if below or name in kept:
+                kept[name] = evolve(facts, subcommands=below)
+        return evolve(self, commands={name: kept[name] for name in self.commands if name in kept})
 
     def info(self, name: str) -> list[Any] | None:
         """A command as COMMAND INFO tells it; None if there is none. Redis 6.2 tells the first seven items alone."""

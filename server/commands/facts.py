@@ -58,12 +58,6 @@ TABLE: Final = _table()
 
 def keep_only(implemented: Collection[str]) -> None:
     """Take out of the table what this server has no function for; `implemented` holds upper-case full names."""
-    commands = TABLE.commands
-    for name in [name for name in commands if "|" in name and name.upper() not in implemented]:
-        del commands[name]
-    for name, facts in list(commands.items()):
-        if facts.subcommands:
-            kept = tuple(sub for sub in facts.subcommands if sub in commands)
-            commands[name] = attrs.evolve(facts, subcommands=kept)
-        if name.upper() not in implemented and not commands[name].subcommands:
-            del commands[name]
+    kept = TABLE.only({name.lower() for name in implemented}).commands
+    TABLE.commands.clear()
+    TABLE.commands.update(kept)

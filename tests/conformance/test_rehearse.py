@@ -72,3 +72,17 @@ def test_a_command_that_the_server_lacks_is_unsupported_and_judged_as_unknown() 
         report = one.run()
     assert report.verdicts["GETEX"].verdict == "unsupported"
     assert report.verdicts["GET"].verdict == "conforms"
+
+
+def test_a_server_that_lacks_commands_may_say_so_in_command() -> None:
+    """COMMAND, COMMAND COUNT and COMMAND LIST are judged by what the server has, not by what the text has."""
+    full = Model.load(PROFILE)
+    with running(None) as server:
+        target = prepare(parse_address(server.url), destructive=True)
+        lacking = target.lacks(full.commands)
+        options = Options(profile=PROFILE, seed=1, budget=60, requests=400, commands=frozenset({"COMMAND"}))
+        model = Model.load(PROFILE, lacking=lacking)
+        one = Campaign(server.url, target, model, choose(target.info, PROFILE), options)
+        report = one.run()
+    assert [finding.paste for finding in report.findings] == []
+    assert report.verdicts["COMMAND"].verdict == "conforms"

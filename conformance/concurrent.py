@@ -1,0 +1,251 @@
+"""Concurrent histories: several clients that ask at once, and what each of them saw, in real time.
+
+A program says what each client sends; a run sends it, never waiting for one client before the next one's turn, and
+notes for every request the event before which it was not sent and the one after which its reply was there. Whether
+that could have happened one request at a time is ``linearize``'s to say. The server decides the interleaving: a program
+is reproducible from its seed, a history is not.
+"""
+
+from __future__ import annotations
+
+import random
+import select
+import time
+from collections.abc import Sequence
+
+from attrs import evolve, field, frozen, mutable
+
+from redlark.conformance.connection import Connection, milliseconds
+from redlark.conformance.draw import Pool
+from redlark.conformance.errors import Lost
+from redlark.conformance.history import Request, request
+from redlark.conformance.linearize import Operation
+from redlark.conformance.target import Target
+from redlark.reference.resp import encode_request
+
+CLIENTS = 8
+WRITES = (2, 6)  # of each client
+KEYS = (b"k1", b"k2")
+GROUPS = frozenset(
+    ("string", "list", "set", "hash", "sorted-set", "stream", "bitmap", "hyperloglog", "geo", "generic", "transactions")
+)
+# What is never drawn: it waits, closes, or tells of other clients or of all databases.
+UNFIT = frozenset(("WAIT", "WAITAOF", "SCAN", "MIGRATE", "MOVE", "SORT", "RANDOMKEY", "KEYS", "DUMP", "RESTORE"))
+
+Write = tuple[Request, ...]  # what one client sends at once
+
+
+@frozen
+class Program:
+    """What each client sends, write by write, and what is sent before by one of them alone."""
+
+    writes: tuple[tuple[Write, ...], ...]
+    before: Write = ()
+
+    @property
+    def size(self) -> int:
+        """How many requests it holds."""
+        return len(self.before) + sum(len(write) for client in self.writes for write in client)
+
+
+# ---- programs ------------------------------------------------------------------------------------------------
+
+
+def draw(pool: Pool, rng: random.Random, clients: int = CLIENTS) -> Program:
+    """A program for so many clients that meet at few keys."""
+    before = tuple(_near(one) for one in pool.requests(rng.randrange(4), rng))
+    kinds = [_any, _any, _transfer, _reader, _counter, _pipeline]
+    writes = []
+    for _ in range(clients):
+        kind = rng.choice(kinds)
+        mine: list[Write] = []
+        while len(mine) < rng.randint(*WRITES):
+            mine += kind(pool, rng)
+        writes.append(tuple(tuple(_near(one) for one in write) for write in mine))
+    return Program(tuple(writes), before)
+
+
+def _near(one: Request) -> Request:
+    """The same request with its keys among two."""
+    far = {b"k3": KEYS[0], b"k4": KEYS[1], b"{tag}5": KEYS[0]}
+    parts = tuple(far.get(part, part) if isinstance(part, bytes) else part for part in one.parts)
+    return Request(parts)
+
+
+def _any(pool: Pool, rng: random.Random) -> list[Write]:
+    return [pool.requests(1, rng)]
+
+
+def _pipeline(pool: Pool, rng: random.Random) -> list[Write]:
+    return [pool.requests(rng.randint(2, 4), rng)]
+
+
+def _transfer(pool: Pool, rng: random.Random) -> list[Write]:
+    """A transaction over both keys: who looks at both sees all of it or nothing."""
+    one, other = rng.sample(KEYS, 2)
+    changes = rng.choice(
+        (
+            (request("INCR", one), request("INCR", other)),
+            (request("SET", one, b"%d" % rng.randrange(90)), request("SET", other, b"%d" % rng.randrange(90))),
+            (request("APPEND", one, "x"), request("APPEND", other, "x"), request("MGET", one, other)),
+            pool.requests(2, rng),
+        )
+    )
+    return [(request("MULTI"), *changes, request("EXEC"))]
+
+
+def _reader(pool: Pool, rng: random.Random) -> list[Write]:
+    return [(rng.choice((request("MGET", *KEYS), request("GET", KEYS[0]), request("EXISTS", *KEYS))),)]
+
+
+def _counter(pool: Pool, rng: random.Random) -> list[Write]:
+    """Check and set: the transaction counts only if nobody else wrote meanwhile."""
+    key = rng.choice(KEYS)
+    return [
+        (request("WATCH", key), request("GET", key)),
+        (request("MULTI"), request("SET", key, b"%d" % rng.randrange(90)), request("EXEC")),
+    ]
+
+
+# ---- runs ----------------------------------------------------------------------------------------------------
+
+
+@mutable
+class Runner:
+    """Runs programs on one target over connections that it keeps."""
+
+    target: Target
+    timeout: float = 5.0
+    _connections: list[Connection] = field(factory=list, init=False)
+
+    def run(self, program: Program, rng: random.Random) -> list[Operation]:
+        """What the clients saw, in the order of the events. Raises `Lost` when a reply does not come."""
+        try:
+            self._ready(len(program.writes))
+            return _Running(self, program, rng).run()
+        except BaseException:
+            self.close()
+            raise
+
+    def _ready(self, clients: int) -> None:
+        """So many connections as good as new, on an empty server."""
+        while len(self._connections) < clients:
+            connection = self.target.address.open(self.timeout)
+            self._connections.append(connection)
+            if self.target.address.auth:
+                self.ask(connection, self.target.address.auth)
+        for connection in self._connections[:clients]:
+            self.ask(connection, (b"DISCARD",))  # a reduced program may have lost its EXEC
+            self.ask(connection, (b"UNWATCH",))
+        self.ask(self._connections[0], (b"FLUSHALL",))
+
+    def ask(self, connection: Connection, asked: tuple[bytes, ...]) -> None:
+        """Ask something whose reply does not matter."""
+        connection.send(encode_request(asked))
+        connection.frame()
+
+    def connections(self, clients: int) -> list[Connection]:
+        """The first so many connections."""
+        return self._connections[:clients]
+
+    def close(self) -> None:
+        """Close every connection."""
+        for connection in self._connections:
+            connection.close()
+        self._connections.clear()
+
+
+@mutable
+class _Running:
+    """One run of one program."""
+
+    runner: Runner
+    program: Program
+    rng: random.Random
+    events: int = field(default=0, init=False)
+    owed: dict[int, list[Operation]] = field(factory=dict, init=False)
+    seen: list[Operation] = field(factory=list, init=False)
+
+    def run(self) -> list[Operation]:
+        connections = self.runner.connections(len(self.program.writes))
+        for one in self.program.before:
+            self._send(0, connections[0], (one,))
+            self._await({0: connections[0]}, all_of=True)
+        left = [list(client) for client in self.program.writes]
+        idle = set(range(len(connections)))
+        waiting: dict[int, Connection] = {}
+        while any(left) or waiting:
+            sending = [client for client in idle if left[client]]
+            self.rng.shuffle(sending)
+            for client in sending:
+                if waiting and self.rng.random() < 0.2:
+                    continue  # it starts a little later than the others
+                self._send(client, connections[client], left[client].pop(0))
+                idle.discard(client)
+                waiting[client] = connections[client]
+            for client in self._await(waiting):
+                del waiting[client]
+                idle.add(client)
+        return sorted(self.seen, key=lambda one: one.invoked)
+
+    def _event(self) -> int:
+        self.events += 1
+        return self.events
+
+    def _send(self, client: int, connection: Connection, write: Write) -> None:
+        now = milliseconds()
+        asked = [one.resolve(now, lambda _: b"0") for one in write]
+        at = self._event()
+        began = now + self.runner.target.clock[0]
+        self.owed[client] = [Operation(client, one, None, at, at, (began, began)) for one in asked]
+        connection.send(b"".join([encode_request(one) for one in asked]))
+
+    def _await(self, waiting: dict[int, Connection], all_of: bool = False) -> list[int]:
+        """Read what has come; gives the clients that owe nothing any more."""
+        deadline = time.monotonic() + self.runner.timeout
+        while True:
+            ready, _, _ = select.select(list(waiting.values()), [], [], self.runner.timeout)
+            free = []
+            for client, connection in waiting.items():
+                if connection in ready:
+                    self._read(client, connection)
+                    if not self.owed[client]:
+                        free.append(client)
+            if len(free) == len(waiting) or (free and not all_of):
+                return free
+            if time.monotonic() > deadline:
+                raise Lost(f"gave no reply within {self.runner.timeout:g} s")
+
+    def _read(self, client: int, connection: Connection) -> None:
+        frames = connection.arrived()
+        at = self._event()
+        for frame in frames:
+            if not self.owed[client]:
+                raise Lost("sent a reply to no request")
+            one = self.owed[client].pop(0)
+            until = connection.received + self.runner.target.clock[1]
+            self.seen.append(evolve(one, reply=frame, returned=at, interval=(one.interval[0], until)))
+
+
+def fit(pool: Pool, groups: dict[str, str]) -> Pool:
+    """The pool less what has no place in a concurrent history; `groups` has the group of each command."""
+    kept = [
+        (name, weight)
+        for name, weight in zip(pool.names, pool.weights, strict=True)
+        if groups.get(name) in GROUPS and name not in UNFIT and not name.startswith("OBJECT")
+    ]
+    return evolve(pool, names=tuple(name for name, _ in kept), weights=tuple(weight for _, weight in kept))
+
+
+def without(program: Program, client: int, write: int | None = None, place: int | None = None) -> Program:
+    """The program less a client's writes, one of them, or one request of it."""
+    writes: list[Sequence[Write]] = list(program.writes)
+    if write is None:
+        writes[client] = ()
+    elif place is None:
+        writes[client] = [*writes[client][:write], *writes[client][write + 1 :]]
+    else:
+        old = writes[client][write]
+        new = (*old[:place], *old[place + 1 :])
+        writes[client] = [*writes[client][:write], *([new] if new else []), *writes[client][write + 1 :]]
+    return evolve(program, writes=tuple(tuple(mine) for mine in writes))

@@ -1,0 +1,98 @@
+"""The concurrent part of a campaign: programs for several clients, run, explained by an order or reduced.
+
+A history that no order explains is a contradiction: the server was not atomic, or showed what was not there any more.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from attrs import field, mutable
+
+from redlark.conformance import concurrent
+from redlark.conformance.contradiction import Contradiction, Reducer
+from redlark.conformance.draw import Pool
+from redlark.conformance.errors import Lost
+from redlark.conformance.linearize import Operation, Undecided, order_of
+from redlark.conformance.target import Target
+from redlark.reference import Model, Worlds
+
+ENOUGH = 3  # contradictions, after which it ends
+
+
+@mutable
+class Crowd:
+    """Concurrent histories on one target, and what they showed."""
+
+    model: Model
+    target: Target
+    pool: Pool
+    seed: int = 0
+    clients: int = concurrent.CLIENTS
+    timeout: float = 5.0
+    histories: int = field(default=0, init=False)
+    requests: int = field(default=0, init=False)
+    undecided: int = field(default=0, init=False)
+    contradictions: list[Contradiction] = field(factory=list, init=False)
+    lost: str = field(default="", init=False)  # what the server did instead of answering, if it did
+    _beginning: Worlds = field(default=(), init=False)
+
+    def __attrs_post_init__(self) -> None:
+        groups = {name: str(command.facts["group"][0]) for name, command in self.model.commands.items()}
+        self.pool = concurrent.fit(self.pool, groups)
+        self._beginning = self.model.start(databases=self.target.databases, config=self.target.config)
+        for client in range(self.clients):
+            self._beginning = self.model.connect(self._beginning, client)
+
+    def run(self, over: Callable[[Crowd], bool], tick: Callable[[], None] = lambda: None) -> None:
+        """One history after another until it is over; a server that falls silent ends it, and is noted."""
+        if not self.pool.names:
+            return
+        runner = concurrent.Runner(self.target, self.timeout)
+        try:
+            while not over(self) and len(self.contradictions) < ENOUGH:
+                rng = random.Random(f"crowd {self.seed} {self.histories}")
+                program = concurrent.draw(self.pool, rng, self.clients)
+                seen = runner.run(program, rng)
+                self.histories += 1
+                self.requests += len(seen)
+                try:
+                    if not self.explains(seen):
+                        reducer = Reducer(runner.run, self.explains, self._changes_nothing, rng)
+                        self.contradictions.append(reducer.reduce(program, seen))
+                except Undecided:
+                    self.undecided += 1
+                tick()
+        except Lost as lost:
+            self.lost = lost.what
+        finally:
+            runner.close()
+
+    def explains(self, seen: Sequence[Operation]) -> bool:
+        """Whether some order explains what was seen. Raises `Undecided` where the search was given up."""
+        return order_of(self.model, self._beginning, seen) is not None
+
+    @property
+    def diverges(self) -> bool:
+        """Whether it found what must not be."""
+        return bool(self.contradictions or self.lost)
+
+    def as_json(self) -> dict[str, Any]:
+        """What it found as the report's JSON has it."""
+        return {
+            "clients": self.clients,
+            "histories": self.histories,
+            "requests": self.requests,
+            "undecided": self.undecided,
+            "contradictions": [found.as_json() for found in self.contradictions],
+            "lost": self.lost,
+        }
+
+    def _changes_nothing(self, one: Operation) -> bool:
+        """Whether an operation outside a transaction cannot have changed anything."""
+        if one.reply is not None and one.reply.is_error:
+            return True
+        command = self.model.command(one.request)
+        return command is not None and b"readonly" in command.flags

@@ -1,0 +1,134 @@
+"""Faults that only several clients at once can see: each is found, and told as a short contradiction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from redlark.conformance import draw
+from redlark.conformance import servers as machine
+from redlark.conformance.crowd import Crowd
+from redlark.conformance.generate import Generator, grammar
+from redlark.conformance.target import parse_address, prepare
+from redlark.reference import Model
+
+from .proxy import Handler, Link, proxy
+
+PROFILE = "redis-8.2"
+HISTORIES = 400  # in which a fault must be found; most take a few
+LONGEST = 12  # operations of what is told
+
+Request = tuple[bytes, ...]
+
+
+@pytest.fixture(scope="module")
+def embedded() -> Iterator[machine.Running]:
+    """Redlark's own server, in which there is no fault."""
+    with machine.running(None) as running:
+        yield running
+
+
+def crowd(running: machine.Running, handler: Handler, histories: int, seed: int = 1) -> Crowd:
+    """A crowd through a proxy with this handler, until the first contradiction."""
+    with proxy(running.host, running.port, handler) as url:
+        target = prepare(parse_address(url), destructive=True)
+        model = Model.load(PROFILE)
+        model = Model.load(PROFILE, lacking=target.lacks(model.commands))
+        grammars = {name: grammar(command.block, model.profile) for name, command in model.commands.items()}
+        names, weights = draw.weighted(dict.fromkeys(grammars, 0), frozenset(grammars), frozenset(), draw.HELPERS)
+        one = Crowd(model, target, draw.Pool(Generator(grammars), names, weights), seed)
+        one.run(lambda c: c.histories >= histories or bool(c.contradictions))
+    return one
+
+
+def split_exec() -> Handler:
+    """EXEC runs what was queued one by one, and others come in between."""
+    queues: dict[Link, list[Request]] = {}
+
+    def handle(link: Link, request: Request) -> bytes:
+        name = request[0].upper()
+        if name == b"MULTI" and link not in queues:
+            queues[link] = []
+            return b"+OK\r\n"
+        if link not in queues or name in (b"WATCH", b"UNWATCH", b"MULTI"):
+            return link.ask(*request)
+        if name == b"DISCARD":
+            del queues[link]
+            return link.ask(b"UNWATCH")
+        if name == b"EXEC":
+            replies = [link.ask(*queued) for queued in queues.pop(link)]
+            link.ask(b"UNWATCH")
+            return b"*%d\r\n" % len(replies) + b"".join(replies)
+        queues[link].append(request)
+        return b"+QUEUED\r\n"
+
+    return handle
+
+
+def split_mset() -> Handler:
+    """MSET is as many SETs, and others see some of them."""
+
+    def handle(link: Link, request: Request) -> bytes:
+        if request[0].upper() == b"MSET" and len(request) % 2 and len(request) > 3 and not link.in_multi:
+            for place in range(1, len(request), 2):
+                link.ask(b"SET", *request[place : place + 2])
+            return b"+OK\r\n"
+        return link.ask(*request)
+
+    return handle
+
+
+def stale_reads() -> Handler:
+    """Every third GET is answered with what the GET of that key before it was, whoever asked."""
+    known: dict[bytes, bytes] = {}
+    count = 0
+
+    def handle(link: Link, request: Request) -> bytes:
+        nonlocal count
+        if request[0].upper() == b"FLUSHALL":
+            known.clear()
+        if request[0].upper() != b"GET" or len(request) != 2 or link.in_multi:
+            return link.ask(*request)
+        count += 1
+        if count % 3 == 0 and request[1] in known:
+            return known[request[1]]
+        known[request[1]] = link.ask(*request)
+        return known[request[1]]
+
+    return handle
+
+
+def lost_updates() -> Handler:
+    """APPEND is a GET and a SET: of two at once, one may be lost."""
+
+    def handle(link: Link, request: Request) -> bytes:
+        if request[0].upper() == b"APPEND" and len(request) == 3 and not link.in_multi:
+            held = link.ask(b"GET", request[1])
+            if held[:1] == b"$":
+                text = b"" if held[1:3] == b"-1" else held.split(b"\r\n", 1)[1][:-2]
+                link.ask(b"SET", request[1], text + request[2], b"KEEPTTL")
+                return b":%d\r\n" % len(text + request[2])
+            return held
+        return link.ask(*request)
+
+    return handle
+
+
+@pytest.mark.parametrize("fault", [split_exec, split_mset, stale_reads, lost_updates], ids=lambda one: one.__name__)
+def test_what_is_not_atomic_is_found(embedded: machine.Running, fault: Callable[[], Handler]) -> None:
+    """A fault of atomicity or of freshness is found, and the picture of it is short."""
+    one = crowd(embedded, fault(), HISTORIES)
+    assert one.contradictions, f"not found in {one.histories} histories"
+    found = one.contradictions[0]
+    assert len(found.operations) <= LONGEST, found.picture()
+    assert len(found.picture().splitlines()) == len(found.operations)
+    assert not one.explains(found.operations)
+
+
+def test_without_a_fault_every_history_has_an_order(embedded: machine.Running) -> None:
+    """The proxy itself contradicts nothing."""
+    one = crowd(embedded, lambda link, request: link.ask(*request), 60)
+    assert [found.picture() for found in one.contradictions] == []
+    assert one.histories == 60
+    assert one.undecided == 0
