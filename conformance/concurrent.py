@@ -137,7 +137,12 @@ class Runner:
         for connection in self._connections[:clients]:
             self.ask(connection, (b"DISCARD",))  # a reduced program may have lost its EXEC
             self.ask(connection, (b"UNWATCH",))
-        self.ask(self._connections[0], (b"FLUSHALL",))
+        self.empty()
+
+    def empty(self) -> None:
+        """Delete everything, once there is a connection."""
+        for connection in self._connections[:1]:
+            self.ask(connection, (b"FLUSHALL",))
 
     def ask(self, connection: Connection, asked: tuple[bytes, ...]) -> None:
         """Ask something whose reply does not matter."""

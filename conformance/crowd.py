@@ -65,6 +65,7 @@ class Crowd:
                 except Undecided:
                     self.undecided += 1
                 tick()
+            runner.empty()
         except Lost as lost:
             self.lost = lost.what
         finally:
