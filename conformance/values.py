@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 
+from redlark.conformance import binary
 from redlark.conformance.history import Cursor, Moment, Part
 
 MAX = 2**63 - 1
@@ -36,6 +37,7 @@ LONG_TIMES = (b"9223372036854775", b"9223372036854776", b"9223370399119966", b"-
 TEXTS = (
     b"a", b"b", b"hello", b"hello world", b"Hello", b"", b"10", b"-5", b"1.5", b"a\x00b\xff\r\n", b"foobar",
     b"ohmytext", b"mynewtext", "h\u00e9llo".encode(), b"x" * 43, b"x" * 44, b"x" * 45, b"y" * 200, b"z" * 3000,
+    b"\xff\xf0\x00", b"\xff\xff",
 )  # fmt: skip
 PATTERNS = (
     b"*", b"k*", b"?1", b"k[12]", b"k[^1]", b"*1", b"k?", b"\\k1", b"[a-z]*", b"", b"*{tag}*", b"k[", b"k[1-",
@@ -147,6 +149,7 @@ BY_NAME: dict[str, Draw] = {
     "unix-milliseconds": lambda rng: _unix(rng, seconds=False),
     "unix-time-milliseconds": lambda rng: _unix(rng, seconds=False),
     "cursor": _cursor,
+    "bit": lambda rng: rng.choice((b"1", b"0", b"1", b"0", b"1", b"0", b"1", b"0", b"2", b"-1", b"abc", b"")),
     "numreplicas": lambda rng: rng.choice((b"0",) * 12 + (b"1", b"-1", b"abc", b"", b"2147483648")),
     "numlocal": lambda rng: rng.choice((b"0",) * 12 + (b"1", b"2", b"-1", b"abc", b"2147483648")),
     "timeout": lambda rng: rng.choice((b"1", b"1", b"2", b"1", b"-1", b"abc", b"", b"1.5", b"9223372036854775808")),
@@ -185,6 +188,8 @@ BY_TYPE: dict[str, Draw] = {
 
 def value(name: str, kind: str, rng: random.Random) -> Part:
     """A value for an argument of this name and this type."""
+    if kind in binary.BY_TYPE:
+        return binary.BY_TYPE[kind](rng)
     if name in BY_NAME:
         return BY_NAME[name](rng)
     if name in ("index", "destination-db", "db", "index1", "index2") or name.endswith("-db"):
@@ -209,4 +214,4 @@ def key(rng: random.Random, group: str = "string") -> bytes:
     return KEYS[0] if roll < 0.65 and group != "string" else rng.choice(KEYS)
 
 
-_FAVOURITES = {"string": 0, "list": 2, "set": 3, "hash": 1}
+_FAVOURITES = {"string": 0, "bitmap": 0, "list": 2, "set": 3, "hash": 1}

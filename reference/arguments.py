@@ -12,9 +12,10 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from attrs import define
+from immutables import Map
 
 from redlark.reference.expressions import expression
-from redlark.reference.lines import declare, held, is_positional, least, most, named
+from redlark.reference.lines import declare, held, is_positional, least, most, named, read_by
 from redlark.reference.scope import Closure, Frame, Scope, refuse
 from redlark.reference.values import GO, Uncertain
 from redlark.spec import syntax as s
@@ -88,15 +89,18 @@ def compile_parser(parts: Sequence[s.Part], scope: Scope, hooks: Hooks) -> Calla
     parts = held(parts, scope)
     declare(parts, scope)
     hooks.token = scope.slot("token")
-    match = _sequence(parts, scope, hooks)
-    positional = all(is_positional(part) for part in parts)
-    limit = most(parts)
+    limit = most(parts) if all(is_positional(part) for part in parts) else None
+    needed = next((place for place, part in enumerate(parts) if isinstance(part, s.Group)), 0) if limit else 0
+    begin = _sequence(parts[:needed], scope, hooks) if needed else None
+    match = _sequence(parts[needed:], scope, hooks)
 
     def parse(arguments: Arguments, v: Frame) -> None:
-        count = len(arguments)
-        if positional and limit is not None and count > limit:
+        count, position = len(arguments), 0
+        if begin is not None:  # excess is seen behind what every request has, before any option is read
+            position = begin(arguments, 0, count, v)
+        if limit is not None and count > limit:
             raise hooks.refuse(v, "excess", arguments[limit])
-        position = match(arguments, 0, count, v)
+        position = match(arguments, position, count, v)
         if position < count:
             raise hooks.refuse(v, "unknown" if "unknown" in hooks.refusals else "excess", arguments[position])
 
@@ -335,6 +339,9 @@ class _Option:
     width: int  # arguments that it takes at least, its word among them
     many: tuple[int, ...]  # slots that collect a list, where the group may be repeated
     once: bool
+    word: bytes  # what it begins with, empty for an argument
+    label: int | None  # slot that collects what each taking has read, where a repeated group has a label
+    read: tuple[tuple[str, int], ...]  # what is kept there
 
 
 def _bag(groups: Sequence[s.Group], scope: Scope, hooks: Hooks, *, last: bool) -> Matcher:
@@ -348,13 +355,17 @@ def _bag(groups: Sequence[s.Group], scope: Scope, hooks: Hooks, *, last: bool) -
     alone: list[_Option] = []
     for number, group in enumerate(groups):
         offered = list(_offered(group))
+        label = scope.slot(group.label) if group.many and group.label is not None else None
+        read = tuple((name, scope.slot(name)) for name in dict.fromkeys(read_by((group,))))
         for index, (alternative, collects) in enumerate(offered):
             many = tuple(scope.slot(p.name) for p in alternative.parts if isinstance(p, s.Argument)) if collects else ()
             match_parts, once = _sequence(alternative.parts, scope, hooks), group.once or alternative.once
-            option = _Option(number, index, match_parts, _least(alternative.parts, scope), many, once)
             head = alternative.parts[0]
+            word = head.word.encode() if isinstance(head, s.Token) else b""
+            width = _least(alternative.parts, scope)
+            option = _Option(number, index, match_parts, width, many, once, word, label, read)
             if isinstance(head, s.Token):
-                by_word[head.word.encode()] = option
+                by_word[word] = option
             elif len(offered) > 1 and all(isinstance(p, s.Argument) for p in alternative.parts):
                 alone.append(option)
             else:
@@ -387,6 +398,9 @@ def _bag(groups: Sequence[s.Group], scope: Scope, hooks: Hooks, *, last: bool) -
             position = option.match(arguments, position, end, v)
             for slot, old in zip(option.many, collected, strict=True):
                 v[slot] = (*(old or ()), v[slot])
+            if option.label is not None:
+                taken_now = Map({"word": option.word, **{name: v[slot] for name, slot in option.read}})
+                v[option.label] = (*(v[option.label] or ()), taken_now)
         return position
 
     return match
@@ -395,9 +409,11 @@ def _bag(groups: Sequence[s.Group], scope: Scope, hooks: Hooks, *, last: bool) -
 def _offered(group: s.Group) -> Iterable[tuple[s.Alternative, bool]]:
     """The alternatives of a group and of the groups that are its alternatives; whether a repetition collects a list."""
     for alternative in group.alternatives:
-        inner = alternative.parts[0]
-        if len(alternative.parts) == 1 and isinstance(inner, s.Group):
-            yield from ((one, False) for one, _ in _offered(inner))
+        inner = alternative.parts
+        if len(inner) == 1 and isinstance(inner[0], s.Pairs) and inner[0].repeat is None:
+            inner = inner[0].parts
+        if all(isinstance(part, s.Group) for part in inner):
+            yield from ((one, False) for part in inner if isinstance(part, s.Group) for one, _ in _offered(part))
         else:
             yield alternative, group.many
 

@@ -165,6 +165,12 @@ def sum_(values: Iterable[int]) -> int:
 
 
 @pure
+def largest(values: Iterable[Any]) -> Any:
+    """The largest number of a list that is not empty."""
+    return max(values)
+
+
+@pure
 def union(sets: Iterable[frozenset[Any]]) -> frozenset[Any]:
     """The members of any of these sets."""
     return frozenset().union(*sets)

@@ -49,7 +49,21 @@ def named(parts: Sequence[s.Part]) -> frozenset[str]:
             found |= named(part.parts)
         else:
             found |= {name for alternative in part.alternatives for name in named(alternative.parts)}
+            if part.many and part.label is not None:
+                found.add(part.label)
     return frozenset(found)
+
+
+def read_by(parts: Sequence[s.Part]) -> Iterable[str]:
+    """The name of every argument and choice of words, in its order, those of groups and pairs among them."""
+    for part in parts:
+        if isinstance(part, (s.Argument, s.Choice)):
+            yield part.name
+        elif isinstance(part, s.Pairs):
+            yield from read_by(part.parts)
+        elif isinstance(part, s.Group):
+            for alternative in part.alternatives:
+                yield from read_by(alternative.parts)
 
 
 def declare(parts: Sequence[s.Part], scope: Scope) -> None:
@@ -64,6 +78,8 @@ def declare(parts: Sequence[s.Part], scope: Scope) -> None:
         elif isinstance(part, s.Pairs):
             declare(part.parts, scope)
         else:
+            if part.many and part.label is not None:
+                scope.slot(part.label)
             for alternative in part.alternatives:
                 declare(alternative.parts, scope)
 
@@ -74,7 +90,7 @@ def is_positional(part: s.Part) -> bool:
         return all(is_positional(p) for a in part.alternatives for p in a.parts)
     if isinstance(part, s.Pairs):
         return all(is_positional(p) for p in part.parts)
-    return isinstance(part, s.Argument)
+    return isinstance(part, (s.Argument, s.Choice))
 
 
 def most(parts: Sequence[s.Part]) -> int | None:

@@ -74,6 +74,12 @@ def _forget_iterations(run: Any, numbers: set[int]) -> None:
             run.server = run.server.set(field, kept)
 
 
+@of_run
+def store_unseen(run: Any, key: bytes, value: Any) -> None:
+    """Stores a value and counts it as no change: no replica and no watcher hears of it. The deadline stays."""
+    run.put_unseen(run.selected, key, value)
+
+
 # ---- iterations ----------------------------------------------------------------------------------------------
 
 

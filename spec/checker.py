@@ -98,6 +98,8 @@ class _Block(Inference):
             elif isinstance(part, s.Pairs):
                 self._declare(part.parts, given=given, required=required)
             else:
+                if part.many and part.label is not None:
+                    self.names[part.label] = Value(frozenset({"list"}), of=frozenset({"map"}))
                 for alternative in part.alternatives:
                     held = given and self.d.profile.holds(part.guard) and self.d.profile.holds(alternative.guard)
                     self._declare(alternative.parts, given=held, required=False)

@@ -7,7 +7,7 @@ those are `metadata`'s.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 
 from attrs import evolve
@@ -243,21 +243,28 @@ class _Derivation:
             argument = evolve(argument, type=str(kind[0]), arguments=())
         return evolve(argument, name=str(said))
 
+    def _undated(self, name: str) -> bool:
+        """Whether a part is told of without the version that brought it."""
+        return any(fact.values[0] == name for fact in self._facts("shown-undated"))
+
     def _shown_as(self, kind: str, name: str) -> tuple[object, ...]:
         return next((fact.values[1:] for fact in self._facts(kind) if fact.values[0] == name), ())
 
-    def _arguments(self, parts: Iterable[s.Part], required: int = 0) -> tuple[Argument, ...]:
-        """The argument trees of a sequence; a word and the argument behind it are one."""
+    def _arguments(self, parts: Sequence[s.Part], required: int = 0, last: bool = False) -> tuple[Argument, ...]:
+        """The argument trees of a sequence; a word and the argument behind it are one.
+
+        Optional are the groups behind the first so many; not the last one of a block of groups alone.
+        """
         trees: list[Argument] = []
         words: list[str] = []
-        for part in parts:
+        for place, part in enumerate(parts):
             if isinstance(part, s.Token):
                 trees += [self._pure(word) for word in words]
                 words = [part.word]
                 continue
             token = words.pop() if words else None
             if isinstance(part, s.Group):
-                trees.append(self._group(part, token, optional=required <= 0))
+                trees.append(self._group(part, token, optional=required <= 0 and not (last and place == len(parts) - 1)))
                 required -= 1
             else:
                 trees.append(self._single(part, token))
@@ -275,10 +282,12 @@ class _Derivation:
         if isinstance(part, s.Choice):
             hidden = self._shown_as("shown-without", part.name)
             told = [word for word in part.words if word[0] not in hidden]
-            words = tuple(evolve(self._pure(word), since=self._since(guard)) for word, guard in told)
+            bare = self._undated(part.name)
+            words = tuple(evolve(self._pure(word), since=None if bare else self._since(guard)) for word, guard in told)
             return self._named(part.name, _hoisted(Argument(part.name, "oneof", token=token, arguments=words)))
         label = part.label or "data"
-        inner = self._arguments(part.parts)
+        groups = sum(isinstance(each, s.Group) for each in part.parts)
+        inner = self._arguments(part.parts, required=0, last=groups == len(part.parts))
         return self._named(label, Argument(label, "block", token=token, flags=multiple, arguments=inner))
 
     def _group(self, group: s.Group, token: str | None, optional: bool) -> Argument:
@@ -292,8 +301,7 @@ class _Derivation:
         flags = (("optional",) if optional and "optional" not in tree.flags else ()) + tree.flags
         if group.many:
             flags += ("multiple",) + (("multiple_token",) if tree.token else ())
-        undated = any(fact.values[0] == tree.name for fact in self._facts("shown-undated"))
-        since = None if undated else self._since(group.guard) or tree.since
+        since = None if self._undated(tree.name) else self._since(group.guard) or tree.since
         return evolve(tree, token=token or tree.token, flags=flags, since=since)
 
     def _alternative(self, alternative: s.Alternative, label: str | None) -> Argument:

@@ -33,7 +33,7 @@ FUNCTIONS: dict[str, Signature] = {
         "slice(any, int, int) -> any", "zeros(int) -> text", "status(text) -> any",
         "take(any, int) -> any", "drop(any, int) -> any", "first(any) -> any", "last(any) -> any", "only(any) -> any",
         "distinct(any) -> list of any", "set-of(any) -> set of any", "list-of(any) -> list of any",
-        "flatten(any) -> list of any", "count-of(any, any) -> int", "sum(any) -> int", "union(any) -> set of any",
+        "flatten(any) -> list of any", "count-of(any, any) -> int", "sum(any) -> int", "largest(any) -> any", "union(any) -> set of any",
         "first-of(any) -> any?", "fields(any) -> list of any", "without(any, any) -> any",
         "without-all(any, any) -> any", "pairs-of(any) -> list of any", "draws(any, int, bool) -> list of any",
         "absolute(int?, bool, bool, any) -> any", "subsets(any, int) -> any", "samples(any, int) -> any",
@@ -54,7 +54,7 @@ RUN_FUNCTIONS: dict[str, Signature] = {
         "stored-ghost(any) -> bool", "all-command-names() -> list of text", "command-names() -> list of text",
         "command-docs(any) -> list of any", "command-rows(text) -> list of any", "command-tables() -> list of any",
         "name-lists(any) -> list of any", "has-keys(text) -> bool", "in-category(text, text) -> bool",
-        "keys-of(any) -> any?",
+        "keys-of(any) -> any?", "store-unseen(text, any) -> any",
     ))
 }  # fmt: skip
 VARIADIC = frozenset({"min", "max", "first-given"})  # functions of any number of arguments
