@@ -15,7 +15,23 @@ _BAD_OFFSETS = (b"-1", b"4294967296", b"9223372036854775807", b"9223372036854775
 # Multiplied by a width of eight bits these come round to 0 and to 8; by any other width they are out of range.
 _ROUND = (b"#2305843009213693952", b"#2305843009213693953")
 _BAD_COUNTED = (b"#-1", b"#", b"#x", b"#9223372036854775807", b"#01")
-_FIELDS = (b"u8", b"i8", b"u4", b"i5", b"u1", b"i1", b"u16", b"i16", b"u2", b"u32", b"i32", b"u63", b"i64", b"i63", b"u7")
+_FIELDS = (
+    b"u8",
+    b"i8",
+    b"u4",
+    b"i5",
+    b"u1",
+    b"i1",
+    b"u16",
+    b"i16",
+    b"u2",
+    b"u32",
+    b"i32",
+    b"u63",
+    b"i64",
+    b"i63",
+    b"u7",
+)
 _BAD_FIELDS = (b"u64", b"i65", b"u0", b"i0", b"u", b"i", b"x8", b"U8", b"u08", b"u-8", b"", b"8")
 
 

@@ -70,6 +70,11 @@ SETUPS: tuple[Setup, ...] = (
             request("APPEND", "k2", "123456"),
             request("LCS", "k3", "k3"),
             request("LCS", "k1", "k4"),
+            request("SETBIT", "k1", "8388608", "1"),
+            request("SETBIT", "k4", "8388607", "1"),
+            request("GETBIT", "k1", "8388608"),
+            request("BITFIELD", "k1", "GET", "u8", "8388608"),
+            request("BITFIELD", "k4", "INCRBY", "u8", "8388607", "1"),
         ),
         # 6.2 sets no limit to the work of STRALGO: two strings of a megabyte are 10^12 steps, for server and text
         spares=frozenset({"STRALGO"}),

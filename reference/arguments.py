@@ -363,7 +363,7 @@ def _bag(groups: Sequence[s.Group], scope: Scope, hooks: Hooks, *, last: bool) -
             head = alternative.parts[0]
             word = head.word.encode() if isinstance(head, s.Token) else b""
             width = _least(alternative.parts, scope)
-            option = _Option(number, index, match_parts, width, many, once, word, label, read)
+            option = _Option(number, index, match_parts, width, many if label is None else (), once, word, label, read)
             if isinstance(head, s.Token):
                 by_word[word] = option
             elif len(offered) > 1 and all(isinstance(p, s.Argument) for p in alternative.parts):

@@ -264,7 +264,9 @@ class _Derivation:
                 continue
             token = words.pop() if words else None
             if isinstance(part, s.Group):
-                trees.append(self._group(part, token, optional=required <= 0 and not (last and place == len(parts) - 1)))
+                trees.append(
+                    self._group(part, token, optional=required <= 0 and not (last and place == len(parts) - 1))
+                )
                 required -= 1
             else:
                 trees.append(self._single(part, token))

@@ -165,7 +165,7 @@ class Facts:
     def keys(self, request: Sequence[bytes]) -> list[tuple[bytes, tuple[str, ...]]] | None:
         """The keys of a request, each with what is done with it; None where the request cannot be one of this command.
 
-        A key specification that says ``variable-flags`` reads the key only where the request asks for its value by GET.
+        Where a key specification says ``variable-flags``, the words behind the key tell what is done with it.
         """
         found: list[tuple[bytes, tuple[str, ...]]] = []
         for spec in self.key_specs:
@@ -173,10 +173,25 @@ class Facts:
             if places is None:
                 return None
             flags = tuple(flag for flag in spec.flags if flag != "variable-flags")
-            if flags != spec.flags and not any(word.upper() == b"GET" for word in request[3:]):
-                flags = ("OW", *(flag for flag in flags if flag not in ("RW", "access")))
+            if flags != spec.flags:
+                words = [word.upper() for word in request]
+                if self.group == "bitmap" and _reads_fields(words[2:]):
+                    flags = ("RO", "access")
+                elif self.group != "bitmap" and b"GET" not in words[3:]:
+                    flags = ("OW", *(flag for flag in flags if flag not in ("RW", "access")))
             found += [(request[place], flags) for place in places]
         return found
+
+
+def _reads_fields(words: list[bytes]) -> bool:
+    """Whether BITFIELD's operations are whole and read alone; one that is not whole counts as a write."""
+    place = 0
+    while place < len(words):
+        width = {b"GET": 2, b"OVERFLOW": 1}.get(words[place])
+        if width is None or place + width >= len(words):
+            return False
+        place += width + 1
+    return True
 
 
 @frozen

@@ -152,6 +152,8 @@ def test_replaying_what_is_propagated_gives_the_same_databases(profile: str, dat
         request, run, _, _ = walk.ask(call)
         # A replica deletes when it is told to, so its clock may stand still; but 6.2 sends times that count from now.
         replica.now = walk.now if profile == "redis-6.2" else 0
+        if grows_unseen(walk.model, request):
+            return
         for number, items in run.propagated:
             sent = tuple(spelled(item) for item in items)
             if loses_its_comparison(sent):
@@ -166,6 +168,11 @@ def perform(walk: Walk, request: tuple[bytes, ...]) -> Any:
     """Runs a request the first way that it may go."""
     _, reply, walk.world = walk.ways(0, request)[0]
     return reply
+
+
+def grows_unseen(model: Model, request: tuple[bytes, ...]) -> bool:
+    """BITFIELD ... OVERFLOW FAIL: room is made for what then fails, and no replica hears of it (docs/findings.md)."""
+    return name_of(model, request) == "BITFIELD" and b"FAIL" in map(bytes.upper, request)
 
 
 def loses_its_comparison(sent: tuple[bytes, ...]) -> bool:
