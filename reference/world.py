@@ -246,7 +246,7 @@ class Run:
     def put_unseen(self, number: int, key: bytes, value: Any) -> None:
         """Stores a value that is not empty without counting a change: servers have a few such blind spots."""
         old = self.entry(number, key)
-        entry = Entry(value, None if old is None else old.deadline, self.encodings(key, value, old))
+        entry = Entry(value, None if old is None else old.deadline, self.encodings(self, key, value, old))
         self.databases[number] = self.databases[number].set(key, entry)
 
     def put_entry(self, number: int, key: bytes, entry: Entry | None, deadline: Moment | None) -> None:
