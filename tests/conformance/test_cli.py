@@ -133,7 +133,7 @@ def test_equal_seeds_give_equal_runs(real: machine.Running) -> None:
             patch.setattr(
                 Judge, "run", lambda self, history: (seen.append(repr(history).encode()), inner(self, history))[1]
             )
-            run(real.url, "--requests", "1200", "--seed", seed)
+            run(real.url, "--groups", "string", "--requests", "1200", "--seed", seed)
         return seen
 
     first = sent("7")
