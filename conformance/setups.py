@@ -38,6 +38,9 @@ OUT_OF_REACH: tuple[tuple[str, str], ...] = (
     ("DISPATCH/subscribed", "needs SUBSCRIBE, which the text does not specify yet"),
 )
 
+# What tells how values are kept, on the keys that are drawn most often.
+_ENCODINGS = tuple(request("OBJECT", "ENCODING", key) for key in ("k1", "k3", "k4", "k3", "k4"))
+
 SETUPS: tuple[Setup, ...] = (
     Setup(
         "a password is required",
@@ -100,6 +103,12 @@ SETUPS: tuple[Setup, ...] = (
         ),
     ),
     Setup("memory is full", {"maxmemory": "1"}, r".*/(full|full-at-exec|oom)"),
+    Setup(
+        "collections are small",
+        {"list-max-ziplist-size": "3", "set-max-intset-entries": "3"},
+        r"OBJECT\|ENCODING/told",
+        _ENCODINGS,
+    ),
     Setup(
         "keys are evicted by frequency",
         {"maxmemory-policy": "allkeys-lfu"},

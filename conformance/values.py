@@ -39,6 +39,11 @@ TEXTS = (
     b"ohmytext", b"mynewtext", "h\u00e9llo".encode(), b"x" * 43, b"x" * 44, b"x" * 45, b"y" * 200, b"z" * 3000,
     b"\xff\xf0\x00", b"\xff\xff",
 )  # fmt: skip
+ELEMENTS = (
+    b"a", b"b", b"c", b"a", b"b", b"1", b"2", b"3", b"d", b"-1", b"", b"10", b"100", b"1.5", b"01", b"hello", b"k1",
+    b"k2", b"9223372036854775807", b"9223372036854775808", b"a\x00b\xff\r\n",
+)  # fmt: skip
+LONG_ELEMENTS = (b"x" * 64, b"x" * 65, b"y" * 200, b"z" * 3000, b"z" * 3000, b"w" * 5000, b"v" * 9000)
 PATTERNS = (
     b"*", b"k*", b"?1", b"k[12]", b"k[^1]", b"*1", b"k?", b"\\k1", b"[a-z]*", b"", b"*{tag}*", b"k[", b"k[1-",
     b"k\\", b"**", b"K*", b"nosuch*", b"k1",
@@ -132,6 +137,23 @@ def _text(rng: random.Random) -> Part:
     return rng.choice(INTEGERS + FLOATS) if roll < 0.8 else rng.choice(EDGES + NOT_INTEGERS + NOT_FLOATS)
 
 
+def _element(rng: random.Random) -> Part:
+    """An element or member: few, so that they meet each other; now and then one that no packed form takes."""
+    return rng.choice(ELEMENTS if rng.random() < 0.93 else LONG_ELEMENTS)
+
+
+def _position(rng: random.Random) -> Part:
+    """A place in a list, from either end."""
+    if rng.random() < 0.85:
+        return b"%d" % rng.choice((0, 1, -1, 2, -2, 3, -3, 5, -5, 100, -100, 4294967296, -4294967297))
+    return rng.choice(EDGES + NOT_INTEGERS)
+
+
+def _few(rng: random.Random) -> Part:
+    """How many to take, which can be many only where there are many."""
+    return rng.choice((b"1", b"2", b"3", b"1", b"2", b"10")) if rng.random() < 0.8 else _natural(rng)
+
+
 def _cursor(rng: random.Random) -> Part:
     roll = rng.random()
     if roll < 0.35:
@@ -154,6 +176,9 @@ BY_NAME: dict[str, Draw] = {
     "numlocal": lambda rng: rng.choice((b"0",) * 12 + (b"1", b"2", b"-1", b"abc", b"2147483648")),
     "timeout": lambda rng: rng.choice((b"1", b"1", b"2", b"1", b"-1", b"abc", b"", b"1.5", b"9223372036854775808")),
     "pattern": lambda rng: rng.choice(PATTERNS),
+    "element": _element,
+    "pivot": _element,
+    "member": _element,
     "increment": _integer,
     "decrement": _integer,
     "offset": _offset,
@@ -178,6 +203,9 @@ BY_TYPE: dict[str, Draw] = {
     "symmetric": _integer,
     "natural": _natural,
     "sample-size": _sample_size,
+    "pop-count": _few,
+    "match-count": lambda rng: rng.choice((b"0", b"1", b"2")) if rng.random() < 0.7 else _natural(rng),
+    "position": _position,
     "float": _float,
     "double": _float,
     "cursor": _cursor,
@@ -190,6 +218,8 @@ def value(name: str, kind: str, rng: random.Random) -> Part:
     """A value for an argument of this name and this type."""
     if kind in binary.BY_TYPE:
         return binary.BY_TYPE[kind](rng)
+    if kind == "position":
+        return _position(rng)
     if name in BY_NAME:
         return BY_NAME[name](rng)
     if name in ("index", "destination-db", "db", "index1", "index2") or name.endswith("-db"):

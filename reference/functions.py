@@ -129,6 +129,25 @@ def only(value: Any) -> Any:
 
 
 @pure
+def reversed_(value: Any) -> Any:
+    """The elements in the opposite order."""
+    return value[::-1]
+
+
+@pure
+def places_of(element: Any, values: tuple[Any, ...]) -> tuple[int, ...]:
+    """Where in a list an element stands, counted from 0."""
+    return tuple([place for place, value in enumerate(values) if value == element])
+
+
+@pure
+def without_places(values: tuple[Any, ...], places: Iterable[int]) -> tuple[Any, ...]:
+    """A list less the elements at these places."""
+    gone = frozenset(places)
+    return tuple([value for place, value in enumerate(values) if place not in gone])
+
+
+@pure
 def distinct(values: Iterable[Any]) -> tuple[Any, ...]:
     """Each value once, in the order of its first appearance."""
     return tuple(dict.fromkeys(values))
@@ -168,6 +187,13 @@ def sum_(values: Iterable[int]) -> int:
 def largest(values: Iterable[Any]) -> Any:
     """The largest number of a list that is not empty."""
     return max(values)
+
+
+@pure
+def intersection(sets: Iterable[frozenset[Any]]) -> frozenset[Any]:
+    """The members that all of these sets have; there is at least one set."""
+    first, *others = sets
+    return frozenset(first).intersection(*others)
 
 
 @pure
@@ -257,6 +283,9 @@ class Numbers:
         return range(self.low, min(self.high, self.low + bound) + 1)
 
 
+SOME = 64  # members of a domain of lists or sets that are tried where no reply shows which
+
+
 class Subsets:
     """The subsets of a set that have a given number of members."""
 
@@ -270,9 +299,9 @@ class Subsets:
             yield found
 
     def all(self, bound: int) -> Iterable[frozenset[bytes]]:
-        """Every subset, where they are not more than the bound."""
+        """Every subset; some of them where they are more than worlds would be kept."""
         combinations = map(frozenset, itertools.combinations(sorted(self.members), self.count))
-        return list(itertools.islice(combinations, bound + 1))
+        return list(itertools.islice(combinations, min(bound, SOME)))
 
 
 @pure
@@ -294,8 +323,11 @@ class Samples:
             yield found
 
     def all(self, bound: int) -> Iterable[tuple[bytes, ...]]:
-        """Every such list, where they are not more than the bound."""
-        return list(itertools.islice(itertools.product(sorted(self.members), repeat=self.count), bound + 1))
+        """Some such lists: the first member again and again, all in turn."""
+        members = sorted(self.members)
+        if not members or self.count > SOME:
+            return [] if self.count and not members else [(members[0],) * self.count]
+        return list(itertools.islice(itertools.product(members, repeat=self.count), min(bound, SOME)))
 
 
 @pure

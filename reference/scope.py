@@ -50,6 +50,16 @@ class Scope:
     elsewhere: frozenset[str] = frozenset()  # names and words that other versions of this block have
     size: list[int] = field(factory=lambda: [1])
     command: str = ""
+    foreign: set[str] = field(factory=set)  # in a fragment: variables of its user, which it may read and does not bind
+    given: set[str] = field(factory=set)  # variables that fragments have bound for their user
+
+    def binding(self, name: str) -> int:
+        """The slot of a variable that a step binds: in a fragment, another one than its user's of the same name."""
+        if name in self.foreign:
+            self.foreign.discard(name)
+            del self.names[name]
+        self.given.discard(name)
+        return self.slot(name)
 
     def slot(self, name: str) -> int:
         """The slot of a variable, a new one if the name is new."""

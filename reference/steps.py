@@ -68,7 +68,7 @@ class Compiler:
 
     def _let(self, node: s.Let, scope: Scope) -> Step:
         value = expression(node.value, scope)
-        slots = [scope.slot(name) for name in node.names]
+        slots = [scope.binding(name) for name in node.names]
         if len(slots) == 1:
             (slot,) = slots
 
@@ -94,7 +94,7 @@ class Compiler:
         if node.error is None:
             raise refuse(node, f"say what fails: need {node.name} = ... else error ...")
         error = expression(node.error, scope)
-        slot, rule = scope.slot(node.name), self.rule(node.rule or f"bad-{node.name}")
+        slot, rule = scope.binding(node.name), self.rule(node.rule or f"bad-{node.name}")
 
         def need(v: Frame) -> Any:
             found = value(v)
@@ -107,7 +107,7 @@ class Compiler:
         return need
 
     def _need_at(self, node: s.Need, at: s.At, scope: Scope) -> Step:
-        key, slot, rule = expression(at.key, scope), scope.slot(node.name), self.rule(node.rule or "wrong-type")
+        key, slot, rule = expression(at.key, scope), scope.binding(node.name), self.rule(node.rule or "wrong-type")
         type_, empty = at.type, values.EMPTY.get(at.type)
         error = expression(node.error or s.Error("WRONGTYPE", None, place=node.place), scope)
         if type_ not in values.EMPTY:
@@ -218,8 +218,10 @@ class Compiler:
             raise refuse(node, f"fragment {node.fragment} takes {len(fragment.parameters)} arguments")
         when = None if node.when is None else expression(node.when, scope)
         inner = Scope(scope.text, dict(scope.names), dict(scope.words), scope.elsewhere, scope.size, scope.command)
+        inner.foreign, inner.given = set(scope.names) - scope.given, set(scope.given)
         assigned: list[tuple[int, Closure]] = []
         for parameter, argument in zip(fragment.parameters, node.arguments, strict=True):
+            inner.foreign.discard(parameter)
             if missing(argument, scope):
                 inner.names.pop(parameter, None)
                 inner.words.pop(parameter, None)
@@ -234,9 +236,10 @@ class Compiler:
                 assigned.append((slot, expression(argument, scope)))
             inner.names[parameter] = inner.words[parameter] = slot
         steps = self.steps(fragment.steps, inner)
-        for name, slot in inner.names.items():  # what the fragment binds, its user sees
-            if name not in fragment.parameters:
-                scope.names.setdefault(name, slot)
+        for name, slot in inner.names.items():  # what the fragment binds, its user sees, but for names of its own
+            if name not in fragment.parameters and name not in scope.names:
+                scope.names[name] = slot
+                scope.given.add(name)
         if not assigned and when is None:
             return steps
 
@@ -251,7 +254,7 @@ class Compiler:
 
     def _each(self, node: s.Each, scope: Scope) -> Step:
         domains = [expression(domain, scope) for domain in node.domains]
-        giving = None if node.giving is None else scope.slot(node.giving)
+        giving = None if node.giving is None else scope.binding(node.giving)
         before = dict(scope.names)
         slots = [scope.fresh() for _ in node.variables]
         scope.names.update(zip(node.variables, slots, strict=True))
@@ -281,7 +284,7 @@ class Compiler:
         return each
 
     def _choose(self, node: s.Choose, scope: Scope) -> Step:
-        domain, slot = expression(node.domain, scope), scope.slot(node.name)
+        domain, slot = expression(node.domain, scope), scope.binding(node.name)
 
         def choose(v: Frame) -> Any:
             v[slot] = v[0].pick(domain(v))

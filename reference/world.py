@@ -64,6 +64,7 @@ class Run:
         "position",
         "propagated",
         "reached",
+        "recoded",
         "request",
         "selected",
         "server",
@@ -98,6 +99,9 @@ class Run:
         self.propagated: list[tuple[int, tuple[Any, ...]]] = []
         self.silent_propagation = False
         self.reached: list[str] = []
+        self.recoded: list[
+            tuple[int, bytes, Any, bytes]
+        ] = []  # encodings that were said, with the values that had them
         self.changes = 0
         self.children = -1  # how many replies of a surrounding EXEC have been given; -1 outside
         self.delay = 0  # milliseconds that the reply must have taken at least
@@ -267,6 +271,7 @@ class Run:
         entry = self.entry(number, key)
         if entry is not None:
             self.databases[number] = self.databases[number].set(key, entry._replace(encoding=encoding))
+            self.recoded.append((number, key, entry.value, encoding))
 
     def set_deadline(self, number: int, key: bytes, deadline: Any) -> None:
         """Sets a deadline, None for forever."""
@@ -351,11 +356,12 @@ class Run:
     def snapshot(self) -> tuple[Any, ...]:
         """What a failed command gives back: the databases, not the sessions."""
         deadlines, written = self.deadlines.copy(), frozenset(self.written)
+        self.recoded.clear()
         counts = len(self.events), len(self.propagated)
         return tuple(self.databases), self.versions, *counts, self.changes, deadlines, written
 
     def restore(self, snapshot: tuple[Any, ...]) -> None:
-        """Undoes a failed command's writes; what was found out about times stands."""
+        """Undoes a failed command's writes; what was found out about times stands, and how an old value is now kept."""
         databases, self.versions, events, propagated, self.changes, deadlines, written = snapshot
         self.databases = list(databases)
         for place in self.written - written:
@@ -365,6 +371,10 @@ class Run:
         self.written = set(written)
         del self.events[events:]
         del self.propagated[propagated:]
+        for number, key, value, encoding in self.recoded:
+            entry = self.databases[number].get(key)
+            if entry is not None and entry.value is value:
+                self.databases[number] = self.databases[number].set(key, entry._replace(encoding=encoding))
 
     def finish(self) -> World:
         """The world after this run; the very same one where nothing changed."""

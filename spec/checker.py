@@ -173,8 +173,13 @@ class _Block(Inference):
         ended, self.dead = self.dead, False
         self.steps(fragment.steps)
         self.dead = ended or (self.dead and node.when is None)
+        for name in names.keys() - self.given:  # a fragment binds none of its user's own names
+            self.names[name] = names[name]
+        self.given |= self.names.keys() - names.keys()
         for parameter in fragment.parameters:
-            del self.names[parameter], self.words[parameter]
+            if parameter not in names:
+                del self.names[parameter]
+            del self.words[parameter]
             if parameter in names:
                 self.names[parameter] = names[parameter]
             if parameter in words:

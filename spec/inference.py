@@ -80,6 +80,7 @@ class Inference:
         self.d, self.findings, self.command = definitions, findings, command
         self.names: dict[str, Value] = {}
         self.words: dict[str, bool | None] = {}
+        self.given: set[str] = set()  # names that fragments have bound for their user
         self.effects: list[Effect] = []
         self.replies: list[tuple[s.Node, Value]] = []
         self.loops = 0
