@@ -26,6 +26,7 @@ from redlark.conformance import draw, examples, rehearse
 from redlark.conformance.crowd import Crowd
 from redlark.conformance.divergence import Divergence
 from redlark.conformance.errors import CannotRun, Lost, NotRestored
+from redlark.conformance.exhaustive import Exhaustive
 from redlark.conformance.generate import Generator, Grammar, grammar, group_of
 from redlark.conformance.history import History
 from redlark.conformance.judge import Judge
@@ -113,6 +114,7 @@ class Campaign:
     requests: int = field(default=0, init=False)
     histories: int = field(default=0, init=False)
     crowd: Crowd | None = field(default=None, init=False)
+    exhaustive: Exhaustive | None = field(default=None, init=False)
     ended: str = field(default="budget", init=False)
     notes: list[str] = field(factory=list, init=False)
     asked: Counter[str] = field(factory=Counter, init=False)
@@ -180,9 +182,9 @@ class Campaign:
         return self.report()
 
     def _run(self) -> None:
-        if self.options.concurrent:
-            self._concurrent()
-            self.ended = "requests"
+        if self.options.exhaustive or self.options.concurrent:
+            self.ended = "complete"
+            self._exhaust() if self.options.exhaustive else self._concurrent()
             return
         judge = self._judge(self.target)
         try:
@@ -224,6 +226,33 @@ class Campaign:
 
         self.listener.phase("concurrent histories")
         crowd.run(over, lambda: self.listener.tick(self))
+
+    def _exhaust(self) -> None:
+        """Every sequence of a few requests over a small alphabet for each group."""
+        options, judge = self.options, self._judge(self.target)
+
+        def suspect(history: History) -> None:
+            before = sum(self._diverged.values()), len(self.unsupported)
+            self._one(judge, history, None)
+            if before == (sum(self._diverged.values()), len(self.unsupported)):
+                self.notes.append(f"not allowed as it was seen first, and not seen again: {history.steps}")
+
+        def over() -> bool:
+            if self.seconds >= options.budget:
+                self.ended = "budget"
+            return self.ended == "budget"
+
+        self.exhaustive = Exhaustive(
+            self.model, self.target, suspect, options.exhaustive or 3, options.timeout, options.state
+        )
+        self.exhaustive.plan([self._grammars[name] for name in self.selected], options.groups)
+        try:
+            for progress in self.exhaustive.groups:
+                self.listener.phase(f"every sequence of {progress.group}: {progress.total:,}")
+            self.exhaustive.run(over, lambda: self.listener.tick(self))
+        finally:
+            self.requests += self.exhaustive.requests
+            judge.close()
 
     def _judge(self, target: Target) -> Judge:
         return Judge(self.model, target, loose=self.options.loose, timeout=self.options.timeout)
@@ -412,6 +441,7 @@ class Campaign:
             ended=self.ended,
             notes=self.notes,
             crowd=self.crowd,
+            exhaustive=self.exhaustive,
         )
         for name in sorted(self._chosen):
             report.verdicts[name] = self._verdict(name)

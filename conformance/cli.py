@@ -33,6 +33,7 @@ from redlark.reference import Model
 from redlark.spec.derivation import is_told
 
 CONFORMED, DIVERGED, COULD_NOT = 0, 1, 2
+FOREVER = 1e9  # seconds
 
 
 def our_version() -> str:
@@ -87,9 +88,19 @@ def main() -> None:
 @click.option("--commands", help="Only these commands, separated by commas; a container means its subcommands.")
 @click.option("--groups", help="Only these groups of commands, separated by commas.")
 @click.option("--seed", type=click.IntRange(0), help="The same seed gives the same run (default: a new one, and said).")
-@click.option("--budget", type=click.FloatRange(0, min_open=True), default=60.0, show_default=True, metavar="SECONDS")
+@click.option(
+    "--budget",
+    type=click.FloatRange(0, min_open=True),
+    metavar="SECONDS",
+    help="Default: 60; with --exhaustive or --concurrent, what it takes.",
+)
 @click.option("--requests", type=click.IntRange(1), help="End after this many requests, if the budget lasts.")
 @click.option("--concurrent", type=click.IntRange(1), metavar="N", help="Only so many histories of clients at once.")
+@click.option("--exhaustive", is_flag=True, help="Only every sequence of a few requests, group by group.")
+@click.option("--length", type=click.IntRange(1, 4), default=3, show_default=True, help="Of those sequences.")
+@click.option(
+    "--state", type=click.Path(path_type=Path), metavar="FILE", help="Where --exhaustive keeps how far it is."
+)
 @click.option("--json", "json_file", type=click.Path(path_type=Path), metavar="FILE", help="Write the report there.")
 @click.option("--strict/--loose", default=True, help="Loose: errors count by their first word only.")
 @click.option("--destructive", is_flag=True, help="Use servers that hold data; it will be deleted.")
@@ -102,9 +113,12 @@ def conform(
     commands: str | None,
     groups: str | None,
     seed: int | None,
-    budget: float,
+    budget: float | None,
     requests: int | None,
     concurrent: int | None,
+    exhaustive: bool,
+    length: int,
+    state: Path | None,
     json_file: Path | None,
     strict: bool,
     destructive: bool,
@@ -125,9 +139,11 @@ def conform(
         ),
         groups=frozenset(part.strip().lower() for part in (groups or "").split(",") if part.strip()),
         seed=seed if seed is not None else SystemRandom().randrange(1_000_000),
-        budget=budget,
+        budget=budget if budget is not None else FOREVER if exhaustive or concurrent else 60.0,
         requests=requests,
         concurrent=concurrent,
+        exhaustive=length if exhaustive else None,
+        state=state,
         loose=not strict,
         destructive=destructive,
         timeout=timeout,
@@ -194,7 +210,7 @@ def _conform_one(name: str, options: Options, live: display.Live, reports: list[
         click.echo(f"redlark: a fault of Redlark: {problem!r}; REDLARK_DEBUG=1 shows where", err=True)
         return COULD_NOT
     reports.append(found)
-    if live.quiet or options.concurrent:
+    if live.quiet or options.concurrent or options.exhaustive:
         display.show_totals(live.console, found)
     else:
         display.show_report(live.console, found)

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from redlark.conformance.campaign import Campaign
 from redlark.conformance.crowd import Crowd
+from redlark.conformance.exhaustive import Exhaustive
 from redlark.conformance.report import CONFORMS, DIVERGES, NOT_RUN, UNSPECIFIED, UNSUPPORTED, Finding, TargetReport
 from redlark.conformance.servers import Server
 
@@ -77,6 +78,10 @@ class Live:
         said = f"{campaign.requests:,} requests, {rate:,.0f}/s, {reached} of {len(rules)} rules"
         found = len(set(campaign.findings.values()))
         done = min(1.0, seconds / campaign.options.budget)
+        if campaign.exhaustive:
+            sequences = sum(one.sequences for one in campaign.exhaustive.groups)
+            total = sum(one.total for one in campaign.exhaustive.groups) or 1
+            done, said = sequences / total, f"{sequences:,} of {total:,} sequences, {sequences / (seconds or 1):,.0f}/s"
         if campaign.options.requests:
             done = max(done, min(1.0, campaign.requests / campaign.options.requests))
         self._progress.update(
@@ -171,6 +176,10 @@ def show_totals(console: Console, report: TargetReport) -> None:
         verdict += (
             f" so far ([yellow]{'interrupted' if report.ended == 'interrupted' else 'the run could not go on'}[/])"
         )
+    if report.exhaustive is not None:
+        console.print(f"[bold]{escape(report.target)}[/] {verdict} ({report.profile})", highlight=False)
+        show_exhaustive(console, report.exhaustive)
+        return
     if report.crowd is not None and not report.requests:
         console.print(f"[bold]{escape(report.target)}[/] {verdict} ({report.profile})", highlight=False)
         show_crowd(console, report.crowd)
@@ -202,6 +211,14 @@ def show_crowd(console: Console, crowd: Crowd) -> None:
         console.print(Padding(Text(contradiction.picture()), (0, 0, 0, 4)), soft_wrap=True)
     if crowd.lost:
         console.print(Text(f"with {crowd.clients} clients at once the server {crowd.lost}", style="bold red"))
+
+
+def show_exhaustive(console: Console, exhaustive: Exhaustive) -> None:
+    """How much of each group's small world was covered."""
+    for one in exhaustive.groups:
+        part = "all" if one.sequences == one.total else f"{one.sequences:,} of"
+        said = f"{one.group}: {part} {one.total:,} sequences of up to {one.length} of {len(one.alphabet)} requests"
+        console.print(Text(said + (f", {len(one.suspects)} not allowed" if one.suspects else "")), soft_wrap=True)
 
 
 def show_servers(console: Console, servers: Iterable[Server]) -> None:

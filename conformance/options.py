@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 
 from attrs import frozen
 
@@ -22,6 +23,8 @@ class Options:
     budget: float = 60.0
     requests: int | None = None
     concurrent: int | None = None  # nothing but so many concurrent histories
+    exhaustive: int | None = None  # nothing but every sequence of up to so many requests
+    state: Path | None = None  # where an exhaustive run keeps how far it is
     loose: bool = False
     destructive: bool = False
     timeout: float = TIMEOUT

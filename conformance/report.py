@@ -14,6 +14,7 @@ from attrs import field, frozen, mutable
 
 from redlark.conformance.crowd import Crowd
 from redlark.conformance.divergence import Divergence, Exchange
+from redlark.conformance.exhaustive import Exhaustive
 from redlark.conformance.setups import PASSWORD
 from redlark.reference.transcript import command_line
 
@@ -129,6 +130,7 @@ class TargetReport:
     ended: str = "budget"
     notes: list[str] = field(factory=list)
     crowd: Crowd | None = None  # what several clients at once saw; None where none were run
+    exhaustive: Exhaustive | None = None  # every sequence of small alphabets; None where that was not asked for
 
     @property
     def diverges(self) -> bool:
@@ -175,6 +177,7 @@ class TargetReport:
             "common_rules": self.common,
             "unreached": self.unreached,
             "concurrent": None if self.crowd is None else self.crowd.as_json(),
+            "exhaustive": None if self.exhaustive is None else [one.as_json() for one in self.exhaustive.groups],
             "totals": self.totals,
         }
 

@@ -1,0 +1,139 @@
+"""Small alphabets: the requests of which exhaustive runs make every sequence.
+
+Of a command: its plainest request, the same with each other value of each argument, each option alone and with each
+option of another kind, and each keyword where there are several. Two keys, two texts, a few numbers: few enough that
+every sequence of three can be tried.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from attrs import field, mutable
+
+from redlark.conformance.generate import Grammar, walk
+from redlark.spec import syntax
+
+KEYS = (b"a", b"b")
+TEXTS = (b"x", b"1")
+NUMBERS = (b"1", b"-1")
+BY_NAME: dict[str, tuple[bytes, ...]] = {
+    "seconds": (b"100",),
+    "milliseconds": (b"100000",),
+    "unix-seconds": (b"9999999999",),
+    "unix-time-seconds": (b"9999999999",),
+    "unix-milliseconds": (b"9999999999999",),
+    "unix-time-milliseconds": (b"9999999999999",),
+    "cursor": (b"0",),
+    "pattern": (b"*",),
+    "start": (b"0", b"1"),
+    "stop": (b"-1",),
+    "end": (b"-1",),
+    "min": (b"-inf", b"1"),
+    "max": (b"+inf",),
+    "score": (b"1", b"2"),
+    "index": (b"0", b"-1"),
+    "rank": (b"1", b"-1"),
+    "count": (b"1", b"2"),
+    "weight": (b"2",),
+    "limit": (b"1",),
+}
+BY_TYPE: dict[str, tuple[bytes, ...]] = {"text": TEXTS, "string": TEXTS, "float": (b"1.5",), "double": (b"1.5",)}
+
+Request = tuple[bytes, ...]
+
+
+def alphabet(grammars: Iterable[Grammar], strangers: Sequence[Request] = ()) -> tuple[Request, ...]:
+    """The requests of some commands, each once, in the order of the commands; then a few from elsewhere."""
+    found: dict[Request, None] = {}
+    for one in grammars:
+        name = tuple(word.encode() for word in one.name.split("|"))
+        for arguments in _Small(one).requests():
+            found[name + arguments] = None
+    found.update(dict.fromkeys(strangers))
+    return tuple(found)
+
+
+@mutable
+class _Small:
+    """One command's few requests."""
+
+    grammar: Grammar
+    counters: frozenset[str] = field(init=False)
+
+    @counters.default
+    def _counters(self) -> frozenset[str]:
+        return frozenset(
+            part.repeat[1]
+            for part in walk(self.grammar.line)
+            if isinstance(part, syntax.Argument | syntax.Pairs) and isinstance(part.repeat, tuple)
+        )
+
+    def requests(self) -> list[Request]:
+        """The plainest request, then one change of it at a time; a command of two keys with each pair of them."""
+        line = self.grammar.line
+        fixed = [part for part in line if not isinstance(part, syntax.Group)]
+        ways = {id(part): self.part(part) for part in fixed}
+        plain = {place: found[0] for place, found in ways.items()}
+        found = [self._joined(line, plain, {})]
+        for part in fixed:
+            for other in ways[id(part)][1:]:
+                found.append(self._joined(line, {**plain, id(part): other}, {}))
+        keys = [part for part in fixed if self._is_key(part)]
+        if len(keys) == 2:
+            both = {**plain, id(keys[0]): (KEYS[0],), id(keys[1]): (KEYS[1],)}
+            found.append(self._joined(line, both, {}))
+        groups = [(id(part), self.options(part)) for part in line if isinstance(part, syntax.Group)]
+        for number, (place, options) in enumerate(groups):
+            found += [self._joined(line, plain, {place: option}) for option in options]
+            for behind, others in groups[number + 1 :]:
+                pairs = [{place: one, behind: two} for one in options for two in others]
+                found += [self._joined(line, plain, chosen) for chosen in pairs]
+        return found
+
+    def _joined(self, line: Sequence[syntax.Part], fixed: dict[int, Request], options: dict[int, Request]) -> Request:
+        return tuple(word for part in line for word in (fixed.get(id(part)) or options.get(id(part)) or ()))
+
+    def _is_key(self, part: syntax.Part) -> bool:
+        return isinstance(part, syntax.Argument) and (part.name in self.grammar.keys or part.type == "key")
+
+    def part(self, part: syntax.Part) -> list[Request]:
+        """The ways in which one part of the line may stand in a request, the plainest first."""
+        match part:
+            case syntax.Token(word=word):
+                return [(word.encode(),)]
+            case syntax.Choice(words=words):
+                return [(word.encode(),) for word, _ in words]
+            case syntax.Pairs(parts=parts, repeat=repeat):
+                inner = [self.part(inside) for inside in parts]
+                plain: Request = tuple(word for ways in inner for word in ways[0])
+                other = tuple(word for ways in inner for word in ways[-1])
+                return [plain] if plain == other else [plain, other, *([plain + other] if repeat == "many" else [])]
+            case syntax.Argument(repeat=repeat):
+                return self.argument(part)
+            case syntax.Group():
+                return [(), *self.options(part)]
+        return [()]
+
+    def argument(self, part: syntax.Argument) -> list[Request]:
+        """The few values of an argument; of one that may be repeated, two of them together as well."""
+        if part.name in self.counters:
+            return [(b"1",)]
+        values: tuple[bytes, ...] = KEYS
+        if not self._is_key(part):
+            values = BY_NAME.get(part.name) or BY_TYPE.get(part.type) or NUMBERS
+        several = [tuple(values[:2])] if part.repeat == "many" and len(values) > 1 else []
+        return [(value,) for value in values] + several
+
+    def options(self, group: syntax.Group) -> list[Request]:
+        """Each alternative of a group with its plainest arguments, and each keyword within."""
+        found: list[Request] = []
+        for alternative in group.alternatives:
+            inner = [self.part(inside) for inside in alternative.parts]
+            found.append(tuple(word for ways in inner for word in ways[0]))
+            for place, inside in enumerate(alternative.parts):
+                if isinstance(inside, syntax.Choice):
+                    for other in inner[place][1:]:
+                        changed = [*inner[:place], [other], *inner[place + 1 :]]
+                        found.append(tuple(word for ways in changed for word in ways[0]))
+        return found

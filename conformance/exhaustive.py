@@ -1,0 +1,240 @@
+"""Exhaustive small worlds: every sequence of up to three requests of a small alphabet, each from an empty server.
+
+A unit of work is what begins with one request; all sequences that share all but their last request travel in one write,
+each behind a FLUSHALL. The model judges what is new: where the replies before the last one are the bytes that they were
+in the sequence before, so are the worlds. A sequence that diverges is run again alone, shrunk and told like any other.
+Finished units are kept in a file, if one is named, and an interrupted run goes on behind them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from attrs import field, mutable
+
+from redlark.conformance.alphabet import Request, alphabet
+from redlark.conformance.connection import Connection, milliseconds
+from redlark.conformance.errors import CannotRun, Lost
+from redlark.conformance.generate import Grammar
+from redlark.conformance.history import History, steps_of
+from redlark.conformance.history import Request as Asked
+from redlark.conformance.target import Target
+from redlark.reference import Model, Worlds
+from redlark.reference.resp import Frame, encode_request
+
+GROUPS = ("string", "list", "hash", "set", "sorted-set", "stream", "bitmap", "hyperloglog", "geo", "generic")
+# One request of another type, so that sequences meet WRONGTYPE; one that deletes, so that they meet what is gone.
+STRANGERS: dict[str, tuple[Request, ...]] = {
+    "string": ((b"RPUSH", b"a", b"x"), (b"DEL", b"a")),
+    "*": ((b"SET", b"a", b"1"), (b"DEL", b"a")),
+}
+UNFIT = ("blocking",)  # flags of commands that would stop a pipeline
+UNFIT_NAMES = frozenset(("MIGRATE", "WAIT", "WAITAOF"))
+FLUSH = (b"FLUSHALL",)
+FLUSHED = b"+OK\r\n"
+
+
+@mutable
+class Progress:
+    """How far one group is: its alphabet, the units that are done, and how many sequences were judged."""
+
+    group: str
+    alphabet: tuple[Request, ...]
+    length: int
+    done: set[int] = field(factory=set)
+    sequences: int = 0
+    suspects: list[tuple[Request, ...]] = field(factory=list)  # sequences whose replies the text did not allow
+
+    @property
+    def total(self) -> int:
+        """How many sequences there are."""
+        return sum(len(self.alphabet) ** length for length in range(1, self.length + 1))
+
+    @property
+    def key(self) -> str:
+        """What a saved state must share to be gone on with."""
+        digest = hashlib.sha256(repr((self.group, self.length, self.alphabet)).encode())
+        return digest.hexdigest()
+
+    def as_json(self) -> dict[str, Any]:
+        """The progress as the report and the saved state have it."""
+        return {
+            "group": self.group,
+            "requests": len(self.alphabet),
+            "length": self.length,
+            "sequences": self.sequences,
+            "total": self.total,
+            "complete": len(self.done) == len(self.alphabet),
+        }
+
+
+@mutable
+class Exhaustive:
+    """Every sequence over the alphabets of some groups, on one target."""
+
+    model: Model
+    target: Target
+    suspect: Callable[[History], None]  # told of a sequence whose replies the text does not allow
+    length: int = 3
+    timeout: float = 5.0
+    state: Path | None = None
+    groups: list[Progress] = field(factory=list, init=False)
+    requests: int = field(default=0, init=False)
+    _connection: Connection | None = field(default=None, init=False)
+    _empty: Worlds = field(default=(), init=False)
+    _saved: dict[str, dict[str, Any]] = field(factory=dict, init=False)  # of other targets, lengths and texts too
+
+    def plan(self, grammars: Sequence[Grammar], wanted: frozenset[str]) -> None:
+        """Lay out the groups; those of the data types where none is wanted. Goes on from the saved state."""
+        flags = {name: command.flags for name, command in self.model.commands.items()}
+        for group in sorted(wanted) or GROUPS:
+            fit = [
+                one
+                for one in sorted(grammars, key=lambda one: one.name)
+                if one.group == group
+                and one.name not in UNFIT_NAMES
+                and not any(flag.encode() in flags[one.name] for flag in UNFIT)
+            ]
+            if fit:
+                strangers = STRANGERS.get(group, STRANGERS["*"])
+                known = tuple(one for one in strangers if one[0].decode() in self.model.commands)
+                self.groups.append(Progress(group, alphabet(fit, known), self.length))
+        self._load()
+
+    def run(self, over: Callable[[], bool], tick: Callable[[], None]) -> None:
+        """Judge unit after unit until all are done, or it is over."""
+        self._empty = self.model.start(databases=self.target.databases, config=self.target.config)
+        self._empty = self.model.connect(self._empty, 0)
+        try:
+            for progress in self.groups:
+                for sequence in progress.suspects:  # of a run that was interrupted
+                    self.suspect(_history(sequence))
+                for unit in range(len(progress.alphabet)):
+                    if unit in progress.done:
+                        continue
+                    for prefix in self._prefixes(progress, unit):
+                        if over():
+                            return
+                        self._judge(progress, prefix)
+                        tick()
+                    progress.done.add(unit)
+                    self._save()
+        finally:
+            self._close()
+
+    def _prefixes(self, progress: Progress, unit: int) -> Iterator[tuple[Request, ...]]:
+        """What every request is put behind: nothing (in the first unit), the unit's request, that and another."""
+        first = progress.alphabet[unit]
+        if unit == 0:
+            yield ()
+        if progress.length > 1:
+            yield (first,)
+        if progress.length > 2:
+            yield from ((first, second) for second in progress.alphabet)
+
+    # ---- one write -------------------------------------------------------------------------------------------
+
+    def _judge(self, progress: Progress, prefix: tuple[Request, ...]) -> None:
+        """Send a prefix with every request behind it, and judge the replies."""
+        head = b"".join([encode_request(one) for one in (FLUSH, *prefix)])
+        wire = b"".join([head + encode_request(last) for last in progress.alphabet])
+        try:
+            connection = self._open()
+            began = milliseconds() + self.target.clock[0]
+            connection.send(wire)
+            frames = [connection.frame() for _ in range((len(prefix) + 2) * len(progress.alphabet))]
+        except Lost:
+            self._close()
+            for last in progress.alphabet:  # which one it was, each alone will tell
+                self._suspect(progress, (*prefix, last))
+            progress.sequences += len(progress.alphabet)
+            return
+        interval = (began, connection.received + self.target.clock[1])
+        self.requests += len(frames)
+        seen: tuple[bytes, ...] = ()
+        worlds: Worlds = ()
+        width = len(prefix) + 2
+        for number, last in enumerate(progress.alphabet):
+            replies = frames[number * width : (number + 1) * width]
+            before = tuple(frame.raw for frame in replies[:-1])
+            if before != seen:
+                seen, worlds = before, self._worlds(prefix, replies, interval)
+            after = self.model.allows(worlds, 0, last, interval, replies[-1]) if worlds else ()
+            if not after:
+                self._suspect(progress, (*prefix, last))
+            progress.sequences += 1
+
+    def _worlds(self, prefix: tuple[Request, ...], replies: Sequence[Frame], interval: tuple[int, int]) -> Worlds:
+        worlds = self._empty if replies[0].raw == FLUSHED else ()
+        for request, reply in zip(prefix, replies[1:], strict=False):
+            worlds = self.model.allows(worlds, 0, request, interval, reply)
+        return worlds
+
+    def _suspect(self, progress: Progress, sequence: tuple[Request, ...]) -> None:
+        self._close()
+        progress.suspects.append(sequence)
+        self.suspect(_history(sequence))
+
+    def _open(self) -> Connection:
+        if self._connection is None:
+            self._connection = self.target.address.open(self.timeout)
+            if self.target.address.auth:
+                self._connection.send(encode_request(self.target.address.auth))
+                self._connection.frame()
+        return self._connection
+
+    def _close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+        self._connection = None
+
+    # ---- what is kept ----------------------------------------------------------------------------------------
+
+    def _load(self) -> None:
+        if self.state is None or not self.state.exists():
+            return
+        try:
+            saved = json.loads(self.state.read_text())
+            self._saved = {one["key"]: one for one in saved["exhaustive"]}
+        except (OSError, ValueError, KeyError, TypeError) as problem:
+            raise CannotRun(f"{self.state}: not the state of an exhaustive run ({problem!r}); remove it") from None
+        for progress in self.groups:
+            one = self._saved.get(self._key(progress))
+            if one:
+                progress.done, progress.sequences = set(one["done"]), one["sequences"]
+                progress.suspects = [
+                    tuple(tuple(word.encode("latin-1") for word in request) for request in sequence)
+                    for sequence in one["suspects"]
+                ]
+
+    def _key(self, progress: Progress) -> str:
+        return f"{self.target.address.text} {self.model.profile.name} {progress.key}"
+
+    def _save(self) -> None:
+        if self.state is None:
+            return
+        for progress in self.groups:
+            self._saved[self._key(progress)] = {
+                "key": self._key(progress),
+                "group": progress.group,
+                "done": sorted(progress.done),
+                "sequences": progress.sequences,
+                "suspects": [
+                    [[word.decode("latin-1") for word in request] for request in sequence]
+                    for sequence in progress.suspects
+                ],
+            }
+        temporary = self.state.with_name(self.state.name + ".new")
+        try:
+            temporary.write_text(json.dumps({"exhaustive": list(self._saved.values())}, indent=1) + "\n")
+            temporary.replace(self.state)
+        except OSError as problem:
+            raise CannotRun(f"{self.state}: the state cannot be kept there: {problem.strerror}") from None
+
+
+def _history(sequence: Sequence[Request]) -> History:
+    return History(steps_of(0, [Asked(one) for one in sequence]))
