@@ -100,12 +100,24 @@ class Connection:
             with contextlib.suppress(OSError):
                 self._sock.settimeout(self.timeout)
 
+    def has_come(self) -> bool:
+        """Whether a frame is here that was not read yet."""
+        frame = self.leftover()
+        if frame is not None:
+            self.put_back(frame)
+        return frame is not None
+
+    def put_back(self, frame: Frame) -> None:
+        """A frame that was read is to be read again."""
+        self._frames.appendleft(frame)
+
     def leftover(self) -> Frame | None:
         """A frame that is already here although nothing was asked any more; None is as it should be."""
         if not self._frames:
             self._sock.setblocking(False)
             try:
                 data = self._sock.recv(CHUNK)
+                self.received = milliseconds()
                 if data:
                     self._frames.extend(self._decoder.feed(data))
             except (OSError, ProtocolError):

@@ -13,7 +13,10 @@ RESET, PING = (b"RESET",), (b"PING",)  # what the judge itself sends before and 
 
 @frozen
 class Exchange:
-    """One request as it was sent, and the frame that answered it (None: none was due, or none came)."""
+    """One request as it was sent, and the frame that answered it (None: none was due, or none came).
+
+    A frame that came unasked has an empty request.
+    """
 
     client: int
     request: tuple[bytes, ...]
@@ -37,6 +40,12 @@ class Divergence:
     exchanges: tuple[Exchange, ...]
     asked: int  # how many of the exchanges, the last ones, are the history's own and not the greeting
     history: History
+    sent: int = 0  # requests of the history that were sent, where more were than are judged
+
+    @property
+    def requests(self) -> int:
+        """How many requests of the history can have mattered."""
+        return self.sent or self.asked
 
     @property
     def lost(self) -> bool:

@@ -11,11 +11,11 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from attrs import frozen
+from attrs import evolve, frozen
 from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
 from hypothesis import strategies as st
 
-from redlark.conformance import values
+from redlark.conformance import company_draw, values
 from redlark.conformance.generate import Generator
 from redlark.conformance.history import ClientAddress, ClientId, Cursor, History, Request, Step, request, steps_of
 
@@ -287,8 +287,10 @@ def shapes(
             rng = random.Random(f"{seed} {name} {holding}")
             filled = [request(holding[0], key, *holding[1:]) for key in values.KEYS] if holding else []
             shaped = [one for one in generator.shapes(name, rng) if not _tells_all(name, one)]
-            steps = ([Step(0, tuple(filled))] if filled else []) + list(steps_of(0, shaped))
-            histories += [History(tuple(steps), protocol) for protocol in protocols]
+            first = [Step(0, tuple(filled))] if filled else []
+            apart = [[one] for one in shaped] if name in company_draw.COMPANY else [shaped]  # one may wait for ever
+            for ones in apart:
+                histories += [History((*first, *steps_of(0, ones)), protocol) for protocol in protocols]
     return histories
 
 
@@ -304,8 +306,10 @@ _CHOSEN = st.lists(st.integers(0, POOL - 1), min_size=LENGTHS[0], max_size=LENGT
 def draw(pool: Pool, number: int, protocols: Sequence[int], histories: int = HISTORIES) -> list[History]:
     """One round of histories; `number` is its seed."""
     rng = random.Random(number)
-    ready = scenarios(pool, POOL, rng)
+    ready = scenarios(_alone(pool), POOL, rng)
     drawn: list[History] = []
+    together = company_draw.scenarios(pool, POOL // 4, rng) if company_draw.share(pool.names, pool.weights) else []
+    places = {rng.randrange(histories) for _ in range(round(histories * company_draw.share(pool.names, pool.weights)))}
 
     @seed(number)
     @settings(
@@ -319,10 +323,24 @@ def draw(pool: Pool, number: int, protocols: Sequence[int], histories: int = HIS
     )
     @given(_CHOSEN, st.sampled_from(list(protocols)))
     def collect(chosen: list[int], protocol: int) -> None:
+        if len(drawn) in places:
+            picked = [together[place % len(together)] for place in chosen[: len(chosen) // 2 + 1]]
+            drawn.append(company_draw.history(picked, protocol))
+            return
         drawn.append(History(tuple(step for place in chosen for step in ready[place % len(ready)]), protocol))
 
     collect()
     return drawn
+
+
+def _alone(pool: Pool) -> Pool:
+    """The pool without what makes a history one in company."""
+    kept = [pair for pair in zip(pool.names, pool.weights, strict=True) if pair[0] not in company_draw.COMPANY]
+    return (
+        evolve(pool, names=tuple(name for name, _ in kept), weights=tuple(weight for _, weight in kept))
+        if kept
+        else pool
+    )
 
 
 def weighted(

@@ -30,4 +30,5 @@ def histories(
 
 def _steps(example: syntax.Example, profile: Profile) -> tuple[Step, ...]:
     lines = [line for line in example.lines if profile.holds(line.guard)]
-    return tuple(Step(line.client - 1, (Request(split(line.request)),)) for line in lines)
+    asked = (() if line.arrives else (Request(split(line.request)),) for line in lines)
+    return tuple(Step(line.client - 1, requests) for line, requests in zip(lines, asked, strict=True))

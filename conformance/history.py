@@ -53,6 +53,13 @@ Part = bytes | Symbol
 _WATCHED = frozenset((b"quit", b"client", b"shutdown"))
 
 
+# Requests that are felt by other clients, or answered later: a history that holds one is judged with all its clients.
+_SOCIAL = frozenset((
+    b"blpop", b"brpop", b"blmove", b"brpoplpush", b"blmpop", b"bzpopmin", b"bzpopmax", b"bzmpop", b"subscribe",
+    b"psubscribe", b"ssubscribe", b"unsubscribe", b"punsubscribe", b"sunsubscribe",
+))  # fmt: skip
+_SOCIAL_WITH = {b"xread": b"block", b"xreadgroup": b"block", b"client": b"tracking"}
+
 _PASSING = frozenset((b"id", b"info", b"list", b"getname", b"setname", b"help", b"no-touch"))
 
 
@@ -63,6 +70,7 @@ class Request:
     parts: tuple[Part, ...]
     fixed: tuple[tuple[bytes, ...], bytes] | None = field(init=False, eq=False, repr=False)
     watched: bool = field(init=False, eq=False, repr=False)
+    social: bool = field(init=False, eq=False, repr=False)
 
     @fixed.default
     def _encode(self) -> tuple[tuple[bytes, ...], bytes] | None:
@@ -79,6 +87,11 @@ class Request:
     def _is_watched(self) -> bool:
         first = self.parts[0] if self.parts else b""
         return isinstance(first, bytes) and first.lower() in _WATCHED
+
+    @social.default
+    def _is_social(self) -> bool:
+        words = [part.lower() for part in self.parts if isinstance(part, bytes)]
+        return bool(words) and (words[0] in _SOCIAL or _SOCIAL_WITH.get(words[0]) in words[1:])
 
     def asks_about(self) -> Iterable[bytes]:
         """What a subcommand of COMMAND may take for the name of a command, in capitals."""
@@ -103,7 +116,10 @@ def request(*parts: Part | str) -> Request:
 
 @frozen
 class Step:
-    """One write of one client, `wait` milliseconds after what came before."""
+    """One write of one client, `wait` milliseconds after what came before.
+
+    A step without requests waits for what the client gets when its own waiting ends.
+    """
 
     client: int
     requests: tuple[Request, ...]
@@ -121,6 +137,11 @@ class History:
     def watched(self) -> bool:
         """Whether connections may close or fall silent while this history runs."""
         return any(request.watched for step in self.steps for request in step.requests)
+
+    @property
+    def social(self) -> bool:
+        """Whether one client's request may be felt by another, or answered later."""
+        return any(request.social for step in self.steps for request in step.requests)
 
     @property
     def lasting(self) -> bool:

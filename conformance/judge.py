@@ -49,7 +49,10 @@ class Judge:
 
     def run(self, history: History) -> Divergence | None:
         """Run one history from empty to empty; the first divergence ends it. Raises `CannotRun` if nobody is there."""
-        attempt = _Attempt(self, history, watched=history.watched or not self.target.signed_in)
+        from redlark.conformance.company import Company  # which builds on this module
+
+        kind = Company if history.social else Attempt
+        attempt = kind(self, history, watched=history.watched or not self.target.signed_in)
         try:
             attempt.begin()
             found = attempt.run()
@@ -117,7 +120,7 @@ class Judge:
 
 
 @frozen
-class _Sent:
+class Sent:
     """A write whose replies are still to be read, and when it began, by the server's clock."""
 
     client: int
@@ -129,7 +132,7 @@ _CLOSING = frozenset((b"quit", b"client", b"exec"))
 
 
 @mutable
-class _Attempt:
+class Attempt:
     """One run of one history."""
 
     judge: Judge
@@ -229,7 +232,7 @@ class _Attempt:
             time.sleep(step.wait / 1000)
         return self._receive(self._send(step))
 
-    def _send(self, step: Step) -> _Sent:
+    def _send(self, step: Step) -> Sent:
         """Write a step; what was lost with a connection that CLIENT KILL may have closed is not waited for."""
         client, judge = step.client, self.judge
         connection = judge.connection(client) if judge.connected(client) else self._reconnect(client)
@@ -241,9 +244,9 @@ class _Attempt:
             if not self._may_be_gone(client):
                 raise
             sent = []
-        return _Sent(client, [request for request, _ in sent], now + judge.target.clock[0])
+        return Sent(client, [request for request, _ in sent], now + judge.target.clock[0])
 
-    def _receive(self, sent: _Sent) -> Divergence | None:
+    def _receive(self, sent: Sent) -> Divergence | None:
         """Read and judge the replies to one write."""
         client, judge, late = sent.client, self.judge, self.judge.target.clock[1]
         for request in sent.requests:

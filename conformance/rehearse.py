@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 
 from attrs import field, mutable
 
+from redlark.conformance import company_draw
 from redlark.conformance.draw import ALONE, HELPERS, Pool
 from redlark.conformance.history import SCANS, ClientAddress, ClientId, Cursor, History, Request, steps_of
 from redlark.reference import Model, World
@@ -21,6 +22,7 @@ from redlark.reference.resp import frame
 
 BEGIN = 1_700_000_000_000  # Unix time in milliseconds at which every rehearsal begins
 STEPS_A_MILLISECOND = 4
+PATIENCE = 1_000  # milliseconds that a rehearsal waits for the end of somebody's waiting
 TRIES = 25  # for each command, in each round
 ENOUGH = 3  # histories for one command, in one round
 
@@ -53,6 +55,7 @@ class _Stage:
     now: int = BEGIN
     reached: list[str] = field(factory=list, init=False)
     cursors: dict[int, bytes] = field(factory=dict, init=False)
+    backlog: dict[int, list[Request]] = field(factory=dict, init=False)
 
     @world.default
     def _empty(self) -> World:
@@ -61,13 +64,34 @@ class _Stage:
     def run(self) -> list[str]:
         for number, step in enumerate(self.history.steps):
             self.now += step.wait + (not number % STEPS_A_MILLISECOND)
+            if not step.requests:
+                self._await(step.client)
             for request in step.requests:
                 self._perform(step.client, request)
+            if self.world.parked or self.world.outbox:
+                self._settle()
         return self.reached
+
+    def _await(self, client: int) -> None:
+        """A client gets what it waits for: its time passes."""
+        parked = self.world.waits(client)
+        if parked is not None and parked.deadline is not None and parked.deadline[1] < self.now + PATIENCE:
+            self.now = max(self.now, parked.deadline[1])
+
+    def _settle(self) -> None:
+        """What is owed is delivered; who waits no longer goes on with what it has asked meanwhile."""
+        self.world, _ = self.rehearsal.model.deliver(self.world, self.now)
+        for client in list(self.backlog):
+            while self.backlog.get(client) and not self.world.waits(client):
+                self._perform(client, self.backlog[client].pop(0))
+                self.world, _ = self.rehearsal.model.deliver(self.world, self.now)
 
     def _perform(self, client: int, asked: Request) -> None:
         if client not in self.world.sessions:
             self._connect(client)
+        if self.world.parked and self.world.waits(client):
+            self.backlog.setdefault(client, []).append(asked)
+            return
         request = asked.resolve(self.now, lambda symbol: self._known(client, symbol))
         reply = self._ask(client, request)
         if request[0].lower() in SCANS and reply.startswith(b"*2"):
@@ -116,7 +140,7 @@ def pursue(
             continue
         left, kept = set(rules), 0
         for _ in range(TRIES):
-            history = History(steps_of(0, _attempt(pool, name, rng)), rng.choice(protocols))
+            history = _history(pool, name, rng, rng.choice(protocols))
             reached = left.intersection(rehearsal.rules(history))
             if reached:
                 found.append(history)
@@ -125,6 +149,13 @@ def pursue(
             if not left or kept >= ENOUGH:
                 break
     return found
+
+
+def _history(pool: Pool, name: str, rng: random.Random, protocol: int) -> History:
+    if name not in company_draw.COMPANY:
+        return History(steps_of(0, _attempt(pool, name, rng)), protocol)
+    several = company_draw.scenarios(pool, rng.randrange(1, 5), rng)
+    return company_draw.history([*several, steps_of(0, _attempt(pool, name, rng))], protocol)
 
 
 def _attempt(pool: Pool, name: str, rng: random.Random) -> list[Request]:

@@ -26,7 +26,13 @@ VERDICTS = (CONFORMS, DIVERGES, UNSUPPORTED, NOT_RUN, UNSPECIFIED)
 def _tells_a_secret(exchange: Exchange) -> bool:
     """Whether this is an AUTH that succeeded, with another password than the one of our own set-ups."""
     request, reply = exchange.request, exchange.reply
-    return request[0].upper() == b"AUTH" and reply is not None and reply.raw == b"+OK\r\n" and request[-1] != _OURS
+    return (
+        request[:1] != ()
+        and request[0].upper() == b"AUTH"
+        and reply is not None
+        and reply.raw == b"+OK\r\n"
+        and request[-1] != _OURS
+    )
 
 
 @frozen
@@ -52,7 +58,7 @@ class Finding:
         told = self.divergence.exchanges
         greeting = len(told) - self.divergence.asked
         # behind a RESET we sign in again; no drawn AUTH knows the target's password, so one that succeeds is ours
-        kept = [one for one in told[:greeting] if one.request[0] != b"PING"] + list(told[greeting:])
+        kept = [one for one in told[:greeting] if one.request[:1] != (b"PING",)] + list(told[greeting:])
         return tuple(one for one in kept if not _tells_a_secret(one))
 
     @property
@@ -60,7 +66,11 @@ class Finding:
         """The requests as lines for redis-cli; where several clients take part, each line says whose it is."""
         clients = sorted({exchange.client for exchange in self.exchanges})
         mark = {client: f"{number}> " if len(clients) > 1 else "" for number, client in enumerate(clients, 1)}
-        return "\n".join(mark[e.client] + command_line(e.request) for e in self.exchanges)
+        came = {client: f"{number}< " for number, client in enumerate(clients, 1)}  # what comes unasked
+        return "\n".join(
+            mark[e.client] + command_line(e.request) if e.request else came[e.client] + (e.shown or "(nothing)")
+            for e in self.exchanges
+        )
 
     @property
     def pipelined(self) -> bool:

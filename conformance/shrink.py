@@ -93,10 +93,10 @@ class Shrinker:
 
     def _cut(self) -> None:
         """Nothing behind the request that diverged can have mattered."""
-        history, asked = self.history, self.best.asked
+        history, asked = self.history, self.best.requests
         kept: list[Step] = []
         for step in history.steps:
-            if asked <= 0:
+            if asked <= 0 and step.requests:
                 break
             kept.append(step if len(step.requests) <= asked else evolve(step, requests=step.requests[:asked]))
             asked -= len(step.requests)
@@ -127,6 +127,9 @@ class Shrinker:
             for other in range(client):
                 if self._try(_renamed(self.history, client, other)):
                     break
+        for index in reversed([i for i, step in enumerate(self.history.steps) if not step.requests]):
+            steps = self.history.steps
+            self._try(evolve(self.history, steps=(*steps[:index], *steps[index + 1 :])))
         for index, step in enumerate(self.history.steps):
             for wait in (0, 2, 5):
                 if wait < step.wait and self._try(_replaced(self.history, index, evolve(step, wait=wait))):
@@ -153,7 +156,7 @@ def measure(history: History) -> tuple[int, int, int, int, int, int]:
         history.size,
         len(history.clients) + sum(history.clients),
         sum(len(step.requests) - 1 for step in history.steps),
-        history.protocol * 1000 + sum(step.wait for step in history.steps),
+        history.protocol * 1000 + sum(step.wait + (not step.requests) for step in history.steps),
         len(parts),
         plain,
     )
@@ -174,7 +177,7 @@ def without(history: History, places: Sequence[int]) -> History:
     for step in history.steps:
         kept = tuple(one for offset, one in enumerate(step.requests) if place + offset not in gone)
         place += len(step.requests)
-        if kept:
+        if kept or not step.requests:
             steps.append(evolve(step, requests=kept))
     return evolve(history, steps=tuple(steps))
 

@@ -197,7 +197,14 @@ BY_NAME: dict[str, Draw] = {
     "client-id": lambda rng: rng.choice((b"1", b"999999999", b"0", b"-1", b"abc", b"99999999999999999999")),
 }
 
+# Seconds that a client waits: soon over, for ever, or refused. What has to be waited for long says nothing more.
+TIMEOUTS = (
+    b"0", b"0", b"0", b"0", b"0.01", b"0.02", b"0.005", b"0.001", b"0.0001", b"0", b"0.015", b"0", b"-1", b"abc", b"",
+    b"-0.0001", b"inf", b"nan", b"0x1p-7", b"1e-9", b"9223372036854775807", b"9e15", b"-1e400", b" 0", b"+0.01",
+    b"9223372036854775",
+)  # fmt: skip
 BY_TYPE: dict[str, Draw] = {
+    "timeout": lambda rng: rng.choice(TIMEOUTS),
     "int": _integer,
     "integer": _integer,
     "symmetric": _integer,
@@ -220,7 +227,7 @@ def value(name: str, kind: str, rng: random.Random) -> Part:
         return binary.BY_TYPE[kind](rng)
     if kind == "position":
         return _position(rng)
-    if name in BY_NAME:
+    if name in BY_NAME and kind != "timeout":
         return BY_NAME[name](rng)
     if name in ("index", "destination-db", "db", "index1", "index2") or name.endswith("-db"):
         return rng.choice(DATABASES)

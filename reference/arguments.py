@@ -24,6 +24,10 @@ Arguments = Sequence[bytes]
 RAW = frozenset({"text", "key", "pattern", "string"})  # types that take an argument as it is
 
 
+def OVERLOOKED(v: Frame) -> Any:
+    """What stands behind the last argument is not looked at."""
+
+
 class Ended(Exception):
     """Parsing ended the command with a reply; ``rule`` names what ended it."""
 
@@ -89,12 +93,16 @@ def compile_parser(parts: Sequence[s.Part], scope: Scope, hooks: Hooks) -> Calla
     parts = held(parts, scope)
     declare(parts, scope)
     hooks.token = scope.slot("token")
-    limit = most(parts) if all(is_positional(part) for part in parts) else None
+    everything = most(parts)
+    limit = everything if all(is_positional(part) for part in parts) else None
     needed = next((place for place, part in enumerate(parts) if isinstance(part, s.Group)), 0) if limit else 0
     begin = _sequence(parts[:needed], scope, hooks) if needed else None
     match = _sequence(parts[needed:], scope, hooks)
+    overlooks = hooks.refusals.get("excess") is OVERLOOKED
 
     def parse(arguments: Arguments, v: Frame) -> None:
+        if overlooks and everything is not None:
+            arguments = arguments[:everything]
         count, position = len(arguments), 0
         if begin is not None:  # excess is seen behind what every request has, before any option is read
             position = begin(arguments, 0, count, v)

@@ -11,7 +11,7 @@ from typing import Any
 
 from attrs import define, field
 
-from redlark.reference.arguments import Arguments, Ended, Hooks, compile_parser, syntax_rules
+from redlark.reference.arguments import OVERLOOKED, Arguments, Ended, Hooks, compile_parser, syntax_rules
 from redlark.reference.expressions import expression
 from redlark.reference.lines import arguments_of, declare, held, named
 from redlark.reference.scope import Definitions, Frame, Scope, refuse
@@ -35,6 +35,7 @@ class Compiled:
     rules: tuple[str, ...]
     flags: frozenset[bytes]
     container: bool = False
+    parks: bool = False  # may leave its client waiting for keys
     facts: dict[str, tuple[Any, ...]] = field(factory=dict)
     key: bytes = field(init=False)  # the full name in small letters, as error messages have it
 
@@ -79,7 +80,7 @@ def compile_command(block: s.Command, definitions: Definitions, blocks: dict[str
     for fact in block.facts:
         if fact.kind == "refuses" and definitions.profile.holds(fact.guard):
             kind, error = fact.values
-            refusals[str(kind)] = expression(error, scope)  # type: ignore[arg-type]
+            refusals[str(kind)] = OVERLOOKED if error is None else expression(error, scope)  # type: ignore[arg-type]
     hooks = Hooks(refusals, {}, [], name)
     rest: list[s.Step] = []
     for step in block.steps:
@@ -100,7 +101,7 @@ def compile_command(block: s.Command, definitions: Definitions, blocks: dict[str
     return Compiled(
         name, block, arity(block, definitions.profile), parse, run, scope.size, tuple(scope.words.values()),
         tuple(dict.fromkeys(rules)), frozenset(str(f).encode() for f in facts.get("flags", ())), "container" in facts,
-        facts,
+        compiler.parks, facts,
     )  # fmt: skip
 
 

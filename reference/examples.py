@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from redlark.reference.model import Model
+from attrs import evolve
+
+from redlark.reference.model import Model, Worlds
 from redlark.reference.replies import encode, some
 from redlark.reference.resp import frame, show
 from redlark.reference.transcript import split
-from redlark.reference.values import NO_REPLY
+from redlark.reference.values import NO_REPLY, PARKED, Several
+from redlark.reference.world import World
 from redlark.spec import syntax as s
 from redlark.spec.loader import NotationError
 
@@ -37,6 +40,16 @@ def _failures(model: Model, command: s.Command, example: s.Example) -> Iterator[
             connected.add(line.client)
             if example.resp == 3:
                 worlds = (model.perform(worlds[0], line.client, (b"HELLO", b"3"), worlds[0].now)[0],)
+        if line.arrives:
+            worlds, got = _arrival(model, worlds[0], line.client)
+            if got != "\n".join(line.output):
+                yield NotationError(
+                    example.place,
+                    f"{model.profile.name}: the example of {command.name} shows that client {line.client} gets\n"
+                    f"{chr(10).join(line.output)}\nbut the rules give it\n{got}",
+                )
+                return
+            continue
         request = split(line.request)
         candidates = list(model.ways(worlds[0], line.client, request, worlds[0].now + 1))
         expected = "\n".join(line.output)
@@ -51,7 +64,21 @@ def _failures(model: Model, command: s.Command, example: s.Example) -> Iterator[
         worlds = (candidates[shown.index(expected)][0].finish(),)
 
 
+def _arrival(model: Model, world: World, client: int) -> tuple[Worlds, str]:
+    """The world behind the next frame that a client is owed, and that frame; where it waits, what ends its waiting."""
+    waits = world.waits(client)
+    if not world.owed(client) and waits is not None and waits.deadline is not None:
+        world = next(iter(model.spontaneous(world, waits.deadline[1])))
+    owed = world.owed(client)
+    if not owed:
+        return (world,), "(nothing)"
+    left = tuple(one for one in world.outbox if one is not owed[0])
+    return (evolve(world, outbox=left),), _shown(owed[0].reply, owed[0].resp)
+
+
 def _shown(reply: object, resp: int) -> str:
-    if reply is NO_REPLY:
+    if reply is NO_REPLY or reply is PARKED:
         return ""
+    if type(reply) is Several:
+        return "\n".join(_shown(frame, resp) for frame in reply.frames)
     return show(frame(encode(some(reply, resp), resp)))

@@ -24,7 +24,23 @@ from redlark.reference.replies import describe, encode, matches
 from redlark.reference.resp import Frame
 from redlark.reference.resp import frame as decode
 from redlark.reference.scope import Definitions, Scope
-from redlark.reference.values import NO_REPLY, Dead, Entry, ErrorReply, Moment, Spoken, Variable, type_of
+from redlark.reference.values import (
+    FOREVER,
+    NO_REPLY,
+    PARKED,
+    Dead,
+    Entry,
+    ErrorReply,
+    Moment,
+    Owed,
+    Parked,
+    Several,
+    Spoken,
+    Variable,
+    Waiting,
+    type_of,
+)
+from redlark.reference.waking import wake
 from redlark.reference.world import Run, World
 from redlark.spec import syntax as s
 from redlark.spec.derivation import exists
@@ -36,6 +52,8 @@ Request = tuple[bytes, ...]
 Interval = tuple[int, int]
 
 MAX_RUNS = 20_000  # ways that one request may go; more is an error of the text
+LATENESS = 2_000  # milliseconds that a server may be late in telling that someone has waited long enough
+SPONTANEOUS = 6  # things that happen by themselves, at most, before one frame
 MAX_WORLDS = 64  # worlds kept; the text keeps choices small, so more would be an error of the text as well
 
 
@@ -79,6 +97,7 @@ class Model:
         self._by_arity = self._holds("subcommand-by-arity")
         self.gone_at_deadline = self._holds("gone-at-deadline")
         self.moment_per_command = self._holds("moment-per-command")
+        self.own_pushes_follow = self._holds("own-pushes-follow")
         self.reached: Counter[str] = Counter()
 
     @classmethod
@@ -107,15 +126,19 @@ class Model:
 
     def connect(self, worlds: Worlds, client: int) -> Worlds:
         """A new connection, called by any whole number."""
-        return tuple(
-            World(w.databases, w.sessions.set(client, Map(self._fields("session", w))), w.server, w.versions, w.now)
-            for w in worlds
-        )
+        return tuple(evolve(w, sessions=w.sessions.set(client, Map(self._fields("session", w)))) for w in worlds)
 
     def disconnect(self, worlds: Worlds, client: int) -> Worlds:
-        """A connection is gone; what it watched and queued is forgotten."""
+        """A connection is gone; what it watched, queued and waited for is forgotten."""
         return tuple(
-            World(w.databases, w.sessions.delete(client), w.server, w.versions, w.now) if client in w.sessions else w
+            evolve(
+                w,
+                sessions=w.sessions.delete(client),
+                parked=tuple(one for one in w.parked if one.client != client),
+                outbox=tuple(one for one in w.outbox if one.client != client),
+            )
+            if client in w.sessions
+            else w
             for w in worlds
         )
 
@@ -146,6 +169,8 @@ class Model:
         found: list[World] = []
         for world in worlds:
             for run, reply in self._runs(world, client, request, interval, observed):
+                if reply is PARKED and observed is not None:  # it has waited to the end: nothing came meanwhile
+                    reply = self._waited(run)
                 if observed is not None and not self._agrees(run, reply, observed):
                     continue
                 if run.delay and observed is not None and interval[1] - interval[0] < run.delay:
@@ -158,6 +183,11 @@ class Model:
                 if after not in found:
                     found.append(after)
         return tuple(found[:MAX_WORLDS])
+
+    def _waited(self, run: Run) -> Any:
+        assert run.waiting is not None
+        run.parked, run.delay = run.parked[:-1], run.waiting.delay or FOREVER
+        return run.waiting.late
 
     def _agrees(self, run: Run, reply: Any, observed: Frame) -> bool:
         if reply is NO_REPLY:
@@ -188,11 +218,132 @@ class Model:
         """Whether the server has closed this connection."""
         return all(bool(w.sessions[client].get("closed", False)) for w in worlds)
 
+    # ---- other clients ---------------------------------------------------------------------------------------
+
+    def _starts(self, world: World, interval: Interval) -> Iterable[World]:
+        """The worlds in which a request may find itself: those who wait may have stopped before it, or not yet."""
+        found = [world]
+        for parked in world.parked:
+            if parked.deadline is not None and parked.deadline[0] <= interval[1]:
+                over = [self._late(w, parked) for w in found]
+                found = over if parked.deadline[1] + LATENESS < interval[0] else over + found
+        return found
+
+    def _late(self, world: World, parked: Parked) -> World:
+        """Someone who waited gets the reply that says so."""
+        owed = Owed(parked.client, parked.late, world.sessions[parked.client]["resp"])
+        left = tuple(one for one in world.parked if one is not parked)
+        return evolve(world, parked=left, outbox=(*world.outbox, owed))
+
+    def answers(
+        self, worlds: Worlds, client: int, request: Request, interval: Interval, frames: tuple[Frame, ...]
+    ) -> tuple[Worlds, bool]:
+        """The worlds in which these frames came on a client's connection, the last of them the reply to its request.
+
+        Before it comes what the client was owed already. Of a reply of several frames the last is the first; the others
+        are owed then. And whether more frames may have to come, before the reply.
+        """
+        found: list[World] = []
+        before, last = frames[:-1], frames[-1]
+        for world in worlds:
+            for run, reply in self._runs(world, client, request, interval, last):
+                ahead = (*_of(run.world, client), *run.pushed)
+                if len(ahead) != len(before) or not _all_match(ahead, before) or reply in (NO_REPLY, PARKED):
+                    continue
+                rest: tuple[Owed, ...] = ()
+                if type(reply) is Several:
+                    reply, *others = reply.frames
+                    rest = tuple(Owed(client, one, run.session["resp"]) for one in others)
+                if not self._agrees(run, reply, last) or (run.delay and interval[1] - interval[0] < run.delay):
+                    continue
+                known = run.world.outbox
+                left = tuple(one for one in known if one.client != client)
+                run.outbox = (*left, *rest, *run.outbox[len(known) :])
+                try:
+                    after = run.finish()
+                except Dead:
+                    continue
+                self.reached.update(run.reached)
+                if after not in found:
+                    found.append(after)
+        return tuple(found[:MAX_WORLDS]), not found and self._more(worlds, client, request, interval, frames)
+
+    def _more(
+        self, worlds: Worlds, client: int, request: Request, interval: Interval, frames: tuple[Frame, ...]
+    ) -> bool:
+        for world in worlds:
+            for run, _ in self._runs(world, client, request, interval, None):
+                ahead = (*_of(run.world, client), *run.pushed)
+                if len(ahead) >= len(frames) and _all_match(ahead[: len(frames)], frames):
+                    return True
+        return False
+
+    def arrives(self, worlds: Worlds, client: int, observed: Frame, until: int) -> Worlds:
+        """The worlds in which this frame comes to a client that has asked for nothing; none: nobody owes it.
+
+        ``until`` is the Unix time in milliseconds at which it was here.
+        """
+        found: dict[World, None] = {}
+        waiting = list(worlds)
+        for _ in range(SPONTANEOUS):
+            for world in waiting:
+                head = next(iter(_of(world, client)), None)
+                if head is not None and matches(head.reply, observed, head.resp):
+                    found[evolve(world, outbox=tuple(one for one in world.outbox if one is not head))] = None
+            if found:
+                break
+            waiting = [after for world in waiting for after in self.spontaneous(world, until)]
+        return tuple(found)[:MAX_WORLDS]
+
+    def spontaneous(self, world: World, until: int) -> Iterable[World]:
+        """The worlds that come of this one by nobody's request: someone has waited long enough."""
+        for parked in world.parked:
+            if parked.deadline is not None and parked.deadline[0] <= until:
+                yield self._late(world, parked)
+
+    def spoken(self, owed: Owed) -> str:
+        """A frame that is owed, in redis-cli's words."""
+        return describe(owed.reply, owed.resp)
+
+    def parks(self, request: Request) -> bool:
+        """Whether a request is of a command that may leave its client waiting."""
+        command = self.command(request)
+        return command is not None and command.parks
+
+    def waits(self, worlds: Worlds, client: int, request: Request, interval: Interval) -> frozenset[bool]:
+        """Whether a request leaves its client waiting, without a reply: yes, no, or both."""
+        ways = (pair for world in worlds for pair in self._runs(world, client, request, interval, None))
+        return frozenset(reply is PARKED for _, reply in ways)
+
+    def left_waiting(self, worlds: Worlds, client: int, request: Request, interval: Interval) -> Worlds:
+        """The worlds in which a request left its client waiting."""
+        found: dict[World, None] = {}
+        for world in worlds:
+            for run, reply in self._runs(world, client, request, interval, None):
+                if reply is PARKED:
+                    found[run.finish()] = None
+                    self.reached.update(run.reached)
+        return tuple(found)
+
+    def deliver(self, world: World, now: int) -> tuple[World, tuple[tuple[int, bytes], ...]]:
+        """Gives up what a world owes by a moment, as a server would: the frames, each with whose it is."""
+        for parked in world.parked:
+            if parked.deadline is not None and parked.deadline[0] <= now:
+                world = self._late(world, parked)
+        if not world.outbox:
+            return world, ()
+        frames = tuple((owed.client, encode_some(owed.reply, owed.resp)) for owed in world.outbox)
+        return evolve(world, outbox=()), frames
+
     def perform(self, world: World, client: int, request: Request, now: int) -> tuple[World, bytes]:
-        """Runs a request as a server would: one world, one reply, the first way of every choice."""
+        """Runs a request as a server would: one world, one reply, the first way of every choice.
+
+        What it owes to others is in the world's outbox (`deliver`); a client that is left waiting gets no bytes yet.
+        """
         for run, reply in self._runs(world, client, request, (now, now), None):
             after = run.finish()
-            return after, encode_some(reply, run.session["resp"])
+            pushed = b"".join([encode_some(owed.reply, owed.resp) for owed in run.pushed])
+            return after, pushed + encode_some(reply, run.session["resp"])
         raise AssertionError(f"no way to run {request!r}")
 
     def ways(self, world: World, client: int, request: Request, now: int) -> Iterable[tuple[Run, Any]]:
@@ -200,6 +351,15 @@ class Model:
         return self._runs(world, client, request, (now, now), None)
 
     def _runs(
+        self, world: World, client: int, request: Request, interval: Interval, observed: Frame | None
+    ) -> Iterable[tuple[Run, Any]]:
+        if world.parked:
+            for start in self._starts(world, interval):
+                yield from self._runs_from(start, client, request, interval, observed)
+            return
+        yield from self._runs_from(world, client, request, interval, observed)
+
+    def _runs_from(
         self, world: World, client: int, request: Request, interval: Interval, observed: Frame | None
     ) -> Iterable[tuple[Run, Any]]:
         agenda: list[tuple[int, ...]] = [()]
@@ -221,6 +381,12 @@ class Model:
         if self._dispatch is None:
             return self.execute(run, request, True)
         reply = self._dispatch.execute(run, ())
+        if run.signalled:
+            wake(run)
+        if type(reply) is Waiting:
+            run.request = request
+            run.park(reply)
+            return PARKED
         if self._delivery is None or run.session["reply-mode"] == b"on":
             return reply
         return self._delivery.execute(run, (reply,))
@@ -300,6 +466,14 @@ class Model:
             if test is None or test([run, value, key, timed, kept, *[None] * 8]):
                 return bytes(name)
         return None
+
+
+def _of(world: World, client: int) -> tuple[Owed, ...]:
+    return world.owed(client) if world.outbox else ()
+
+
+def _all_match(owed: tuple[Owed, ...], frames: tuple[Frame, ...]) -> bool:
+    return all(matches(one.reply, frame, one.resp) for one, frame in zip(owed, frames, strict=True))
 
 
 def _fits(arity: int, count: int) -> bool:

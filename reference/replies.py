@@ -15,9 +15,11 @@ from redlark.reference.resp import Frame, show
 from redlark.reference.values import (
     NIL_ARRAY,
     NO_REPLY,
+    PARKED,
     Dead,
     ErrorReply,
     Kinded,
+    Several,
     Spoken,
     Status,
     Uncertain,
@@ -81,8 +83,10 @@ def encode(reply: Any, resp: int) -> bytes:
         raise Free
     if kind is Spoken:
         return encode(reply.reply, reply.resp)
-    if reply is NO_REPLY:
+    if reply is NO_REPLY or reply is PARKED:
         return b""
+    if kind is Several:
+        return b"".join([encode(item, resp) for item in reply.frames])
     raise TypeError(f"not a reply: {reply!r}")
 
 
@@ -214,6 +218,10 @@ def describe(reply: Any, resp: int) -> str:
 
     if reply is NO_REPLY:
         return "(no reply)"
+    if reply is PARKED:
+        return "(no reply yet)"
+    if type(reply) is Several:
+        return "\n".join(describe(item, resp) for item in reply.frames)
     try:
         return show(frame(encode(reply, resp)))
     except Free:

@@ -31,6 +31,7 @@ STATE: dict[str, Callable[[Any], Any]] = {
     "request": lambda run: run.request,
     "client": lambda run: run.client,
     "in-exec": lambda run: run.children >= 0,
+    "woken-by": lambda run: run.woken_by,
     "databases": lambda run: len(run.databases),
     "db": lambda run: DatabaseHandle(run, run.selected),
     "session": lambda run: run.session,

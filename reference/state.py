@@ -15,7 +15,7 @@ from immutables import Map
 from redlark.reference.functions import of_run, pure, version
 from redlark.reference.replies import Predicate
 from redlark.reference.resp import Frame
-from redlark.reference.values import Status
+from redlark.reference.values import ErrorReply, Status
 
 ITERATIONS = "iterations"
 MEMBER_ITERATIONS = "member-iterations"
@@ -48,6 +48,8 @@ def swap(run: Any, one: int, other: int) -> None:
     databases[one], databases[other] = databases[other], databases[one]
     run.deadlines = {(exchanged.get(n, n), key): moment for (n, key), moment in run.deadlines.items()}
     run.alive = {(exchanged.get(n, n), key) for n, key in run.alive}
+    if run.parked:
+        run.signalled += [place for parked in run.parked for place in parked.places if place[0] in (one, other)]
     for place, (number, was_live) in before.items():
         changed = was_live or _is_live(run, place)
         run.versions = run.versions.set(place, number + changed - run.expired(*place))
@@ -78,6 +80,23 @@ def _forget_iterations(run: Any, numbers: set[int]) -> None:
 def store_unseen(run: Any, key: bytes, value: Any) -> None:
     """Stores a value and counts it as no change: no replica and no watcher hears of it. The deadline stays."""
     run.put_unseen(run.selected, key, value)
+
+
+# ---- who waits -------------------------------------------------------------------------------------------------
+
+
+@of_run
+def is_parked(run: Any, client: int) -> bool:
+    """Whether a client waits for a key."""
+    return any(parked.client == client for parked in run.parked)
+
+
+@of_run
+def unblock(run: Any, client: int, error: bytes | None) -> None:
+    """Ends a client's waiting: with an error of this text, or, absent, as if its time were over."""
+    for parked in run.parked:
+        if parked.client == client:
+            run.unpark(parked, parked.late if error is None else ErrorReply(error))
 
 
 # ---- iterations ----------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from redlark.reference.arguments import reader
 from redlark.reference.certain import certain, missing
 from redlark.reference.expressions import expression, root_of, rows
 from redlark.reference.scope import Closure, Frame, Scope, refuse
-from redlark.reference.values import GO, Leave
+from redlark.reference.values import GO, Leave, Waiting
 from redlark.spec import syntax as s
 
 Step = Callable[[Frame], Any]
@@ -35,6 +35,7 @@ class Compiler:
         self.command, self.scope = command, scope
         self.rules: list[str] = []
         self.arguments: dict[str, s.Argument] = {}
+        self.parks = False
 
     def rule(self, name: str) -> str:
         """The full name of a rule, noted."""
@@ -199,14 +200,29 @@ class Compiler:
         return expression(node, scope)
 
     def _park(self, node: s.Park, scope: Scope) -> Step:
-        """Waiting for nothing but the time: the reply is judged to have taken that long; 0 is for ever."""
-        if node.keys != s.Array(()):
-            raise refuse(node, "waiting for keys cannot be run yet: it comes with the blocking commands")
+        """Waiting for keys (``park on keys as list``: until one holds a list), or, for ``[]``, for the time alone.
+
+        The time is in milliseconds, 0 is for ever. For the time alone, the reply is judged to have taken it.
+        """
         until, reply = expression(node.until, scope), self.reply(node.reply, scope)
+        if node.keys == s.Array(()):
+
+            def pause(v: Frame) -> Any:
+                v[0].delay = until(v) or values.FOREVER
+                return reply(v)
+
+            return pause
+        if not isinstance(node.keys, s.As) or node.keys.kind not in (*values.EMPTY, "any"):
+            raise refuse(node, "say what is waited for: park on keys as list until ...; `as any` for every change")
+        self.parks = True
+        keys = expression(node.keys.item, scope)
+        type_ = None if node.keys.kind == "any" else node.keys.kind
 
         def park(v: Frame) -> Any:
-            v[0].delay = until(v) or values.FOREVER
-            return reply(v)
+            run, wanted = v[0], keys(v)
+            wanted = (wanted,) if isinstance(wanted, bytes) else wanted
+            places = tuple(dict.fromkeys((run.selected, key) for key in wanted))
+            return Leave(Waiting(places, type_, until(v), reply(v)))
 
         return park
 
@@ -389,7 +405,8 @@ class Compiler:
         return self._when(node, scope, call)
 
     def _push(self, node: s.Push, scope: Scope) -> Step:
-        raise refuse(node, "send push cannot be run yet: pub/sub comes later (see docs/decisions)")
+        value, client = expression(node.value, scope), expression(node.to, scope)
+        return self._when(node, scope, lambda v: v[0].send(client(v), values.Kinded("push", value(v))))
 
     def _on(self, node: s.On, scope: Scope) -> Step:
         raise refuse(node, "`on` belongs at the top of a block, before the first other step that needs all arguments")

@@ -42,7 +42,10 @@ class ModelServer:
     def serve(self) -> None:
         """Serves until :meth:`stop`."""
         while self._running:
-            for key, _ in self._selector.select(0.1):
+            ready = self._selector.select(0.01 if self.world.parked else 0.1)
+            if self.world.parked:
+                self._deliver()
+            for key, _ in ready:
                 if key.fileobj is self._listener:
                     self._accept()
                 else:
@@ -78,13 +81,14 @@ class ModelServer:
     def _read(self, connection: socket.socket) -> None:
         if connection not in self._clients:
             return
-        client, requests = self._clients[connection]
+        _, requests = self._clients[connection]
         try:
             data = connection.recv(1 << 16)
             if not data:
                 self._drop(connection)
                 return
-            connection.sendall(b"".join(self._answers(client, requests.feed(data))))
+            requests.asked += [request for request in requests.feed(data) if request]
+            self._answer(connection)
         except ProtocolError as error:
             with contextlib.suppress(OSError):
                 connection.sendall(b"-ERR Protocol error: %b\r\n" % str(error).encode())
@@ -95,14 +99,26 @@ class ModelServer:
             return
         self._drop_closed()
 
-    def _answers(self, client: int, requests: list[tuple[bytes, ...]]) -> list[bytes]:
-        replies = []
-        for request in requests:
-            if not request or self.model.closes((self.world,), client):
-                continue
-            self.world, reply = self.model.perform(self.world, client, request, time.time_ns() // 1_000_000)
-            replies.append(reply)
-        return replies
+    def _answer(self, connection: socket.socket) -> None:
+        """Does what a client has asked, until it waits; then others get what they are owed."""
+        client, requests = self._clients[connection]
+        while requests.asked and not self.world.waits(client) and not self.model.closes((self.world,), client):
+            request = requests.asked.pop(0)
+            self.world, reply = self.model.perform(self.world, client, request, _milliseconds())
+            connection.sendall(reply)
+            if self.world.outbox:
+                self._deliver()
+
+    def _deliver(self) -> None:
+        """Sends what is owed to anybody; who waits no longer goes on with what it has asked meanwhile."""
+        self.world, frames = self.model.deliver(self.world, _milliseconds())
+        where = {client: connection for connection, (client, _) in self._clients.items()}
+        for client, frame in frames:
+            with contextlib.suppress(OSError):
+                where[client].sendall(frame)
+        for client in dict.fromkeys(client for client, _ in frames):
+            if self._clients[where[client]][1].asked and not self.world.waits(client):
+                self._answer(where[client])
 
     def _drop_closed(self) -> None:
         for connection, (client, _) in list(self._clients.items()):
@@ -110,11 +126,16 @@ class ModelServer:
                 self._drop(connection)
 
 
+def _milliseconds() -> int:
+    return time.time_ns() // 1_000_000
+
+
 class _Requests:
     """Collects what a client sends: arrays of bulk strings, or lines as a person types them into a plain connection."""
 
     def __init__(self) -> None:
         self._decoder, self._line = Decoder(), b""
+        self.asked: list[tuple[bytes, ...]] = []
 
     def feed(self, data: bytes) -> list[tuple[bytes, ...]]:
         """The requests that these bytes complete; raises :class:`ProtocolError`."""

@@ -45,6 +45,43 @@ _EMPTY: tuple[Any, ...] = ((), frozenset(), Map())
 ABSENT: Final = _Absent()
 
 
+# ---- what is owed to clients ----------------------------------------------------------------------------------
+
+
+Place = tuple[int, bytes]  # a database's number and a key
+
+
+class Owed(NamedTuple):
+    """A frame that a client is to get, beside the replies to what it asks: a push, or the reply it waited for."""
+
+    client: int
+    reply: Any
+    resp: int
+
+
+class Parked(NamedTuple):
+    """A client that waits for one of some keys to hold a value of a type (None: for any change of them).
+
+    ``deadline`` is when it stops waiting, as bounds in Unix milliseconds (None: never); ``late`` is the reply then.
+    """
+
+    client: int
+    request: tuple[bytes, ...]
+    places: tuple[Place, ...]
+    type: str | None
+    deadline: tuple[int, int] | None
+    late: Any
+
+
+class Waiting(NamedTuple):
+    """What a block gives that parks: what `Parked` has and the block knows; the delay in milliseconds, 0 for ever."""
+
+    places: tuple[Place, ...]
+    type: str | None
+    delay: int
+    late: Any
+
+
 # ---- uncertain numbers ---------------------------------------------------------------------------------------
 
 
@@ -219,6 +256,12 @@ class Spoken(NamedTuple):
     resp: int
 
 
+class Several(NamedTuple):
+    """Several frames that answer one request (SUBSCRIBE): each element is one."""
+
+    frames: tuple[Any, ...]
+
+
 class Leave(NamedTuple):
     """A reply that leaves the whole command, from inside a loop too."""
 
@@ -241,4 +284,5 @@ OK: Final = Status(b"OK")
 NIL_ARRAY: Final = _Mark("nil-array")
 NO_REPLY: Final = _Mark("no-reply")
 SKIP: Final = _Mark("skip")
+PARKED: Final = _Mark("parked")  # no reply yet: the client waits
 GO: Final = _Mark("go")  # what a step gives when the command goes on

@@ -9,35 +9,56 @@ that a command does by name.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
 from operator import is_
 from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 from immutables import Map
 
-from redlark.reference.replies import member_of
+from redlark.reference.candidates import candidates_of
 from redlark.reference.resp import Frame
-from redlark.reference.values import EMPTY, Dead, Entry, Moment, Uncertain, Variable, type_of
+from redlark.reference.values import (
+    EMPTY,
+    Dead,
+    Entry,
+    Moment,
+    Owed,
+    Parked,
+    Place,
+    Uncertain,
+    Variable,
+    Waiting,
+    type_of,
+)
 
 if TYPE_CHECKING:
     from redlark.reference.model import Model
-
-MAX_CANDIDATES = 4096  # the bound of an enumerated choice; more is an error of the text
-SMALL = 8  # a domain of so few members is enumerated even if the reply does not show which
 
 Database = Map[bytes, Entry]
 
 
 @frozen
 class World:
-    """One possible state of a server: databases, connections, the server's own fields, the clock's lower bound."""
+    """One possible state of a server: databases, connections, the server's own fields, the clock's lower bound.
+
+    And what it still owes: clients that wait, in the order in which they came, and frames that are on their way.
+    """
 
     databases: tuple[Database, ...]
     sessions: Map[int, Map[str, Any]]
     server: Map[str, Any]
     versions: Map[tuple[int, bytes], int]
     now: int
+    parked: tuple[Parked, ...] = ()
+    outbox: tuple[Owed, ...] = ()
+
+    def owed(self, client: int) -> tuple[Owed, ...]:
+        """The frames that a client is still to get, in order."""
+        return tuple(owed for owed in self.outbox if owed.client == client)
+
+    def waits(self, client: int) -> Parked | None:
+        """What a client waits for; None where it does not wait."""
+        return next((parked for parked in self.parked if parked.client == client), None)
 
 
 class Run:
@@ -60,9 +81,12 @@ class Run:
         "model",
         "now",
         "observed",
+        "outbox",
+        "parked",
         "pending",
         "position",
         "propagated",
+        "pushed",
         "reached",
         "recoded",
         "request",
@@ -70,8 +94,11 @@ class Run:
         "server",
         "session",
         "sessions",
+        "signalled",
         "silent_propagation",
         "versions",
+        "waiting",
+        "woken_by",
         "world",
         "written",
     )  # fmt: skip
@@ -105,6 +132,12 @@ class Run:
         self.changes = 0
         self.children = -1  # how many replies of a surrounding EXEC have been given; -1 outside
         self.delay = 0  # milliseconds that the reply must have taken at least
+        self.parked = world.parked
+        self.outbox = world.outbox
+        self.pushed: tuple[Owed, ...] = ()  # what this client gets before its reply
+        self.signalled: list[Place] = []  # keys that clients wait for and that came to be
+        self.woken_by: bytes | None = None
+        self.waiting: Waiting | None = None  # where the request's own client is left waiting
 
     # ---- decisions -------------------------------------------------------------------------------------------
 
@@ -246,6 +279,8 @@ class Run:
         entry = Entry(value, None if old is None else old.deadline, encoding)
         self.databases[number] = self.databases[number].set(key, entry)
         self.touch(number, key)
+        if self.parked and (old is None or type(old.value) not in _SIGNALS_ONCE):
+            self.signalled.append((number, key))
 
     def put_unseen(self, number: int, key: bytes, value: Any) -> None:
         """Stores a value that is not empty without counting a change: servers have a few such blind spots."""
@@ -265,6 +300,8 @@ class Run:
                 self.written.add((number, key))
                 self.alive.add((number, key))
         self.touch(number, key)
+        if self.parked:
+            self.signalled.append((number, key))
 
     def set_encoding(self, number: int, key: bytes, encoding: bytes) -> None:
         """Says how a key is stored, where that is not what a fresh value would be."""
@@ -296,6 +333,8 @@ class Run:
             self.touch(number, key)
 
     def _remove(self, number: int, key: bytes) -> None:
+        if self.parked and any(p.type is None and (number, key) in p.places for p in self.parked):
+            self.signalled.append((number, key))
         self.databases[number] = self.databases[number].delete(key)
         self.deadlines.pop((number, key), None)
         self._narrow(number, key)
@@ -351,18 +390,43 @@ class Run:
         else:
             self.sessions = self.sessions.set(client, self.sessions[client].set(field, value))
 
+    # ---- other clients ---------------------------------------------------------------------------------------
+
+    def send(self, client: int, reply: Any, *, push: bool = True) -> None:
+        """Owes a client a frame. Whether what a command pushes to its own client precedes the reply, the text says."""
+        session = self.session_of(client)
+        if session.get("closed"):
+            return
+        owed = Owed(client, reply, session["resp"])
+        if push and client == self.client and not self.model.own_pushes_follow:
+            self.pushed = (*self.pushed, owed)
+        else:
+            self.outbox = (*self.outbox, owed)
+
+    def park(self, waiting: Waiting) -> None:
+        """Leaves the request's client waiting."""
+        self.waiting = waiting
+        ends = (self.began.lo + waiting.delay, self.began.hi + waiting.delay) if waiting.delay else None
+        parked = Parked(self.client, self.request, waiting.places, waiting.type, ends, waiting.late)
+        self.parked = (*self.parked, parked)
+
+    def unpark(self, parked: Parked, reply: Any) -> None:
+        """Ends a client's waiting with a reply."""
+        self.parked = tuple(one for one in self.parked if one is not parked)
+        self.send(parked.client, reply, push=False)
+
     # ---- the end ---------------------------------------------------------------------------------------------
 
     def snapshot(self) -> tuple[Any, ...]:
         """What a failed command gives back: the databases, not the sessions."""
         deadlines, written = self.deadlines.copy(), frozenset(self.written)
         self.recoded.clear()
-        counts = len(self.events), len(self.propagated)
+        counts = len(self.events), len(self.propagated), len(self.signalled)
         return tuple(self.databases), self.versions, *counts, self.changes, deadlines, written
 
     def restore(self, snapshot: tuple[Any, ...]) -> None:
         """Undoes a failed command's writes; what was found out about times stands, and how an old value is now kept."""
-        databases, self.versions, events, propagated, self.changes, deadlines, written = snapshot
+        databases, self.versions, events, propagated, signalled, self.changes, deadlines, written = snapshot
         self.databases = list(databases)
         for place in self.written - written:
             self.deadlines.pop(place, None)
@@ -371,6 +435,7 @@ class Run:
         self.written = set(written)
         del self.events[events:]
         del self.propagated[propagated:]
+        del self.signalled[signalled:]
         for number, key, value, encoding in self.recoded:
             entry = self.databases[number].get(key)
             if entry is not None and entry.value is value:
@@ -390,10 +455,14 @@ class Run:
         databases = tuple(self.databases)
         if (
             sessions is world.sessions and self.server is world.server and self.versions is world.versions
-            and now == world.now and all(map(is_, databases, world.databases))
+            and now == world.now and self.parked is world.parked and self.outbox is world.outbox
+            and all(map(is_, databases, world.databases))
         ):  # fmt: skip
             return world
-        return World(databases, sessions, self.server, self.versions, now)
+        return World(databases, sessions, self.server, self.versions, now, self.parked, self.outbox)
+
+
+_SIGNALS_ONCE = (bytes, tuple, frozenset)  # what wakes only as it comes to be; a stream does with each entry
 
 
 def _lo(number: Any) -> int:
@@ -406,19 +475,3 @@ def _hi(number: Any) -> int:
 
 def _without(database: Database, key: bytes) -> Database:
     return database.delete(key) if key in database else database
-
-
-def candidates_of(domain: Any, observed: Frame | None) -> Sequence[Any]:
-    """The members of a domain that an observed reply suggests; all of them where nothing was observed."""
-    leaves = None if observed is None else observed.leaves()
-    suggest: Callable[[list[Any]], Iterable[Any]] | None = getattr(domain, "candidates", None)
-    if suggest is not None:
-        found = list(suggest(leaves)) if leaves is not None else list(domain.all(MAX_CANDIDATES))
-    elif hasattr(domain, "describe"):
-        found = [member_of(domain)]  # nothing else hangs on which one it is: the reply's comparison tests it
-    else:
-        members = tuple(domain)
-        found = list(members) if leaves is None or len(members) <= SMALL else [m for m in members if m in leaves]
-    if len(found) > MAX_CANDIDATES:
-        raise OverflowError(f"a choice among {len(found)} candidates; the bound is {MAX_CANDIDATES}")
-    return found

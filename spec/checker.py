@@ -210,7 +210,7 @@ class _Block(Inference):
         if isinstance(reply, s.Fail):
             self.value(reply.error)
         elif isinstance(reply, s.Park):
-            self.value(reply.keys)
+            self.value(reply.keys.item if isinstance(reply.keys, s.As) else reply.keys)  # `as list`: what is waited for
             self.value(reply.until)
             self.replies.append((reply, self.value(reply.reply)))
         elif self.loops:
@@ -287,6 +287,7 @@ class _Block(Inference):
     def _push(self, node: s.Push) -> None:
         if self._when(node):
             self.value(node.value)
+            self.value(node.to)
 
     def _perform(self, node: s.Perform) -> None:
         if self._when(node):

@@ -12,7 +12,7 @@ CONSTANTS = frozenset({"nil", "none", "nil-array", "no-reply", "skip", "max-time
 WORDS = frozenset({"OK", "TRUE", "FALSE"})
 STATE = frozenset({
     "now", "selected", "request", "client", "in-exec", "databases", "db", "dbs", "ttl", "ttls", "encoding", "encodings",
-    "session", "sessions", "server", "config", "command", "token",
+    "session", "sessions", "server", "config", "command", "token", "woken-by",
 })  # fmt: skip
 TYPES = frozenset({"string", "list", "set", "hash", "zset", "stream"})
 RAW_TYPES = frozenset({"text", "key", "pattern", "string"})  # argument types that take the text as it is
@@ -57,7 +57,8 @@ RUN_FUNCTIONS: dict[str, Signature] = {
         "stored-ghost(any) -> bool", "all-command-names() -> list of text", "command-names() -> list of text",
         "command-docs(any) -> list of any", "command-rows(text) -> list of any", "command-tables() -> list of any",
         "name-lists(any) -> list of any", "has-keys(text) -> bool", "in-category(text, text) -> bool",
-        "keys-of(any) -> any?", "store-unseen(text, any) -> any",
+        "keys-of(any) -> any?", "store-unseen(text, any) -> any", "is-parked(int) -> bool",
+        "unblock(int, text?) -> any",
     ))
 }  # fmt: skip
 VARIADIC = frozenset({"min", "max", "first-given"})  # functions of any number of arguments

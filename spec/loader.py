@@ -13,6 +13,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, ClassVar
 
+from attrs import evolve
 from lark import Lark, Transformer, Tree, v_args
 from lark import Token as LarkToken
 from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken
@@ -122,7 +123,7 @@ def _unquoted(token: str) -> str:
     return re.sub(r"\\(.)", lambda m: escapes.get(m[1], m[1]), str(token)[1:-1])
 
 
-_EXAMPLE_REQUEST = re.compile(r"(?:(\d+))?> ?(.*)")
+_EXAMPLE_REQUEST = re.compile(r"(?:(\d+))?([<>]) ?(.*)")
 _TRAILING_GUARD = re.compile(r"\s{2,}((?:since|until|only)\b.*)$")
 
 
@@ -334,8 +335,8 @@ class _Trees(Transformer):  # type: ignore[type-arg]
     def f_returns(self, *types: Any) -> s.Fact:
         return self._fact("returns", *types[:-1], guard=types[-1])
 
-    def f_refuses(self, name: str, error: s.Error, guard: Any) -> s.Fact:
-        return self._fact("refuses", name, error, guard=guard)
+    def f_refuses(self, name: str, error: Any, guard: Any) -> s.Fact:
+        return self._fact("refuses", name, None if error == "nothing" else error, guard=guard)
 
     def ratom(self, *children: Any) -> s.ReplyType:
         if len(children) == 1 and isinstance(children[0], LarkToken) and children[0].type != "ELLIPSIS":
@@ -371,15 +372,12 @@ class _Trees(Transformer):  # type: ignore[type-arg]
         for line in (b[4:].rstrip() for b in body):
             found = _EXAMPLE_REQUEST.match(line)
             if found is not None:
-                request, line_guard = _guarded(found[2])
-                lines.append(s.ExampleLine(int(found[1] or 1), request, line_guard, ()))
+                request, line_guard = _guarded(found[3])
+                lines.append(s.ExampleLine(int(found[1] or 1), request, line_guard, (), arrives=found[2] == "<"))
             elif lines and (line or lines[-1].output):
                 last = lines.pop()
-                lines.append(s.ExampleLine(last.client, last.request, last.guard, (*last.output, line)))
-        trimmed = tuple(
-            s.ExampleLine(x.client, x.request, x.guard, tuple("\n".join(x.output).rstrip("\n").split("\n")))
-            for x in lines
-        )
+                lines.append(evolve(last, output=(*last.output, line)))
+        trimmed = tuple(evolve(x, output=tuple("\n".join(x.output).rstrip("\n").split("\n"))) for x in lines)
         resp = 3 if re.search(r"\bresp3\b", first) else 2
         return s.Example(title and title[1], resp, guard, trimmed, place=s.Place(self.file, _line(token), 3))
 

@@ -11,6 +11,7 @@ Replies are plain values: ``bytes`` a bulk string, `Prose` one whose words are o
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Container, Sequence
 from functools import cache
 from importlib.resources import files
@@ -75,11 +76,12 @@ class KeySpec:
         else:
             if begin + self.count >= len(request):
                 return None
-            text = request[begin + self.count]
-            if not text.isdigit() or int(text) < 1:
+            found = re.match(rb"\s*\+?(\d+)", request[begin + self.count])  # as C's atoi reads it
+            number = int(found[1]) if found else 0
+            if number < 1:
                 return None
             first = begin + self.first
-            places = range(first, first + int(text) * self.step, self.step)
+            places = range(first, first + number * self.step, self.step)
         return list(places) if not places or places[-1] < len(request) else None
 
     def reply(self) -> dict[bytes, Any]:

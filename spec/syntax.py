@@ -528,12 +528,16 @@ class Means(Node):
 
 @frozen
 class ExampleLine:
-    """A request of an example (client number, its text) and the lines that redis-cli prints for it."""
+    """A request of an example (client number, its text) and the lines that redis-cli prints for it.
+
+    Or, where it ``arrives``, what a client gets that has asked for nothing now; the request is empty then.
+    """
 
     client: int
     request: str
     guard: Guard | None
     output: tuple[str, ...]
+    arrives: bool = False
 
 
 @frozen

@@ -138,3 +138,20 @@ def print_long_double(value: LongDouble) -> bytes:
     digits = str(whole) if whole.bit_length() < 10000 else format(Decimal(whole), "f")
     text = f"{'-' if scaled < 0 else ''}{digits}"
     return (f"{text}.{fraction:017}".rstrip("0") if fraction else text).encode()
+
+
+@primitive("whole-milliseconds(float, bool) -> int")
+def whole_milliseconds(seconds: LongDouble, up: bool) -> int:
+    """Seconds as whole milliseconds, rounded up or else towards zero; an infinity lies beyond every 64-bit number.
+
+    >>> whole_milliseconds(Fraction(1, 3), True), whole_milliseconds(Fraction(-1, 3), False)
+    (334, -333)
+
+    Source: redis.io, BLPOP (a timeout is a double, in seconds); observed: 6.2.14 does not wait for ever with 0.001.
+    """
+    if isinstance(seconds, float):
+        return 2**64 if seconds > 0 else -(2**64)
+    scaled = round_long_double(seconds * 1000)
+    if isinstance(scaled, float):
+        return 2**64 if scaled > 0 else -(2**64)
+    return math.ceil(scaled) if up else math.trunc(scaled)

@@ -35,7 +35,7 @@ def test_histories_have_what_the_issue_asks_for(pool: draw.Pool) -> None:
     steps = [step for history in histories for step in history.steps]
     parts = [part for step in steps for one in step.requests for part in one.parts]
     assert {history.protocol for history in histories} == {2, 3}
-    assert len({step.client for step in steps}) == draw.CLIENTS
+    assert {step.client for step in steps} >= set(range(draw.CLIENTS))
     assert max(len(step.requests) for step in steps) >= 5
     assert any(step.wait for step in steps)
     assert any(isinstance(part, Cursor) for part in parts)

@@ -106,6 +106,11 @@ class Walk:
         before, request = self.world, self.request(call)
         possible = self.ways(call.client, request)
         run, reply, self.world = possible[call.way % len(possible)]
+        if self.world.parked or self.world.outbox:  # nobody waits here: its time is over at once
+            for parked in self.world.parked:
+                (self.world,) = self.model.disconnect((self.world,), parked.client)
+                self.connect(parked.client)
+            self.world = evolve(self.world, outbox=())
         return request, run, reply, before
 
 

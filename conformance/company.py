@@ -1,0 +1,261 @@
+"""Histories in which one client's request sends frames to others, or to its own client later.
+
+Theory of operation. A client may be parked, and frames may come on any connection: the replies of those who waited and
+are woken, or who waited too long, messages, invalidations. After each step the judge asks PING twice over a connection
+of its own: what the server has done is then written. Whatever has come must be owed, in order on each connection; what
+is owed in every possible world must come. What a parked client sends is done when it waits no longer: it stays in that
+client's backlog. What must not live here: what is owed, and in which order (that is the model's to say).
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Iterable
+
+from attrs import evolve, field, mutable
+
+from redlark.conformance.connection import Connection, milliseconds
+from redlark.conformance.divergence import PING, Divergence, Exchange
+from redlark.conformance.errors import Lost
+from redlark.conformance.history import Step
+from redlark.conformance.judge import Attempt, Sent
+from redlark.reference.resp import Frame, encode_request
+from redlark.reference.transcript import printed
+
+PAUSE = 0.0005  # seconds between two looks at connections on which something must come
+ENDS_SOON = 60  # milliseconds that are waited, at the end of a history, for those whose waiting ends by then
+_TWICE = encode_request(PING)
+
+
+@mutable
+class Company(Attempt):
+    """One run of one history of which each step may be felt by every client."""
+
+    backlog: dict[int, deque[tuple[tuple[bytes, ...], int]]] = field(factory=dict)
+    freed: deque[int] = field(factory=deque)
+    _control: Connection | None = None
+    sent: int = 0
+
+    # -- steps -------------------------------------------------------------------------------------------------------
+
+    def _step(self, step: Step) -> Divergence | None:
+        if step.wait:
+            time.sleep(step.wait / 1000)
+        found = self._overdue()
+        if found:
+            return found
+        if not step.requests:
+            return self._await(step.client)
+        sent = self._send(step)
+        self.sent += len(sent.requests)
+        waiting = self.backlog.setdefault(sent.client, deque())
+        waiting.extend((request, sent.at) for request in sent.requests)
+        return self._work(sent.client) or self._gather()
+
+    def _receive(self, sent: Sent) -> Divergence | None:
+        """What the judge itself asks (AUTH, HELLO): nothing else comes meanwhile."""
+        return super()._receive(sent)
+
+    def _parked(self, client: int) -> bool:
+        return any(world.waits(client) for world in self.worlds)
+
+    def _work(self, client: int) -> Divergence | None:
+        """Judge what a client has asked, until it is parked or has asked no more."""
+        waiting, judge = self.backlog[client], self.judge
+        while waiting and not self._parked(client):
+            if not judge.connected(client):
+                waiting.clear()
+                break
+            request, at = waiting.popleft()
+            judge.requests += 1
+            judge.asked[judge.named(request)] += 1
+            self.waiting = (client, request)
+            found = self._ask(client, request, at)
+            if found:
+                return found
+            if self.watched and self._closes(request) and (found := self._closings(client, request)):
+                return found
+        return None
+
+    def _ask(self, client: int, request: tuple[bytes, ...], at: int) -> Divergence | None:
+        """Read the frames up to a request's reply, and judge them; of one that parks there is none."""
+        judge, model = self.judge, self.judge.model
+        if self.watched and self._silent(client, request):
+            return self._judge(client, request, (at, self._now()), None)
+        if model.parks(request):
+            waits = model.waits(self.worlds, client, request, (at, self._now()))
+            if True in waits and (waits == {True} or not self._has_come(client)):
+                self._barrier()
+                self.worlds = model.left_waiting(self.worlds, client, request, (at, self._now()))
+                self.exchanges.append(Exchange(client, request, None))
+                return None
+        frames: tuple[Frame, ...] = ()
+        while True:
+            try:
+                frames += (judge.connection(client).frame(),)
+            except Lost:
+                if self._may_be_gone(client):
+                    return None
+                raise
+            interval = (at, judge.connection(client).received + judge.target.clock[1])
+            worlds, more = model.answers(self.worlds, client, request, interval, frames)
+            if worlds:
+                break
+            if not more:
+                self._tell(client, frames[:-1])
+                self.exchanges.append(Exchange(client, request, frames[-1]))
+                return self._divergence(client, request, frames[-1], None, interval)
+        self._tell(client, frames[:-1])
+        self.exchanges.append(Exchange(client, request, frames[-1]))
+        self._learn(client, request, frames[-1])
+        self.worlds = worlds
+        judge.most_worlds = max(judge.most_worlds, len(worlds))
+        return None
+
+    def _tell(self, client: int, frames: Iterable[Frame]) -> None:
+        self.exchanges += [Exchange(client, (), frame) for frame in frames]
+
+    def _has_come(self, client: int) -> bool:
+        """Whether a frame is there, once the server has done all that was asked."""
+        self._barrier()
+        return self.judge.connection(client).has_come()
+
+    # -- what comes unasked ------------------------------------------------------------------------------------------
+
+    def _now(self) -> int:
+        return milliseconds() + self.judge.target.clock[1]
+
+    def _barrier(self) -> None:
+        """When this returns, the server has written what it owed for all that was sent before."""
+        for _ in range(2):
+            try:
+                self._control = self._control or self.judge.target.address.open(self.judge.timeout)
+                self._control.send(_TWICE)
+                self._control.frame()
+            except Lost:  # a CLIENT KILL met it
+                self._control = None
+
+    def _gather(self) -> Divergence | None:
+        """Read what has come on any connection: each frame must be owed, and what is owed must come."""
+        self._barrier()
+        deadline = time.monotonic() + self.judge.timeout
+        while True:
+            found, any_came = self._collect()
+            if found:
+                return found
+            owing = [world for world in self.worlds if world.outbox]
+            if any_came:
+                continue
+            if not owing:
+                return None
+            if len(owing) < len(self.worlds):
+                self.worlds = tuple(world for world in self.worlds if not world.outbox)
+                return None
+            if time.monotonic() > deadline:
+                return self._missing(owing[0].outbox[0].client)
+            time.sleep(PAUSE)
+
+    def _missing(self, client: int) -> Divergence:
+        owed = self.worlds[0].owed(client)
+        said = self.judge.model.spoken(owed[0]) if owed else "a frame"
+        self.exchanges.append(Exchange(client, (), None))
+        seen = f"client {client + 1} did not get what it was owed: {said}"
+        return self._divergence(*self.waiting, None, seen)
+
+    def _collect(self) -> tuple[Divergence | None, bool]:
+        """Judge a frame of each connection, if one is there; then what those ask who wait no longer.
+
+        A frame that nobody owes yet may be owed once another one has been read, or a backlog been judged. Backlogs are
+        done in the order in which their clients' waiting ended, each to its end.
+        """
+        any_came, strange = False, -1
+        for client in dict.fromkeys((*(owed.client for owed in self.worlds[0].outbox), *self.history.clients)):
+            if not self.judge.connected(client):
+                continue
+            connection = self.judge.connection(client)
+            frame = connection.leftover()
+            if frame is None:
+                continue
+            after = self.judge.model.arrives(self.worlds, client, frame, self._now())
+            if after:
+                self._tell(client, (frame,))
+                self.worlds, any_came = after, True
+                if self.backlog.get(client) and client not in self.freed:
+                    self.freed.append(client)
+            else:
+                connection.put_back(frame)
+                strange = client
+        if self.freed:
+            any_came, client = True, self.freed.popleft()
+            found = self._work(client)
+            if found:
+                return found, True
+        if strange >= 0 and not any_came:
+            frame = self.judge.connection(strange).frame()
+            self._tell(strange, (frame,))
+            return self._unasked(strange, frame), True
+        return None, any_came
+
+    def _unasked(self, client: int, frame: Frame) -> Divergence:
+        owed = self.worlds[0].owed(client)
+        said = f"client {client + 1} got what nobody owed it"
+        if owed:
+            said = f"client {client + 1}, which was owed {self.judge.model.spoken(owed[0])}, got"
+        found = self._divergence(*self.waiting, None, f"{said}: {printed(frame.raw)}")
+        return evolve(found, raw=frame.raw)
+
+    def _ends(self) -> list[int]:
+        """The moments from which on somebody may have waited long enough."""
+        return [p.deadline[0] for world in self.worlds for p in world.parked if p.deadline is not None]
+
+    def _overdue(self) -> Divergence | None:
+        """Those whose waiting is over must be told so before anything else is asked."""
+        while any(end <= self._now() for end in self._ends()):
+            found = self._until_told()
+            if found:
+                return found
+        return None
+
+    def _until_told(self) -> Divergence | None:
+        """Wait until somebody gets a frame."""
+        deadline = time.monotonic() + self.judge.timeout
+        while time.monotonic() < deadline:
+            self._barrier()
+            found, any_came = self._collect()
+            if found:
+                return found
+            if any_came:
+                return self._gather()
+            time.sleep(PAUSE)
+        late = next(p.client for world in self.worlds for p in world.parked if p.deadline is not None)
+        self.exchanges.append(Exchange(late, (), None))
+        return self._divergence(*self.waiting, None, f"client {late + 1} waits on, although its time is over")
+
+    def _await(self, client: int) -> Divergence | None:
+        """Wait for what a client gets when its waiting ends by itself."""
+        parked = [world.waits(client) for world in self.worlds]
+        ends = [one.deadline[0] for one in parked if one is not None and one.deadline is not None]
+        if ends and max(ends) - self._now() < 1000 * self.judge.timeout:
+            time.sleep(max(0, max(ends) - self._now()) / 1000)
+            return self._overdue()
+        return self._gather()
+
+    # -- the end ---------------------------------------------------------------------------------------------------
+
+    def _settle(self) -> Divergence | None:
+        """See that nothing is owed and nothing more comes; the connections are then closed, those of who waits too."""
+        while ends := [end for end in self._ends() if end <= self._now() + ENDS_SOON]:
+            time.sleep(max(0, min(ends) - self._now()) / 1000)
+            if found := self._overdue():
+                return found
+        found = self._gather()
+        if self._control:
+            self._control.close()
+        self.judge.close()
+        if not found:
+            self.judge.flush()
+        return found
+
+    def _divergence(self, *args: object, **kwargs: object) -> Divergence:
+        return evolve(super()._divergence(*args, **kwargs), sent=self.sent)  # type: ignore[arg-type]

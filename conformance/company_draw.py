@@ -1,0 +1,148 @@
+"""Histories in company: clients that wait for keys, and others that make them come to be.
+
+What must live here: scenarios of which one client's step is felt by another, as `draw` mixes them with its own. A
+history in company is slower to judge, so few are drawn unless commands that need one are what is asked for.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from redlark.conformance import values
+from redlark.conformance.history import ClientId, History, Part, Request, Step, request, steps_of
+
+if TYPE_CHECKING:
+    from redlark.conformance.draw import Pool
+
+Scenario = tuple[Step, ...]
+
+CLIENTS = 4
+WAITERS = ("BLPOP", "BRPOP", "BLMOVE", "BRPOPLPUSH", "BLMPOP", "BZPOPMIN", "BZPOPMAX", "BZMPOP")
+COMPANY = frozenset((*WAITERS, "CLIENT|UNBLOCK"))
+
+
+def share(names: tuple[str, ...], weights: tuple[float, ...]) -> float:
+    """How many of a round's histories are in company, of one."""
+    ours = sum(weight for name, weight in zip(names, weights, strict=True) if name in COMPANY)
+    return 0.0 if not ours else max(0.12, min(0.9, ours / sum(weights) * 1.5))
+
+
+def _waiter(pool: Pool, key: bytes, rng: random.Random, seconds: bytes = b"0") -> Request:
+    """A request that waits for a key, perhaps among others."""
+    other = values.key(rng, "list")
+    keys = rng.choice(([key], [key], [other, key], [key, other]))
+    ends = [rng.choice((b"LEFT", b"RIGHT")) for _ in range(2)]
+    count = [b"COUNT", rng.choice((b"1", b"2", b"10"))] if rng.random() < 0.4 else []
+    name = rng.choice([name for name in WAITERS if pool.has(name)])
+    number = b"%d" % len(keys)
+    parts: dict[str, list[bytes]] = {
+        "BLMOVE": [key, other, *ends, seconds],
+        "BRPOPLPUSH": [key, other, seconds],
+        "BLMPOP": [seconds, number, *keys, ends[0], *count],
+        "BZMPOP": [seconds, number, *keys, rng.choice((b"MIN", b"MAX")), *count],
+    }
+    return Request((name.encode(), *parts.get(name, [*keys, seconds])))
+
+
+def _feeding(pool: Pool, key: bytes, rng: random.Random) -> tuple[Request, ...]:
+    """Requests after which a key is likely to be there, or not quite."""
+    fill = ("ZADD", key, "1", "m", "2", "n") if rng.random() < 0.3 and pool.has("ZADD") else ("RPUSH", key, "a", "b")
+    short = fill[:3] if fill[0] == "RPUSH" else fill[:4]
+    away = ("SELECT", "1"), ("RPUSH", key, "x"), ("SELECT", "0")
+    ways: tuple[tuple[tuple[str | bytes, ...], ...], ...] = (
+        (fill,), (short,), (short,), (("SET", key, "v"), ("DEL", key), fill),
+        (("MULTI",), fill, ("DEL", key), ("EXEC",)), (("MULTI",), ("RPUSH", values.key(rng), "z"), fill, ("EXEC",)),
+        (("MULTI",), short, ("DEL", key), fill, ("EXEC",)),
+        (("RPUSH", "other", "o", "p"), ("RENAME", "other", key)), (("RPUSH", "other", "o"), ("COPY", "other", key)),
+        (*away, ("SWAPDB", "0", "1")), (*away[:2], ("MOVE", key, "0"), away[2]), (("SET", key, "v"),),
+        (("SADD", key, "v"),), (("SET", key, "v"), ("RPUSH", key, "w")), (fill, ("LRANGE", key, "0", "-1")),
+    )  # fmt: skip
+    chosen = [one for one in rng.choice(ways) if pool.has(str(one[0]))]
+    return tuple(request(*one) for one in chosen)
+
+
+def _served(pool: Pool, rng: random.Random) -> Scenario:
+    """Some wait for a key, and it comes to be."""
+    key = values.key(rng, "list")
+    clients = rng.sample(range(CLIENTS), rng.choice((2, 2, 3, 4)))
+    *waiters, feeder = clients
+    steps = [Step(client, (_waiter(pool, key, rng),)) for client in waiters]
+    if rng.random() < 0.2:
+        behind = pool.requests(rng.randrange(1, 3), rng)
+        steps[-1] = Step(waiters[-1], (*steps[-1].requests, *(one for one in behind if not one.watched)))
+    feeding = _feeding(pool, key, rng)
+    steps += [Step(feeder, feeding)] if rng.random() < 0.5 else steps_of(feeder, feeding)
+    return tuple(steps)
+
+
+def _queued(pool: Pool, rng: random.Random) -> Scenario:
+    """Who would wait in a transaction does not."""
+    client, key = rng.randrange(CLIENTS), values.key(rng, "list")
+    inside = [_waiter(pool, key, rng) if rng.random() < 0.7 else one for one in pool.requests(rng.randrange(1, 5), rng)]
+    return (Step(client, (request("MULTI"), *inside, request("EXEC"))),) if pool.has("MULTI", "EXEC") else ()
+
+
+def _timed(pool: Pool, rng: random.Random) -> Scenario:
+    """Somebody waits for a moment, in vain mostly."""
+    key, (client, other) = values.key(rng, "list"), rng.sample(range(CLIENTS), 2)
+    steps = [Step(client, (_waiter(pool, key, rng, rng.choice((b"0.001", b"0.005", b"0.01", b"0.0001"))),))]
+    if rng.random() < 0.4:
+        steps.append(Step(other, _feeding(pool, key, rng)))
+    return (*steps, Step(client, ()))
+
+
+def _freed(pool: Pool, rng: random.Random) -> Scenario:
+    """Somebody waits until another one ends it."""
+    key, (client, other) = values.key(rng, "list"), rng.sample(range(CLIENTS), 2)
+    how = rng.choice((("UNBLOCK",), ("UNBLOCK",), ("UNBLOCK", "TIMEOUT"), ("UNBLOCK", "ERROR"), ("KILL", "ID")))
+    name: bytes
+    option: list[bytes]
+    name, *option = (word.encode() for word in how)
+    words: tuple[Part, ...] = (
+        (name, *option, ClientId(client)) if name == b"KILL" else (name, ClientId(client), *option)
+    )
+    waits = () if rng.random() < 0.1 else (Step(client, (_waiter(pool, key, rng),)),)
+    free = Request((b"CLIENT", *words)) if pool.has("CLIENT|" + how[0]) else request("PING")
+    inside = (request("MULTI"), free, *_feeding(pool, key, rng), request("EXEC"))
+    alone = rng.random() < 0.8 or b"KILL" in free.parts
+    return (*waits, Step(other, (free,) if alone else inside))
+
+
+def _mixed(pool: Pool, rng: random.Random) -> Scenario:
+    """A request of the pool, whatever it is."""
+    return steps_of(rng.randrange(CLIENTS), pool.requests(1, rng))
+
+
+_KINDS: tuple[tuple[Callable[[Pool, random.Random], Scenario], float, bool], ...] = (
+    (_served, 12.0, True),
+    (_timed, 2.0, True),
+    (_freed, 2.0, True),
+    (_queued, 1.5, True),
+    (_mixed, 9.0, False),
+)
+
+
+def scenarios(pool: Pool, count: int, rng: random.Random) -> list[Scenario]:
+    """That many scenarios; who is left waiting is mostly freed at the end of one."""
+    waits = any(pool.has(name) for name in WAITERS)
+    kinds = [(kind, weight) for kind, weight, needs in _KINDS if waits or not needs]
+    chosen = rng.choices([kind for kind, _ in kinds], [weight for _, weight in kinds], k=count)
+    return [_ended(pool, kind(pool, rng), rng) for kind in chosen]
+
+
+def _ended(pool: Pool, scenario: Scenario, rng: random.Random) -> Scenario:
+    waiting = dict.fromkeys(step.client for step in scenario if any(one.social for one in step.requests))
+    if not pool.has("CLIENT|UNBLOCK") or rng.random() < 0.2:
+        return scenario
+    last = CLIENTS  # one who never waits
+    free = tuple(Request((b"CLIENT", b"UNBLOCK", ClientId(client))) for client in waiting)
+    return (*scenario, Step(last, free)) if free else scenario
+
+
+def history(chosen: list[Scenario], protocol: int) -> History:
+    """A history of these scenarios, which begins with everyone's learning its id."""
+    ask = (request("CLIENT", "ID"),)
+    known = tuple(Step(client, ask) for client in range(CLIENTS))
+    return History((*known, *(step for scenario in chosen for step in scenario)), protocol)

@@ -1,0 +1,31 @@
+"""Which members of a domain a choice tries: those that an observed reply suggests, or all of them.
+
+What must live here: that question alone; what a domain holds is said where the domain is (`functions`, primitives).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from redlark.reference.replies import member_of
+from redlark.reference.resp import Frame
+
+MAX_CANDIDATES = 4096  # the bound of an enumerated choice; more is an error of the text
+SMALL = 8  # a domain of so few members is enumerated even if the reply does not show which
+
+
+def candidates_of(domain: Any, observed: Frame | None) -> Sequence[Any]:
+    """The members of a domain that an observed reply suggests; all of them where nothing was observed."""
+    leaves = None if observed is None else observed.leaves()
+    suggest: Callable[[list[Any]], Iterable[Any]] | None = getattr(domain, "candidates", None)
+    if suggest is not None:
+        found = list(suggest(leaves)) if leaves is not None else list(domain.all(MAX_CANDIDATES))
+    elif hasattr(domain, "describe"):
+        found = [member_of(domain)]  # nothing else hangs on which one it is: the reply's comparison tests it
+    else:
+        members = tuple(domain)
+        found = list(members) if leaves is None or len(members) <= SMALL else [m for m in members if m in leaves]
+    if len(found) > MAX_CANDIDATES:
+        raise OverflowError(f"a choice among {len(found)} candidates; the bound is {MAX_CANDIDATES}")
+    return found
