@@ -459,7 +459,7 @@ def test_judging_does_not_depend_on_what_was_judged_before(data: st.DataObject) 
             return
         before = server.world
         request, run, reply, _ = server.ask(call)
-        if reply is not NO_REPLY and not run.delay:
+        if reply not in (NO_REPLY, PARKED) and not run.delay:
             resp = run.session["resp"]
             states.append((before, call.client, request, server.now, Observed(encode(some(reply, resp), resp))))
     judged = [server.model.allows((w,), c, r, (now, now), seen) for w, c, r, now, seen in states]
