@@ -318,7 +318,7 @@ class Campaign:
     def _set_up(self, setup: Setup, number: int) -> None:
         """Some rounds on a server set up otherwise, if there are rules that need it."""
         needed = [rule for rule in self.rules if setup.reaches(rule)]
-        if not needed or self._over():
+        if not needed or self._over() or not setup.is_of(self.model.profile.name):
             return
         seconds = self.seconds + self.options.budget * SETUP_SHARE
         requests = self.requests + (self.options.requests or 1 << 60) * SETUP_SHARE

@@ -26,6 +26,11 @@ class Setup:
     likely: tuple[Request, ...] = ()
     signed_in: bool = True
     spares: frozenset[str] = frozenset()  # commands that are not drawn there
+    profiles: str = ".*"  # a pattern over the profiles' names: others have not all of these parameters
+
+    def is_of(self, profile: str) -> bool:
+        """Whether this set-up is one for servers of that profile."""
+        return re.fullmatch(self.profiles, profile) is not None
 
     def reaches(self, rule: str) -> bool:
         """Whether this set-up exists for that rule."""
@@ -38,8 +43,41 @@ OUT_OF_REACH: tuple[tuple[str, str], ...] = (
     ("DISPATCH/subscribed", "needs SUBSCRIBE, which the text does not specify yet"),
 )
 
-# What tells how values are kept, on the keys that are drawn most often.
-_ENCODINGS = tuple(request("OBJECT", "ENCODING", key) for key in ("k1", "k3", "k4", "k3", "k4"))
+# What tells how lists and sets are kept, on the keys that they are drawn for most often, and what changes that.
+_LISTS = (
+    *(request("OBJECT", "ENCODING", key) for key in ("k3", "k3", "k1")),
+    request("RPUSH", "k3", "a", "b"),
+    request("LPUSH", "k3", "1", "2", "3"),
+    request("LSET", "k3", "-1", "y" * 8200),
+    request("LINSERT", "k3", "AFTER", "a", "c"),
+    request("LINSERT", "k3", "BEFORE", "2", "c"),
+    request("LINSERT", "k3", "BEFORE", "b", "y" * 8200),
+    request("LPOP", "k3"),
+    request("RPOP", "k3", "2"),
+    request("LMOVE", "k3", "k3", "LEFT", "RIGHT"),
+    request("LREM", "k3", "0", "a"),
+    request("DEL", "k3"),
+    request("COPY", "k3", "k1", "REPLACE"),
+)
+_SETS = (
+    *(request("OBJECT", "ENCODING", key) for key in ("k4", "k4", "k1", "k1")),
+    request("SADD", "k4", "1", "2"),
+    request("SADD", "k4", "3", "4", "5"),
+    request("SADD", "k4", "1", "2", "1", "2", "1", "2"),
+    request("SADD", "k4", "a", "b"),
+    request("SADD", "k4", "a long member"),
+    request("SADD", "k1", "6", "7", "8", "9"),
+    request("SADD", "k1", "c", "d", "e", "1"),
+    request("SREM", "k4", "a", "b", "a long member"),
+    request("SPOP", "k4", "5"),
+    request("SPOP", "k4"),
+    request("SMOVE", "k1", "k4", "1"),
+    request("SUNIONSTORE", "k1", "k4", "k1"),
+    request("SINTERSTORE", "k4", "k4", "k1"),
+    request("SDIFFSTORE", "k4", "k4", "k2", "k2"),
+    request("DEL", "k4"),
+    request("DEL", "k1"),
+)
 
 SETUPS: tuple[Setup, ...] = (
     Setup(
@@ -103,11 +141,21 @@ SETUPS: tuple[Setup, ...] = (
         ),
     ),
     Setup("memory is full", {"maxmemory": "1"}, r".*/(full|full-at-exec|oom)"),
+    Setup("nodes of lists have few elements", {"list-max-ziplist-size": "3"}, r"LMOVE/moved", _LISTS),
+    Setup("nodes of lists are small", {"list-max-ziplist-size": "-1"}, r"RPOPLPUSH/moved", _LISTS),
     Setup(
-        "collections are small",
-        {"list-max-ziplist-size": "3", "set-max-intset-entries": "3"},
-        r"OBJECT\|ENCODING/told",
-        _ENCODINGS,
+        "sets are packed while they are very small",
+        {"set-max-intset-entries": "5", "set-max-listpack-entries": "3", "set-max-listpack-value": "8"},
+        r"SMOVE/moved",
+        _SETS,
+        profiles=r"(?!redis-(6.2|7.0)).*",
+    ),
+    Setup(
+        "sets of integers are very small",
+        {"set-max-intset-entries": "5"},
+        r"SPOP/some",
+        _SETS,
+        profiles=r"redis-(6.2|7.0)",  # later, what is stored would depend on the order in which members are met
     ),
     Setup(
         "keys are evicted by frequency",

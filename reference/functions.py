@@ -135,6 +135,12 @@ def reversed_(value: Any) -> Any:
 
 
 @pure
+def chunks(values: tuple[Any, ...], count: int) -> tuple[Any, ...]:
+    """A list cut into lists of that many elements, the last one perhaps shorter."""
+    return tuple(values[start : start + count] for start in range(0, len(values), count))
+
+
+@pure
 def places_of(element: Any, values: tuple[Any, ...]) -> tuple[int, ...]:
     """Where in a list an element stands, counted from 0."""
     return tuple([place for place, value in enumerate(values) if value == element])

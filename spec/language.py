@@ -36,7 +36,7 @@ FUNCTIONS: dict[str, Signature] = {
         "flatten(any) -> list of any", "count-of(any, any) -> int", "sum(any) -> int", "union(any) -> set of any",
         "largest(any) -> any",
         "intersection(any) -> set of any", "first-of(any) -> any?", "fields(any) -> list of any",
-        "reversed(any) -> any", "places-of(any, any) -> list of int", "without-places(any, any) -> list of any",
+        "reversed(any) -> any", "chunks(any, int) -> list of any", "places-of(any, any) -> list of int", "without-places(any, any) -> list of any",
         "without(any, any) -> any",
         "without-all(any, any) -> any", "pairs-of(any) -> list of any", "draws(any, int, bool) -> list of any",
         "absolute(int?, bool, bool, any) -> any", "subsets(any, int) -> any", "samples(any, int) -> any",
