@@ -18,7 +18,7 @@ from redlark.spec import syntax
 from redlark.spec.profiles import Profile
 
 DAMAGED = 0.14
-_KEY_NAMES = frozenset(("key", "source", "destination", "newkey", "key1", "key2"))
+_KEY_NAMES = frozenset(("key", "source", "destination", "newkey", "key1", "key2", "dst", "src"))
 _COMMAND_NAMES = frozenset(("command", "command-name", "commandname"))
 _NO_COMMANDS = (b"nosuchcommand", b"", b"get ", b"client|nosuch", b"x" * 130)
 

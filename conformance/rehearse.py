@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 
 from attrs import field, mutable
 
-from redlark.conformance import company_draw
+from redlark.conformance import company_draw, values
 from redlark.conformance.draw import ALONE, HELPERS, Pool
 from redlark.conformance.history import SCANS, ClientAddress, ClientId, Cursor, History, Request, steps_of
 from redlark.reference import Model, World
@@ -163,6 +163,14 @@ def _attempt(pool: Pool, name: str, rng: random.Random) -> list[Request]:
     helpers = [helper for helper in HELPERS if pool.has(helper)]
     writes = [pool.of(rng.choice(helpers), rng) for _ in range(rng.randrange(4)) if helpers]
     asked = [pool.of(name, rng) for _ in range(rng.choice((1, 1, 2, 3)))]
+    if rng.random() < 0.5:
+        key = rng.choice(values.KEYS)
+        writes, asked = ([_on_one_key(one, key) for one in requests] for requests in (writes, asked))
     if name not in ALONE and pool.has("MULTI", "EXEC") and rng.random() < 0.1:
         asked = [Request((b"MULTI",)), *asked, Request((b"EXEC",))]
     return [*writes, *asked]
+
+
+def _on_one_key(one: Request, key: bytes) -> Request:
+    """The same request, all its usual keys one."""
+    return Request(tuple(key if part in values.KEYS else part for part in one.parts))

@@ -163,6 +163,53 @@ def _cursor(rng: random.Random) -> Part:
 
 Draw = Callable[[random.Random], Part]
 
+SCORES = (
+    b"1", b"2", b"0", b"3", b"-1", b"1.5", b"2", b"1", b"10", b"-0", b"inf", b"-inf", b"inf", b"-inf", b"inf", b"-inf",
+    b"0.1", b"-2.5", b"1e100", b"3.0e3", b"9007199254740993", b"1e17", b"0.30000000000000004", b"5e-324",
+)  # fmt: skip
+MEMBERS = (
+    b"a", b"b", b"c", b"d", b"e", b"ab", b"10", b"2", b"", b"a\x00", b"\xff", b"B", b"-", b"+",
+    b"l" * 64, b"l" * 65, b"-1.5",
+)  # fmt: skip
+SCORE_BOUNDS = (
+    b"-inf", b"+inf", b"1", b"(1", b"2", b"(2", b"0", b"(0", b"3", b"10", b"-1", b"(-inf", b"(inf", b"1.5", b"1e400",
+    b"-0",
+)  # fmt: skip
+LEX_BOUNDS = (
+    b"-", b"+", b"[a", b"(a", b"[b", b"(b", b"[c", b"(c", b"[", b"(", b"[ab", b"[\xff", b"[l", b"(" + b"l" * 64, b"[10",
+)  # fmt: skip
+NOT_BOUNDS = (
+    b"abc", b"", b"(", b"nan", b" 1", b"(abc", b"((1", b"0x10", b"1 ", b"a", b"-a", b"+\x00b", b"1\x002", b"[1",
+    b"(nan",
+)  # fmt: skip
+
+
+def _score(rng: random.Random) -> Part:
+    roll = rng.random()
+    if roll < 0.85:
+        return rng.choice(SCORES)
+    return rng.choice(NOT_FLOATS) if roll < 0.93 else _float(rng)
+
+
+def _member(rng: random.Random) -> Part:
+    roll = rng.random()
+    if roll < 0.55:
+        return rng.choice(MEMBERS[:3])
+    return rng.choice(MEMBERS) if roll < 0.95 else _text(rng)
+
+
+def _bounds(pool: Sequence[bytes]) -> Draw:
+    return lambda rng: rng.choice(pool) if rng.random() < 0.85 else rng.choice(NOT_BOUNDS)
+
+
+def _any_bound(rng: random.Random) -> Part:
+    """A bound of ZRANGE, whose options say what it is a bound of: mostly a place, which is a score as well."""
+    roll = rng.random()
+    if roll < 0.55:
+        return b"%d" % rng.choice((0, -1, 1, 2, 0, -2, 3, -1, 100, -100))
+    return rng.choice(SCORE_BOUNDS if roll < 0.7 else LEX_BOUNDS if roll < 0.9 else NOT_BOUNDS + EDGES)
+
+
 BY_NAME: dict[str, Draw] = {
     "seconds": _seconds,
     "milliseconds": _milliseconds,
@@ -178,7 +225,7 @@ BY_NAME: dict[str, Draw] = {
     "pattern": lambda rng: rng.choice(PATTERNS),
     "element": _element,
     "pivot": _element,
-    "member": _element,
+    "member": lambda rng: (_element if rng.random() < 0.4 else _member)(rng),
     "increment": _integer,
     "decrement": _integer,
     "offset": _offset,
@@ -203,6 +250,16 @@ TIMEOUTS = (
     b"-0.0001", b"inf", b"nan", b"0x1p-7", b"1e-9", b"9223372036854775807", b"9e15", b"-1e400", b" 0", b"+0.01",
     b"9223372036854775",
 )  # fmt: skip
+# Types that say more of a value than its name does.
+TELLING: dict[str, Draw] = {
+    "score": _score,
+    "score-step": _score,
+    "weight": _score,
+    "score-bound": _bounds(SCORE_BOUNDS),
+    "lex-bound": _bounds(LEX_BOUNDS),
+    "range-bound": _any_bound,
+}
+
 BY_TYPE: dict[str, Draw] = {
     "timeout": lambda rng: rng.choice(TIMEOUTS),
     "int": _integer,
@@ -227,6 +284,8 @@ def value(name: str, kind: str, rng: random.Random) -> Part:
         return binary.BY_TYPE[kind](rng)
     if kind == "position":
         return _position(rng)
+    if kind in TELLING:
+        return TELLING[kind](rng)
     if name in BY_NAME and kind != "timeout":
         return BY_NAME[name](rng)
     if name in ("index", "destination-db", "db", "index1", "index2") or name.endswith("-db"):
@@ -251,4 +310,4 @@ def key(rng: random.Random, group: str = "string") -> bytes:
     return KEYS[0] if roll < 0.65 and group != "string" else rng.choice(KEYS)
 
 
-_FAVOURITES = {"string": 0, "bitmap": 0, "list": 2, "set": 3, "hash": 1}
+_FAVOURITES = {"string": 0, "bitmap": 0, "list": 2, "set": 3, "hash": 1, "sorted-set": 4, "geo": 4}

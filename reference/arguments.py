@@ -99,11 +99,14 @@ def compile_parser(parts: Sequence[s.Part], scope: Scope, hooks: Hooks) -> Calla
     begin = _sequence(parts[:needed], scope, hooks) if needed else None
     match = _sequence(parts[needed:], scope, hooks)
     overlooks = hooks.refusals.get("excess") is OVERLOOKED
+    at_most = most(parts) if "too-many" in hooks.refusals else None
 
     def parse(arguments: Arguments, v: Frame) -> None:
         if overlooks and everything is not None:
             arguments = arguments[:everything]
         count, position = len(arguments), 0
+        if at_most is not None and count > at_most:
+            raise hooks.refuse(v, "too-many", arguments[at_most])
         if begin is not None:  # excess is seen behind what every request has, before any option is read
             position = begin(arguments, 0, count, v)
         if limit is not None and count > limit:
@@ -129,7 +132,7 @@ def _sequence(parts: Sequence[s.Part], scope: Scope, hooks: Hooks) -> Matcher:
             while stop < len(parts) and isinstance(parts[stop], s.Group):
                 stop += 1
             groups = [p for p in parts[index:stop] if isinstance(p, s.Group)]
-            matcher = _bag(groups, scope, hooks, last=stop == len(parts))
+            matcher = _bag(groups, scope, hooks, last=stop == len(parts), behind=_least(parts[stop:], scope))
             index = stop
         else:
             matcher = _matcher(part, scope, hooks)
@@ -352,8 +355,10 @@ class _Option:
     read: tuple[tuple[str, int], ...]  # what is kept there
 
 
-def _bag(groups: Sequence[s.Group], scope: Scope, hooks: Hooks, *, last: bool) -> Matcher:
+def _bag(groups: Sequence[s.Group], scope: Scope, hooks: Hooks, *, last: bool, behind: int) -> Matcher:
     """Neighbouring groups: any order; exclusive ones refuse a second alternative, `once` refuses a repeat.
+
+    A word is an option even where too little is left for the parts behind, which need `behind` arguments at least.
 
     An alternative that is itself a group offers that one's alternatives, of which the last of a kind wins. An
     alternative of arguments alone, beside others that a word begins, is meant only where it takes all that is left.
@@ -382,17 +387,19 @@ def _bag(groups: Sequence[s.Group], scope: Scope, hooks: Hooks, *, last: bool) -
 
     def match(arguments: Arguments, position: int, end: int, v: Frame) -> int:
         taken: dict[int, int] = {}
-        while position < end:
+        limit = end + behind
+        while position < limit:
             option = by_word.get(arguments[position].upper())
             if alone:
                 rest = end - position
                 option = next((o for o in alone if o.group not in taken and o.width == rest), option)
             if option is None:
                 option = next((o for o in positional if o.group not in taken or repeats[o.group]), None)
-                if option is None:
+                if option is None or position >= end:
                     break
             group = groups[option.group]
-            if end - position < option.width:
+            room = limit if option.word else end
+            if room - position < option.width:
                 if not last:
                     break
                 raise hooks.refuse(v, "missing" if "missing" in hooks.refusals else "unknown", arguments[position])
@@ -403,7 +410,7 @@ def _bag(groups: Sequence[s.Group], scope: Scope, hooks: Hooks, *, last: bool) -
                 raise hooks.refuse(v, kind, arguments[position])
             taken[option.group] = option.alternative
             collected = [v[slot] for slot in option.many]
-            position = option.match(arguments, position, end, v)
+            position = option.match(arguments, position, room, v)
             for slot, old in zip(option.many, collected, strict=True):
                 v[slot] = (*(old or ()), v[slot])
             if option.label is not None:

@@ -97,7 +97,7 @@ def compile_command(block: s.Command, definitions: Definitions, blocks: dict[str
         if definitions.profile.holds(means.guard):
             run = _both(run, _means(means, compiler, scope, definitions, blocks))
     facts = facts_of(block, definitions)
-    rules = (*syntax_rules(block.syntax, hooks), *compiler.rules)
+    rules = (*syntax_rules(parts, hooks), *compiler.rules)
     return Compiled(
         name, block, arity(block, definitions.profile), parse, run, scope.size, tuple(scope.words.values()),
         tuple(dict.fromkeys(rules)), frozenset(str(f).encode() for f in facts.get("flags", ())), "container" in facts,

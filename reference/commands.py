@@ -50,7 +50,8 @@ def keys_of(run: Any, request: Request) -> tuple[tuple[bytes, tuple[bytes, ...]]
         if max(first, stop) >= len(request):
             return None
         return tuple((request[place], ()) for place in range(first, stop + 1, step))
-    found = facts.keys(request)
+    profile = run.model.profile
+    found = facts.keys(request, by_command=profile.product == "redis" and profile.version < (7, 0))
     return None if found is None else tuple((key, tuple(_spelled(f) for f in flags)) for key, flags in found)
 
 

@@ -112,7 +112,7 @@ def _index(node: s.Index, scope: Scope) -> Closure:
 
     def at(v: Frame) -> Any:
         container, index = base(v), position(v)
-        if isinstance(container, Map):
+        if isinstance(container, (Map, values.SortedSet)):
             return container.get(index)
         if container is None or not -len(container) <= index < len(container):
             return None

@@ -227,6 +227,12 @@ def fields(mapping: Map[Any, Any]) -> tuple[Any, ...]:
 
 
 @pure
+def map_of(pairs: Iterable[tuple[Any, Any]]) -> Map[Any, Any]:
+    """The pairs of key and value as a map."""
+    return Map(pairs)
+
+
+@pure
 def without(mapping: Map[Any, Any], key: Any) -> Map[Any, Any]:
     """A map less one key."""
     return mapping.delete(key) if key in mapping else mapping

@@ -17,7 +17,8 @@ from attrs import evolve, frozen
 from immutables import Map
 
 import redlark.reference.commands
-import redlark.reference.state  # noqa: F401 - registers the functions over the state
+import redlark.reference.state
+import redlark.reference.zsets  # noqa: F401 - these register the functions of the notation
 from redlark.reference.blocks import Compiled, compile_command
 from redlark.reference.expressions import expression
 from redlark.reference.replies import describe, encode, matches
@@ -456,12 +457,13 @@ class Model:
         return tables
 
     def encodings(self, run: Run, key: bytes, value: Any, old: Entry | None) -> bytes | None:
-        """How a freshly stored value is encoded: the first line of its type's table whose condition holds.
+        """How a value is encoded as it is stored: the first line of its type's table whose condition holds.
 
-        A line sees the ``value``, its ``key``, whether the key had a deadline as the value came (``timed``), and how
-        what it replaces was encoded (``kept``).
+        A line sees the ``value``, its ``key``, whether the key had a deadline as the value came (``timed``), and how a
+        value of the same type that was there before was encoded (``kept``).
         """
-        timed, kept = old is not None and old.deadline is not None, None if old is None else old.encoding
+        timed = old is not None and old.deadline is not None
+        kept = old.encoding if old is not None and type(old.value) is type(value) else None
         for name, test in self._encodings.get(type_of(value), ()):
             if test is None or test([run, value, key, timed, kept, *[None] * 8]):
                 return bytes(name)

@@ -135,7 +135,7 @@ class Compiler:
             if node.name in scope.elsewhere:
                 return lambda v: GO
             raise refuse(node, f"{node.name!r} is no argument of the syntax line")
-        slot, many = scope.slot(node.name), argument.repeat is not None
+        slot = scope.slot(node.name)
         convert, failed = reader(argument.type, scope, argument)
         if convert is None or failed is None:
             return lambda v: GO
@@ -147,6 +147,7 @@ class Compiler:
             if raw is None:
                 return GO
             result = []
+            many = type(raw) is tuple  # repeated, by itself or as one of a pair
             for text in raw if many else (raw,):
                 frame = [v[0], text]
                 value = convert(frame)

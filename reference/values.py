@@ -1,7 +1,8 @@
 """The values that the model computes with, and the kinds of reply it makes of them.
 
 What must live here: immutable values, uncertain times included, and nothing of commands or of the wire. In the
-model a text is ``bytes``, a list ``tuple``, a set ``frozenset``, a map ``immutables.Map``, absent ``None``.
+model a text is ``bytes``, a list ``tuple``, a set ``frozenset``, a map ``immutables.Map``, a sorted set
+:class:`SortedSet`, absent ``None``.
 
 Theory of uncertain times: the server's clock is not seen, only that a command ran between the moment it was sent
 and the moment its reply came. ``now`` and each key's deadline are therefore *variables* with bounds; a
@@ -10,6 +11,7 @@ and the moment its reply came. ``now`` and each key's deadline are therefore *va
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Any, Final, NamedTuple
 
 from immutables import Map
@@ -25,8 +27,65 @@ class Entry(NamedTuple):
 
 FOREVER: Final = 1 << 62  # milliseconds
 
-TYPES: Final[dict[type, str]] = {bytes: "string", tuple: "list", frozenset: "set", Map: "hash"}
-EMPTY: Final[dict[str, Any]] = {"string": None, "list": (), "set": frozenset(), "hash": Map()}
+
+class SortedSet:
+    """Members with scores, immutable; walking over it gives pairs of member and score, by score and then by member.
+
+    The order is worked out when it is first asked for, so that a series of writes sorts once.
+    """
+
+    __slots__ = ("_order", "scores")
+
+    def __init__(self, scores: Map[bytes, float] = Map()) -> None:  # noqa: B008 - a Map is immutable
+        self.scores = scores
+        self._order: tuple[tuple[bytes, float], ...] | None = None
+
+    @property
+    def order(self) -> tuple[tuple[bytes, float], ...]:
+        """The pairs in their order: scores as numbers (-0 is 0), equal ones by the bytes of the members."""
+        if self._order is None:
+            self._order = tuple(sorted(self.scores.items(), key=lambda pair: (pair[1], pair[0])))
+        return self._order
+
+    def get(self, member: bytes) -> float | None:
+        """The score of a member, None where it is none."""
+        return self.scores.get(member)
+
+    def set(self, member: bytes, score: float) -> SortedSet:
+        """The sorted set in which this member has this score."""
+        return SortedSet(self.scores.set(member, score))
+
+    def __sub__(self, members: Iterable[bytes]) -> SortedSet:
+        left = self.scores.mutate()
+        for member in members:
+            left.pop(member, None)
+        return SortedSet(left.finish())
+
+    def __contains__(self, member: object) -> bool:
+        return member in self.scores
+
+    def __iter__(self) -> Iterator[tuple[bytes, float]]:
+        return iter(self.order)
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+    def __eq__(self, other: object) -> bool:
+        return self.scores == other.scores if isinstance(other, SortedSet) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.scores)
+
+    def __repr__(self) -> str:
+        return f"SortedSet({', '.join(f'{member!r}: {score!r}' for member, score in self)})"
+
+
+TYPES: Final[dict[type, str]] = {
+    bytes: "string", tuple: "list", frozenset: "set", Map: "hash", SortedSet: "zset",
+}  # fmt: skip
+EMPTY: Final[dict[str, Any]] = {
+    "string": None, "list": (), "set": frozenset(), "hash": Map(), "zset": SortedSet(),
+}  # fmt: skip
 
 
 def type_of(value: Any) -> str:
@@ -41,7 +100,7 @@ class _Absent:
         return value is None or value is False or (type(value) is not bytes and value in _EMPTY)
 
 
-_EMPTY: tuple[Any, ...] = ((), frozenset(), Map())
+_EMPTY: tuple[Any, ...] = ((), frozenset(), Map(), SortedSet())
 ABSENT: Final = _Absent()
 
 

@@ -42,6 +42,7 @@ def check(text: s.Specification, profiles: Iterable[Profile] = PROFILES.values()
     findings = Findings()
     for profile in profiles:
         definitions = Definitions(text, profile)
+        _repeated(text, profile, findings)
         for define_ in text.defines:
             if profile.holds(define_.guard):
                 _Block(definitions, findings, None).define(define_)
@@ -55,6 +56,20 @@ def check(text: s.Specification, profiles: Iterable[Profile] = PROFILES.values()
         findings.messages[key[2], findings.unreached[key]] = None
     ordered = sorted(findings.messages, key=lambda m: (m[0].file, m[0].line, m[0].column))
     return tuple(NotationError(place, message) for place, message in ordered)
+
+
+def _repeated(text: s.Specification, profile: Profile, findings: Findings) -> None:
+    """Notes what is defined twice in one profile: all files share their names, and the last one would hold."""
+    kinds: dict[str, Iterable[Any]] = {
+        "error": text.errors, "type": text.types, "definition": text.defines, "fragment": text.fragments,
+    }  # fmt: skip
+    for kind, items in kinds.items():
+        seen: dict[str, Any] = {}
+        for item in items:
+            if profile.holds(getattr(item, "guard", None)):
+                first = seen.setdefault(item.name, item)
+                if first is not item:
+                    findings.add(item, f"{kind} {item.name} is defined already at {first.place}; choose another name")
 
 
 class _Block(Inference):
@@ -149,7 +164,7 @@ class _Block(Inference):
             if node.value.type not in language.TYPES:
                 self.unknown(node.value, node.value.type, "type", language.TYPES)
             key = self.value(node.value.key)
-            types = {"string": "text", "list": "list", "set": "set"}.get(node.value.type, "map")
+            types = {"string": "text", "list": "list", "set": "set", "zset": "zset"}.get(node.value.type, "map")
             self.names[node.name] = Value(frozenset({types, "absent"}), keys=key.keys, stored=key.keys)
             return
         if node.error is None:

@@ -44,6 +44,12 @@ FUNCTIONS: dict[str, Signature] = {
         "type-of(any) -> text", "keys(any) -> set of any", "expired-keys(any) -> set of any", "live(any) -> int",
         "cursors-after(any) -> list of int", "help-lines() -> any",
         "pages(any) -> list of any", "pages-of(any, int) -> list of any", "arity-holds(int, int) -> bool",
+        "map-of(any) -> map", "with-score(any, text, float) -> zset", "zset-of(any) -> zset",
+        "members(any) -> list of text",
+        "reversed(any) -> list of any", "rank-in(any, any) -> int?",
+        "runs(list of bool, list of bool, int, bool) -> list of any",
+        "removals(list of bool, list of bool) -> list of any", "run-counts(list of bool, list of bool) -> list of int",
+        "united(any, any, text) -> zset", "intersected(any, any, text) -> zset", "less(any) -> zset",
     ))
 }  # fmt: skip
 

@@ -323,11 +323,11 @@ class _Trees(Transformer):  # type: ignore[type-arg]
     def f_shown_with(self, name: str, text: str, guard: Any) -> s.Fact:
         return self._fact("shown-with", name, _unquoted(text), guard=guard)
 
-    def f_shown_undated(self, name: str, guard: Any) -> s.Fact:
-        return self._fact("shown-undated", name, guard=guard)
-
     def f_shown_deprecated(self, name: str, version: s.Version, guard: Any) -> s.Fact:
         return self._fact("shown-deprecated", name, version, guard=guard)
+
+    def f_shown_undated(self, name: str, guard: Any) -> s.Fact:
+        return self._fact("shown-undated", name, guard=guard)
 
     def f_history(self, version: s.Version, text: str, guard: Any) -> s.Fact:
         return self._fact("history", version, _unquoted(text), guard=guard)

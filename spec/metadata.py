@@ -20,6 +20,8 @@ from typing import Any
 
 from attrs import asdict, evolve, field, frozen
 
+from redlark.spec.primitives.integers import parse_int
+
 
 class Prose(bytes):
     """A bulk string that explains something in our own words; a real server's words differ."""
@@ -66,7 +68,7 @@ class KeySpec:
         begin = self.index
         if self.keyword is not None:
             word = self.keyword.encode()
-            places = range(self.start, len(request)) if self.start > 0 else range(len(request) + self.start, 0, -1)
+            places = range(self.start, len(request) - 1) if self.start > 0 else range(len(request) + self.start, 0, -1)
             begin = next((i + 1 for i in places if request[i].upper() == word), 0)
             if not begin:
                 return []
@@ -76,9 +78,8 @@ class KeySpec:
         else:
             if begin + self.count >= len(request):
                 return None
-            found = re.match(rb"\s*\+?(\d+)", request[begin + self.count])  # as C's atoi reads it
-            number = int(found[1]) if found else 0
-            if number < 1:
+            number = parse_int(request[begin + self.count])
+            if number is None or number < 1:
                 return None
             first = begin + self.first
             places = range(first, first + number * self.step, self.step)
@@ -139,6 +140,9 @@ class Argument:
         return told
 
 
+KeyUse = tuple[bytes, tuple[str, ...]]  # a key and what is done with it
+
+
 @frozen
 class Facts:
     """All that is told of one command: its name in lower case, ``client|id`` for a subcommand."""
@@ -164,12 +168,22 @@ class Facts:
     def container(self) -> bool:
         return bool(self.subcommands)
 
-    def keys(self, request: Sequence[bytes]) -> list[tuple[bytes, tuple[str, ...]]] | None:
+    def keys(self, request: Sequence[bytes], by_command: bool = False) -> list[KeyUse] | None:
         """The keys of a request, each with what is done with it; None where the request cannot be one of this command.
 
-        Where a key specification says ``variable-flags``, the words behind the key tell what is done with it.
+        Where a key specification says ``variable-flags``, the words behind the key tell what is done with it. Where the
+        specifications do not find the keys, or are not asked (``by_command``), the command's own search does.
         """
-        found: list[tuple[bytes, tuple[str, ...]]] = []
+        counted = [spec for spec in self.key_specs if spec.count is not None]
+        worded = [spec for spec in self.key_specs if spec.keyword is not None and spec.count is None]
+        fixed = [spec for spec in self.key_specs if spec.keyword is None and spec.count is None]
+        if fixed and worded and (by_command or any("variable-flags" in spec.flags for spec in worded)):
+            return _behind_last_word(fixed, worded, request)
+        found = None if by_command and counted else self._specified(request)
+        return _as_c_counts(counted, fixed, request) if found is None and counted else found
+
+    def _specified(self, request: Sequence[bytes]) -> list[KeyUse] | None:
+        found: list[KeyUse] = []
         for spec in self.key_specs:
             places = spec.positions(request)
             if places is None:
@@ -183,6 +197,50 @@ class Facts:
                     flags = ("OW", *(flag for flag in flags if flag not in ("RW", "access")))
             found += [(request[place], flags) for place in places]
         return found
+
+
+def _used(spec: KeySpec, request: Sequence[bytes]) -> list[KeyUse] | None:
+    places, flags = spec.positions(request), tuple(flag for flag in spec.flags if flag != "variable-flags")
+    return None if places is None else [(request[place], flags) for place in places]
+
+
+def _behind_last_word(
+    fixed: Sequence[KeySpec], worded: Sequence[KeySpec], request: Sequence[bytes]
+) -> list[KeyUse] | None:
+    """Keys at fixed places, then the one behind the last of some words, such as STORE: that is how it is run."""
+    words = {str(spec.keyword).encode(): spec for spec in worded}
+    place, found = 5, None  # GEORADIUS and its kin are the only ones: what stands before is positional
+    while place < len(request) - 1:
+        spec = words.get(request[place].upper())
+        if spec is not None:
+            place += 1
+            found = (request[place], tuple(flag for flag in spec.flags if flag != "variable-flags"))
+        place += 1
+    uses = [_used(spec, request) for spec in fixed]
+    if any(use is None for use in uses):
+        return None
+    return [one for use in uses if use for one in use] + ([found] if found else [])
+
+
+def _as_c_counts(counted: Sequence[KeySpec], fixed: Sequence[KeySpec], request: Sequence[bytes]) -> list[KeyUse] | None:
+    """Counted keys, then those at fixed places; a count is what C's atoi makes of its text."""
+    found: list[KeyUse] = []
+    for spec in counted:
+        place = spec.index + (spec.count or 0)
+        number = _atoi(request[place]) if place < len(request) else 0
+        first = spec.index + spec.first
+        if spec.keyword is not None or number < 1 or number > (len(request) - first) // spec.step:
+            return None
+        found += [(request[first + offset * spec.step], spec.flags) for offset in range(number)]
+    return found + [one for spec in fixed for one in _used(spec, request) or ()]
+
+
+def _atoi(text: bytes) -> int:
+    """A C int as atoi reads it: leading white space and a sign, digits while there are some, the lower 32 bits."""
+    found = re.match(rb"[ \t\n\v\f\r]*([+-]?[0-9]+)", text)
+    number = int(found[1]) if found and len(found[1]) < 4000 else 0
+    number = max(-(2**63), min(number, 2**63 - 1))
+    return (number + 2**31) % 2**32 - 2**31
 
 
 def _reads_fields(words: list[bytes]) -> bool:

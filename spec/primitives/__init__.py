@@ -24,7 +24,7 @@ from typing import Any, TypeVar
 
 from attrs import frozen
 
-TYPES = frozenset({"text", "int", "float", "bool", "any"})
+TYPES = frozenset({"text", "int", "float", "bool", "map", "zset", "any"})
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 

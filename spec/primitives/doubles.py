@@ -144,6 +144,54 @@ def parse_decimal_double(text: bytes) -> float | None:
     return None if found is None or found["hex"] is not None else parse_double(text)
 
 
+@primitive("parse-double-by-strtod(text) -> float?")
+def parse_double_by_strtod(text: bytes) -> float | None:
+    """A double as the C library's strtod takes it from a C string, which ends at its first NUL.
+
+    White space may lead; nothing at all is 0; what is too large is an infinity and what is too small is 0; NaN is
+    refused, as is anything behind the number.
+
+    >>> parse_double_by_strtod(b" 1"), parse_double_by_strtod(b""), parse_double_by_strtod(b"1e400")
+    (1.0, 0.0, inf)
+
+    Source: C17 7.22.1.3 (strtod); observed with ZRANGEBYSCORE on redis 6.2.14, 7.0.15 and valkey 8.1.8.
+    """
+    whole = text.partition(b"\0")[0]
+    return _of_any_size(whole.lstrip(b" \t\n\v\f\r")) if whole else 0.0
+
+
+@primitive("parse-decimal-by-strtod(text) -> float?")
+def parse_decimal_by_strtod(text: bytes) -> float | None:
+    """`parse_double_by_strtod` without white space and hexadecimal numbers.
+
+    Source: observed with ZRANGEBYSCORE on redis 8.2.3 and valkey 9.1.2.
+    """
+    whole = text.partition(b"\0")[0]
+    found = NUMBER(whole)
+    return 0.0 if not whole else None if found is None or found["hex"] is not None else _of_any_size(whole)
+
+
+def _of_any_size(text: bytes) -> float | None:
+    found = NUMBER(text)
+    if found is None:
+        return None
+    if found["hex"] is None:
+        return float(text)
+    try:
+        return float.fromhex(text.decode())
+    except OverflowError:
+        return -math.inf if text.startswith(b"-") else math.inf
+
+
+@primitive("is-nan(float) -> bool")
+def is_nan(value: float) -> bool:
+    """Whether a double is not a number, as the sum of opposite infinities is.
+
+    Source: IEEE 754-2008 7.2.
+    """
+    return math.isnan(value)
+
+
 @primitive("print-double-17(float) -> text")
 def print_double_17(value: float) -> bytes:
     """A double as C's ``%.17g`` prints it: as Redis before 7.2 answers with a score.

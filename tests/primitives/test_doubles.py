@@ -8,8 +8,11 @@ from hypothesis import strategies as st
 
 from redlark.spec.primitives.doubles import (
     grisu2,
+    is_nan,
+    parse_decimal_by_strtod,
     parse_decimal_double,
     parse_double,
+    parse_double_by_strtod,
     print_double,
     print_double_17,
 )
@@ -67,3 +70,45 @@ def test_hexadecimal_doubles() -> None:
     assert parse_double(b"-0x1.8p1") == -3.0
     assert parse_decimal_double(b"-0x1.8p1") is None
     assert parse_decimal_double(b"+inf") == math.inf
+
+
+# What ZRANGEBYSCORE takes for a bound: redis 7.0.15 first, then redis 8.2.3; None is "min or max is not a float".
+BOUNDS = [
+    (b"", 0.0, 0.0),
+    (b"\0abc", 0.0, 0.0),
+    (b"1\0abc", 1.0, 1.0),
+    (b" 1", 1.0, None),
+    (b"\v+1", 1.0, None),
+    (b"0x1p1", 2.0, None),
+    (b"0x1p5000", math.inf, None),
+    (b"-0x1p5000", -math.inf, None),
+    (b"1e400", math.inf, math.inf),
+    (b"-1e400", -math.inf, -math.inf),
+    (b"1e-400", 0.0, 0.0),
+    (b"-Infinity", -math.inf, -math.inf),
+    (b"1 ", None, None),
+    (b" ", None, None),
+    (b".", None, None),
+    (b"nan", None, None),
+    (b"1e", None, None),
+]
+
+
+@pytest.mark.parametrize(("text", "older", "newer"), BOUNDS)
+def test_strtod_of_a_c_string(text: bytes, older: float | None, newer: float | None) -> None:
+    """Nothing is 0 and a NUL ends the number; white space and hexadecimal numbers are the older way's alone."""
+    assert parse_double_by_strtod(text) == older
+    assert parse_decimal_by_strtod(text) == newer
+
+
+@given(doubles)
+def test_strtod_agrees_with_the_strict_reading(value: float) -> None:
+    """What a score may be spelled as, a bound may be, and means the same."""
+    for text in (print_double(value), print_double_17(value)):
+        assert parse_double_by_strtod(text) == parse_decimal_by_strtod(text) == parse_double(text)
+
+
+def test_nan_comes_of_opposite_infinities() -> None:
+    """Only NaN is NaN."""
+    assert is_nan(math.inf - math.inf)
+    assert not any(map(is_nan, (0.0, math.inf, -math.inf)))

@@ -24,7 +24,17 @@ from redlark.reference.world import Run
 BEGIN = 1_700_000_000_000  # Unix milliseconds at which every walk begins
 GAPS = (0, 0, 0, 0, 0, 1, 2, 5, 40, 1_500)  # milliseconds between two calls: deadlines drawn are near or far
 POOL = 4_000
-MAKERS = {"SET": 8.0, "MSET": 3.0, "RPUSH": 3.0, "SADD": 3.0, "HSET": 3.0, "APPEND": 2.0, "PEXPIRE": 3.0, "EXPIRE": 2.0}
+MAKERS = {
+    "SET": 8.0,
+    "MSET": 3.0,
+    "RPUSH": 3.0,
+    "SADD": 3.0,
+    "ZADD": 5.0,
+    "HSET": 3.0,
+    "APPEND": 2.0,
+    "PEXPIRE": 3.0,
+    "EXPIRE": 2.0,
+}
 
 Value = tuple[Any, Any]
 Shown = tuple[dict[bytes, Value], ...]

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from immutables import Map
 
 from redlark.reference import Model, World
-from redlark.reference.values import ErrorReply, Status, Uncertain
+from redlark.reference.values import ErrorReply, SortedSet, Status, Uncertain
 from redlark.spec.profiles import PROFILES
 
 from .histories import Walk, calls, live, told, ways
@@ -135,12 +135,12 @@ def transaction(walk: Walk, queued: list[tuple[bytes, ...]]) -> tuple[Any, Any, 
 @every_profile
 @given(data=st.data())
 def test_no_key_holds_an_empty_collection(profile: str, data: st.DataObject) -> None:
-    """No key ever holds an empty list, set or hash; an empty string is a value."""
+    """No key ever holds an empty list, set, hash or sorted set; an empty string is a value."""
     walk = Walk(Model.load(profile))
     for call in data.draw(calls(profile, 5, 40)):
         walk.ask(call)
         values = [entry.value for database in walk.world.databases for entry in database.values()]
-        assert not any(value in ((), frozenset(), Map()) for value in values)
+        assert not any(value in ((), frozenset(), Map(), SortedSet()) for value in values)
 
 
 @every_profile

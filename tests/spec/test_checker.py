@@ -39,6 +39,7 @@ def test_a_sound_block_passes() -> None:
 
 
 MISTAKES = {
+    "a name that is defined twice": ("define f(x) = x\ndefine f(x) = 1  since 7.0\n", "defined already"),
     "a read-only command with an effect": (
         "command X key\n" + FACTS.replace("flags write", "flags readonly") + '  rule r\n    db[key] := "v"\n    => 1\n',
         "declared readonly",

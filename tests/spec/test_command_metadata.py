@@ -5,12 +5,13 @@ else is equal. A failure lists every difference as `command.part: text ... / ser
 """
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import pytest
 from attrs import frozen
 
+from redlark.conformance.generate import grammar
 from redlark.conformance.servers import Server, find_servers, start
 from redlark.reference.resp import Decoder, Frame, encode_request
 from redlark.spec import syntax as s
@@ -122,7 +123,7 @@ def test_command_docs(target: Target) -> None:
     assert not found, "\n".join(found)
 
 
-def samples(parts: tuple[s.Part, ...], everything: bool) -> Iterator[str]:
+def samples(parts: Iterable[s.Part], everything: bool) -> Iterator[str]:
     """A request's arguments, options left out or all in, each repetition twice, each count 2."""
     for part in parts:
         if isinstance(part, s.Token):
@@ -148,7 +149,8 @@ def test_keys(target: Target, everything: bool) -> None:
         facts = target.table.commands.get(command.name.lower())
         if facts is None or not facts.key_specs:
             continue
-        request = [*command.name.split("|"), *samples(command.syntax, everything)]
+        line = grammar(command, target.profile).line
+        request = [*command.name.split("|"), *samples(line, everything)]
         real = plain(target.ask("COMMAND", "GETKEYSANDFLAGS", *request))
         keys = facts.keys([word.encode() for word in request])
         text = [[key, sorted(flag.replace("-", "_") for flag in flags)] for key, flags in keys or ()]

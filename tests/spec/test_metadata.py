@@ -190,3 +190,26 @@ def test_json_keeps_everything(name: str) -> None:
 def test_generated_table_is_current() -> None:
     """The JSON table that the server reads is the one that the text gives (`python -m redlark.spec.metadata`)."""
     assert generated("redis-8.2") == OWN["redis-8.2"]
+
+
+# As COMMAND GETKEYS finds them: redis 7.0.15 to 8.2.3 and valkey; before, each command had its own search.
+COUNTED = [
+    ((b"2", b"a", b"b", b"c"), (b"d", b"a", b"b"), (b"a", b"b", b"d")),
+    ((b"2x", b"a", b"b", b"c"), (b"a", b"b", b"d"), (b"a", b"b", b"d")),
+    ((b" 1", b"a"), (b"a", b"d"), (b"a", b"d")),
+    ((b"4294967297", b"a"), (b"a", b"d"), (b"a", b"d")),
+    ((b"x", b"a"), None, None),
+    ((b"0", b"a"), None, None),
+    ((b"2", b"a"), None, None),
+]
+
+
+@pytest.mark.parametrize(("words", "specified", "own"), COUNTED)
+def test_keys_behind_a_count(
+    words: tuple[bytes, ...], specified: tuple[bytes, ...] | None, own: tuple[bytes, ...] | None
+) -> None:
+    """Where the specifications cannot read a count, C does, and the key that is stored to comes last."""
+    facts = table("redis-8.2").commands["zunionstore"]
+    for by_command, expected in ((False, specified), (True, own)):
+        found = facts.keys([b"ZUNIONSTORE", b"d", *words], by_command=by_command)
+        assert (None if found is None else tuple(key for key, _ in found)) == expected
