@@ -35,7 +35,7 @@ def test_bad_signature_is_refused(text: str) -> None:
 
 def test_unknown_type_is_named() -> None:
     """The message for an unknown type lists the types that there are."""
-    with pytest.raises(ValueError, match="'number' is no type of the notation: any, bool, float, int, text"):
+    with pytest.raises(ValueError, match="'number' is no type of the notation: any, bool, float, int, map, text, zset"):
         parse_type("number")
 
 
