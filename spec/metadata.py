@@ -20,8 +20,6 @@ from typing import Any
 
 from attrs import asdict, evolve, field, frozen
 
-from redlark.spec.primitives.integers import parse_int
-
 
 class Prose(bytes):
     """A bulk string that explains something in our own words; a real server's words differ."""
@@ -78,9 +76,10 @@ class KeySpec:
         else:
             if begin + self.count >= len(request):
                 return None
-            number = parse_int(request[begin + self.count])
-            if number is None or number < 1:
+            text = request[begin + self.count]
+            if re.fullmatch(rb"[1-9][0-9]{0,18}", text) is None:
                 return None
+            number = int(text)
             first = begin + self.first
             places = range(first, first + number * self.step, self.step)
         return list(places) if not places or places[-1] < len(request) else None
