@@ -40,7 +40,11 @@ class Crowd:
     _beginning: Worlds = field(default=(), init=False)
 
     def __attrs_post_init__(self) -> None:
-        groups = {name: str(command.facts["group"][0]) for name, command in self.model.commands.items()}
+        groups = {
+            name: str(command.facts["group"][0])
+            for name, command in self.model.commands.items()
+            if not command.parks  # who waits and who is served is judged in company (`company.py`), one at a time
+        }
         self.pool = concurrent.fit(self.pool, groups)
         self._beginning = self.model.start(databases=self.target.databases, config=self.target.config)
         for client in range(self.clients):

@@ -32,8 +32,7 @@ STRANGERS: dict[str, tuple[Request, ...]] = {
     "string": ((b"RPUSH", b"a", b"x"), (b"DEL", b"a")),
     "*": ((b"SET", b"a", b"1"), (b"DEL", b"a")),
 }
-UNFIT = ("blocking",)  # flags of commands that would stop a pipeline
-UNFIT_NAMES = frozenset(("MIGRATE", "WAIT", "WAITAOF"))
+UNFIT = frozenset(("MIGRATE", "WAIT", "WAITAOF"))  # they stop a pipeline, as do those that park their client
 FLUSH = (b"FLUSHALL",)
 FLUSHED = b"+OK\r\n"
 
@@ -90,18 +89,18 @@ class Exhaustive:
 
     def plan(self, grammars: Sequence[Grammar], wanted: frozenset[str]) -> None:
         """Lay out the groups; those of the data types where none is wanted. Goes on from the saved state."""
-        flags = {name: command.flags for name, command in self.model.commands.items()}
+        commands = self.model.commands
         for group in sorted(wanted) or GROUPS:
             fit = [
                 one
                 for one in sorted(grammars, key=lambda one: one.name)
                 if one.group == group
-                and one.name not in UNFIT_NAMES
-                and not any(flag.encode() in flags[one.name] for flag in UNFIT)
+                and one.name not in UNFIT
+                and not commands[one.name].parks
             ]
             if fit:
                 strangers = STRANGERS.get(group, STRANGERS["*"])
-                known = tuple(one for one in strangers if one[0].decode() in self.model.commands)
+                known = tuple(one for one in strangers if one[0].decode() in commands)
                 self.groups.append(Progress(group, alphabet(fit, known), self.length))
         self._load()
 
