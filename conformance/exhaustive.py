@@ -94,9 +94,7 @@ class Exhaustive:
             fit = [
                 one
                 for one in sorted(grammars, key=lambda one: one.name)
-                if one.group == group
-                and one.name not in UNFIT
-                and not commands[one.name].parks
+                if one.group == group and one.name not in UNFIT and not commands[one.name].parks
             ]
             if fit:
                 strangers = STRANGERS.get(group, STRANGERS["*"])
