@@ -213,6 +213,28 @@ def _elsewhere(pool: Pool, rng: random.Random) -> Scenario:
     return (Step(client, (*there, *here, last)), *steps_of(client, pool.requests(1, rng)))
 
 
+def stream_set_up(rng: random.Random) -> tuple[Request, ...]:
+    """A stream with a group that has read some of it: what most commands on streams are about."""
+    key = values.KEYS[4] if rng.random() < 0.7 else values.key(rng)
+    ids = [(ms, seq) for ms in range(1, rng.randrange(2, 5)) for seq in (1, 2, 3)]
+    added = [request("XADD", key, f"{ms}-{seq}", "f", f"{ms}") for ms, seq in ids]
+    made = [request("DEL", key), *added, request("XGROUP", "CREATE", key, "g", rng.choice(("0", "0", "$", "1-2")))]
+    count = ("COUNT", str(rng.randrange(1, 6))) if rng.random() < 0.7 else ()
+    for consumer in rng.sample(("alice", "bob", "carol"), rng.choice((1, 1, 2))):
+        made.append(request("XREADGROUP", "GROUP", "g", consumer, *count, "STREAMS", key, ">"))
+    if rng.random() < 0.4:
+        after = (("XDEL", key, "1-2"), ("XTRIM", key, "MAXLEN", "1"), ("XACK", key, "g", "1-1"))
+        made.append(request(*rng.choice(after)))
+    return tuple(made)
+
+
+def _stream(pool: Pool, rng: random.Random) -> Scenario:
+    """A stream that a group has read, and what is then asked of it."""
+    client = pool.client(rng)
+    asked = steps_of(client, pool.requests(rng.randrange(1, 5), rng))
+    return (Step(client, stream_set_up(rng)), *asked)
+
+
 def _silence(pool: Pool, rng: random.Random) -> Scenario:
     """Replies switched off and on again, in one write: what stands between must not be answered."""
     client = pool.client(rng)
@@ -252,6 +274,7 @@ _KINDS: tuple[tuple[Callable[[Pool, random.Random], Scenario], float, tuple[str,
     (_member_iteration, 2, ()),
     (_elsewhere, 2.5, ("SELECT", "SET")),
     (_expiry, 4, ("SET", "RPUSH", "PEXPIRE")),
+    (_stream, 3, ("XADD", "XGROUP|CREATE", "XREADGROUP", "DEL")),
     (_waiting, 0.2, ("WAIT",)),
     (_silence, 1, ("CLIENT|REPLY",)),
     (_murder, 0.4, ("CLIENT|ID", "CLIENT|KILL")),
@@ -378,4 +401,7 @@ ALONE = frozenset(("AUTH", "HELLO", "CLIENT|KILL", "CLIENT|REPLY", "MULTI"))
 _TELLING = frozenset(("COMMAND", "COMMAND|DOCS", "COMMAND|INFO", "COMMAND|LIST"))
 
 _SWEEPING = frozenset(("FLUSHALL", "FLUSHDB", "SWAPDB", "RESET", "QUIT", "HELLO", "CLIENT|REPLY", "AUTH"))
-HELPERS = {"SET": 12.0, "RPUSH": 9.0, "SADD": 7.0, "ZADD": 9.0, "HSET": 7.0, "PEXPIRE": 4.0, "DEL": 3.0}
+HELPERS = {
+    "SET": 12.0, "RPUSH": 9.0, "SADD": 7.0, "ZADD": 9.0, "HSET": 7.0, "PEXPIRE": 4.0, "DEL": 3.0,
+    "XADD": 8.0, "XGROUP|CREATE": 3.0, "XREADGROUP": 3.0,
+}  # fmt: skip

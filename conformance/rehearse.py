@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from attrs import field, mutable
 
 from redlark.conformance import company_draw, values
-from redlark.conformance.draw import ALONE, HELPERS, Pool
+from redlark.conformance.draw import ALONE, HELPERS, Pool, stream_set_up
 from redlark.conformance.history import SCANS, ClientAddress, ClientId, Cursor, History, Request, steps_of
 from redlark.reference import Model, World
 from redlark.reference.model import encode_some
@@ -162,6 +162,8 @@ def _attempt(pool: Pool, name: str, rng: random.Random) -> list[Request]:
     """A few writes, then requests of one command."""
     helpers = [helper for helper in HELPERS if pool.has(helper)]
     writes = [pool.of(rng.choice(helpers), rng) for _ in range(rng.randrange(4)) if helpers]
+    if pool.generator.commands[name].group == "stream" and rng.random() < 0.6:
+        writes = list(stream_set_up(rng))
     asked = [pool.of(name, rng) for _ in range(rng.choice((1, 1, 2, 3)))]
     if rng.random() < 0.5:
         key = rng.choice(values.KEYS)

@@ -260,6 +260,60 @@ TELLING: dict[str, Draw] = {
     "range-bound": _any_bound,
 }
 
+
+def _stream_id(rng: random.Random) -> Part:
+    """An id out of a small grid, mostly, so that entries are met again."""
+    roll = rng.random()
+    if roll < 0.6:
+        return b"%d-%d" % (rng.randrange(1, 5), rng.randrange(1, 4))
+    if roll < 0.75:
+        return b"%d" % rng.randrange(8)
+    return rng.choice(STREAM_IDS) if roll < 0.97 else rng.choice(EDGES)
+
+
+def _new_id(rng: random.Random) -> Part:
+    """An id for XADD: from a longer grid, so that many are later than what is there; now and then the server's."""
+    roll = rng.random()
+    if roll < 0.14:
+        return b"*"
+    if roll < 0.3:
+        return b"%d-*" % rng.randrange(12)
+    return b"%d-%d" % (rng.choice((1, 1, 2, 3, 4, 5, 8, 13)), rng.randrange(1, 5)) if roll < 0.8 else _stream_id(rng)
+
+
+def _range_end(rng: random.Random) -> Part:
+    roll = rng.random()
+    if roll < 0.6:
+        return rng.choice((b"-", b"+"))
+    drawn = _stream_id(rng)
+    return b"(" + drawn if roll < 0.75 and isinstance(drawn, bytes) else drawn
+
+
+STREAM_IDS = (
+    b"0", b"0-0", b"0-1", b"0-*", b"1-*", b"-", b"+", b"$", b">", b"*", b"", b"1-", b"-1", b"1-1-1", b"x", b"(1-1",
+    b"007-2", b"+1-1", b"1-+1", b"1--0", b" 1-1", b"1-1\x00", b"18446744073709551615-18446744073709551615",
+    b"5-18446744073709551615", b"18446744073709551615",
+    b"18446744073709551616-0", b"18446744073709551615-18446744073709551614", b"9" * 128,
+)  # fmt: skip
+IDLE_TIMES = (b"0", b"0", b"1", b"3", b"1000000", b"-1")
+SMALL_COUNTS = (b"1", b"2", b"3", b"5", b"10", b"0", b"-1")
+
+# Types that are more than their argument's name: looked up first.
+PRECISE: dict[str, Draw] = {
+    "stream-id": _stream_id,
+    "new-id": _new_id,
+    "range-id": _range_end,
+    "group-id": lambda rng: rng.choice((b"0", b"0", b"$", b"$", b"1-2")) if rng.random() < 0.8 else _stream_id(rng),
+    "read-id": lambda rng: rng.choice((b"0", b"$", b"+", b"1-1", b">")) if rng.random() < 0.7 else _stream_id(rng),
+    "group-read-id": lambda rng: rng.choice((b">", b">", b">", b"0")) if rng.random() < 0.85 else _stream_id(rng),
+    "threshold": lambda rng: rng.choice(SMALL_COUNTS) if rng.random() < 0.75 else _stream_id(rng),
+    "group-name": lambda rng: rng.choice((b"g", b"g", b"g", b"h", b"nosuch", b"")),
+    "consumer-name": lambda rng: rng.choice((b"alice", b"alice", b"bob", b"carol", b"")),
+    "idle-time": lambda rng: rng.choice(IDLE_TIMES) if rng.random() < 0.9 else _integer(rng),
+    "claim-count": lambda rng: rng.choice((b"1", b"2", b"3", b"10", b"100", b"0", b"-1", b"abc", b"%d" % MAX)),
+    "block-time": lambda rng: rng.choice((b"1", b"2", b"1", b"5", b"-1", b"abc", b"", b"1.5", b"9223372036854775808")),
+}
+
 BY_TYPE: dict[str, Draw] = {
     "timeout": lambda rng: rng.choice(TIMEOUTS),
     "int": _integer,
@@ -282,6 +336,8 @@ def value(name: str, kind: str, rng: random.Random) -> Part:
     """A value for an argument of this name and this type."""
     if kind in binary.BY_TYPE:
         return binary.BY_TYPE[kind](rng)
+    if kind in PRECISE:
+        return PRECISE[kind](rng)
     if kind == "position":
         return _position(rng)
     if kind in TELLING:
@@ -310,4 +366,4 @@ def key(rng: random.Random, group: str = "string") -> bytes:
     return KEYS[0] if roll < 0.65 and group != "string" else rng.choice(KEYS)
 
 
-_FAVOURITES = {"string": 0, "bitmap": 0, "list": 2, "set": 3, "hash": 1, "sorted-set": 4, "geo": 4}
+_FAVOURITES = {"string": 0, "bitmap": 0, "list": 2, "set": 3, "hash": 1, "sorted-set": 4, "geo": 4, "stream": 3}

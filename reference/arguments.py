@@ -121,8 +121,12 @@ def compile_parser(parts: Sequence[s.Part], scope: Scope, hooks: Hooks) -> Calla
 # ---- matchers ------------------------------------------------------------------------------------------------
 
 
-def _sequence(parts: Sequence[s.Part], scope: Scope, hooks: Hooks) -> Matcher:
-    """Parts one behind another; neighbouring groups become one bag."""
+def _sequence(parts: Sequence[s.Part], scope: Scope, hooks: Hooks, *, inner: bool = False) -> Matcher:
+    """Parts one behind another; neighbouring groups become one bag.
+
+    Room is kept for the parts that must follow. But a word that begins an option is one wherever it stands, as servers
+    read them from left to right; ``inner``, in an option's own arguments, a word alone is one only where there is room.
+    """
     matchers: list[tuple[Matcher, int]] = []
     index = 0
     while index < len(parts):
@@ -132,11 +136,15 @@ def _sequence(parts: Sequence[s.Part], scope: Scope, hooks: Hooks) -> Matcher:
             while stop < len(parts) and isinstance(parts[stop], s.Group):
                 stop += 1
             groups = [p for p in parts[index:stop] if isinstance(p, s.Group)]
-            matcher = _bag(groups, scope, hooks, last=stop == len(parts), behind=_least(parts[stop:], scope))
+            matcher = _bag(groups, scope, hooks, last=stop == len(parts), inner=inner, room=_least(parts[stop:], scope))
+            matchers.append((matcher, 0))
             index = stop
-        else:
-            matcher = _matcher(part, scope, hooks)
-            index += 1
+            continue
+        matcher = _matcher(part, scope, hooks)
+        index += 1
+        if isinstance(part, s.Token | s.Choice) or part.repeat is None or isinstance(part.repeat, tuple):
+            matchers.append((matcher, 0))
+            continue
         matchers.append((matcher, _least(parts[index:], scope)))
     if len(matchers) == 1:
         return matchers[0][0]
@@ -280,7 +288,7 @@ def _while_converted(part: s.Argument, scope: Scope, hooks: Hooks) -> Matcher:
 
 
 def _token(part: s.Token, scope: Scope, hooks: Hooks) -> Matcher:
-    slot, word, hook = scope.word(part.word), part.word.encode(), _hook(part.word, hooks)
+    slot, word, hook = scope.word(part.word), part.text.encode(), _hook(part.word, hooks)
 
     def match(arguments: Arguments, position: int, end: int, v: Frame) -> int:
         if position >= end or arguments[position].upper() != word:
@@ -312,7 +320,7 @@ def _choice(part: s.Choice, scope: Scope, hooks: Hooks) -> Matcher:
 
 
 def _pairs(part: s.Pairs, scope: Scope, hooks: Hooks) -> Matcher:
-    inner = _sequence(part.parts, scope, hooks)
+    inner = _sequence(part.parts, scope, hooks, inner=True)
     if part.repeat is None:
         return inner
     width = least(part.parts)
@@ -353,12 +361,15 @@ class _Option:
     word: bytes  # what it begins with, empty for an argument
     label: int | None  # slot that collects what each taking has read, where a repeated group has a label
     read: tuple[tuple[str, int], ...]  # what is kept there
+    by_word: bool
 
 
-def _bag(groups: Sequence[s.Group], scope: Scope, hooks: Hooks, *, last: bool, behind: int) -> Matcher:
+def _bag(
+    groups: Sequence[s.Group], scope: Scope, hooks: Hooks, *, last: bool, inner: bool = False, room: int = 0
+) -> Matcher:
     """Neighbouring groups: any order; exclusive ones refuse a second alternative, `once` refuses a repeat.
 
-    A word is an option even where too little is left for the parts behind, which need `behind` arguments at least.
+    A word is an option even where too little is left for the parts behind, which need `room` arguments at least.
 
     An alternative that is itself a group offers that one's alternatives, of which the last of a kind wins. An
     alternative of arguments alone, beside others that a word begins, is meant only where it takes all that is left.
@@ -372,13 +383,19 @@ def _bag(groups: Sequence[s.Group], scope: Scope, hooks: Hooks, *, last: bool, b
         read = tuple((name, scope.slot(name)) for name in dict.fromkeys(read_by((group,))))
         for index, (alternative, collects) in enumerate(offered):
             many = tuple(scope.slot(p.name) for p in alternative.parts if isinstance(p, s.Argument)) if collects else ()
-            match_parts, once = _sequence(alternative.parts, scope, hooks), group.once or alternative.once
+            match_parts = _sequence(alternative.parts, scope, hooks, inner=True)
+            once = group.once or alternative.once
             head = alternative.parts[0]
-            word = head.word.encode() if isinstance(head, s.Token) else b""
-            width = _least(alternative.parts, scope)
-            option = _Option(number, index, match_parts, width, many if label is None else (), once, word, label, read)
+            word = head.text.encode() if isinstance(head, s.Token) else b""
+            by_its_word = isinstance(head, (s.Token, s.Choice))
+            counted = sum(isinstance(p, s.Argument) and isinstance(p.repeat, tuple) for p in alternative.parts)
+            width = _least(alternative.parts, scope) - counted  # how many there must be is for the count to say
+            kept = many if label is None else ()
+            option = _Option(number, index, match_parts, width, kept, once, word, label, read, by_its_word)
             if isinstance(head, s.Token):
                 by_word[word] = option
+            elif isinstance(head, s.Choice):
+                by_word.update((each.encode(), option) for each, _ in head.words)
             elif len(offered) > 1 and all(isinstance(p, s.Argument) for p in alternative.parts):
                 alone.append(option)
             else:
@@ -387,30 +404,32 @@ def _bag(groups: Sequence[s.Group], scope: Scope, hooks: Hooks, *, last: bool, b
 
     def match(arguments: Arguments, position: int, end: int, v: Frame) -> int:
         taken: dict[int, int] = {}
-        limit = end + behind
-        while position < limit:
+        while position < end:
             option = by_word.get(arguments[position].upper())
+            if inner and option is not None and option.width == 1 and end - room <= position:
+                break
             if alone:
-                rest = end - position
+                rest = end - room - position
                 option = next((o for o in alone if o.group not in taken and o.width == rest), option)
             if option is None:
-                option = next((o for o in positional if o.group not in taken or repeats[o.group]), None)
-                if option is None or position >= end:
+                free = (o for o in positional if o.group not in taken or repeats[o.group])
+                option = next(free, None) if position < end - room else None
+                if option is None:
                     break
             group = groups[option.group]
-            room = limit if option.word else end
-            if room - position < option.width:
-                if not last:
+            stop = end if option.by_word else end - room
+            if stop - position < option.width:
+                if not last or inner:
                     break
                 raise hooks.refuse(v, "missing" if "missing" in hooks.refusals else "unknown", arguments[position])
             before = taken.get(option.group)
             second = before is not None and not repeats[option.group]
             if second and (option.once or (group.kind == "exclusive" and before != option.alternative)):
-                kind = "repeated" if "repeated" in hooks.refusals else "unknown"
+                kind = next((k for k in (group.label, "repeated") if k in hooks.refusals), "unknown")
                 raise hooks.refuse(v, kind, arguments[position])
             taken[option.group] = option.alternative
             collected = [v[slot] for slot in option.many]
-            position = option.match(arguments, position, room, v)
+            position = option.match(arguments, position, stop, v)
             for slot, old in zip(option.many, collected, strict=True):
                 v[slot] = (*(old or ()), v[slot])
             if option.label is not None:

@@ -203,6 +203,18 @@ def intersection(sets: Iterable[frozenset[Any]]) -> frozenset[Any]:
 
 
 @pure
+def first_place(value: Any, values: tuple[Any, ...]) -> int:
+    """Where a value first stands in a list that holds it, counted from 0."""
+    return values.index(value)
+
+
+@pure
+def replaced(values: tuple[Any, ...], place: int, by: tuple[Any, ...]) -> tuple[Any, ...]:
+    """A list with others in the place of as many of its elements, from one place on."""
+    return (*values[:place], *by, *values[place + len(by) :])
+
+
+@pure
 def union(sets: Iterable[frozenset[Any]]) -> frozenset[Any]:
     """The members of any of these sets."""
     return frozenset().union(*sets)

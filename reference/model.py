@@ -18,6 +18,7 @@ from immutables import Map
 
 import redlark.reference.commands
 import redlark.reference.state
+import redlark.reference.streams
 import redlark.reference.zsets  # noqa: F401 - these register the functions of the notation
 from redlark.reference.blocks import Compiled, compile_command
 from redlark.reference.expressions import expression

@@ -92,12 +92,14 @@ def encode(reply: Any, resp: int) -> bytes:
 
 def _encode_kinded(reply: Kinded, resp: int) -> bytes:
     kind, value = reply
-    if kind == "map":
+    if kind in ("map", "map-in-order"):
         if type(value) is Map and len(value) > 1:  # a list of pairs has an order
             raise Free
         items = _flat(value)
         mark = b"%%%d\r\n" % (len(items) // 2) if resp == 3 else b"*%d\r\n" % len(items)
         return mark + b"".join([encode(item, resp) for item in items])
+    if kind == "pair-map":
+        return _encode_kinded(Kinded("map", value), 3) if resp == 3 else encode(tuple(map(tuple, value)), 2)
     if kind == "pairs":
         if resp == 3:
             return encode(tuple(tuple(pair) for pair in value), 3)
@@ -172,6 +174,8 @@ def _kinded(reply: Kinded, frame: Frame, resp: int) -> bool:
         pairs = list(value.items() if isinstance(value, Map) else value)
         found = [Frame(b"*", pair, b"") for pair in zip(frame.value[::2], frame.value[1::2], strict=True)]
         return _multiset([tuple(pair) for pair in pairs], found, resp)
+    if kind == "map-in-order":
+        return _sequence(tuple(_flat(value)), frame, b"%" if resp == 3 else b"*", resp)
     if kind == "pairs":
         elements = tuple(tuple(p) for p in value) if resp == 3 else tuple(item for p in value for item in p)
         return _sequence(elements, frame, b"*", resp)
@@ -237,7 +241,7 @@ def describe(reply: Any, resp: int) -> str:
     if isinstance(reply, Kinded) and reply.kind in ("set", "unordered", "status-set"):
         return "in any order: " + ", ".join(describe(item, resp) for item in reply.value)
     if isinstance(reply, Kinded):
-        items = _flat(reply.value) if reply.kind in ("map", "pairs") else list(reply.value)
+        items = _flat(reply.value) if reply.kind in ("map", "map-in-order", "pairs") else list(reply.value)
         return f"a {reply.kind} of " + ", ".join(describe(item, resp) for item in items)
     if type(reply) in (tuple, list):
         return "[" + ", ".join(describe(item, resp) for item in reply) + "]"
@@ -265,7 +269,7 @@ def some(reply: Any, resp: int) -> Any:
             return Kinded("set-in-order", items) if resp == 3 and reply.kind != "unordered" else items
         if reply.kind == "verbatim":
             return Kinded("verbatim", some(reply.value, resp))
-        if reply.kind in ("map", "pairs"):
+        if reply.kind in ("map", "map-in-order", "pairs"):
             pairs = reply.value.items() if isinstance(reply.value, Map) else reply.value
             return Kinded(reply.kind, tuple((some(k, resp), some(v, resp)) for k, v in pairs))
     return reply

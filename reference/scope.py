@@ -22,7 +22,7 @@ Closure = Callable[[Frame], Any]
 
 CONSTANTS: dict[str, Any] = {
     "nil": None, "none": None, "nil-array": values.NIL_ARRAY, "no-reply": values.NO_REPLY, "skip": values.SKIP,
-    "max-time": 9223372036854775807,
+    "stop": values.STOP, "max-time": 9223372036854775807,
 }  # fmt: skip
 WORDS: dict[str, Any] = {"OK": values.OK, "TRUE": True, "FALSE": False}
 STATE: dict[str, Callable[[Any], Any]] = {

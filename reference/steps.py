@@ -292,6 +292,8 @@ class Compiler:
                     ended = reply(v)
                 if type(ended) is Leave:
                     return ended
+                if ended is values.STOP:
+                    break
                 if ended is not GO and ended is not values.SKIP:
                     given.append(ended)
             if giving is not None:
@@ -335,7 +337,7 @@ class Compiler:
     def _assign(self, node: s.Assign, scope: Scope) -> Step:
         value = expression(node.value, scope)
         store = self.store(node.target, scope)
-        return self._when(node, scope, lambda v: store(v, value(v)))
+        return self._when(node, scope, _told(node, lambda v: store(v, value(v))))
 
     def store(self, target: s.Expression, scope: Scope) -> Callable[[Frame, Any], None]:
         """How a place is written."""
@@ -356,6 +358,8 @@ class Compiler:
             if isinstance(target.base, s.Index) and _named(target.base.base, "sessions"):
                 client = expression(target.base.key, scope)
                 return lambda v, x: v[0].set_session(client(v), name, x)
+            whole, record = self.store(target.base, scope), expression(target.base, scope)
+            return lambda v, x: whole(v, record(v).put(name, x))
         if isinstance(target, s.Index):
             if _named(target.base, "config"):
                 key = expression(target.key, scope)
@@ -370,13 +374,13 @@ class Compiler:
         if root is not None:
             part, number, key = root
             if part == "db":
-                return self._when(node, scope, lambda v: v[0].delete(number(v), key(v)))
+                return self._when(node, scope, _told(node, lambda v: v[0].delete(number(v), key(v))))
             if part == "ttl":
                 return self._when(node, scope, lambda v: v[0].set_deadline(number(v), key(v), None))
         if isinstance(node.target, s.Index):
             inner, base = self.store(node.target.base, scope), expression(node.target.base, scope)
             key = expression(node.target.key, scope)
-            return self._when(node, scope, lambda v: inner(v, _without(base(v), key(v))))
+            return self._when(node, scope, _told(node, lambda v: inner(v, _without(base(v), key(v)))))
         raise refuse(node, "not a place that can be deleted: write db[key], ttl[key] or an element of a map")
 
     def _event(self, node: s.Event, scope: Scope) -> Step:
@@ -411,6 +415,19 @@ class Compiler:
 
     def _on(self, node: s.On, scope: Scope) -> Step:
         raise refuse(node, "`on` belongs at the top of a block, before the first other step that needs all arguments")
+
+
+def _told(node: s.Assign | s.Delete, write: Callable[[Frame], Any]) -> Callable[[Frame], Any]:
+    """A write, of which those who watch the key are told unless it is done quietly."""
+    if not node.quietly:
+        return write
+
+    def quietly(v: Frame) -> Any:
+        v[0].quiet = True
+        write(v)
+        v[0].quiet = False
+
+    return quietly
 
 
 def _named(node: s.Expression, name: str) -> bool:

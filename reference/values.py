@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, Final, NamedTuple
 
+from attrs import evolve
 from immutables import Map
 
 
@@ -23,6 +24,36 @@ class Entry(NamedTuple):
     value: Any
     deadline: tuple[int, int] | None = None
     encoding: bytes | None = None
+
+
+class Record:
+    """A value with named fields: ``s.last-id`` reads one, ``db[key].last-id := x`` writes it.
+
+    A subclass is a frozen attrs class. A moment is kept as its bounds and read as one again, a variable of its own.
+    """
+
+    __slots__ = ()
+
+    def __getitem__(self, name: str) -> Any:
+        value = getattr(self, name.replace("-", "_"))
+        return Moment(Variable(value.lo, value.hi)) if type(value) is Span else value
+
+    def put(self, name: str, value: Any) -> Any:
+        """The record with another value in a field."""
+        changed: Any = self
+        return evolve(changed, **{name.replace("-", "_"): kept(value)})
+
+
+class Span(NamedTuple):
+    """The bounds of a time that is kept in a value."""
+
+    lo: int
+    hi: int
+
+
+def kept(value: Any) -> Any:
+    """A value as it is kept in another one: a moment as its bounds."""
+    return Span(value.lo, value.hi) if isinstance(value, Uncertain) else value
 
 
 FOREVER: Final = 1 << 62  # milliseconds
@@ -344,4 +375,5 @@ NIL_ARRAY: Final = _Mark("nil-array")
 NO_REPLY: Final = _Mark("no-reply")
 SKIP: Final = _Mark("skip")
 PARKED: Final = _Mark("parked")  # no reply yet: the client waits
+STOP: Final = _Mark("stop")  # ends a loop
 GO: Final = _Mark("go")  # what a step gives when the command goes on

@@ -87,6 +87,7 @@ class Run:
         "position",
         "propagated",
         "pushed",
+        "quiet",
         "reached",
         "recoded",
         "request",
@@ -125,6 +126,7 @@ class Run:
         self.events: list[tuple[int, bytes, bytes]] = []
         self.propagated: list[tuple[int, tuple[Any, ...]]] = []
         self.silent_propagation = False
+        self.quiet = False  # whether what is written is hidden from those who watch it
         self.reached: list[str] = []
         self.recoded: list[
             tuple[int, bytes, Any, bytes]
@@ -159,7 +161,11 @@ class Run:
         candidates = candidates_of(domain, self.observed)
         if not candidates:
             raise Dead
-        return candidates[self.fork(len(candidates))]
+        picked = candidates[self.fork(len(candidates))]
+        settle = getattr(domain, "settle", None)
+        if settle is not None:  # which one it is tells something of the domain's uncertain bounds
+            settle(picked)
+        return picked
 
     def compare(self, operator: str, left: Any, right: Any) -> bool:
         """Compares numbers of which at least one is uncertain; what that assumes, it narrows."""
@@ -359,7 +365,8 @@ class Run:
     def touch(self, number: int, key: bytes) -> None:
         """Counts a change, for WATCH and for what is propagated."""
         self.changes += 1
-        self._count(number, key)
+        if not self.quiet:
+            self._count(number, key)
         self._narrow(number, key)
 
     def _count(self, number: int, key: bytes) -> None:

@@ -29,11 +29,12 @@ REPLY_TYPES: dict[str, frozenset[str]] = {
     "bulk": frozenset({"text"}), "int": frozenset({"int", "time", "bool"}), "nil": frozenset({"absent"}),
     "nil-array": frozenset({"nil-array"}), "OK": frozenset({"status"}), "status": frozenset({"status"}),
     "double": frozenset({"as double"}), "set": frozenset({"as set", "set", "as status-set"}),
-    "map": frozenset({"as map", "map"}), "pairs": frozenset({"as pairs"}), "push": frozenset({"as push"}),
+    "map": frozenset({"as map", "as pair-map", "as map-in-order", "map"}),
+    "pairs": frozenset({"as pairs"}), "push": frozenset({"as push"}),
     "array": frozenset({"list", "as unordered"}), "array-of": frozenset({"list", "as unordered"}),
     "verbatim": frozenset({"as verbatim"}), "bool": frozenset({"bool"}), "any": ANY,
 }  # fmt: skip
-ALWAYS = frozenset({"any", "error", "no-reply", "skip"})  # what any block may answer
+ALWAYS = frozenset({"any", "error", "no-reply", "skip", "stop"})  # what any block may answer
 ACCESS = {"RO": "is only read", "RM": "is only removed", "OW": "is overwritten unread", "RW": "is read and changed"}
 
 
@@ -282,6 +283,11 @@ class _Block(Inference):
             if before is not None:
                 self.effect("value-read", self.value(before[1]).keys, node)
             self._write(target.base, node, "write")
+        elif isinstance(target, s.Field) and isinstance(target.base, (s.Field, s.Index)) and not _is_session(target):
+            before = state_place(target.base)
+            if before is not None:
+                self.effect("value-read", self.value(before[1]).keys, node)
+            self._write(target.base, node, "write")
         elif isinstance(target, s.Field):
             self.value(target)
         else:
@@ -347,7 +353,7 @@ class _Block(Inference):
         if "readonly" in flags and writes:
             where = writes[0].place
             self.findings.add(command, f"{command.name} is declared readonly, but line {where.line} has an effect")
-        if "write" in flags and not writes and not command.means:
+        if "write" in flags and not writes and not command.means and not self._facts("container"):
             self.findings.add(command, f"{command.name} is declared write, but no step changes the database")
         for fact in self._facts("touches"):
             argument, declared = str(fact.values[0]), str(fact.values[1])
@@ -382,6 +388,12 @@ class _Block(Inference):
 
     def _name(self) -> str:
         return self.command.name if self.command is not None else "it"
+
+
+def _is_session(target: s.Field) -> bool:
+    """``sessions[c].field``."""
+    base = target.base
+    return isinstance(base, s.Index) and isinstance(base.base, s.Name) and base.base.name == "sessions"
 
 
 def _access(kinds: set[str]) -> str | None:

@@ -7,8 +7,9 @@ those are `metadata`'s.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
+from typing import TypeGuard
 
 from attrs import evolve
 
@@ -171,7 +172,12 @@ class _Derivation:
         return self.words + needed if fixed else -(self.words + needed)
 
     def _required(self) -> int:
-        """How many groups, from the left, are not optional: those for which the declared arity has room."""
+        """How many groups, from the left, are not optional: those for which the declared arity has room.
+
+        The fact ``needs`` names them by the word that begins them, where they are not the first.
+        """
+        if self._fact("needs"):
+            return 0
         missing = abs(self.arity) - self.words - _length(self.syntax)[0]
         required = 0
         for part in self.syntax:
@@ -194,7 +200,7 @@ class _Derivation:
         """
         specs: list[KeySpec] = []
         of: dict[str, int] = {}
-        slots = {slot.argument.name: slot for slot in _slots(self.syntax, self.words)}
+        slots = {slot.argument.name: slot for slot in _slots(self.syntax, self.words, self._is_needed)}
         facts = {str(fact.values[0]): fact for fact in self._facts("touches")}
         for name, fact in facts.items():
             slot, last, of[name] = slots[name], 0, len(specs)
@@ -256,36 +262,58 @@ class _Derivation:
         Optional are the groups behind the first so many; not the last one of a block of groups alone.
         """
         trees: list[Argument] = []
-        words: list[str] = []
+        words: list[s.Token] = []
         for place, part in enumerate(parts):
             if isinstance(part, s.Token):
                 trees += [self._pure(word) for word in words]
-                words = [part.word]
+                words = [part]
                 continue
-            token = words.pop() if words else None
+            if words and isinstance(part, s.Group) and _is_option(part):
+                trees.append(self._pure(words.pop()))  # an option behind a word has a word of its own
+            token = words.pop().text if words else None
             if isinstance(part, s.Group):
-                trees.append(
-                    self._group(part, token, optional=required <= 0 and not (last and place == len(parts) - 1))
-                )
+                needed = self._is_needed(part) or (last and place == len(parts) - 1)
+                trees.append(self._group(part, token, optional=required <= 0 and not needed))
                 required -= 1
             else:
                 trees.append(self._single(part, token))
         return tuple(tree for tree in (*trees, *map(self._pure, words)) if tree.name)
 
-    def _pure(self, word: str) -> Argument:
-        return self._named(word.lower(), Argument(word.lower(), "pure-token", token=word))
+    def _is_shown(self, how: str, name: str) -> bool:
+        return any(fact.values[0] == name for fact in self._facts(f"shown-{how}"))
+
+    def _is_needed(self, group: s.Group) -> bool:
+        words = self._values("needs")
+        heads = [alternative.parts[0] for alternative in group.alternatives]
+        return any(isinstance(h, s.Token) and h.word in words for h in heads) or any(
+            isinstance(h, s.Choice) and h.words[0][0] in words for h in heads
+        )
+
+    def _pure(self, word: s.Token) -> Argument:
+        return self._named(word.word.lower(), Argument(word.word.lower(), "pure-token", token=word.text))
+
+    def _among(self, argument: Argument) -> Argument:
+        """An argument, or, where a ``shown ... of`` fact says so, the choice between it and a sign that replaces it."""
+        for fact in self._facts("shown-of"):
+            name, *said = map(_said, fact.values)
+            if argument.name in said:
+                signs = (item if isinstance(item, str) else s.Token(item[1].upper(), item[0]) for item in said)
+                trees = tuple(argument if isinstance(sign, str) else self._pure(sign) for sign in signs)
+                return self._named(str(name), Argument(str(name), "oneof", arguments=trees))
+        return argument
 
     def _single(self, part: s.Argument | s.Choice | s.Pairs, token: str | None) -> Argument:
         multiple = ("multiple",) if not isinstance(part, s.Choice) and part.repeat else ()
         if isinstance(part, s.Argument):
             spec = self._specs_of.get(part.name)
             tree = Argument(part.name, self._type(part), token=token, key_spec=spec, flags=multiple)
-            return self._named(part.name, tree)
+            return self._among(self._named(part.name, tree))
         if isinstance(part, s.Choice):
             hidden = self._shown_as("shown-without", part.name)
             told = [word for word in part.words if word[0] not in hidden]
             bare = self._undated(part.name)
-            words = tuple(evolve(self._pure(word), since=None if bare else self._since(guard)) for word, guard in told)
+            pure = [(self._pure(s.Token(word)), guard) for word, guard in told]
+            words = tuple(evolve(tree, since=None if bare else self._since(guard)) for tree, guard in pure)
             return self._named(part.name, _hoisted(Argument(part.name, "oneof", token=token, arguments=words)))
         label = part.label or "data"
         groups = sum(isinstance(each, s.Group) for each in part.parts)
@@ -317,14 +345,21 @@ class _Derivation:
             only = trees[0]
             renamed = self._named(label, only) if label and only.type != "block" else only
             return evolve(renamed, since=since or only.since)
-        token = parts[0].word if isinstance(parts[0], s.Token) else None
+        token = parts[0].text if isinstance(parts[0], s.Token) else None
         if token:
             trees = self._arguments(parts[1:])
         name = label or (token or "block").lower()
+        if self._is_shown("in-parts", name):
+            return self._named(name, Argument(name, "block", since=since, arguments=self._arguments(parts)))
         return self._named(name, Argument(name, "block", token=token, since=since, arguments=trees))
 
 
 # -- pieces
+
+
+def _said(value: object) -> str | tuple[str, str]:
+    assert isinstance(value, (str, tuple))
+    return value if isinstance(value, str) else (str(value[0]), str(value[1]))
 
 
 def _version(fact: s.Fact) -> s.Version:
@@ -365,27 +400,49 @@ def _length(parts: Iterable[s.Part]) -> tuple[int, bool]:
     return needed, fixed
 
 
+def _is_option(part: s.Group) -> bool:
+    return len(part.alternatives) == 1 and isinstance(part.alternatives[0].parts[0], s.Token)
+
+
+def _is_plain_block(part: s.Part) -> TypeGuard[s.Pairs]:
+    return isinstance(part, s.Pairs) and part.repeat is None
+
+
 class _Slot:
     """Where an argument stands: at a fixed place, or behind a word; alone, repeated or counted."""
 
-    def __init__(self, argument: s.Argument, index: int, keyword: str | None, last: int, step: int, count: int | None):
+    def __init__(
+        self, argument: s.Argument, index: int, keyword: str | None, last: int, step: int, count: int | None,
+        limit: int = 0,
+    ) -> None:  # fmt: skip
         self.argument, self.index, self.keyword, self.last = argument, index, keyword, last
-        self.step, self.count = step, count
+        self.step, self.count, self.limit = step, count, limit
 
     def spec(self, flags: tuple[str, ...], notes: str | None) -> KeySpec:
         if self.count is not None:
             return KeySpec(flags, self.count, step=self.step, count=0, first=self.index - self.count, notes=notes)
         if self.keyword is not None:
-            return KeySpec(flags, keyword=self.keyword, start=self.index, last=self.last, step=self.step, notes=notes)
+            range_ = KeySpec(flags, last=self.last, step=self.step, notes=notes, limit=self.limit)
+            return evolve(range_, keyword=self.keyword, start=self.index)
         return KeySpec(flags, self.index, last=self.last, step=self.step, notes=notes)
 
 
-def _slots(parts: tuple[s.Part, ...], index: int) -> Iterator[_Slot]:
-    """The arguments at fixed places, and those directly behind a word of an option, with where they stand."""
+def _slots(parts: tuple[s.Part, ...], index: int, is_needed: Callable[[s.Group], bool]) -> Iterator[_Slot]:
+    """The arguments at fixed places, and those directly behind a word of an option, with where they stand.
+
+    Behind options an argument has no place of its own: it is found by the word before it.
+    """
     counts: dict[str, int] = {}
+    floating = False
+    parts = tuple(p for part in parts for p in (part.parts if _is_plain_block(part) else (part,)))
     for place, part in enumerate(parts):
         behind = _length(parts[place + 1 :])[0]
-        if isinstance(part, s.Argument):
+        before = parts[place - 1] if place else None
+        if isinstance(part, s.Argument) and floating and isinstance(before, s.Token):
+            sharing = [p for p in parts if isinstance(p, s.Argument) and p.repeat == part.repeat]
+            yield _Slot(part, index - 1, before.word, -1, 1, None, len(sharing) if len(sharing) > 1 else 0)
+            index += 1
+        elif isinstance(part, s.Argument):
             counts[part.name] = index
             counted = counts.get(part.repeat[1]) if isinstance(part.repeat, tuple) else None
             yield _Slot(part, index, None, -1 - behind if part.repeat == "many" else 0, 1, counted)
@@ -399,6 +456,9 @@ def _slots(parts: tuple[s.Part, ...], index: int) -> Iterator[_Slot]:
                     yield _Slot(inner, index + offset, None, last, size, counted)
             index += size
         elif isinstance(part, s.Group):
+            floating = True
+            if is_needed(part):
+                index += _length(part.alternatives[0].parts)[0]
             for alternative in part.alternatives:
                 first, *rest = alternative.parts
                 if isinstance(first, s.Token) and rest and isinstance(rest[0], s.Argument):

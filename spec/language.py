@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from redlark.spec.primitives import Signature, parse_signature
 
-CONSTANTS = frozenset({"nil", "none", "nil-array", "no-reply", "skip", "max-time"})
+CONSTANTS = frozenset({"nil", "none", "nil-array", "no-reply", "skip", "stop", "max-time"})
 WORDS = frozenset({"OK", "TRUE", "FALSE"})
 STATE = frozenset({
     "now", "selected", "request", "client", "in-exec", "databases", "db", "dbs", "ttl", "ttls", "encoding", "encodings",
@@ -17,7 +17,8 @@ STATE = frozenset({
 TYPES = frozenset({"string", "list", "set", "hash", "zset", "stream"})
 RAW_TYPES = frozenset({"text", "key", "pattern", "string"})  # argument types that take the text as it is
 KINDS = frozenset({
-    "set", "map", "pairs", "flat", "double", "unordered", "status-set", "push", "verbatim", "status", "seconds",
+    "set", "map", "pair-map", "map-in-order", "pairs", "flat", "double", "unordered", "status-set", "push", "verbatim",
+    "status", "seconds",
 })  # fmt: skip
 KEYWORDS = frozenset({
     "late", "once", "since", "until", "only", "when", "let", "need", "rule", "use", "each", "on", "choose", "among",
@@ -40,9 +41,19 @@ FUNCTIONS: dict[str, Signature] = {
         "places-of(any, any) -> list of int", "without-places(any, any) -> list of any",
         "without(any, any) -> any",
         "without-all(any, any) -> any", "pairs-of(any) -> list of any", "draws(any, int, bool) -> list of any",
+        "first-place(any, any) -> int", "replaced(any, int, any) -> list of any",
+        "excess(any, int?, int, bool) -> list of int",
         "absolute(int?, bool, bool, any) -> any", "subsets(any, int) -> any", "samples(any, int) -> any",
         "type-of(any) -> text", "keys(any) -> set of any", "expired-keys(any) -> set of any", "live(any) -> int",
         "cursors-after(any) -> list of int", "help-lines() -> any",
+        "empty-stream() -> any", "new-group(int, int?) -> any", "new-consumer(any, any) -> any",
+        "new-pending(text, any, int) -> any", "entries(any) -> list of any", "length(any) -> int",
+        "first-entry(any) -> any?", "last-entry(any) -> any?", "entry-at(any, int) -> any?",
+        "entries-between(any, int, int, int?, bool) -> list of any", "removed(any, any) -> any",
+        "appended(any, int, any, int, int, bool) -> any", "trimmed(any, int?, int?, bool, int) -> any",
+        "pending-between(any, int, int) -> list of any", "in-order(any) -> list of any",
+        "without-consumer(any, text) -> any", "is-referenced(any, int) -> bool", "unreferenced(any, any) -> any",
+        "fresh-ids(int, any) -> list of int", "radix-nodes() -> any",
         "pages(any) -> list of any", "pages-of(any, int) -> list of any", "arity-holds(int, int) -> bool",
         "map-of(any) -> map", "with-score(any, text, float) -> zset", "zset-of(any) -> zset",
         "members(any) -> list of text",

@@ -236,8 +236,8 @@ class _Trees(Transformer):  # type: ignore[type-arg]
     def many(self, _ellipsis: str) -> str:
         return "many"
 
-    def tok(self, word: str) -> s.Token:
-        return s.Token(str(word), place=self.place)
+    def tok(self, word: str, spelling: Any) -> s.Token:
+        return s.Token(str(word), spelling and _unquoted(spelling), place=self.place)
 
     def label(self, name: str) -> str:
         return str(name)
@@ -329,6 +329,21 @@ class _Trees(Transformer):  # type: ignore[type-arg]
     def f_shown_undated(self, name: str, guard: Any) -> s.Fact:
         return self._fact("shown-undated", name, guard=guard)
 
+    def f_shown_of(self, name: str, *said: Any) -> s.Fact:
+        return self._fact("shown-of", name, *said[:-1], guard=said[-1])
+
+    def f_shown_in_parts(self, name: str, guard: Any) -> s.Fact:
+        return self._fact("shown-in-parts", name, guard=guard)
+
+    def said_token(self, text: str, name: str) -> tuple[str, str]:
+        return (_unquoted(text), str(name))
+
+    def said_name(self, name: str) -> str:
+        return str(name)
+
+    def f_needs(self, *words: Any) -> s.Fact:
+        return self._fact("needs", *words[:-1], guard=words[-1])
+
     def f_history(self, version: s.Version, text: str, guard: Any) -> s.Fact:
         return self._fact("history", version, _unquoted(text), guard=guard)
 
@@ -418,8 +433,8 @@ class _Trees(Transformer):  # type: ignore[type-arg]
     def choose(self, name: str, domain: Any) -> s.Choose:
         return s.Choose(str(name), domain, place=self.place)
 
-    def assign(self, target: Any, value: Any, when: Any) -> s.Assign:
-        return s.Assign(target, value, when, place=self.place)
+    def assign(self, quietly: Any, target: Any, value: Any, when: Any) -> s.Assign:
+        return s.Assign(target, value, when, bool(quietly), place=self.place)
 
     def p_name(self, name: str) -> s.Name:
         return s.Name(str(name), place=self.place)
@@ -430,8 +445,8 @@ class _Trees(Transformer):  # type: ignore[type-arg]
     def p_field(self, base: Any, name: str) -> s.Field:
         return s.Field(base, str(name), place=self.place)
 
-    def delete(self, target: Any, when: Any) -> s.Delete:
-        return s.Delete(target, when, place=self.place)
+    def delete(self, quietly: Any, target: Any, when: Any) -> s.Delete:
+        return s.Delete(target, when, bool(quietly), place=self.place)
 
     def event(self, name: Any, key: Any, database: Any, when: Any) -> s.Event:
         return s.Event(name, key, when, database=database, place=self.place)

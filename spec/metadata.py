@@ -47,7 +47,8 @@ class KeySpec:
     """Where keys stand in a request, and what is done with them: a key specification of COMMAND INFO.
 
     The search begins at `index`, or behind the word `keyword`, looked for from `start` on. From there keys are a range
-    up to `last` (relative if not negative, else from the end of the request) or, where `count` is given, as many as
+    up to `last` (relative if not negative, else from the end of the request, of which `limit` tells the part that has
+    keys: 2 is its first half) or, where `count` is given, as many as
     the argument at that offset says, from the offset `first` on. `step` is the distance between two of them.
     """
 
@@ -60,6 +61,7 @@ class KeySpec:
     count: int | None = None
     first: int = 0
     notes: str | None = None
+    limit: int = 0
 
     def positions(self, request: Sequence[bytes]) -> list[int] | None:
         """Where the keys of a request stand; None if the request gives a count that it does not hold."""
@@ -72,6 +74,8 @@ class KeySpec:
                 return []
         if self.count is None:
             last = begin + self.last if self.last >= 0 else len(request) + self.last
+            if self.limit > 1:
+                last = begin + (len(request) - begin) // self.limit + self.last
             places = range(begin, last + 1, self.step)
         else:
             if begin + self.count >= len(request):
@@ -90,7 +94,7 @@ class KeySpec:
         if self.keyword is not None:
             begin = {b"keyword": self.keyword.encode(), b"startfrom": self.start}
         if self.count is None:
-            find = {b"lastkey": self.last, b"keystep": self.step, b"limit": 0}
+            find = {b"lastkey": self.last, b"keystep": self.step, b"limit": self.limit}
         else:
             find = {b"keynumidx": self.count, b"firstkey": self.first, b"keystep": self.step}
         kinds = (b"index" if self.keyword is None else b"keyword", b"range" if self.count is None else b"keynum")
@@ -301,7 +305,7 @@ class Table:
             b"summary": Prose(facts.summary.encode()),
             b"since": facts.since.encode(),
             b"group": facts.group.encode(),
-            b"complexity": Prose(facts.complexity.encode()),
+            **({b"complexity": Prose(facts.complexity.encode())} if facts.complexity else {}),
         }
         if facts.doc_flags:
             told[b"doc_flags"] = SetOf(facts.doc_flags)

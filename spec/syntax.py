@@ -366,20 +366,22 @@ class Choose(Node):
 
 @frozen
 class Assign(Node):
-    """``place := value when condition``."""
+    """``place := value when condition``; ``quietly``: WATCH does not notice."""
 
     target: Expression
     value: Expression
     when: Expression | None
+    quietly: bool = False
     guard: Guard | None = None
 
 
 @frozen
 class Delete(Node):
-    """``delete place when condition``."""
+    """``delete place when condition``; ``quietly``: WATCH does not notice."""
 
     target: Expression
     when: Expression | None
+    quietly: bool = False
     guard: Guard | None = None
 
 
@@ -449,9 +451,15 @@ class Argument(Node):
 
 @frozen
 class Token(Node):
-    """A literal word of the request, in any case."""
+    """A literal word of the request, in any case; ``APPROXIMATELY spelled "~"`` is sent as a sign."""
 
     word: str
+    spelling: str | None = None
+
+    @property
+    def text(self) -> str:
+        """What a request has."""
+        return self.spelling or self.word
 
 
 @frozen

@@ -18,13 +18,14 @@ def listpack_size(elements: tuple[bytes, ...]) -> int:
 
     Source: antirez, "Listpack specification" (github.com/antirez/listpack).
     """
-    return 7 + sum(map(_entry_size, elements))
+    return 7 + sum(map(entry_size, elements))
 
 
 _INTEGERS = ((7, 1), (13, 2), (16, 3), (24, 4), (32, 5), (64, 9))  # bits, bytes: the first is unsigned, the others not
 
 
-def _entry_size(element: bytes) -> int:
+def entry_size(element: bytes) -> int:
+    """The bytes that one element takes."""
     size = len(element)
     body = size + (1 if size < 64 else 2 if size < 4096 else 5)
     number = parse_int(element)

@@ -151,6 +151,8 @@ def test_keys(target: Target, everything: bool) -> None:
             continue
         line = grammar(command, target.profile).line
         request = [*command.name.split("|"), *samples(line, everything)]
+        if len(request) < abs(facts.arity):  # an option that must be there
+            request = [*command.name.split("|"), *samples(line, True)]
         real = plain(target.ask("COMMAND", "GETKEYSANDFLAGS", *request))
         keys = facts.keys([word.encode() for word in request])
         text = [[key, sorted(flag.replace("-", "_") for flag in flags)] for key, flags in keys or ()]
