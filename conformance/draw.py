@@ -395,7 +395,8 @@ def _tells_all(name: str, one: Request) -> bool:
 
 # Never in a pipeline or a transaction: Redis (7.2 and later) loses the reply of a failed AUTH or HELLO when others are
 # still to be sent, and CLIENT REPLY, or a CLIENT KILL that hits its own sender, tears the array that EXEC has begun.
-ALONE = frozenset(("AUTH", "HELLO", "CLIENT|KILL", "CLIENT|REPLY", "MULTI"))
+# SCRIPT DEBUG is refused where other replies are still to be sent.
+ALONE = frozenset(("AUTH", "HELLO", "CLIENT|KILL", "CLIENT|REPLY", "MULTI", "SCRIPT|DEBUG"))
 
 # Without arguments these tell all about all commands, in hundreds of kilobytes: seldom is enough.
 _TELLING = frozenset(("COMMAND", "COMMAND|DOCS", "COMMAND|INFO", "COMMAND|LIST"))

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 
 from attrs import evolve, field, frozen, mutable
 
-from redlark.conformance import values
+from redlark.conformance import scripts, values
 from redlark.conformance.history import Part, Request
 from redlark.spec import syntax
 from redlark.spec.profiles import Profile
@@ -87,6 +88,16 @@ class Generator:
     def _sorted(self) -> tuple[str, ...]:
         return tuple(sorted(self.commands))
 
+    @cached_property
+    def callable(self) -> tuple[str, ...]:
+        """The commands that scripts are made to call."""
+        found = ((name, one.group) for name, one in sorted(self.commands.items()))
+        return tuple(
+            name
+            for name, group in found
+            if group in _CALLABLE and name not in _NOT_CALLABLE and not name.endswith("|HELP")
+        )
+
     def request(self, name: str, rng: random.Random) -> Request:
         """A request for the command of this name; its first argument may be in any case."""
         return Request(tuple(self.parts(name, rng)))
@@ -118,6 +129,13 @@ class Generator:
         return Request((rng.choice((b"nosuch", b"NOSUCH", b"x" * 140, b"two words", b"new\r\nline", b"")), *extra))
 
 
+# What a script passes on: requests of these groups, but not what tells of a whole server or goes on where it left off.
+_CALLABLE = frozenset((
+    "string", "generic", "list", "set", "hash", "sorted-set", "stream", "bitmap", "hyperloglog", "geo", "transactions",
+))  # fmt: skip
+_NOT_CALLABLE = ("SCAN", "HSCAN", "SSCAN", "ZSCAN", "RANDOMKEY", "WAIT", "WAITAOF", "MIGRATE", "RESTORE-ASKING")
+
+
 @mutable
 class _Walk:
     """One walk over one syntax line."""
@@ -128,6 +146,7 @@ class _Walk:
     depth: int
     counters: frozenset[str] = field(init=False)
     counts: dict[str, int] = field(factory=dict, init=False)
+    script: bytes = field(default=b"", init=False)
 
     @counters.default
     def _counters(self) -> frozenset[str]:
@@ -179,6 +198,8 @@ class _Walk:
         match part:
             case syntax.Token(word=word):
                 return [_cased(word, rng)]
+            case syntax.Choice(name="mode") if self.command.name == "SCRIPT|DEBUG":
+                return [values.value("mode", "text", rng)]
             case syntax.Choice(words=words):
                 return [_cased(rng.choice(words)[0], rng) if rng.random() < 0.93 else b"NOSUCH"]
             case syntax.Pairs(parts=parts, repeat=repeat):
@@ -186,6 +207,8 @@ class _Walk:
             case syntax.Argument(name=name) if name in self.counters:
                 count = self.counts[name] = rng.choice((1, 1, 2, 2, 3))
                 return [b"%d" % count if rng.random() < 0.92 else rng.choice((b"0", b"-1", b"4", b"abc", b""))]
+            case syntax.Argument(name="arg") if self.script in scripts.CALLERS and self.depth == 0:
+                return self.called()
             case syntax.Argument(name="arg" | "argument") if self.command.name.startswith("COMMAND|GETKEYS"):
                 return []  # drawn together with the command they belong to
             case syntax.Argument(repeat=repeat):
@@ -205,7 +228,15 @@ class _Walk:
             return [values.key(rng, "other" if rng.random() < 0.5 else self.command.group)]
         if name in _COMMAND_NAMES:
             return self.command_name()
-        return [values.value(name, argument.type, rng)]
+        drawn = values.value(name, argument.type, rng)
+        if name in ("script", "sha1") and isinstance(drawn, bytes):
+            self.script = scripts.BY_DIGEST.get(drawn.lower(), drawn)
+        return [drawn]
+
+    def called(self) -> list[Part]:
+        """A whole request for a script to pass on."""
+        names = self.generator.callable
+        return self.generator.parts(self.rng.choice(names), self.rng, depth=1) if names else []
 
     def command_name(self) -> list[Part]:
         """The name of a command, or a whole request where COMMAND GETKEYS wants one."""

@@ -105,6 +105,15 @@ class Request:
         )
 
 
+# Requests that give a server code to keep.
+_CODE = frozenset((b"eval", b"eval_ro", b"script", b"function"))
+
+
+def _head(request: Request) -> bytes:
+    first = request.parts[0] if request.parts else b""
+    return first.lower() if isinstance(first, bytes) else b""
+
+
 def request(*parts: Part | str) -> Request:
     """A request from bytes, text or symbols.
 
@@ -147,6 +156,11 @@ class History:
     def lasting(self) -> bool:
         """Whether it may leave behind what RESET does not undo."""
         return any(request.lasting for step in self.steps for request in step.requests if request.watched)
+
+    @property
+    def keeps_code(self) -> bool:
+        """Whether it may leave code behind, which FLUSHALL does not take away."""
+        return any(_head(request) in _CODE for step in self.steps for request in step.requests)
 
     @property
     def size(self) -> int:

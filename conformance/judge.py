@@ -76,11 +76,16 @@ class Judge:
             name = self._names[written] = command_of(request, self.model.commands)
         return name
 
+    @property
+    def forgetting(self) -> list[tuple[bytes, ...]]:
+        """The requests that make the server forget the code that it was given."""
+        return [(name.encode(), b"FLUSH") for name in ("SCRIPT", "FUNCTION") if f"{name}|FLUSH" in self.model.commands]
+
     def flush(self) -> None:
         """Empty the server over a connection of its own. Raises `CannotRun` or `Lost`."""
         connection = self.target.address.open(self.timeout)
         try:
-            for request in (*filter(None, (self.target.address.auth,)), (b"FLUSHALL",)):
+            for request in (*filter(None, (self.target.address.auth,)), (b"FLUSHALL",), *self.forgetting):
                 connection.send(encode_request(request))
                 connection.frame()
         finally:
@@ -192,7 +197,8 @@ class Attempt:
         """RESET every connection, FLUSHALL, and see that each answers exactly that."""
         judge = self.judge
         auth = judge.target.address.auth
-        tail: list[tuple[bytes, ...]] = [*([auth] if auth else []), (b"FLUSHALL",)]
+        forgetting = judge.forgetting if self.history.keeps_code else []
+        tail: list[tuple[bytes, ...]] = [*([auth] if auth else []), (b"FLUSHALL",), *forgetting]
         clients = [c for c in self.history.clients if judge.connected(c) and not self._silent(c, RESET)]
         asked = {client: [RESET, *(tail if client == clients[0] else ())] for client in clients}
         flushed = False

@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 
-from redlark.conformance import binary
+from redlark.conformance import binary, scripts
 from redlark.conformance.history import Cursor, Moment, Part
 
 MAX = 2**63 - 1
@@ -161,6 +161,20 @@ def _cursor(rng: random.Random) -> Part:
     return Cursor() if roll < 0.9 else rng.choice((b"abc", b"-1", b"1.5", b"", b"18446744073709551616", b" 0"))
 
 
+def _script(rng: random.Random) -> Part:
+    """A script; often one of few, so that EVALSHA finds it."""
+    pool = rng.choice((scripts.FEW, scripts.FEW, scripts.CALLERS, scripts.KEYED, scripts.VALUES, scripts.FAILURES))
+    return rng.choice(pool)
+
+
+def _digest(rng: random.Random) -> Part:
+    roll = rng.random()
+    if roll < 0.85:
+        found = scripts.digest(rng.choice(scripts.FEW if roll < 0.65 else scripts.ALL))
+        return found.upper() if roll < 0.08 else found
+    return rng.choice((b"nosuch", b"", b"0" * 40, b"0" * 39))
+
+
 Draw = Callable[[random.Random], Part]
 
 SCORES = (
@@ -240,6 +254,10 @@ BY_NAME: dict[str, Draw] = {
     "libname": lambda rng: rng.choice(NAMES),
     "libver": lambda rng: rng.choice(NAMES),
     "username": lambda rng: rng.choice((b"default", b"default", b"nosuch", b"")),
+    "script": _script,
+    "mode": lambda rng: rng.choice((b"NO", b"no", b"nosuch", b"")),  # a debugger speaks a protocol of its own
+    "engine": lambda rng: rng.choice((b"lua", b"LUA", b"nosuch", b"")),
+    "sha1": _digest,
     "password": lambda rng: rng.choice((b"secret", b"wrong", b"")),
     "client-id": lambda rng: rng.choice((b"1", b"999999999", b"0", b"-1", b"abc", b"99999999999999999999")),
 }

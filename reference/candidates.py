@@ -29,3 +29,12 @@ def candidates_of(domain: Any, observed: Frame | None) -> Sequence[Any]:
     if len(found) > MAX_CANDIDATES:
         raise OverflowError(f"a choice among {len(found)} candidates; the bound is {MAX_CANDIDATES}")
     return found
+
+
+def perhaps_unseen(domain: Any, hinted: Sequence[Any]) -> Sequence[Any]:
+    """A script's choices, which its reply need not show: all of them where they are few, those hinted at first."""
+    if not hinted or len(hinted) <= SMALL:
+        found = [member for member in candidates_of(domain, None)[: 2 * SMALL] if member not in hinted]
+        if not hinted or len(found) < 2 * SMALL:
+            return [*hinted, *found]
+    return hinted

@@ -459,7 +459,7 @@ def _at(node: s.At, scope: Scope) -> Closure:
 
 def _run(node: s.Run, scope: Scope) -> Closure:
     request = expression(node.request, scope)
-    dispatching = scope.command == "dispatch"
+    dispatching = scope.command in ("dispatch", "called")
     return lambda v: v[0].model.execute(v[0], request(v), dispatching)
 
 

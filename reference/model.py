@@ -17,6 +17,7 @@ from attrs import evolve, frozen
 from immutables import Map
 
 import redlark.reference.commands
+import redlark.reference.scripts
 import redlark.reference.state
 import redlark.reference.streams
 import redlark.reference.zsets  # noqa: F401 - these register the functions of the notation
@@ -89,12 +90,14 @@ class Model:
         for name, block in blocks.items():
             self.commands[name] = compile_command(block, self.definitions, {**blocks, **self.lacking})
         self._by_words: dict[bytes, Compiled] = {
-            n.encode(): c for n, c in self.commands.items() if n not in ("DISPATCH", "DELIVERY")
+            n.encode(): c for n, c in self.commands.items() if n not in ("DISPATCH", "DELIVERY", "CALLED")
         }
         self.by_key: dict[bytes, Compiled] = {c.key: c for c in self._by_words.values()}
         self._containers = {n.encode() for n, c in self.commands.items() if c.container}
         self._dispatch = self.commands.pop("DISPATCH", None)
         self._delivery = self.commands.pop("DELIVERY", None)
+        self.called = self.commands.pop("CALLED", None)  # what a command meets that a script calls
+        self.lua: Any = None  # the engine that runs scripts, made when one comes
         self._encodings = self._compile_encodings()
         self._by_arity = self._holds("subcommand-by-arity")
         self.gone_at_deadline = self._holds("gone-at-deadline")
@@ -115,7 +118,8 @@ class Model:
     @cached_property
     def rules(self) -> tuple[str, ...]:
         """The full names of all rules of this profile."""
-        dispatch = () if self._dispatch is None else self._dispatch.rules
+        common = (c.rules for c in (self._dispatch, self.called) if c is not None)
+        dispatch = tuple(rule for rules in common for rule in rules)
         return (*dispatch, *(rule for command in self.commands.values() for rule in command.rules))
 
     # ---- worlds ----------------------------------------------------------------------------------------------
@@ -153,10 +157,20 @@ class Model:
                         found[field] = expression(value, Scope(self.definitions))([world])
         return found
 
+    @cached_property
+    def fresh_session(self) -> Map[str, Any]:
+        """The session of a client that nobody is: the one for which scripts call commands."""
+        bare = self.start()[0]
+        return Map(self._fields("session", bare))
+
+    def definition(self, name: str) -> Any:
+        """The value of a definition without parameters that depends on no state; None where the text has none."""
+        found = self.definitions.defines.get(name)
+        return None if found is None else expression(found.value, Scope(self.definitions))([None] * 64)
+
     def _holds(self, name: str) -> bool:
         """Whether the text defines a constant truth of that name."""
-        found = self.definitions.defines.get(name)
-        return found is not None and bool(expression(found.value, Scope(self.definitions))([None]))
+        return bool(self.definition(name))
 
     # ---- judging ---------------------------------------------------------------------------------------------
 

@@ -19,6 +19,7 @@ from redlark.reference.values import (
     Dead,
     ErrorReply,
     Kinded,
+    Raw,
     Several,
     Spoken,
     Status,
@@ -81,6 +82,8 @@ def encode(reply: Any, resp: int) -> bytes:
         raise Free
     if kind is frozenset or kind is Map or kind is Predicate:
         raise Free
+    if kind is Raw:
+        return bytes(reply.frame)
     if kind is Spoken:
         return encode(reply.reply, reply.resp)
     if reply is NO_REPLY or reply is PARKED:

@@ -332,6 +332,12 @@ class ErrorReply(NamedTuple):
     text: bytes
 
 
+class Raw(NamedTuple):
+    """A whole frame as it is: what a script replies, which Lua has put into the client's protocol."""
+
+    frame: bytes
+
+
 class Kinded(NamedTuple):
     """A value with the kind that ``as`` gave it: set, map, pairs, double, unordered, push, verbatim."""
 

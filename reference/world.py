@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from attrs import frozen
 from immutables import Map
 
-from redlark.reference.candidates import candidates_of
+from redlark.reference.candidates import candidates_of, perhaps_unseen
 from redlark.reference.resp import Frame
 from redlark.reference.values import (
     EMPTY,
@@ -91,6 +91,7 @@ class Run:
         "reached",
         "recoded",
         "request",
+        "script",
         "selected",
         "server",
         "session",
@@ -133,6 +134,7 @@ class Run:
         ] = []  # encodings that were said, with the values that had them
         self.changes = 0
         self.children = -1  # how many replies of a surrounding EXEC have been given; -1 outside
+        self.script: Map[str, Any] | None = None  # what a script may do, while one runs
         self.delay = 0  # milliseconds that the reply must have taken at least
         self.parked = world.parked
         self.outbox = world.outbox
@@ -159,6 +161,8 @@ class Run:
     def pick(self, domain: Any) -> Any:
         """``choose``: a member of the domain; those that the observed reply suggests, else all of them."""
         candidates = candidates_of(domain, self.observed)
+        if self.script is not None:
+            candidates = perhaps_unseen(domain, candidates)
         if not candidates:
             raise Dead
         picked = candidates[self.fork(len(candidates))]

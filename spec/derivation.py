@@ -461,6 +461,10 @@ def _slots(parts: tuple[s.Part, ...], index: int, is_needed: Callable[[s.Group],
                 index += _length(part.alternatives[0].parts)[0]
             for alternative in part.alternatives:
                 first, *rest = alternative.parts
+                if isinstance(first, s.Argument) and isinstance(first.repeat, tuple) and not rest:
+                    yield _Slot(
+                        first, index, None, 0, 1, counts.get(first.repeat[1])
+                    )  # there may be none: [key#numkeys]
                 if isinstance(first, s.Token) and rest and isinstance(rest[0], s.Argument):
                     yield _Slot(rest[0], index, first.word, -1 if rest[0].repeat == "many" else 0, 1, None)
         else:

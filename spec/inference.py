@@ -70,7 +70,9 @@ class Definitions:
         self.errors, self.types = held(text.errors), held(text.types)
         self.defines, self.fragments = held(text.defines), held(text.fragments)
         self.commands = {c.name: c for c in text.commands if exists(c, profile)}
-        self.fields = {state.name: {f[0] for f in state.fields} | {"selected"} for state in text.states}
+        self.fields: dict[str, set[str]] = {}
+        for state in text.states:  # several files may add fields to one state
+            self.fields.setdefault(state.name, {"selected"}).update(f[0] for f in state.fields)
 
 
 class Inference:

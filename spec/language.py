@@ -11,8 +11,8 @@ from redlark.spec.primitives import Signature, parse_signature
 CONSTANTS = frozenset({"nil", "none", "nil-array", "no-reply", "skip", "stop", "max-time"})
 WORDS = frozenset({"OK", "TRUE", "FALSE"})
 STATE = frozenset({
-    "now", "selected", "request", "client", "in-exec", "databases", "db", "dbs", "ttl", "ttls", "encoding", "encodings",
-    "session", "sessions", "server", "config", "command", "token", "woken-by",
+    "now", "selected", "request", "client", "in-exec", "in-script", "script", "databases", "db", "dbs", "ttl", "ttls",
+    "encoding", "encodings", "session", "sessions", "server", "config", "command", "token", "woken-by",
 })  # fmt: skip
 TYPES = frozenset({"string", "list", "set", "hash", "zset", "stream"})
 RAW_TYPES = frozenset({"text", "key", "pattern", "string"})  # argument types that take the text as it is
@@ -77,6 +77,7 @@ RUN_FUNCTIONS: dict[str, Signature] = {
         "name-lists(any) -> list of any", "has-keys(text) -> bool", "in-category(text, text) -> bool",
         "keys-of(any) -> any?", "store-unseen(text, any) -> any", "is-parked(int) -> bool",
         "unblock(int, text?) -> any",
+        "lua-problem(text) -> text?", "run-script(text, text, any, any, bool, bool) -> any",
     ))
 }  # fmt: skip
 VARIADIC = frozenset({"min", "max", "first-given"})  # functions of any number of arguments

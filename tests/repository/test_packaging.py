@@ -17,7 +17,9 @@ import pytest
 
 pytestmark = pytest.mark.xdist_group("packaging")  # one worker builds the sdist, once
 
-DATA = re.compile(r"spec/([^/]+\.lark|text/.+\.redlark|generated/.+\.json)|conformance/schema/.+\.json|.+/py\.typed")
+DATA = re.compile(
+    r"spec/([^/]+\.lark|text/.+\.redlark|generated/.+\.json)|reference/lua/.+\.lua|conformance/schema/.+\.json|.+/py\.typed"
+)
 
 
 def run(*command: str | Path, cwd: Path, **environment: str) -> str:

@@ -1,0 +1,117 @@
+"""The Lua engine: runs a script of one version, as a function of the script, its arguments and what its calls reply.
+
+Theory of operation. Lua 5.1 comes from lupa; the sandbox, conversions and libraries are Lua (``lua/*.lua``), and this
+module holds what they ask of the outside: a command's reply as bytes, the print of a double. Nothing of Python is
+reachable from a script. An exception of a call passes through the script, which cannot catch it: the model runs a
+request once for each way it may go, and gives up a way so. What must not live here: anything about a command, or
+about the text.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import lupa.lua51 as lua51
+
+from redlark.reference.lua_bytecode import flatten
+from redlark.spec.primitives.doubles import print_double, print_double_17
+
+LUA = Path(__file__).with_name("lua")
+LIBRARIES = ("bit", "cjson", "cmsgpack", "struct")
+MEMORY = 512 << 20  # bytes that scripts may take
+Call = Callable[[tuple[bytes, ...] | None, int], tuple[bytes, bool]]
+
+
+def _denied(*_: Any) -> Any:
+    raise AttributeError("nothing of Python is to be seen")
+
+
+class Engine:
+    """Lua for one version of Redis; ``flavour`` names what distinguishes it (see :func:`flavour_of`)."""
+
+    def __init__(self, flavour: dict[str, Any]) -> None:
+        self._flavour = flavour
+        self._call: Call | None = None
+        self._known: Callable[[tuple[bytes, ...]], bool] | None = None
+        self._set_repl: Callable[[int], None] | None = None
+        self._lua = lua51.LuaRuntime(
+            encoding=None, register_eval=False, register_builtins=False, unpack_returned_tuples=True,
+            attribute_handlers=(_denied, _denied), max_memory=MEMORY,
+        )  # fmt: skip
+        host = {
+            b"call": self._ask, b"double": self._double, b"number": self._number,
+            b"sha1hex": sha1hex, b"flatten": flatten,
+            b"known": lambda *words: self._known(words) if self._known else False,
+            b"set_repl": lambda flags: self._set_repl(int(flags)) if self._set_repl else None,
+        }  # fmt: skip
+        libraries = {name.encode(): self._file(name) for name in LIBRARIES}
+        self._functions = self._file("prelude", self._table(host), self._table(flavour), self._table(libraries))
+        self._lua.execute(b"python = nil")
+        self.compiled = lru_cache(maxsize=4096)(self._compiled)
+
+    def _file(self, name: str, *arguments: Any) -> Any:
+        source = (LUA / f"{name}.lua").read_bytes()
+        load = self._lua.eval(b"loadstring")
+        chunk = load(source, b"=redlark")
+        if isinstance(chunk, tuple):
+            raise SyntaxError(f"{name}.lua: {chunk[1]!r}")
+        return chunk(*arguments)
+
+    def _table(self, value: Any) -> Any:
+        """A Lua table from nested dictionaries."""
+        if isinstance(value, dict):
+            items = {k.encode() if isinstance(k, str) else k: self._table(v) for k, v in value.items()}
+            return self._lua.table_from(items)
+        return value.encode() if isinstance(value, str) else value
+
+    # ---- what Lua asks ----------------------------------------------------------------------------------------------
+
+    def _ask(self, protocol: int, readable: bool, *words: bytes) -> tuple[bytes, bool]:
+        assert self._call is not None
+        return self._call(words if readable else None, int(protocol))
+
+    def _double(self, shown: bytes) -> bytes:
+        return (print_double if self._flavour["shortest"] else print_double_17)(float(shown))
+
+    def _number(self, shown: bytes) -> bytes:
+        """A number as an argument of a command; it comes with 17 digits."""
+        if not self._flavour["shortest"] or b"n" in shown:
+            return shown
+        value = float(shown)
+        if value == int(value) and abs(value) < 2**63:
+            return b"%d" % int(value)
+        return print_double(value)
+
+    # ---- what the model asks ----------------------------------------------------------------------------------------
+
+    def _compiled(self, source: bytes, name: bytes) -> Any:
+        found = self._functions.compile(source, name)
+        return found[1] if isinstance(found, tuple) else found
+
+    def problem(self, source: bytes, name: bytes = b"@user_script") -> bytes | None:
+        """What the compiler says of a source that is none; None where it compiles."""
+        found = self.compiled(source, name)
+        return found if isinstance(found, bytes) else None
+
+    def eval(
+        self, source: bytes, what: bytes, keys: Sequence[bytes], arguments: Sequence[bytes], resp: int, call: Call,
+        known: Callable[[tuple[bytes, ...]], bool], set_repl: Callable[[int], None],
+    ) -> bytes:  # fmt: skip
+        """Runs a script that compiles; gives its reply as one frame of the client's protocol."""
+        before = self._call, self._known, self._set_repl
+        self._call, self._known, self._set_repl = call, known, set_repl
+        try:
+            function = self.compiled(source, b"@user_script")
+            tables = self._lua.table_from(keys), self._lua.table_from(arguments)
+            return bytes(self._functions.eval(function, what, *tables, resp))
+        finally:
+            self._call, self._known, self._set_repl = before
+
+
+def sha1hex(text: bytes) -> bytes:
+    """The SHA-1 digest of a text, in small letters."""
+    return hashlib.sha1(text).hexdigest().encode()

@@ -1,0 +1,1 @@
+return function(NULL, host) return {} end

@@ -1,0 +1,553 @@
+-- The sandbox in which a script runs, in Lua itself: what Redis gives to scripts in C, made of a plain Lua 5.1.
+--
+-- Theory of operation. `host` holds what only the model can do (run a command, print a double), `flavour` the words and
+-- rules of one version. A script's code has been compiled so that no call is a tail call (see lua_bytecode.py): then every
+-- function here is, to the positions in error messages, what a C function is in Redis: `error(text, 2)` names the caller's
+-- line. Read-only tables are empty proxies. Errors of the host (userdata) end the script: nothing here lets one be caught.
+local host, flavour, libraries = ...
+
+local assert, error, pcall, xpcall, type, tostring, tonumber, select, unpack, next, rawget, rawset, setmetatable, getmetatable =
+  assert, error, pcall, xpcall, type, tostring, tonumber, select, unpack, next, rawget, rawset, setmetatable, getmetatable
+local pairs, ipairs, setfenv, loadstring, newproxy, rawequal = pairs, ipairs, setfenv, loadstring, newproxy, rawequal
+local getinfo, sethook = debug.getinfo, debug.sethook
+local sub, format, byte, find, gsub, rep, dump, concat = string.sub, string.format, string.byte, string.find, string.gsub,
+  string.rep, string.dump, table.concat
+local floor, huge, resume, create, ldexp, frexp = math.floor, math.huge, coroutine.resume, coroutine.create, math.ldexp, math.frexp
+
+local NULL = newproxy()
+local globals, hidden = {}, {}        -- the real globals; from each proxy to the table that it stands for
+local READONLY = "Attempt to modify a readonly table"
+
+local function proxy(real)
+  local made = setmetatable({}, {__index = real, __newindex = function() error(READONLY, 2) end})
+  hidden[made] = real
+  return made
+end
+
+local _G_ = setmetatable({}, {
+  __index = globals,
+  __newindex = function() error(READONLY, 2) end,
+})
+hidden[_G_] = globals
+setmetatable(globals, {__index = function(_, name)
+  error("Script attempted to access nonexistent global variable '" .. tostring(name) .. "'", 2)
+end})
+
+-- What a C function says of an argument that is none of its own.
+local function wrong(position, name, expected, ...)
+  local got = select("#", ...) < position and "no value" or type((select(position, ...)))
+  error(format("bad argument #%d to '%s' (%s expected, got %s)", position, name, expected, got), 3)
+end
+
+-- ---- basic functions that know of read-only tables and of errors that may not be caught -------------------------
+
+local function checked(ok, ...)
+  if not ok then
+    local err = ...
+    if type(err) == "userdata" and err ~= NULL then error(err, 0) end
+    if flavour.tables and type(err) == "table" then
+      local text = rawget(err, "err")
+      if type(text) == "string" or type(text) == "number" then return false, text end
+    end
+    return false, ...
+  end
+  return true, ...
+end
+
+local function fatal(ok, ...)
+  if not ok and type((...)) == "userdata" and (...) ~= NULL then error((...), 0) end
+  return ok, ...
+end
+
+local base = {
+  _VERSION = _VERSION, assert = assert, collectgarbage = collectgarbage, error = error, gcinfo = gcinfo, ipairs = ipairs,
+  rawequal = rawequal, select = select, tonumber = tonumber, type = type, unpack = unpack,
+}
+function base.pcall(...)
+  if select("#", ...) == 0 then error("bad argument #1 to 'pcall' (value expected)", 2) end
+  return checked(pcall(...))
+end
+function base.xpcall(f, handler)
+  local function guarded(err)
+    if type(err) == "userdata" and err ~= NULL then return err end
+    return handler(err)
+  end
+  return fatal(xpcall(f, guarded))
+end
+function base.pairs(...)
+  local t = ...
+  if type(t) ~= "table" then wrong(1, "pairs", "table", ...) end
+  if hidden[t] then return base.next, t, nil end
+  return next, t, nil
+end
+function base.next(...)
+  local t, key = ...
+  if type(t) ~= "table" then wrong(1, "next", "table", ...) end
+  return next(hidden[t] or t, key)
+end
+function base.rawget(...)
+  local t, key = ...
+  if type(t) ~= "table" then wrong(1, "rawget", "table", ...) end
+  return rawget(hidden[t] or t, key)
+end
+function base.rawset(...)
+  local t, key, value = ...
+  if type(t) ~= "table" then wrong(1, "rawset", "table", ...) end
+  if hidden[t] then error(READONLY, 0) end
+  if key == nil or key ~= key then error(key == nil and "table index is nil" or "table index is NaN", 0) end
+  return rawset(t, key, value)
+end
+local text_meta, globals_meta  -- read-only, made below
+function base.getmetatable(...)
+  local value = ...
+  if select("#", ...) == 0 then error("bad argument #1 to 'getmetatable' (value expected)", 2) end
+  if type(value) == "string" then return text_meta end
+  if type(value) == "userdata" then return nil end
+  if value ~= nil and hidden[value] then return value == _G_ and globals_meta or nil end
+  return getmetatable(value)
+end
+function base.setmetatable(...)
+  local t, meta = ...
+  if type(t) ~= "table" then wrong(1, "setmetatable", "table", ...) end
+  if select("#", ...) < 2 or meta ~= nil and type(meta) ~= "table" then
+    error("bad argument #2 to 'setmetatable' (nil or table expected)", 2)
+  end
+  if hidden[t] then error(READONLY, 0) end
+  local old = getmetatable(t)
+  if old ~= nil and type(old) == "table" and rawget(old, "__metatable") ~= nil then
+    error("cannot change a protected metatable", 2)
+  end
+  return setmetatable(t, hidden[meta] or meta)
+end
+function base.tostring(...)
+  if select("#", ...) == 0 then error("bad argument #1 to 'tostring' (value expected)", 2) end
+  if rawequal((...), NULL) then return "userdata: (nil)" end
+  return tostring((...))
+end
+
+-- ---- code made by a script -----------------------------------------------------------------------------------------
+
+local function compiled(source, name)
+  if byte(source) == 27 then  -- no bytecode: it is read as a text that begins with a wrong sign
+    return loadstring("\29" .. sub(source, 2), name)
+  end
+  local f, problem = loadstring(source, name)
+  if not f then return nil, problem end
+  return setfenv(assert(loadstring(host.flatten(dump(f)), name)), _G_)
+end
+local function loaded(source, name)
+  local f, problem = compiled(source, name)
+  if f then return f end
+  return nil, (gsub(problem, "char%(29%)", "char(27)"))
+end
+function base.loadstring(...)
+  local source, name = ...
+  if type(source) == "number" then source = tostring(source) end
+  if type(source) ~= "string" then wrong(1, "loadstring", "string", ...) end
+  return loaded(source, name or source)
+end
+function base.load(...)
+  local reader, name = ...
+  if type(reader) ~= "function" then wrong(1, "load", "function", ...) end
+  local parts = {}
+  while true do
+    local part = reader()
+    if part == nil or part == "" then break end
+    if type(part) ~= "string" and type(part) ~= "number" then return nil, "reader function must return a string" end
+    parts[#parts + 1] = part
+  end
+  return loaded(concat(parts), name or "=(load)")
+end
+
+-- ---- the libraries --------------------------------------------------------------------------------------------------
+
+local function copied(from, names)
+  local made = {}
+  for name in gsub and string.gmatch(names, "%S+") do made[name] = from[name] end
+  return made
+end
+local text = copied(string, "byte char dump find format gfind gmatch gsub len lower match rep reverse sub upper")
+local maths = copied(math, "abs acos asin atan atan2 ceil cos cosh deg exp floor fmod frexp huge ldexp log log10 max min"
+  .. " mod modf pi pow rad sin sinh sqrt tan tanh")
+local tables = copied(table, "concat foreach foreachi getn insert maxn remove setn sort")
+local routines = copied(coroutine, "create resume running status wrap yield")
+function routines.resume(...) return fatal(resume(...)) end
+for _, name in ipairs({"insert", "remove"}) do
+  local native = tables[name]
+  tables[name] = function(t, ...)
+    if hidden[t] then error(READONLY, 0) end
+    local got = {pcall(native, t, ...)}
+    if got[1] then return unpack(got, 2, table.maxn(got)) end
+    local problem = got[2]
+    if type(problem) == "string" then
+      error(gsub(problem, "to '%?'", "to '" .. name .. "'", 1), 2)
+    end
+    error(problem, 0)
+  end
+end
+
+-- math.random is Redis's own, the generator of drand48.
+local low, middle, high
+local function seed(number)
+  number = number % 4294967296
+  low, middle, high = 0x330E, number % 65536, floor(number / 65536)
+end
+local function lrand()
+  local product = low * 0xE66D + 0xB
+  local first = product % 65536
+  product = floor(product / 65536) + low * 0xDEEC + middle * 0xE66D
+  local second = product % 65536
+  product = floor(product / 65536) + low * 5 + middle * 0xDEEC + high * 0xE66D
+  low, middle, high = first, second, product % 65536
+  return high * 32768 + floor(middle / 2)
+end
+local function number_argument(position, name, ...)
+  local value = select(position, ...)
+  local number = (type(value) == "number" or type(value) == "string") and tonumber(value)
+  if not number then
+    local got = select("#", ...) < position and "no value" or type(value)
+    error(format("bad argument #%d to '%s' (number expected, got %s)", position, name, got), 3)
+  end
+  return number
+end
+local function c_int(number)
+  local cut = tonumber(format("%d", number))
+  cut = cut % 4294967296
+  return cut >= 2147483648 and cut - 4294967296 or cut
+end
+function maths.random(...)
+  local r, count = (lrand() % 2147483647) / 2147483647, select("#", ...)
+  if count == 0 then return r end
+  if count > 2 then error("wrong number of arguments", 2) end
+  local first = c_int(number_argument(1, "random", ...))
+  if count == 1 then
+    if first < 1 then error("bad argument #1 to 'random' (interval is empty)", 2) end
+    return floor(r * first) + 1
+  end
+  local second = c_int(number_argument(2, "random", ...))
+  if first > second then error("bad argument #2 to 'random' (interval is empty)", 2) end
+  return floor(r * (second - first + 1)) + first
+end
+function maths.randomseed(...) seed(c_int(number_argument(1, "randomseed", ...))) end
+
+-- ---- replies of commands as Lua values -------------------------------------------------------------------------------
+
+local function read(raw, at)
+  local mark, stop = sub(raw, at, at), find(raw, "\r\n", at, true)
+  local line, behind = sub(raw, at + 1, stop - 1), stop + 2
+  if mark == ":" then return tonumber(line), behind end
+  if mark == "$" then
+    local size = tonumber(line)
+    if size < 0 then return false, behind end
+    return sub(raw, behind, behind + size - 1), behind + size + 2
+  end
+  if mark == "+" then return {ok = line}, behind end
+  if mark == "-" then return {err = line}, behind end
+  if mark == "_" then return nil, behind end
+  if mark == "#" then return line == "t", behind end
+  if mark == "," then return {double = tonumber(line) or (line == "inf" and huge or line == "-inf" and -huge or 0/0)}, behind end
+  if mark == "(" then return {big_number = line}, behind end
+  if mark == "=" then
+    local size = tonumber(line)
+    local whole = sub(raw, behind, behind + size - 1)
+    return {verbatim_string = {string = sub(whole, 5), format = sub(whole, 1, 3)}}, behind + size + 2
+  end
+  local size, made, value, key = tonumber(line), {}, nil, nil
+  if size < 0 then return false, behind end
+  if mark == "%" then
+    for _ = 1, size do
+      key, behind = read(raw, behind)
+      value, behind = read(raw, behind)
+      if key ~= nil then made[key] = value end
+    end
+    return {map = made}, behind
+  end
+  if mark == "~" then
+    for _ = 1, size do
+      key, behind = read(raw, behind)
+      if key ~= nil then made[key] = true end
+    end
+    return {set = made}, behind
+  end
+  for place = 1, size do
+    value, behind = read(raw, behind)
+    made[place] = value
+  end
+  return made, behind
+end
+
+-- ---- Lua values as replies --------------------------------------------------------------------------------------------
+
+local spoken, protocol = 2, 2         -- what the client speaks, and what the script asked for by setresp
+
+local function line_of(value)
+  return (gsub(value, "[\r\n]", " "))
+end
+local function bulk(value) return "$" .. #value .. "\r\n" .. value .. "\r\n" end
+local function null() return spoken == 3 and "_\r\n" or "$-1\r\n" end
+local function field(value, name)
+  if flavour.tables then return rawget(value, name) end
+  return value[name]
+end
+local function is_text(value) return type(value) == "string" end
+
+local write
+local function write_table(value)
+  local found = field(value, "err")
+  if type(found) == "string" then
+    return "-" .. line_of((gsub(found, "[\r\n]+$", ""))) .. "\r\n"
+  end
+  found = field(value, "ok")
+  if type(found) == "string" then return "+" .. line_of(found) .. "\r\n" end
+  found = field(value, "double")
+  if type(found) == "number" then
+    local shown = host.double(format("%.17g", found))
+    return spoken == 3 and "," .. shown .. "\r\n" or bulk(shown)
+  end
+  found = field(value, "map")
+  if type(found) == "table" then
+    local parts, count = {}, 0
+    for key, item in next, hidden[found] or found do
+      count = count + 1
+      parts[#parts + 1] = write(key)
+      parts[#parts + 1] = write(item)
+    end
+    return (spoken == 3 and "%" .. count or "*" .. count * 2) .. "\r\n" .. concat(parts)
+  end
+  found = field(value, "set")
+  if type(found) == "table" then
+    local parts = {}
+    for key in next, hidden[found] or found do parts[#parts + 1] = write(key) end
+    return (spoken == 3 and "~" or "*") .. #parts .. "\r\n" .. concat(parts)
+  end
+  if flavour.tables then
+    found = field(value, "big_number")
+    if type(found) == "string" then return spoken == 3 and "(" .. line_of(found) .. "\r\n" or bulk(line_of(found)) end
+    found = field(value, "verbatim_string")
+    if type(found) == "table" then
+      local kind, inner = field(found, "format"), field(found, "string")
+      if type(kind) == "string" and type(inner) == "string" then
+        kind = sub(kind .. "   ", 1, 3)
+        return spoken == 3 and "=" .. #inner + 4 .. "\r\n" .. kind .. ":" .. inner .. "\r\n" or bulk(inner)
+      end
+    end
+  end
+  local parts, place = {}, 1
+  while true do
+    local item
+    if flavour.tables then item = rawget(value, place) else item = value[place] end
+    if item == nil then break end
+    parts[place] = write(item)
+    place = place + 1
+  end
+  return "*" .. place - 1 .. "\r\n" .. concat(parts)
+end
+
+function write(value)
+  local kind = type(value)
+  if kind == "string" then return bulk(value) end
+  if kind == "number" then return ":" .. format("%d", value) .. "\r\n" end
+  if kind == "boolean" then
+    if protocol == 2 then return value and ":1\r\n" or null() end
+    if spoken == 3 then return value and "#t\r\n" or "#f\r\n" end
+    return value and ":1\r\n" or ":0\r\n"
+  end
+  if kind == "table" then return write_table(value) end
+  return null()
+end
+
+-- ---- redis.* ----------------------------------------------------------------------------------------------------------
+
+local redis = {}
+local say = flavour.says
+
+-- Where code stands, as redis 6.2 has it before its own errors; the level is counted from this function.
+local function place_of(level)
+  local i = getinfo(level, "Sl")
+  return i and (i.source .. ": " .. i.currentline .. ": ") or ""
+end
+
+local function refused(raise, message)
+  if flavour.tables then
+    local err = {err = message, ignore_error_stats_update = true}
+    if raise then error(err, 0) end
+    return err
+  end
+  message = place_of(5) .. message
+  if raise then error(message, 0) end
+  return {err = message}
+end
+
+local function text_of(number) return host.number(format("%.17g", number)) end
+
+local function invoke(raise, ...)
+  local count = select("#", ...)
+  local words, readable = {...}, true
+  for place = 1, count do
+    local word = words[place]
+    if type(word) == "number" then words[place] = text_of(word)
+    elseif type(word) ~= "string" then readable = false end
+  end
+  local raw, by_us = host.call(protocol, readable, unpack(words, 1, readable and count or 0))
+  if byte(raw) == 45 then  -- an error
+    local message = sub(raw, 2, -3)
+    if by_us then local err = refused(raise, message) return err end
+    if not raise then
+      return flavour.tables and {err = message, ignore_error_stats_update = true} or {err = message}
+    end
+    if flavour.tables then error({err = message, ignore_error_stats_update = true}, 0) end
+    error(message, 0)
+  end
+  return (read(raw, 1))
+end
+
+function redis.call(...) local reply = invoke(true, ...) return reply end
+function redis.pcall(...) local reply = invoke(false, ...) return reply end
+
+local function fail(message)
+  if flavour.tables then error({err = "ERR " .. message}, 0) end
+  error(message, 0)
+end
+
+local function is_string(value) return type(value) == "string" or type(value) == "number" end
+local function returned(key, ...)
+  local value = ...
+  if select("#", ...) ~= 1 or type(value) ~= "string" then
+    if flavour.tables then return {err = "ERR wrong number or type of arguments"} end
+    return {err = place_of(4) .. "wrong number or type of arguments"}
+  end
+  if key == "err" and flavour.tables then
+    if sub(value, 1, 1) == "-" then return {err = sub(value, 2)} end
+    if not find(value, " ", 1, true) then return {err = "ERR " .. value} end
+  end
+  return {[key] = value}
+end
+function redis.error_reply(...) local made = returned("err", ...) return made end
+function redis.status_reply(...) local made = returned("ok", ...) return made end
+function redis.sha1hex(...)
+  if select("#", ...) ~= 1 then fail("wrong number of arguments") end
+  local value = ...
+  return host.sha1hex(is_string(value) and tostring(value) or "")
+end
+function redis.log(...)
+  if select("#", ...) < 2 then fail(say.log_arguments) end
+  local level = ...
+  if type(level) ~= "number" and not (type(level) == "string" and tonumber(level)) then fail(say.log_number) end
+  level = c_int(tonumber(level))
+  if level < 0 or level > 3 then fail(say.log_level) end
+end
+function redis.setresp(...)
+  if select("#", ...) ~= 1 then fail(say.setresp_arguments) end
+  local number = tonumber((...))
+  number = (type((...)) == "number" or type((...)) == "string") and number and c_int(number) or 0
+  if number ~= 2 and number ~= 3 then fail("RESP version must be 2 or 3.") end
+  protocol = number
+end
+function redis.set_repl(...)
+  if select("#", ...) ~= 1 then fail(say.set_repl_arguments) end
+  local flags = tonumber((...))
+  flags = flags and c_int(flags) or 0
+  if flags < 0 or flags > 3 then fail("Invalid replication flags. Use REPL_AOF, REPL_REPLICA, REPL_ALL or REPL_NONE.") end
+  host.set_repl(flags)
+end
+function redis.replicate_commands() return true end
+function redis.breakpoint() return false end
+function redis.debug() end
+if flavour.tables then
+  function redis.acl_check_cmd(...)
+    local count, words = select("#", ...), {...}
+    if count == 0 then fail(say.acl_arguments) end
+    for place = 1, count do
+      if type(words[place]) == "number" then words[place] = text_of(words[place])
+      elseif type(words[place]) ~= "string" then fail(say.acl_words) end
+    end
+    if not host.known(unpack(words, 1, count)) then fail(say.acl_unknown) end
+    return true
+  end
+end
+for name, value in pairs(flavour.constants) do redis[name] = value end
+
+-- ---- all together -------------------------------------------------------------------------------------------------------
+
+local made = {string = text, math = maths, table = tables, coroutine = routines, redis = redis}
+if flavour.clock then made.os = {clock = function() return 0 end} end
+for name, library in pairs(libraries) do made[name] = library(NULL, host, error) end
+for name, value in pairs(base) do globals[name] = value end
+for name, library in pairs(made) do globals[name] = proxy(library) end
+globals._G = _G_
+if not flavour.tables then
+  globals.newproxy = newproxy
+  globals.print = function() end
+  globals.getfenv = function() return _G_ end
+  globals.setfenv = setfenv
+end
+if flavour.server then globals.server = globals.redis end
+text_meta = proxy({__index = globals.string})
+globals_meta = proxy({__index = function() end})
+globals.__redis__err__handler = function(err) return err end
+if flavour.server then globals.__server__err__handler = globals.__redis__err__handler end
+
+-- What a script failed with, and where: the position is that of the innermost code of the script itself.
+local function handler(err)
+  if type(err) == "userdata" and err ~= NULL then return err end
+  local level = 2
+  local i = getinfo(level, "Sl")
+  if i and i.what == "C" then
+    level = level + 1
+    i = getinfo(level, "Sl")
+  end
+  while i and i.source == "=redlark" do
+    level = level + 1
+    i = getinfo(level, "Sl")
+  end
+  return {err, i and i.source, i and i.currentline}
+end
+
+local function failure(found, what)
+  local err, source, line = found[1], found[2], found[3]
+  if not flavour.tables then
+    local kind = type(err)
+    if kind ~= "string" and kind ~= "number" then
+      err = "@err_handler_def:9: err_handler_def:9: attempt to concatenate local 'err' (a " .. kind .. " value)"
+    elseif source then
+      err = source .. ":" .. line .. ": " .. err
+    end
+    return "-" .. line_of("ERR Error running script (call to f_" .. what .. "): " .. err) .. "\r\n"
+  end
+  if type(err) == "table" then
+    local message = rawget(err, "err")
+    err = is_string(message) and tostring(message) or "ERR unknown error"
+  else
+    err = "ERR " .. tostring(err)
+  end
+  local shown = flavour.nameless and "" or what .. ", "
+  return "-" .. line_of(err .. " script: " .. (source and shown .. "on " .. source .. ":" .. line or sub(shown, 1, -3)) .. ".") .. "\r\n"
+end
+
+local function began(resp)
+  spoken, protocol = resp, 2
+  seed(0)
+end
+
+local function ended(ok, what, value)
+  if not ok then
+    if type(value) == "userdata" then error(value, 0) end
+    return failure(value, what)
+  end
+  return write(value)
+end
+
+local function outcome(what, ok, value) return ended(ok, what, value) end
+
+-- What the engine calls.
+local M = {}
+
+function M.compile(source, name) return compiled(source, name) end
+
+function M.eval(f, what, keys, arguments, resp)
+  began(resp)
+  globals.KEYS, globals.ARGV = keys, arguments
+  return outcome(what, xpcall(f, handler))
+end
+
+return M

@@ -1,0 +1,158 @@
+"""Scripts in the model: what the text asks of the Lua engine, and what a script's calls ask of the text.
+
+What must live here: the way between a run and the engine. A call runs the text's block CALLED with a session of its
+own, as EXEC runs what was queued; its reply is given to Lua as bytes. Where a reply leaves freedom (members in any
+order, a time within bounds) the script sees one of those that it allows: the one that the observed reply hints at, if
+it does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import permutations
+from typing import Any
+
+from immutables import Map
+
+from redlark.reference.candidates import SMALL
+from redlark.reference.functions import of_run
+from redlark.reference.lua import Engine
+from redlark.reference.replies import encode, some
+from redlark.reference.values import Kinded, Moment, Raw, Uncertain, Variable
+
+MOST_ORDERED = 3  # members of a set that the reply does not hint at are tried in every order, if they are so few
+RUN_RULE = "CALLED/run"
+TO_REPLICAS = 2
+
+
+def engine(model: Any) -> Engine:
+    """The engine of a model's version, made when it is first needed."""
+    if model.lua is None:
+        model.lua = Engine(_plain(model.definition("lua")))
+    found: Engine = model.lua
+    return found
+
+
+def _plain(value: Any) -> Any:
+    """Pairs as a dictionary, those without a value left out."""
+    if isinstance(value, tuple):
+        return {key.decode(): _plain(item) for key, item in value if item is not None}
+    return value
+
+
+@of_run
+def lua_problem(run: Any, source: bytes) -> bytes | None:
+    """What the Lua compiler says of code that it cannot compile; absent where it can."""
+    return engine(run.model).problem(source)
+
+
+@of_run
+def run_script(
+    run: Any, source: bytes, digest: bytes, keys: tuple[bytes, ...] | None, arguments: tuple[bytes, ...] | None,
+    read_only: bool, allow_oom: bool,
+) -> Raw:  # fmt: skip
+    """Runs code that compiles, and gives its reply, which may be an error after writes that stand."""
+    with _Calls(run, Map({"read-only": read_only, "allow-oom": allow_oom, "wrote": False})) as calls:
+        frame = engine(run.model).eval(
+            source, digest, keys or (), arguments or (), calls.spoken, calls.call, calls.known, calls.set_repl
+        )
+    return Raw(frame)
+
+
+class _Calls:
+    """The calls of one script: a session of its own while it runs."""
+
+    def __init__(self, run: Any, script: Map[str, Any]) -> None:
+        self.run, self.script = run, script
+        self.spoken: int = run.session["resp"]
+        self.replicate = 3
+
+    def __enter__(self) -> _Calls:
+        run = self.run
+        self._before = run.session, run.selected, run.request, run.script
+        own = run.model.fresh_session.set("selected", run.selected).set("authenticated", True)
+        run.session, run.script = own, self.script
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        run = self.run
+        run.session, run.selected, run.request, run.script = self._before
+
+    def call(self, words: tuple[bytes, ...] | None, protocol: int) -> tuple[bytes, bool]:
+        """The reply to a command that the script calls, and whether it was refused before it ran."""
+        run, model = self.run, self.run.model
+        run.alive -= run.written  # as in EXEC: a deadline that lies in the past is met by the next command
+        if model.moment_per_command:
+            run.now = Moment(Variable(run.now.lo, run.latest))
+        if run.session["resp"] != protocol:
+            run.session = run.session.set("resp", protocol)
+        rules, propagated = len(run.reached), len(run.propagated)
+        run.request = words or ()
+        reply = model.called.execute(run, (words is not None,))
+        ran = RUN_RULE in run.reached[rules:]
+        if ran and b"write" in model.command(words).flags:
+            run.script = run.script.set("wrote", True)
+        if not self.replicate & TO_REPLICAS:
+            del run.propagated[propagated:]
+        return encode(settled(run, reply), run.session["resp"]), not ran
+
+    def known(self, words: tuple[bytes, ...]) -> bool:
+        """Whether a request names a command, for redis.acl_check_cmd."""
+        return self.run.model.command(words) is not None
+
+    def set_repl(self, flags: int) -> None:
+        """What redis.set_repl asks for."""
+        self.replicate = flags
+
+
+def settled(run: Any, reply: Any) -> Any:
+    """A reply with its freedom used up."""
+    if isinstance(reply, Uncertain):
+        return _number(run, reply)
+    if isinstance(reply, (frozenset, Map)):
+        reply = Kinded("unordered" if isinstance(reply, frozenset) else "map", reply)
+    if isinstance(reply, Kinded):
+        if reply.kind in ("set", "unordered", "status-set"):
+            members = _ordered(run, list(reply.value))
+            return some(Kinded(reply.kind, tuple(settled(run, member) for member in members)), run.session["resp"])
+        if reply.kind in ("map", "pairs"):
+            pairs = reply.value.items() if isinstance(reply.value, Map) else reply.value
+            ordered = _ordered(run, [tuple(pair) for pair in pairs]) if reply.kind == "map" else pairs
+            return Kinded(reply.kind, tuple((settled(run, k), settled(run, v)) for k, v in ordered))
+        return some(reply, run.session["resp"])
+    if type(reply) in (tuple, list):
+        return tuple(settled(run, item) for item in reply)
+    return some(reply, run.session["resp"])
+
+
+def _leaves(run: Any) -> Sequence[Any]:
+    return () if run.observed is None else run.observed.leaves()
+
+
+def _number(run: Any, number: Uncertain) -> int:
+    """One of the numbers that it may be: those that the reply shows, else all if they are few, else the smallest."""
+    if number.lo == number.hi:
+        return int(number.lo)
+    shown = (int(x) if isinstance(x, bytes) and x.lstrip(b"-").isdigit() else x for x in _leaves(run))
+    found = [x for x in dict.fromkeys(shown) if isinstance(x, int) and number.lo <= x <= number.hi]
+    if not found:
+        if number.hi - number.lo >= SMALL:
+            return int(number.lo)
+        found = list(range(number.lo, number.hi + 1))
+    taken: int = found[run.fork(len(found))]
+    number.narrow(taken, taken)
+    return taken
+
+
+def _ordered(run: Any, members: list[Any]) -> list[Any]:
+    """Members in the order in which the reply shows them; where it shows none, in every order if they are few."""
+    if len(members) < 2:
+        return members
+    places = {leaf: place for place, leaf in reversed(list(enumerate(_leaves(run)))) if isinstance(leaf, bytes)}
+    name = {id(member): member[0] if isinstance(member, tuple) else member for member in members}
+    if any(name[id(member)] in places for member in members):
+        return sorted(members, key=lambda member: places.get(name[id(member)], len(places)))
+    if run.observed is None or len(members) > MOST_ORDERED:
+        return sorted(members, key=repr)
+    orders = list(permutations(members))
+    return list(orders[run.fork(len(orders))])
