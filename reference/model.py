@@ -23,6 +23,7 @@ import redlark.reference.streams
 import redlark.reference.zsets  # noqa: F401 - these register the functions of the notation
 from redlark.reference.blocks import Compiled, compile_command
 from redlark.reference.expressions import expression
+from redlark.reference.functions import arity_holds
 from redlark.reference.replies import describe, encode, matches
 from redlark.reference.resp import Frame
 from redlark.reference.resp import frame as decode
@@ -97,12 +98,11 @@ class Model:
         self._dispatch = self.commands.pop("DISPATCH", None)
         self._delivery = self.commands.pop("DELIVERY", None)
         self.called = self.commands.pop("CALLED", None)  # what a command meets that a script calls
-        self.lua: Any = None  # the engine that runs scripts, made when one comes
         self._encodings = self._compile_encodings()
-        self._by_arity = self._holds("subcommand-by-arity")
-        self.gone_at_deadline = self._holds("gone-at-deadline")
-        self.moment_per_command = self._holds("moment-per-command")
-        self.own_pushes_follow = self._holds("own-pushes-follow")
+        self._by_arity = self.definition("subcommand-by-arity")
+        self.gone_at_deadline = self.definition("gone-at-deadline")
+        self.moment_per_command = self.definition("moment-per-command")
+        self.own_pushes_follow = self.definition("own-pushes-follow")
         self.reached: Counter[str] = Counter()
 
     @classmethod
@@ -118,9 +118,8 @@ class Model:
     @cached_property
     def rules(self) -> tuple[str, ...]:
         """The full names of all rules of this profile."""
-        common = (c.rules for c in (self._dispatch, self.called) if c is not None)
-        dispatch = tuple(rule for rules in common for rule in rules)
-        return (*dispatch, *(rule for command in self.commands.values() for rule in command.rules))
+        common = tuple(rule for c in (self._dispatch, self.called) if c is not None for rule in c.rules)
+        return (*common, *(rule for command in self.commands.values() for rule in command.rules))
 
     # ---- worlds ----------------------------------------------------------------------------------------------
 
@@ -157,20 +156,10 @@ class Model:
                         found[field] = expression(value, Scope(self.definitions))([world])
         return found
 
-    @cached_property
-    def fresh_session(self) -> Map[str, Any]:
-        """The session of a client that nobody is: the one for which scripts call commands."""
-        bare = self.start()[0]
-        return Map(self._fields("session", bare))
-
     def definition(self, name: str) -> Any:
         """The value of a definition without parameters that depends on no state; None where the text has none."""
         found = self.definitions.defines.get(name)
         return None if found is None else expression(found.value, Scope(self.definitions))([None] * 64)
-
-    def _holds(self, name: str) -> bool:
-        """Whether the text defines a constant truth of that name."""
-        return bool(self.definition(name))
 
     # ---- judging ---------------------------------------------------------------------------------------------
 
@@ -412,7 +401,7 @@ class Model:
         name = request[0].upper()
         if name in self._containers and len(request) > 1:
             found = self._by_words.get(name + b"|" + request[1].upper())
-            if found is not None and (not self._by_arity or _fits(found.arity, len(request))):
+            if found is not None and (not self._by_arity or arity_holds(found.arity, len(request))):
                 return found
         return self._by_words.get(name)
 
@@ -491,10 +480,6 @@ def _of(world: World, client: int) -> tuple[Owed, ...]:
 
 def _all_match(owed: tuple[Owed, ...], frames: tuple[Frame, ...]) -> bool:
     return all(matches(one.reply, frame, one.resp) for one, frame in zip(owed, frames, strict=True))
-
-
-def _fits(arity: int, count: int) -> bool:
-    return count == arity if arity > 0 else count >= -arity
 
 
 def encode_some(reply: Any, resp: int) -> bytes:

@@ -9,6 +9,7 @@ it does.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from itertools import permutations
 from typing import Any
 
@@ -25,12 +26,17 @@ RUN_RULE = "CALLED/run"
 TO_REPLICAS = 2
 
 
+@cache
 def engine(model: Any) -> Engine:
     """The engine of a model's version, made when it is first needed."""
-    if model.lua is None:
-        model.lua = Engine(_plain(model.definition("lua")))
-    found: Engine = model.lua
-    return found
+    return Engine(_plain(model.definition("lua")))
+
+
+@cache
+def _nobody(model: Any) -> Any:
+    """The session of a client that nobody is: the one for which scripts call commands."""
+    (world,) = model.connect(model.start(), 0)
+    return world.sessions[0].set("authenticated", True)
 
 
 def _plain(value: Any) -> Any:
@@ -70,7 +76,7 @@ class _Calls:
     def __enter__(self) -> _Calls:
         run = self.run
         self._before = run.session, run.selected, run.request, run.script
-        own = run.model.fresh_session.set("selected", run.selected).set("authenticated", True)
+        own = _nobody(run.model).set("selected", run.selected)
         run.session, run.script = own, self.script
         return self
 
