@@ -157,6 +157,16 @@ VALUES: tuple[bytes, ...] = (
     b"local a <const> = 1 return a",
 )
 
+LIBRARIES: tuple[bytes, ...] = (
+    b"return cjson.encode({1, 2.5, 'x', true, cjson.null, {a = {1}}, {}})", b"return cjson.encode({[1] = 1, [3] = 3})", b"return cjson.encode({[20] = 1})",
+    b"return cjson.encode('a/b\\\"\n\1\127')", b"return cjson.encode({0.1, 100, 1e100, 2^53})", b"return cjson.encode(0/0)", b"return cjson.encode(redis.call)",
+    b"return cjson.encode({[true] = 1})", b"return cjson.encode()", b"return cjson.decode('{\"a\":[1,{\"b\":null}]}').a[1]", b"return cjson.decode('[1,\"x\",true,null,1.5e3]')",
+    b"return cjson.encode(cjson.decode('{\"a\":{\"b\":[]}}'))", b"return cjson.decode('\"\\u00e9\\ud83d\\ude00\\n\"')", b"return cjson.decode('[1,')", b"return cjson.decode('{\"a\"}')",
+    b"return cjson.decode('nul')", b"return cjson.decode('')", b"return {pcall(cjson.decode, '[1]x')}", b"return cjson.decode({})", b"return cjson.decode(ARGV[1] or '-')",
+    b"return {bit.band(255, 15), bit.bor(1, 2, 4), bit.bxor(-1, 255), bit.bnot(0)}", b"return {bit.lshift(1, 31), bit.rshift(-1, 28), bit.arshift(-16, 2)}",
+    b"return {bit.rol(0x12345678, 8), bit.ror(0x12345678, 8), bit.bswap(1), bit.tobit(2^31)}", b"return bit.tohex(255) .. bit.tohex(-1, -4)", b"return bit.band('x')", b"return bit.lshift(1)",
+)  # fmt: skip
+
 FAILURES: tuple[bytes, ...] = (
     b"return redis.call('nosuch')", b"return redis.pcall('nosuch', 'x')", b"return redis.call('GET')", b"return redis.pcall('GET')",
     b"return redis.call()", b"return redis.pcall()", b"return redis.call({})", b"return redis.pcall('GET', {})", b"return redis.call('GET', nil)",
@@ -177,7 +187,7 @@ FAILURES: tuple[bytes, ...] = (
     b"#!lua flags=\nreturn 1", b"#!lua flags=no-writes flags=allow-oom\nreturn 1", b"#!lua \"flags=no-writes\"\nreturn 1", b"#!lua 'x\nreturn 1", b"#!lua\nx",
 )  # fmt: skip
 
-ALL: tuple[bytes, ...] = CALLERS + KEYED + VALUES + FAILURES
+ALL: tuple[bytes, ...] = CALLERS + KEYED + VALUES + LIBRARIES + FAILURES
 
 
 def digest(code: bytes) -> bytes:

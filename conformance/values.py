@@ -163,7 +163,9 @@ def _cursor(rng: random.Random) -> Part:
 
 def _script(rng: random.Random) -> Part:
     """A script; often one of few, so that EVALSHA finds it."""
-    pool = rng.choice((scripts.FEW, scripts.FEW, scripts.CALLERS, scripts.KEYED, scripts.VALUES, scripts.FAILURES))
+    pool = rng.choice(
+        (scripts.FEW, scripts.FEW, scripts.CALLERS, scripts.KEYED, scripts.VALUES, scripts.LIBRARIES, scripts.FAILURES)
+    )
     return rng.choice(pool)
 
 

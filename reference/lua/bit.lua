@@ -1,1 +1,86 @@
-return function(NULL, host) return {} end
+-- bit: operations on 32-bit numbers. What is no whole number is rounded to the nearest even one, as adding 2^52 does.
+return function(NULL, host)
+  local tonumber, type, error, select, format, pcall = tonumber, type, error, select, string.format, pcall
+  local floor = math.floor
+  local WORD, BIAS = 4294967296, 6755399441055744
+
+  local function unsigned(number) return (number + BIAS - BIAS) % WORD end
+  local function signed(number)
+    number = number % WORD
+    return number >= 2147483648 and number - WORD or number
+  end
+  local function argument(name, position, ...)
+    local value = select(position, ...)
+    local number = (type(value) == "number" or type(value) == "string") and tonumber(value)
+    if not number then
+      local got = select("#", ...) < position and "no value" or type(value)
+      error(format("bad argument #%d to '%s' (number expected, got %s)", position, name, got), 3)
+    end
+    if number ~= number or number >= 2 ^ 51 or number <= -2 ^ 51 then number = number ~= number and 0 or number end
+    return unsigned(number)
+  end
+  local function combined(one, other, rule)
+    local made, place = 0, 1
+    for _ = 1, 32 do
+      local a, b = one % 2, other % 2
+      if rule(a, b) then made = made + place end
+      one, other, place = (one - a) / 2, (other - b) / 2, place * 2
+    end
+    return made
+  end
+  local function both(a, b) return a + b == 2 end
+  local function either(a, b) return a + b > 0 end
+  local function differ(a, b) return a ~= b end
+
+  local bit = {}
+  local function folded(name, rule)
+    bit[name] = function(...)
+      local made = argument(name, 1, ...)
+      for position = 2, select("#", ...) do made = combined(made, argument(name, position, ...), rule) end
+      return signed(made)
+    end
+  end
+  folded("band", both)
+  folded("bor", either)
+  folded("bxor", differ)
+  function bit.tobit(...)
+    local value = argument("tobit", 1, ...)
+    return signed(value)
+  end
+  function bit.bnot(...)
+    local value = argument("bnot", 1, ...)
+    return signed(WORD - 1 - value)
+  end
+  function bit.bswap(...)
+    local value = argument("bswap", 1, ...)
+    local made = 0
+    for _ = 1, 4 do
+      local octet = value % 256
+      made, value = made * 256 + octet, (value - octet) / 256
+    end
+    return signed(made)
+  end
+  local function shifting(name, shift)
+    bit[name] = function(...)
+      local value = argument(name, 1, ...)
+      local count = argument(name, 2, ...) % 32
+      return signed(shift(value, count))
+    end
+  end
+  local function left(value, count) return (value % 2 ^ (32 - count)) * 2 ^ count end
+  local function right(value, count) return floor(value / 2 ^ count) end
+  shifting("lshift", left)
+  shifting("rshift", right)
+  shifting("arshift", function(value, count) return floor(signed(value) / 2 ^ count) end)
+  shifting("rol", function(value, count) return left(value, count) + (count > 0 and right(value, 32 - count) or 0) end)
+  shifting("ror", function(value, count) return right(value, count) + (count > 0 and left(value, 32 - count) or 0) end)
+  function bit.tohex(...)
+    local value = argument("tohex", 1, ...)
+    local digits = select("#", ...) < 2 and 8 or signed(argument("tohex", 2, ...))
+    local letters = "%08x"
+    if digits < 0 then digits, letters = -digits, "%08X" end
+    if digits > 8 or digits < 0 then digits = 8 end
+    return format(letters, value):sub(9 - digits)
+  end
+  return bit
+end
