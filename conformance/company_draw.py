@@ -20,7 +20,9 @@ Scenario = tuple[Step, ...]
 
 CLIENTS = 4
 WAITERS = ("BLPOP", "BRPOP", "BLMOVE", "BRPOPLPUSH", "BLMPOP", "BZPOPMIN", "BZPOPMAX", "BZMPOP")
-COMPANY = frozenset((*WAITERS, "CLIENT|UNBLOCK"))
+LISTENERS = ("SUBSCRIBE", "PSUBSCRIBE", "SSUBSCRIBE", "UNSUBSCRIBE", "PUNSUBSCRIBE", "SUNSUBSCRIBE")
+SPEAKERS = ("PUBLISH", "SPUBLISH", "PUBSUB|CHANNELS", "PUBSUB|NUMSUB", "PUBSUB|NUMPAT", "PUBSUB|SHARDCHANNELS")
+COMPANY = frozenset((*WAITERS, "CLIENT|UNBLOCK", *LISTENERS, *SPEAKERS, "PUBSUB|SHARDNUMSUB"))
 
 
 def share(names: tuple[str, ...], weights: tuple[float, ...]) -> float:
@@ -110,35 +112,63 @@ def _freed(pool: Pool, rng: random.Random) -> Scenario:
     return (*waits, Step(other, (free,) if alone else inside))
 
 
+def _heard(pool: Pool, rng: random.Random) -> Scenario:
+    """Some listen, somebody speaks, perhaps to itself; now and then in a transaction or a pipeline."""
+    steps: list[Step] = []
+    for _ in range(rng.randrange(2, 8)):
+        client = rng.randrange(CLIENTS)
+        asked = tuple(_said(pool, rng) for _ in range(rng.choice((1, 1, 1, 2, 4))))
+        if rng.random() < 0.15 and pool.has("MULTI", "EXEC"):
+            asked = (request("MULTI"), *asked, request("EXEC"))
+        steps.append(Step(client, asked))
+    steps += [Step(client, (request("RESET"),)) for client in range(CLIENTS) if rng.random() < 0.4]
+    return tuple(steps)
+
+
+def _said(pool: Pool, rng: random.Random) -> Request:
+    roll = rng.random()
+    if roll < 0.45:
+        name = rng.choice([name for name in LISTENERS if pool.has(name)])
+    elif roll < 0.85:
+        name = rng.choice([name for name in (*SPEAKERS, "PUBLISH", "PUBLISH") if pool.has(name)])
+    else:
+        return pool.requests(1, rng)[0]
+    return pool.generator.request(name, rng)
+
+
 def _mixed(pool: Pool, rng: random.Random) -> Scenario:
     """A request of the pool, whatever it is."""
     return steps_of(rng.randrange(CLIENTS), pool.requests(1, rng))
 
 
-_KINDS: tuple[tuple[Callable[[Pool, random.Random], Scenario], float, bool], ...] = (
-    (_served, 12.0, True),
-    (_timed, 2.0, True),
-    (_freed, 2.0, True),
-    (_queued, 1.5, True),
-    (_mixed, 9.0, False),
+_KINDS: tuple[tuple[Callable[[Pool, random.Random], Scenario], float, tuple[str, ...]], ...] = (
+    (_served, 12.0, WAITERS),
+    (_timed, 2.0, WAITERS),
+    (_freed, 2.0, WAITERS),
+    (_queued, 1.5, WAITERS),
+    (_heard, 12.0, ("SUBSCRIBE",)),
+    (_mixed, 9.0, ()),
 )
 
 
 def scenarios(pool: Pool, count: int, rng: random.Random) -> list[Scenario]:
     """That many scenarios; who is left waiting is mostly freed at the end of one."""
-    waits = any(pool.has(name) for name in WAITERS)
-    kinds = [(kind, weight) for kind, weight, needs in _KINDS if waits or not needs]
+    kinds = [(kind, weight) for kind, weight, needs in _KINDS if not needs or any(map(pool.has, needs))]
     chosen = rng.choices([kind for kind, _ in kinds], [weight for _, weight in kinds], k=count)
     return [_ended(pool, kind(pool, rng), rng) for kind in chosen]
 
 
 def _ended(pool: Pool, scenario: Scenario, rng: random.Random) -> Scenario:
-    waiting = dict.fromkeys(step.client for step in scenario if any(one.social for one in step.requests))
+    waiting = dict.fromkeys(step.client for step in scenario if any(_waits(one) for one in step.requests))
     if not pool.has("CLIENT|UNBLOCK") or rng.random() < 0.2:
         return scenario
     last = CLIENTS  # one who never waits
     free = tuple(Request((b"CLIENT", b"UNBLOCK", ClientId(client))) for client in waiting)
     return (*scenario, Step(last, free)) if free else scenario
+
+
+def _waits(one: Request) -> bool:
+    return isinstance(one.parts[0], bytes) and one.parts[0].decode("latin-1").upper() in WAITERS if one.parts else False
 
 
 def history(chosen: list[Scenario], protocol: int) -> History:

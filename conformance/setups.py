@@ -44,7 +44,6 @@ OUT_OF_REACH: tuple[tuple[str, str], ...] = (
         "keys are counted before they are read: numkeys is refused if there are too few",
     ),
     (r"SCRIPT\|DEBUG/syntax", "other words are refused in words of their own"),
-    ("DISPATCH/subscribed", "needs SUBSCRIBE, which the text does not specify yet"),
 )
 
 # What tells how lists and sets are kept, on the keys that they are drawn for most often, and what changes that.

@@ -179,6 +179,9 @@ def _digest(rng: random.Random) -> Part:
 
 Draw = Callable[[random.Random], Part]
 
+CHANNELS = (b"c1", b"c1", b"c2", b"k1", b"")  # few: of all of them a client may take leave in any order
+LISTENED = (b"c*", b"*", b"c1", b"?[1-9]")
+
 SCORES = (
     b"1", b"2", b"0", b"3", b"-1", b"1.5", b"2", b"1", b"10", b"-0", b"inf", b"-inf", b"inf", b"-inf", b"inf", b"-inf",
     b"0.1", b"-2.5", b"1e100", b"3.0e3", b"9007199254740993", b"1e17", b"0.30000000000000004", b"5e-324",
@@ -227,6 +230,8 @@ def _any_bound(rng: random.Random) -> Part:
 
 
 BY_NAME: dict[str, Draw] = {
+    "channel": lambda rng: rng.choice(CHANNELS),
+    "shardchannel": lambda rng: rng.choice(CHANNELS),
     "seconds": _seconds,
     "milliseconds": _milliseconds,
     "unix-seconds": lambda rng: _unix(rng, seconds=True),
@@ -335,6 +340,7 @@ PRECISE: dict[str, Draw] = {
 }
 
 BY_TYPE: dict[str, Draw] = {
+    "listened": lambda rng: rng.choice(LISTENED),
     "timeout": lambda rng: rng.choice(TIMEOUTS),
     "int": _integer,
     "integer": _integer,
@@ -362,7 +368,7 @@ def value(name: str, kind: str, rng: random.Random) -> Part:
         return _position(rng)
     if kind in TELLING:
         return TELLING[kind](rng)
-    if name in BY_NAME and kind != "timeout":
+    if name in BY_NAME and kind not in ("timeout", "listened"):
         return BY_NAME[name](rng)
     if name in ("index", "destination-db", "db", "index1", "index2") or name.endswith("-db"):
         return rng.choice(DATABASES)

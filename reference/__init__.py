@@ -7,7 +7,8 @@
 True
 """
 
-from redlark.reference.model import Allowed, Model, Observed, Worlds
+from redlark.reference.model import Allowed, Model, Observed
+from redlark.reference.owing import Worlds
 from redlark.reference.world import World
 
 __all__ = ["Allowed", "Model", "Observed", "World", "Worlds"]

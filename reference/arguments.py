@@ -457,10 +457,16 @@ def _repeats(group: s.Group) -> bool:
     return group.many or any(isinstance(part, s.Group) and _repeats(part) for part in inner)
 
 
+def _takes_all(group: s.Group) -> bool:
+    """``[channel...]``: any number of arguments, whatever they are."""
+    parts = group.alternatives[0].parts
+    return len(group.alternatives) == 1 and len(parts) == 1 and getattr(parts[0], "repeat", None) == "many"
+
+
 def _may_refuse(part: s.Part, refusals: Refusals) -> bool:
     """Whether a part can refuse a request for which the facts give no error of its own, past the arity."""
     if isinstance(part, s.Group):
-        if part.many and is_positional(part):
+        if is_positional(part) and (part.many or _takes_all(part)):
             return False
         kinds = ("unknown", "excess") if is_positional(part) else ("unknown",)
     elif isinstance(part, s.Choice):

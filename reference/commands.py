@@ -35,7 +35,9 @@ def _table(model: Any) -> Table:
 def has_keys(run: Any, name: bytes) -> bool:
     """Whether requests of a command have keys."""
     facts = _facts(run, name)
-    return facts is not None and bool(facts.key_specs or facts.key_range[0])
+    return facts is not None and (
+        any("not-key" not in spec.flags for spec in facts.key_specs) if facts.key_specs else bool(facts.key_range[0])
+    )
 
 
 @of_run

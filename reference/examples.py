@@ -10,7 +10,8 @@ from collections.abc import Iterator
 
 from attrs import evolve
 
-from redlark.reference.model import Model, Worlds
+from redlark.reference.model import Model
+from redlark.reference.owing import Worlds
 from redlark.reference.replies import encode, some
 from redlark.reference.resp import frame, show
 from redlark.reference.transcript import split

@@ -306,6 +306,8 @@ def _as(node: s.As, scope: Scope) -> Closure:
     item, kind = expression(node.item, scope), node.kind
     if kind == "status":
         return lambda v: values.Status(item(v))
+    if kind == "several":
+        return lambda v: values.Several(tuple(item(v)))
     if kind == "seconds":
         return lambda v: values.divided(values.plus(item(v), 500), 1000)
     if kind == "flat":

@@ -24,6 +24,7 @@ import redlark.reference.zsets  # noqa: F401 - these register the functions of t
 from redlark.reference.blocks import Compiled, compile_command
 from redlark.reference.expressions import expression
 from redlark.reference.functions import arity_holds
+from redlark.reference.owing import MAX_WORLDS, Interval, Owing, Request, Worlds, first_of, in_exec, torn
 from redlark.reference.replies import describe, encode, matches
 from redlark.reference.resp import Frame
 from redlark.reference.resp import frame as decode
@@ -37,7 +38,6 @@ from redlark.reference.values import (
     ErrorReply,
     Moment,
     Owed,
-    Parked,
     Several,
     Spoken,
     Variable,
@@ -51,14 +51,7 @@ from redlark.spec.derivation import exists
 from redlark.spec.loader import specification
 from redlark.spec.profiles import PROFILES, Profile, profile
 
-Worlds = tuple[World, ...]
-Request = tuple[bytes, ...]
-Interval = tuple[int, int]
-
 MAX_RUNS = 20_000  # ways that one request may go; more is an error of the text
-LATENESS = 2_000  # milliseconds that a server may be late in telling that someone has waited long enough
-SPONTANEOUS = 6  # things that happen by themselves, at most, before one frame
-MAX_WORLDS = 64  # worlds kept; the text keeps choices small, so more would be an error of the text as well
 
 
 class Observed(Frame):
@@ -79,7 +72,7 @@ class Allowed:
     reply: str
 
 
-class Model:
+class Model(Owing):
     """One profile of the text, compiled; see the module for what it does."""
 
     def __init__(self, text: s.Specification, chosen: Profile, lacking: frozenset[str] = frozenset()) -> None:
@@ -176,8 +169,13 @@ class Model:
             for run, reply in self._runs(world, client, request, interval, observed):
                 if reply is PARKED and observed is not None:  # it has waited to the end: nothing came meanwhile
                     reply = self._waited(run)
+                rest: tuple[Owed, ...] = ()
+                if type(reply) is Several:
+                    reply, rest = first_of(reply, client, run.session["resp"])
                 if observed is not None and not self._agrees(run, reply, observed):
                     continue
+                if rest:
+                    run.outbox = (*rest, *run.outbox)
                 if run.delay and observed is not None and interval[1] - interval[0] < run.delay:
                     continue
                 try:
@@ -222,123 +220,6 @@ class Model:
     def closes(self, worlds: Worlds, client: int) -> bool:
         """Whether the server has closed this connection."""
         return all(bool(w.sessions[client].get("closed", False)) for w in worlds)
-
-    # ---- other clients ---------------------------------------------------------------------------------------
-
-    def _starts(self, world: World, interval: Interval) -> Iterable[World]:
-        """The worlds in which a request may find itself: those who wait may have stopped before it, or not yet."""
-        found = [world]
-        for parked in world.parked:
-            if parked.deadline is not None and parked.deadline[0] <= interval[1]:
-                over = [self._late(w, parked) for w in found]
-                found = over if parked.deadline[1] + LATENESS < interval[0] else over + found
-        return found
-
-    def _late(self, world: World, parked: Parked) -> World:
-        """Someone who waited gets the reply that says so."""
-        owed = Owed(parked.client, parked.late, world.sessions[parked.client]["resp"])
-        left = tuple(one for one in world.parked if one is not parked)
-        return evolve(world, parked=left, outbox=(*world.outbox, owed))
-
-    def answers(
-        self, worlds: Worlds, client: int, request: Request, interval: Interval, frames: tuple[Frame, ...]
-    ) -> tuple[Worlds, bool]:
-        """The worlds in which these frames came on a client's connection, the last of them the reply to its request.
-
-        Before it comes what the client was owed already. Of a reply of several frames the last is the first; the others
-        are owed then. And whether more frames may have to come, before the reply.
-        """
-        found: list[World] = []
-        before, last = frames[:-1], frames[-1]
-        for world in worlds:
-            for run, reply in self._runs(world, client, request, interval, last):
-                ahead = (*_of(run.world, client), *run.pushed)
-                if len(ahead) != len(before) or not _all_match(ahead, before) or reply in (NO_REPLY, PARKED):
-                    continue
-                rest: tuple[Owed, ...] = ()
-                if type(reply) is Several:
-                    reply, *others = reply.frames
-                    rest = tuple(Owed(client, one, run.session["resp"]) for one in others)
-                if not self._agrees(run, reply, last) or (run.delay and interval[1] - interval[0] < run.delay):
-                    continue
-                known = run.world.outbox
-                left = tuple(one for one in known if one.client != client)
-                run.outbox = (*left, *rest, *run.outbox[len(known) :])
-                try:
-                    after = run.finish()
-                except Dead:
-                    continue
-                self.reached.update(run.reached)
-                if after not in found:
-                    found.append(after)
-        return tuple(found[:MAX_WORLDS]), not found and self._more(worlds, client, request, interval, frames)
-
-    def _more(
-        self, worlds: Worlds, client: int, request: Request, interval: Interval, frames: tuple[Frame, ...]
-    ) -> bool:
-        for world in worlds:
-            for run, _ in self._runs(world, client, request, interval, None):
-                ahead = (*_of(run.world, client), *run.pushed)
-                if len(ahead) >= len(frames) and _all_match(ahead[: len(frames)], frames):
-                    return True
-        return False
-
-    def arrives(self, worlds: Worlds, client: int, observed: Frame, until: int) -> Worlds:
-        """The worlds in which this frame comes to a client that has asked for nothing; none: nobody owes it.
-
-        ``until`` is the Unix time in milliseconds at which it was here.
-        """
-        found: dict[World, None] = {}
-        waiting = list(worlds)
-        for _ in range(SPONTANEOUS):
-            for world in waiting:
-                head = next(iter(_of(world, client)), None)
-                if head is not None and matches(head.reply, observed, head.resp):
-                    found[evolve(world, outbox=tuple(one for one in world.outbox if one is not head))] = None
-            if found:
-                break
-            waiting = [after for world in waiting for after in self.spontaneous(world, until)]
-        return tuple(found)[:MAX_WORLDS]
-
-    def spontaneous(self, world: World, until: int) -> Iterable[World]:
-        """The worlds that come of this one by nobody's request: someone has waited long enough."""
-        for parked in world.parked:
-            if parked.deadline is not None and parked.deadline[0] <= until:
-                yield self._late(world, parked)
-
-    def spoken(self, owed: Owed) -> str:
-        """A frame that is owed, in redis-cli's words."""
-        return describe(owed.reply, owed.resp)
-
-    def parks(self, request: Request) -> bool:
-        """Whether a request is of a command that may leave its client waiting."""
-        command = self.command(request)
-        return command is not None and command.parks
-
-    def waits(self, worlds: Worlds, client: int, request: Request, interval: Interval) -> frozenset[bool]:
-        """Whether a request leaves its client waiting, without a reply: yes, no, or both."""
-        ways = (pair for world in worlds for pair in self._runs(world, client, request, interval, None))
-        return frozenset(reply is PARKED for _, reply in ways)
-
-    def left_waiting(self, worlds: Worlds, client: int, request: Request, interval: Interval) -> Worlds:
-        """The worlds in which a request left its client waiting."""
-        found: dict[World, None] = {}
-        for world in worlds:
-            for run, reply in self._runs(world, client, request, interval, None):
-                if reply is PARKED:
-                    found[run.finish()] = None
-                    self.reached.update(run.reached)
-        return tuple(found)
-
-    def deliver(self, world: World, now: int) -> tuple[World, tuple[tuple[int, bytes], ...]]:
-        """Gives up what a world owes by a moment, as a server would: the frames, each with whose it is."""
-        for parked in world.parked:
-            if parked.deadline is not None and parked.deadline[0] <= now:
-                world = self._late(world, parked)
-        if not world.outbox:
-            return world, ()
-        frames = tuple((owed.client, encode_some(owed.reply, owed.resp)) for owed in world.outbox)
-        return evolve(world, outbox=()), frames
 
     def perform(self, world: World, client: int, request: Request, now: int) -> tuple[World, bytes]:
         """Runs a request as a server would: one world, one reply, the first way of every choice.
@@ -394,7 +275,8 @@ class Model:
             return PARKED
         if self._delivery is None or run.session["reply-mode"] == b"on":
             return reply
-        return self._delivery.execute(run, (reply,))
+        delivered = self._delivery.execute(run, (reply,))
+        return reply if type(reply) is Several else delivered  # pushes come where replies are switched off, too
 
     def command(self, request: Request) -> Compiled | None:
         """The command that a request names: a subcommand where its container has it, else the container."""
@@ -410,7 +292,7 @@ class Model:
         command = self.command(request)
         if command is None:
             raise LookupError(f"dispatch let an unknown command pass: {request[0]!r}")
-        observed, outer = run.observed, run.request
+        observed, outer, pushed = run.observed, run.request, len(run.pushed)
         if not dispatching:
             run.observed = self._child(run, observed)
             run.alive -= run.written  # a deadline that lies in the past is met by the next command of an EXEC
@@ -426,11 +308,15 @@ class Model:
             run.propagated.append((run.selected, request))
         run.silent_propagation = True  # for an EXEC around it: what it ran has told its own
         if not dispatching:
-            if run.observed is not None and not matches(reply, run.observed, run.session["resp"]):
+            if len(run.pushed) > pushed or type(reply) is Several:
+                reply = in_exec(run, reply, pushed, observed)
+            elif run.observed is not None and not matches(reply, run.observed, run.session["resp"]):
                 raise Dead
-            run.observed = observed
-            if reply is not NO_REPLY:
+            elif reply is not NO_REPLY:
                 reply = Spoken(reply, run.session["resp"])
+            run.observed = observed
+        elif run.children >= 0 and type(reply) is tuple:
+            reply = torn(reply)
         run.request = outer
         return reply
 
@@ -439,10 +325,10 @@ class Model:
         run.children += 1
         if observed is None:
             return None
-        if not isinstance(observed.value, tuple) or run.children >= len(observed.value):
+        if not isinstance(observed.value, tuple):
             raise Dead
-        child: Frame = observed.value[run.children]
-        return child
+        child: Frame | None = observed.value[run.children] if run.children < len(observed.value) else None
+        return None if child is not None and child.kind == b">" else child
 
     # ---- encodings -------------------------------------------------------------------------------------------
 
@@ -472,14 +358,6 @@ class Model:
             if test is None or test([run, value, key, timed, kept, *[None] * 8]):
                 return bytes(name)
         return None
-
-
-def _of(world: World, client: int) -> tuple[Owed, ...]:
-    return world.owed(client) if world.outbox else ()
-
-
-def _all_match(owed: tuple[Owed, ...], frames: tuple[Frame, ...]) -> bool:
-    return all(matches(one.reply, frame, one.resp) for one, frame in zip(owed, frames, strict=True))
 
 
 def encode_some(reply: Any, resp: int) -> bytes:

@@ -7,6 +7,7 @@ were there since its first call and have not been returned.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 from typing import Any
 
@@ -246,3 +247,25 @@ def help_lines() -> Predicate:
         return frame.kind == b"*" and bool(frame.value) and all(line.kind == b"+" for line in frame.value)
 
     return Predicate("an array of simple strings", holds, (Status(b"See the documents of Redlark."),))
+
+
+class Orders:
+    """The orders in which the elements of a list may stand."""
+
+    def __init__(self, elements: tuple[Any, ...]) -> None:
+        self.elements = elements
+
+    def candidates(self, leaves: list[Any]) -> Iterable[tuple[Any, ...]]:
+        """Those that begin with an element that the reply shows, where it shows one."""
+        first = next((leaf for leaf in leaves if leaf in self.elements), None)
+        return [one for one in itertools.permutations(self.elements) if first is None or one[:1] == (first,)]
+
+    def all(self, bound: int) -> Iterable[tuple[Any, ...]]:
+        """All of them."""
+        return list(itertools.islice(itertools.permutations(self.elements), bound + 1))
+
+
+@pure
+def orders(elements: tuple[Any, ...]) -> Orders:
+    """The orders in which the elements of a list may stand: few elements, or the choice is too large."""
+    return Orders(elements)

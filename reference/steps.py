@@ -410,7 +410,11 @@ class Compiler:
         return self._when(node, scope, call)
 
     def _push(self, node: s.Push, scope: Scope) -> Step:
-        value, client = expression(node.value, scope), expression(node.to, scope)
+        client = expression(node.to, scope)
+        if isinstance(node.value, s.As) and node.value.kind == "unordered":
+            frames = expression(node.value.item, scope)
+            return self._when(node, scope, lambda v: _push_all(v[0], client(v), frames(v)))
+        value = expression(node.value, scope)
         return self._when(node, scope, lambda v: v[0].send(client(v), values.Kinded("push", value(v))))
 
     def _on(self, node: s.On, scope: Scope) -> Step:
@@ -432,6 +436,12 @@ def _told(node: s.Assign | s.Delete, write: Callable[[Frame], Any]) -> Callable[
 
 def _named(node: s.Expression, name: str) -> bool:
     return isinstance(node, s.Name) and node.name == name
+
+
+def _push_all(run: Any, client: int, frames: tuple[Any, ...]) -> None:
+    """Several pushes in any order."""
+    for frame in frames:
+        run.send(client, values.Kinded("push", frame), bag=frames if len(frames) > 1 else None)
 
 
 def _put(run: Any, number: int, key: bytes, value: Any) -> None:

@@ -147,6 +147,7 @@ class Owed(NamedTuple):
     client: int
     reply: Any
     resp: int
+    bag: Any = None  # what shares a bag with its neighbours may change places with them
 
 
 class Parked(NamedTuple):

@@ -403,12 +403,12 @@ class Run:
 
     # ---- other clients ---------------------------------------------------------------------------------------
 
-    def send(self, client: int, reply: Any, *, push: bool = True) -> None:
+    def send(self, client: int, reply: Any, *, push: bool = True, bag: Any = None) -> None:
         """Owes a client a frame. Whether what a command pushes to its own client precedes the reply, the text says."""
         session = self.session_of(client)
         if session.get("closed"):
             return
-        owed = Owed(client, reply, session["resp"])
+        owed = Owed(client, reply, session["resp"], bag)
         if push and client == self.client and not self.model.own_pushes_follow:
             self.pushed = (*self.pushed, owed)
         else:

@@ -30,7 +30,7 @@ REPLY_TYPES: dict[str, frozenset[str]] = {
     "nil-array": frozenset({"nil-array"}), "OK": frozenset({"status"}), "status": frozenset({"status"}),
     "double": frozenset({"as double"}), "set": frozenset({"as set", "set", "as status-set"}),
     "map": frozenset({"as map", "as pair-map", "as map-in-order", "map"}),
-    "pairs": frozenset({"as pairs"}), "push": frozenset({"as push"}),
+    "pairs": frozenset({"as pairs"}), "push": frozenset({"as push", "as several"}),
     "array": frozenset({"list", "as unordered"}), "array-of": frozenset({"list", "as unordered"}),
     "verbatim": frozenset({"as verbatim"}), "bool": frozenset({"bool"}), "any": ANY,
 }  # fmt: skip
@@ -356,6 +356,8 @@ class _Block(Inference):
         if "write" in flags and not writes and not command.means and not self._facts("container"):
             self.findings.add(command, f"{command.name} is declared write, but no step changes the database")
         for fact in self._facts("touches"):
+            if "not-key" in fact.values:
+                continue
             argument, declared = str(fact.values[0]), str(fact.values[1])
             own = {e.kind for e in self.effects if argument in e.keys}
             inferred = _access(own)

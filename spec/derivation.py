@@ -245,6 +245,9 @@ class _Derivation:
         if kind == ["block"]:
             inner = evolve(argument, token=None, since=None)
             return Argument(str(said), "block", token=argument.token, since=argument.since, arguments=(inner,))
+        if kind == ["blocks"]:  # a block that is repeated, not what is in it
+            inner = evolve(argument, flags=())
+            return Argument(str(said), "block", flags=argument.flags, arguments=(inner,))
         if kind:
             argument = evolve(argument, type=str(kind[0]), arguments=())
         return evolve(argument, name=str(said))
@@ -305,7 +308,7 @@ class _Derivation:
     def _single(self, part: s.Argument | s.Choice | s.Pairs, token: str | None) -> Argument:
         multiple = ("multiple",) if not isinstance(part, s.Choice) and part.repeat else ()
         if isinstance(part, s.Argument):
-            spec = self._specs_of.get(part.name)
+            spec = self._specs_of.get(part.name) if self._type(part) == "key" else None
             tree = Argument(part.name, self._type(part), token=token, key_spec=spec, flags=multiple)
             return self._among(self._named(part.name, tree))
         if isinstance(part, s.Choice):
@@ -465,6 +468,8 @@ def _slots(parts: tuple[s.Part, ...], index: int, is_needed: Callable[[s.Group],
                     yield _Slot(
                         first, index, None, 0, 1, counts.get(first.repeat[1])
                     )  # there may be none: [key#numkeys]
+                elif isinstance(first, s.Argument) and len(part.alternatives) == 1:
+                    yield _Slot(first, index, None, -1 if first.repeat == "many" else 0, 1, None)
                 if isinstance(first, s.Token) and rest and isinstance(rest[0], s.Argument):
                     yield _Slot(rest[0], index, first.word, -1 if rest[0].repeat == "many" else 0, 1, None)
         else:

@@ -18,6 +18,7 @@ TYPES = frozenset({"string", "list", "set", "hash", "zset", "stream"})
 RAW_TYPES = frozenset({"text", "key", "pattern", "string"})  # argument types that take the text as it is
 KINDS = frozenset({
     "set", "map", "pair-map", "map-in-order", "pairs", "flat", "double", "unordered", "status-set", "push", "verbatim",
+    "several",
     "status", "seconds",
 })  # fmt: skip
 KEYWORDS = frozenset({
@@ -45,7 +46,7 @@ FUNCTIONS: dict[str, Signature] = {
         "excess(any, int?, int, bool) -> list of int",
         "absolute(int?, bool, bool, any) -> any", "subsets(any, int) -> any", "samples(any, int) -> any",
         "type-of(any) -> text", "keys(any) -> set of any", "expired-keys(any) -> set of any", "live(any) -> int",
-        "cursors-after(any) -> list of int", "help-lines() -> any",
+        "cursors-after(any) -> list of int", "orders(any) -> list of any", "help-lines() -> any",
         "empty-stream() -> any", "new-group(int, int?) -> any", "new-consumer(any, any) -> any",
         "new-pending(text, any, int) -> any", "entries(any) -> list of any", "length(any) -> int",
         "first-entry(any) -> any?", "last-entry(any) -> any?", "entry-at(any, int) -> any?",

@@ -303,10 +303,11 @@ class _Trees(Transformer):  # type: ignore[type-arg]
     def f_container(self, guard: Any) -> s.Fact:
         return self._fact("container", guard=guard)
 
-    def f_touches(self, name: str, access: str, *rest: Any) -> s.Fact:
+    def f_touches(self, name: str, access: str | None, *rest: Any) -> s.Fact:
         *flags, note, guard = rest
         notes = () if note is None else (s.Text(_unquoted(note)),)
-        return self._fact("touches", name, access, *flags, *notes, guard=guard)
+        told = () if access is None else (access,)  # what is no key (a shard's channel) is not accessed
+        return self._fact("touches", name, *told, *flags, *notes, guard=guard)
 
     def f_tips(self, *texts: Any) -> s.Fact:
         return self._fact("tips", *(_unquoted(t) for t in texts[:-1]), guard=texts[-1])

@@ -190,6 +190,9 @@ def client_lists(facts: tuple[Any, ...], barred: tuple[int, ...], repeats: bool,
     return ClientLists(tuple(dict(pairs) for pairs in facts), frozenset(barred), repeats, most)
 
 
+_LETTERS = {b"no-evict": b"e", b"no-touch": b"T", b"subscribed": b"P", b"parked": b"b"}  # what a flag tells
+
+
 def _fields(line: bytes) -> dict[bytes, bytes]:
     return dict(field.split(b"=", 1) for field in line.split(b" ") if b"=" in field)
 
@@ -207,8 +210,8 @@ def _agrees(facts: dict[bytes, Any], line: dict[bytes, bytes]) -> bool:
             fits = b"x" not in flags or multi == b"%d" % value
         elif name == b"watching":  # once one is touched, servers stop watching the others and take up no more
             fits = line.get(b"watch", b"").isdigit() and int(line[b"watch"]) <= value
-        elif name in (b"no-evict", b"no-touch"):
-            fits = ((b"e" if name == b"no-evict" else b"T") in flags) == value
+        elif name in _LETTERS:
+            fits = (_LETTERS[name] in flags) == value
         else:
             fits = line.get(name) == (b"%d" % value if isinstance(value, int) else value)
         if not fits:
@@ -235,8 +238,8 @@ def _each_has_one(fits: list[list[bool]]) -> bool:
 def _line(facts: dict[bytes, Any], number: int) -> bytes:
     known = {name: value for name, value in facts.items() if value is not None}
     queued = known.pop(b"queued", 0) if known.get(b"in-multi") else -1
-    letters = ((b"in-multi", b"x"), (b"no-evict", b"e"), (b"no-touch", b"T"))
-    flags = b"".join(letter for name, letter in letters if known.pop(name, False))
+    letters = {b"in-multi": b"x", **_LETTERS}
+    flags = b"".join(letter for name, letter in letters.items() if known.pop(name, False))
     known.pop(b"queued", None)
     if b"watching" in known:
         known[b"watch"] = known.pop(b"watching")

@@ -147,7 +147,7 @@ def test_keys(target: Target, everything: bool) -> None:
     found = []
     for command in specification().commands:
         facts = target.table.commands.get(command.name.lower())
-        if facts is None or not facts.key_specs:
+        if facts is None or all("not-key" in spec.flags for spec in facts.key_specs):
             continue
         line = grammar(command, target.profile).line
         request = [*command.name.split("|"), *samples(line, everything)]

@@ -1,0 +1,218 @@
+"""What the model owes to others than who asked, or later: frames on their way, clients that wait.
+
+Theory of operation. A world's outbox holds frames in the order in which they were sent; on each connection they must
+come in that order, but where they share a bag (the messages of several patterns) in any. ``answers`` and ``arrives``
+take away what has come. What must not live here: when something is sent (the text says ``send push`` and ``park``).
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+from attrs import evolve
+
+from redlark.reference.blocks import Compiled
+from redlark.reference.replies import describe, encode, matches, some
+from redlark.reference.resp import Frame
+from redlark.reference.values import NO_REPLY, PARKED, Dead, Owed, Parked, Several, Spoken
+from redlark.reference.world import Run, World
+
+Worlds = tuple[World, ...]
+Request = tuple[bytes, ...]
+Interval = tuple[int, int]
+
+MAX_WORLDS = 64  # worlds kept; the text keeps choices small, so more would be an error of the text as well
+LATENESS = 2_000  # milliseconds that a server may be late in telling that someone has waited long enough
+SPONTANEOUS = 6  # things that happen by themselves, at most, before one frame
+
+
+class Owing:
+    """The part of a model that knows of several clients."""
+
+    reached: Counter[str]
+
+    @abstractmethod
+    def _runs(
+        self, world: World, client: int, request: Request, interval: Interval, observed: Frame | None
+    ) -> Iterable[tuple[Run, Any]]: ...
+
+    @abstractmethod
+    def _agrees(self, run: Run, reply: Any, observed: Frame) -> bool: ...
+
+    @abstractmethod
+    def command(self, request: Request) -> Compiled | None: ...
+
+    def _starts(self, world: World, interval: Interval) -> Iterable[World]:
+        """The worlds in which a request may find itself: those who wait may have stopped before it, or not yet."""
+        found = [world]
+        for parked in world.parked:
+            if parked.deadline is not None and parked.deadline[0] <= interval[1]:
+                over = [self._late(w, parked) for w in found]
+                found = over if parked.deadline[1] + LATENESS < interval[0] else over + found
+        return found
+
+    def _late(self, world: World, parked: Parked) -> World:
+        """Someone who waited gets the reply that says so."""
+        owed = Owed(parked.client, parked.late, world.sessions[parked.client]["resp"])
+        left = tuple(one for one in world.parked if one is not parked)
+        return evolve(world, parked=left, outbox=(*world.outbox, owed))
+
+    def answers(
+        self, worlds: Worlds, client: int, request: Request, interval: Interval, frames: tuple[Frame, ...]
+    ) -> tuple[Worlds, bool]:
+        """The worlds in which these frames came on a client's connection, the last of them the reply to its request.
+
+        Before it comes what the client was owed already. Of a reply of several frames the last is the first; the others
+        are owed then. And whether more frames may have to come, before the reply.
+        """
+        found: list[World] = []
+        before, last = frames[:-1], frames[-1]
+        for world in worlds:
+            for run, reply in self._runs(world, client, request, interval, last):
+                ahead = (*_of(run.world, client), *run.pushed)
+                if len(ahead) != len(before) or left_after(ahead, before) is None or reply in (NO_REPLY, PARKED):
+                    continue
+                reply, rest = first_of(reply, client, run.session["resp"])
+                if not self._agrees(run, reply, last) or (run.delay and interval[1] - interval[0] < run.delay):
+                    continue
+                known = run.world.outbox
+                left = tuple(one for one in known if one.client != client)
+                run.outbox = (*left, *rest, *run.outbox[len(known) :])
+                try:
+                    after = run.finish()
+                except Dead:
+                    continue
+                self.reached.update(run.reached)
+                if after not in found:
+                    found.append(after)
+        return tuple(found[:MAX_WORLDS]), not found and self._more(worlds, client, request, interval, frames)
+
+    def _more(
+        self, worlds: Worlds, client: int, request: Request, interval: Interval, frames: tuple[Frame, ...]
+    ) -> bool:
+        for world in worlds:
+            for run, _ in self._runs(world, client, request, interval, None):
+                ahead = (*_of(run.world, client), *run.pushed)
+                if len(ahead) >= len(frames) and left_after(ahead, frames) is not None:
+                    return True
+        return False
+
+    def arrives(self, worlds: Worlds, client: int, observed: Frame, until: int) -> Worlds:
+        """The worlds in which this frame comes to a client that has asked for nothing; none: nobody owes it.
+
+        ``until`` is the Unix time in milliseconds at which it was here.
+        """
+        found: dict[World, None] = {}
+        waiting = list(worlds)
+        for _ in range(SPONTANEOUS):
+            for world in waiting:
+                head = taken(_of(world, client), observed)
+                if head is not None:
+                    found[evolve(world, outbox=tuple(one for one in world.outbox if one is not head))] = None
+            if found:
+                break
+            waiting = [after for world in waiting for after in self.spontaneous(world, until)]
+        return tuple(found)[:MAX_WORLDS]
+
+    def spontaneous(self, world: World, until: int) -> Iterable[World]:
+        """The worlds that come of this one by nobody's request: someone has waited long enough."""
+        for parked in world.parked:
+            if parked.deadline is not None and parked.deadline[0] <= until:
+                yield self._late(world, parked)
+
+    def spoken(self, owed: Owed) -> str:
+        """A frame that is owed, in redis-cli's words."""
+        return describe(owed.reply, owed.resp)
+
+    def parks(self, request: Request) -> bool:
+        """Whether a request is of a command that may leave its client waiting."""
+        command = self.command(request)
+        return command is not None and command.parks
+
+    def waits(self, worlds: Worlds, client: int, request: Request, interval: Interval) -> frozenset[bool]:
+        """Whether a request leaves its client waiting, without a reply: yes, no, or both."""
+        ways = (pair for world in worlds for pair in self._runs(world, client, request, interval, None))
+        return frozenset(reply is PARKED for _, reply in ways)
+
+    def left_waiting(self, worlds: Worlds, client: int, request: Request, interval: Interval) -> Worlds:
+        """The worlds in which a request left its client waiting."""
+        found: dict[World, None] = {}
+        for world in worlds:
+            for run, reply in self._runs(world, client, request, interval, None):
+                if reply is PARKED:
+                    found[run.finish()] = None
+                    self.reached.update(run.reached)
+        return tuple(found)
+
+    def deliver(self, world: World, now: int) -> tuple[World, tuple[tuple[int, bytes], ...]]:
+        """Gives up what a world owes by a moment, as a server would: the frames, each with whose it is."""
+        for parked in world.parked:
+            if parked.deadline is not None and parked.deadline[0] <= now:
+                world = self._late(world, parked)
+        if not world.outbox:
+            return world, ()
+        frames = tuple((owed.client, encode(some(owed.reply, owed.resp), owed.resp)) for owed in world.outbox)
+        return evolve(world, outbox=()), frames
+
+
+def _of(world: World, client: int) -> tuple[Owed, ...]:
+    return world.owed(client) if world.outbox else ()
+
+
+def first_of(reply: Any, client: int, resp: int) -> tuple[Any, tuple[Owed, ...]]:
+    """The first frame of a reply, and what is owed of it then."""
+    if type(reply) is not Several:
+        return reply, ()
+    first, *others = reply.frames
+    return first, tuple(Owed(client, one, resp) for one in others)
+
+
+def taken(owed: tuple[Owed, ...], frame: Frame) -> Owed | None:
+    """Which of these, in order but for what shares a bag, a frame is; None if it is none that may come first."""
+    for one in owed:
+        if one is not owed[0] and (one.bag is None or one.bag != owed[0].bag):
+            return None
+        if matches(one.reply, frame, one.resp):
+            return one
+    return None
+
+
+def left_after(owed: tuple[Owed, ...], frames: tuple[Frame, ...]) -> tuple[Owed, ...] | None:
+    """What is still owed when these frames have come; None if they cannot have."""
+    for frame in frames:
+        found = taken(owed, frame)
+        if found is None:
+            return None
+        owed = tuple(one for one in owed if one is not found)
+    return owed
+
+
+# ---- several frames of one request ---------------------------------------------------------------------------
+
+
+def in_exec(run: Run, reply: Any, before: int, observed: Frame | None) -> Several:
+    """What a command inside EXEC answers with more than one frame, or with pushes before its reply.
+
+    EXEC has told how many frames there will be, one for each command; those that are too many follow behind it.
+    """
+    pushes, run.pushed = run.pushed[before:], run.pushed[:before]
+    replies = reply.frames if type(reply) is Several else () if reply is NO_REPLY else (reply,)
+    spoken = [Spoken(push.reply, push.resp) for push in pushes]
+    frames = (*spoken, *(Spoken(one, run.session["resp"]) for one in replies))
+    if observed is not None:
+        seen = observed.value[run.children : run.children + len(frames)]
+        if not all(matches(one, frame, one.resp) for one, frame in zip(frames, seen, strict=False)):
+            raise Dead
+    run.children += len(frames) - 1
+    return Several(frames)
+
+
+def torn(replies: tuple[Any, ...]) -> Any:
+    """EXEC's array: as many frames as there were commands, and behind it those that are too many."""
+    if not any(type(one) is Several for one in replies):
+        return replies
+    frames = [frame for one in replies for frame in (one.frames if type(one) is Several else (one,))]
+    return Several((tuple(frames[: len(replies)]), *frames[len(replies) :]))
