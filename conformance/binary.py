@@ -62,3 +62,29 @@ BY_TYPE: dict[str, Callable[[random.Random], Part]] = {
     "field-type": _field,
     "bit": _bit,
 }
+
+
+# ---- HyperLogLogs ------------------------------------------------------------------------------------------------
+
+_HEAD = b"HYLL\x01\x00\x00\x00" + bytes(7)
+_RUNS = (
+    b"\x7f\xff",  # nothing was added
+    b"\x7f\xfe\x80", b"\x7f\xfe\x00", b"\x3f\x7f\xbf", b"\x83\x80\x87\x7f\xf9", b"\xff\x7f\xfb",  # whole
+    b"\x7f\xff\x80", b"\x7f\xff\x00", b"\x7f\xff\x7f\xff", b"", b"\x00", b"\x7f\xfe", b"\xfe\xff",  # broken
+)  # fmt: skip
+SKETCHES = (
+    *(_HEAD + cached + runs for cached in (b"\x80", b"\x00") for runs in _RUNS),
+    *(b"HYLL" + kind + bytes(10) + b"\x80\x7f\xff" for kind in (b"\x01", b"\x02\x00")),
+    b"HYLL" + bytes(11) + b"\x80" + bytes(12288),
+    b"HYLL" + bytes(11) + b"\x80" + b"\xc3\x0c\xff" * 4096,
+    b"HYLL" + bytes(11) + b"\x80" + bytes(12287),
+    b"HYLL\x01", b"hyll" + bytes(14),
+)  # fmt: skip
+
+
+def _question(rng: random.Random) -> Part:
+    asked = (b"ENCODING",) * 3 + (b"DECODE",) * 6 + (b"TODENSE",) * 3 + (b"encoding", b"nosuch", b"")
+    return b"GETREG" if rng.random() < 0.03 else rng.choice(asked)
+
+
+BY_TYPE["sketch-question"] = _question

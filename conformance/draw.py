@@ -15,7 +15,7 @@ from attrs import evolve, frozen
 from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
 from hypothesis import strategies as st
 
-from redlark.conformance import company_draw, values
+from redlark.conformance import binary, company_draw, values
 from redlark.conformance.generate import Generator
 from redlark.conformance.history import ClientAddress, ClientId, Cursor, History, Request, Step, request, steps_of
 
@@ -191,6 +191,28 @@ def _calls(
     return steps
 
 
+def _sketch(pool: Pool, rng: random.Random) -> Scenario:
+    """A HyperLogLog, well made or broken or of many elements, and what is asked of it."""
+    client, key = pool.client(rng), values.key(rng, "hyperloglog")
+    many = [rng.choice((b"e%d", b"%d")) % rng.randrange(5_000) for _ in range(rng.choice((2, 5, 20, 20, 150)))]
+    made = request("PFADD", key, *many) if rng.random() < 0.3 else request("SET", key, rng.choice(binary.SKETCHES))
+    asked = [pool.generator.request(rng.choice(_SKETCHING), rng) for _ in range(rng.randrange(2, 6))]
+    return (Step(client, (made,)), *steps_of(client, [_at_key(one, key, rng) for one in asked]), *(
+        steps_of(client, (request("GET", key),)) if rng.random() < 0.5 else ()
+    ))  # fmt: skip
+
+
+_SKETCHING = ("PFADD", "PFADD", "PFCOUNT", "PFCOUNT", "PFMERGE", "PFDEBUG")
+
+
+def _at_key(one: Request, key: bytes, rng: random.Random) -> Request:
+    """The request with this key in the place of the first one, mostly."""
+    place = 2 if one.parts and one.parts[0] == b"PFDEBUG" else 1
+    if len(one.parts) <= place or rng.random() < 0.2:
+        return one
+    return Request((*one.parts[:place], key, *one.parts[place + 1 :]))
+
+
 def _expiry(pool: Pool, rng: random.Random) -> Scenario:
     """Something that expires, and a look at it before, around and after that moment."""
     client, key = pool.client(rng), values.key(rng)
@@ -275,6 +297,7 @@ _KINDS: tuple[tuple[Callable[[Pool, random.Random], Scenario], float, tuple[str,
     (_elsewhere, 2.5, ("SELECT", "SET")),
     (_expiry, 4, ("SET", "RPUSH", "PEXPIRE")),
     (_stream, 3, ("XADD", "XGROUP|CREATE", "XREADGROUP", "DEL")),
+    (_sketch, 3, ("SET", "GET", "PFADD", "PFCOUNT", "PFMERGE", "PFDEBUG")),
     (_waiting, 0.2, ("WAIT",)),
     (_silence, 1, ("CLIENT|REPLY",)),
     (_murder, 0.4, ("CLIENT|ID", "CLIENT|KILL")),
@@ -398,8 +421,9 @@ def _tells_all(name: str, one: Request) -> bool:
 # SCRIPT DEBUG is refused where other replies are still to be sent.
 ALONE = frozenset(("AUTH", "HELLO", "CLIENT|KILL", "CLIENT|REPLY", "MULTI", "SCRIPT|DEBUG"))
 
-# Without arguments these tell all about all commands, in hundreds of kilobytes: seldom is enough.
-_TELLING = frozenset(("COMMAND", "COMMAND|DOCS", "COMMAND|INFO", "COMMAND|LIST"))
+# Without arguments these tell all about all commands, in hundreds of kilobytes, or take a server half a second: seldom
+# is enough.
+_TELLING = frozenset(("COMMAND", "COMMAND|DOCS", "COMMAND|INFO", "COMMAND|LIST", "PFSELFTEST"))
 
 _SWEEPING = frozenset(("FLUSHALL", "FLUSHDB", "SWAPDB", "RESET", "QUIT", "HELLO", "CLIENT|REPLY", "AUTH"))
 HELPERS = {

@@ -193,4 +193,18 @@ SETUPS: tuple[Setup, ...] = (
         r"OBJECT\|(FREQ|IDLETIME)/.*",
         (request("OBJECT", "FREQ", "k1"), request("OBJECT", "IDLETIME", "k1")),
     ),
+    Setup(
+        "sketches become dense early",
+        {"hll-sparse-max-bytes": "24"},
+        r"PFADD/became-dense",
+        (
+            request("PFADD", "k1", "a", "b"),
+            request("PFADD", "k1", "c", "d", "e"),
+            request("PFADD", "k2", "f", "g", "h", "i"),
+            request("PFMERGE", "k3", "k1", "k2"),
+            request("PFCOUNT", "k1"),
+            request("PFDEBUG", "ENCODING", "k3"),
+            request("GET", "k1"),
+        ),
+    ),
 )

@@ -392,4 +392,14 @@ def key(rng: random.Random, group: str = "string") -> bytes:
     return KEYS[0] if roll < 0.65 and group != "string" else rng.choice(KEYS)
 
 
-_FAVOURITES = {"string": 0, "bitmap": 0, "list": 2, "set": 3, "hash": 1, "sorted-set": 4, "geo": 4, "stream": 3}
+_FAVOURITES = {
+    "string": 0,
+    "bitmap": 0,
+    "hyperloglog": 4,
+    "list": 2,
+    "set": 3,
+    "hash": 1,
+    "sorted-set": 4,
+    "geo": 4,
+    "stream": 3,
+}

@@ -196,6 +196,12 @@ def largest(values: Iterable[Any]) -> Any:
 
 
 @pure
+def bytes_of(text: bytes) -> tuple[int, ...]:
+    """The bytes of a text as numbers."""
+    return tuple(text)
+
+
+@pure
 def intersection(sets: Iterable[frozenset[Any]]) -> frozenset[Any]:
     """The members that all of these sets have; there is at least one set."""
     first, *others = sets

@@ -300,10 +300,11 @@ class Model(Owing):
                 run.now = Moment(Variable(run.now.lo, run.latest))
         before = run.snapshot()
         changes = run.changes
-        run.request, run.silent_propagation = request, False
+        run.request, run.silent_propagation, run.keeps = request, False, False
         reply = command.execute(run, () if command.container else request[1 + command.name.count("|") :])
         if isinstance(reply, ErrorReply):
-            run.restore(before)
+            if not run.keeps:
+                run.restore(before)
         elif run.changes != changes and not run.silent_propagation:  # as received, where the text says nothing else
             run.propagated.append((run.selected, request))
         run.silent_propagation = True  # for an EXEC around it: what it ran has told its own

@@ -83,6 +83,12 @@ def store_unseen(run: Any, key: bytes, value: Any) -> None:
     run.put_unseen(run.selected, key, value)
 
 
+@of_run
+def keep_what_is_written(run: Any) -> None:
+    """Even if the command fails, what it has written stays; a server that fails half way does not give it back."""
+    run.keeps = True
+
+
 # ---- who waits -------------------------------------------------------------------------------------------------
 
 
@@ -269,3 +275,13 @@ class Orders:
 def orders(elements: tuple[Any, ...]) -> Orders:
     """The orders in which the elements of a list may stand: few elements, or the choice is too large."""
     return Orders(elements)
+
+
+@pure
+def verdict() -> Predicate:
+    """OK, or what failed: a server's test of itself draws by chance, and now and then is not content."""
+
+    def holds(frame: Frame) -> bool:
+        return frame.raw == b"+OK\r\n" or frame.raw.startswith(b"-TESTFAILED ")
+
+    return Predicate("OK, or an error that begins with TESTFAILED", holds, Status(b"OK"))

@@ -77,6 +77,7 @@ class Run:
         "differences",
         "encodings",
         "events",
+        "keeps",
         "latest",
         "model",
         "now",
@@ -133,6 +134,7 @@ class Run:
             tuple[int, bytes, Any, bytes]
         ] = []  # encodings that were said, with the values that had them
         self.changes = 0
+        self.keeps = False  # whether what a command wrote stays though it fails
         self.children = -1  # how many replies of a surrounding EXEC have been given; -1 outside
         self.script: Map[str, Any] | None = None  # what a script may do, while one runs
         self.delay = 0  # milliseconds that the reply must have taken at least

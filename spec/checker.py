@@ -350,7 +350,10 @@ class _Block(Inference):
         assert command is not None
         writes = [e for e in self.effects if e.kind.endswith("write") or e.kind == "delete"]
         flags = {flag for fact in self._facts("flags") for flag in fact.values}
-        if "readonly" in flags and writes:
+        told = {
+            str(fact.values[0]) for fact in self._facts("touches") if fact.values[1] == "RW"
+        }  # PFCOUNT keeps a count
+        if "readonly" in flags and any(not effect.keys <= told for effect in writes):
             where = writes[0].place
             self.findings.add(command, f"{command.name} is declared readonly, but line {where.line} has an effect")
         if "write" in flags and not writes and not command.means and not self._facts("container"):

@@ -252,9 +252,9 @@ class _Derivation:
             argument = evolve(argument, type=str(kind[0]), arguments=())
         return evolve(argument, name=str(said))
 
-    def _undated(self, name: str) -> bool:
-        """Whether a part is told of without the version that brought it."""
-        return any(fact.values[0] == name for fact in self._facts("shown-undated"))
+    def _is_shown(self, how: str, name: str) -> bool:
+        """Whether a part is told of in such a way: undated, required."""
+        return any(fact.values[0] == name for fact in self._facts(f"shown-{how}"))
 
     def _shown_as(self, kind: str, name: str) -> tuple[object, ...]:
         return next((fact.values[1:] for fact in self._facts(kind) if fact.values[0] == name), ())
@@ -281,9 +281,6 @@ class _Derivation:
             else:
                 trees.append(self._single(part, token))
         return tuple(tree for tree in (*trees, *map(self._pure, words)) if tree.name)
-
-    def _is_shown(self, how: str, name: str) -> bool:
-        return any(fact.values[0] == name for fact in self._facts(f"shown-{how}"))
 
     def _is_needed(self, group: s.Group) -> bool:
         words = self._values("needs")
@@ -314,7 +311,7 @@ class _Derivation:
         if isinstance(part, s.Choice):
             hidden = self._shown_as("shown-without", part.name)
             told = [word for word in part.words if word[0] not in hidden]
-            bare = self._undated(part.name)
+            bare = self._is_shown("undated", part.name)
             pure = [(self._pure(s.Token(word)), guard) for word, guard in told]
             words = tuple(evolve(tree, since=None if bare else self._since(guard)) for tree, guard in pure)
             return self._named(part.name, _hoisted(Argument(part.name, "oneof", token=token, arguments=words)))
@@ -331,10 +328,11 @@ class _Derivation:
         else:
             name = group.label or "option"
             tree = self._named(name, _hoisted(Argument(name, "oneof", arguments=tuple(trees))))
+        optional = optional and not self._is_shown("required", tree.name)
         flags = (("optional",) if optional and "optional" not in tree.flags else ()) + tree.flags
         if group.many:
             flags += ("multiple",) + (("multiple_token",) if tree.token else ())
-        since = None if self._undated(tree.name) else self._since(group.guard) or tree.since
+        since = None if self._is_shown("undated", tree.name) else self._since(group.guard) or tree.since
         return evolve(tree, token=token or tree.token, flags=flags, since=since)
 
     def _alternative(self, alternative: s.Alternative, label: str | None) -> Argument:

@@ -36,7 +36,7 @@ FUNCTIONS: dict[str, Signature] = {
         "take(any, int) -> any", "drop(any, int) -> any", "first(any) -> any", "last(any) -> any", "only(any) -> any",
         "distinct(any) -> list of any", "set-of(any) -> set of any", "list-of(any) -> list of any",
         "flatten(any) -> list of any", "count-of(any, any) -> int", "sum(any) -> int", "union(any) -> set of any",
-        "largest(any) -> any",
+        "largest(any) -> any", "bytes-of(text) -> list of int", "verdict() -> any",
         "intersection(any) -> set of any", "first-of(any) -> any?", "fields(any) -> list of any",
         "reversed(any) -> any", "chunks(any, int) -> list of any",
         "places-of(any, any) -> list of int", "without-places(any, any) -> list of any",
@@ -79,6 +79,7 @@ RUN_FUNCTIONS: dict[str, Signature] = {
         "keys-of(any) -> any?", "store-unseen(text, any) -> any", "is-parked(int) -> bool",
         "unblock(int, text?) -> any",
         "lua-problem(text) -> text?", "run-script(text, text, any, any, bool, bool) -> any",
+        "keep-what-is-written() -> any",
     ))
 }  # fmt: skip
 VARIADIC = frozenset({"min", "max", "first-given"})  # functions of any number of arguments

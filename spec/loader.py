@@ -330,6 +330,9 @@ class _Trees(Transformer):  # type: ignore[type-arg]
     def f_shown_undated(self, name: str, guard: Any) -> s.Fact:
         return self._fact("shown-undated", name, guard=guard)
 
+    def f_shown_required(self, name: str, guard: Any) -> s.Fact:
+        return self._fact("shown-required", name, guard=guard)
+
     def f_shown_of(self, name: str, *said: Any) -> s.Fact:
         return self._fact("shown-of", name, *said[:-1], guard=said[-1])
 

@@ -72,6 +72,8 @@ class KeySpec:
             begin = next((i + 1 for i in places if request[i].upper() == word), 0)
             if not begin:
                 return []
+        if begin >= len(request):
+            return None
         if self.count is None:
             last = begin + self.last if self.last >= 0 else len(request) + self.last
             if self.limit > 1:

@@ -156,5 +156,7 @@ def test_keys(target: Target, everything: bool) -> None:
         real = plain(target.ask("COMMAND", "GETKEYSANDFLAGS", *request))
         keys = facts.keys([word.encode() for word in request])
         text = [[key, sorted(flag.replace("-", "_") for flag in flags)] for key, flags in keys or ()]
+        if keys is None:  # there must be keys, and there are none
+            real = [] if str(real).startswith("b'ERR Invalid arguments") else real
         found += differences(text, real, " ".join(request))
     assert not found, "\n".join(found)
