@@ -21,7 +21,10 @@ from redlark.spec.profiles import PROFILES
 from .histories import Walk, calls, live, told, ways
 
 TELLS_REPLICAS = ("PUBLISH", "SPUBLISH")  # replicas have listeners of their own
-RUNS_OTHERS = {"EXEC": "writes what the commands that it runs write"}
+RUNS_OTHERS = {
+    "PFCOUNT": "keeps the count with the key, and tells its replicas",
+    "EXEC": "writes what the commands that it runs write",
+}
 
 # Inside MULTI these are not queued, or the text says that they behave otherwise there.
 NOT_AS_ALONE = {
