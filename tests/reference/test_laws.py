@@ -249,6 +249,8 @@ def renamed(walk: Walk, request: tuple[bytes, ...]) -> tuple[bytes, ...]:
     """A request with other names for its keys."""
     _, keys, _ = walk.ways(2, (b"COMMAND", b"GETKEYS", *request))[0]
     mine = () if isinstance(keys, ErrorReply) else keys
+    if name_of(walk.model, request) == "PFMERGE" and len(request) == 2:
+        mine = request[1:]  # COMMAND GETKEYS wants the second key, which need not be there
     return (request[0], *(b"mine:" + word if word in mine else word for word in request[1:]))
 
 
