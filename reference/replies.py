@@ -259,6 +259,8 @@ def some(reply: Any, resp: int) -> Any:
         return some(reply.example, resp)
     if isinstance(reply, Spoken):
         return Spoken(some(reply.reply, reply.resp), reply.resp)
+    if type(reply) is Several:
+        return Several(tuple(some(item, resp) for item in reply.frames))
     if isinstance(reply, frozenset):
         return tuple(sorted(reply))
     if isinstance(reply, Map):
