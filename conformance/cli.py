@@ -29,8 +29,6 @@ from redlark.conformance.errors import CannotRun
 from redlark.conformance.judge import DEBUG
 from redlark.conformance.options import Options
 from redlark.conformance.target import Target, at, leave_empty, parse_address, prepare
-from redlark.reference import Model
-from redlark.spec.derivation import is_told
 
 CONFORMED, DIVERGED, COULD_NOT = 0, 1, 2
 FOREVER = 1e9  # seconds
@@ -249,10 +247,7 @@ def _campaign(name: str, options: Options, live: display.Live) -> Iterator[Campa
 
 def _on(name: str, target: Target, options: Options, live: display.Live) -> Campaign:
     choice = profiles.choose(target.info, options.profile)
-    model = Model.load(choice.profile)
-    lacking = target.lacks(name for name, one in model.commands.items() if is_told(one.block, model.profile))
-    if lacking:
-        model = Model.load(choice.profile, lacking=lacking)
+    model = profiles.model_of(choice.profile, target)
     return Campaign(name, target, model, choice, options, listener=live)
 
 

@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from attrs import frozen
 
 from redlark.conformance.errors import CannotRun
+from redlark.conformance.target import Target
+from redlark.reference import Model
+from redlark.spec.derivation import is_told
 from redlark.spec.profiles import PROFILES, recognise
 
 
@@ -44,3 +47,10 @@ def choose(info: Mapping[str, str], wanted: str | None = None) -> Choice:
         )
     profile = recognise(product, version).name
     return Choice(profile, server, f"recognised from INFO: {server}")
+
+
+def model_of(profile: str, target: Target) -> Model:
+    """The model of a profile to which the commands that this server lacks, by its own account, are unknown."""
+    model = Model.load(profile)
+    lacking = target.lacks(name for name, one in model.commands.items() if is_told(one.block, model.profile))
+    return Model.load(profile, lacking=lacking) if lacking else model

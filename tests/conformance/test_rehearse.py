@@ -11,7 +11,7 @@ from redlark.conformance.campaign import Campaign
 from redlark.conformance.generate import Generator, grammar
 from redlark.conformance.history import History, request, steps_of
 from redlark.conformance.options import Options
-from redlark.conformance.profiles import choose
+from redlark.conformance.profiles import choose, model_of
 from redlark.conformance.rehearse import Rehearsal
 from redlark.conformance.servers import running
 from redlark.conformance.target import parse_address, prepare
@@ -53,7 +53,7 @@ def test_the_same_seed_sends_the_same_requests() -> None:
         with running(None) as server:
             target = prepare(parse_address(server.url), destructive=True)
             options = Options(profile=PROFILE, seed=11, budget=120, requests=12_000)
-            one = Campaign(server.url, target, Model.load(PROFILE), choose(target.info, PROFILE), options)
+            one = Campaign(server.url, target, model_of(PROFILE, target), choose(target.info, PROFILE), options)
             one.run()
         assert one.requests >= 12_000
         return dict(one.asked)

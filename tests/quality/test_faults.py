@@ -10,9 +10,8 @@ from redlark.conformance import servers as machine
 from redlark.conformance.campaign import Campaign
 from redlark.conformance.judge import Judge
 from redlark.conformance.options import Options
-from redlark.conformance.profiles import choose
+from redlark.conformance.profiles import choose, model_of
 from redlark.conformance.target import parse_address, prepare
-from redlark.reference import Model
 
 from .faults import FAULTS, Fault
 from .proxy import Handler, proxy
@@ -31,10 +30,11 @@ def embedded() -> Iterator[machine.Running]:
 
 def campaign(running: machine.Running, handler: Handler, requests: int, seed: int = 1) -> Campaign:
     """A campaign through a proxy with this handler, that ends with the first divergence."""
+    sound = prepare(parse_address(running.url), destructive=True)
     with proxy(running.host, running.port, handler) as url:
         target = prepare(parse_address(url), destructive=True)
         options = Options(profile=PROFILE, seed=seed, budget=120, requests=requests)
-        one = Campaign(url, target, Model.load(PROFILE), choose(target.info, PROFILE), options, enough=1)
+        one = Campaign(url, target, model_of(PROFILE, sound), choose(target.info, PROFILE), options, enough=1)
         one.run()
     return one
 
