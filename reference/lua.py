@@ -1,6 +1,6 @@
 """The Lua engine: runs a script of one version, as a function of the script, its arguments and what its calls reply.
 
-Theory of operation. Lua 5.1 comes from lupa; the sandbox, conversions and libraries are Lua (``lua/*.lua``), and this
+Theory of operation. Lua 5.1 comes from lupa; the sandbox, conversions and libraries are Lua (``lualib/*.lua``), and this
 module holds what they ask of the outside: a command's reply as bytes, the print of a double. Nothing of Python is
 reachable from a script. An exception of a call passes through the script, which cannot catch it: the model runs a
 request once for each way it may go, and gives up a way so. What must not live here: anything about a command, or
@@ -20,7 +20,7 @@ import lupa.lua51 as lua51
 from redlark.reference.lua_bytecode import flatten
 from redlark.spec.primitives.doubles import print_double, print_double_17
 
-LUA = Path(__file__).with_name("lua")
+LUA = Path(__file__).with_name("lualib")
 LIBRARIES = ("bit", "cjson", "cmsgpack", "struct")
 MEMORY = 512 << 20  # bytes that scripts may take
 Call = Callable[[tuple[bytes, ...] | None, int], tuple[bytes, bool]]
