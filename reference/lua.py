@@ -1,6 +1,6 @@
 """The Lua engine: runs a script of one version, as a function of the script, its arguments and what its calls reply.
 
-Theory of operation. Lua 5.1 comes from lupa; the sandbox, conversions and libraries are Lua (``lualib/*.lua``), and this
+Theory of operation. Lua 5.1 comes from lupa; the sandbox, conversions and libraries are Lua (`lualib`), and this
 module holds what they ask of the outside: a command's reply as bytes, the print of a double. Nothing of Python is
 reachable from a script. An exception of a call passes through the script, which cannot catch it: the model runs a
 request once for each way it may go, and gives up a way so. What must not live here: anything about a command, or
