@@ -144,6 +144,11 @@ class Campaign:
         return self._chosen.intersection(self._grammars)
 
     @cached_property
+    def sendable(self) -> frozenset[str]:
+        """Those of them of which requests are sent: not those that the text says are never sent."""
+        return frozenset(name for name in self.selected if not self._grammars[name].never_sent)
+
+    @cached_property
     def _chosen(self) -> frozenset[str]:
         """The commands that were asked for, those that the server lacks among them."""
         held = {name: one.group for name, one in self._grammars.items()}
@@ -190,10 +195,10 @@ class Campaign:
         try:
             self.listener.phase("examples")
             profile, protocols = self.model.profile, self.options.protocols
-            shown = examples.histories(self._grammars, self.selected, profile, protocols)
+            shown = examples.histories(self._grammars, self.sendable, profile, protocols)
             generator, lists = Generator(self._grammars), "RPUSH" in self._grammars
-            shaped = draw.shapes(generator, self.selected, self.options.seed, protocols, lists=lists)
-            for history in shown + draw.tour(self.selected, protocols) + shaped:
+            shaped = draw.shapes(generator, self.sendable, self.options.seed, protocols, lists=lists)
+            for history in shown + draw.tour(self.sendable, protocols) + shaped:
                 self._rehearsal.run(history)
                 if not self._over():
                     self._one(judge, history, None)
@@ -213,7 +218,7 @@ class Campaign:
     def _concurrent(self) -> None:
         """Several clients at once, for a share of the budget, or as many histories as were asked for."""
         options, wanted = self.options, self.options.concurrent
-        names, weights = draw.weighted(dict.fromkeys(self._grammars, 0), self.selected, self._gone, draw.HELPERS)
+        names, weights = draw.weighted(dict.fromkeys(self._grammars, 0), self.sendable, self._gone, draw.HELPERS)
         pool = draw.Pool(Generator(self._grammars), names, weights)
         self.crowd = crowd = Crowd(self.model, self.target, pool, options.seed, timeout=options.timeout)
         seconds = self.seconds + options.budget * (1.0 if wanted else CONCURRENT_SHARE)
@@ -245,7 +250,7 @@ class Campaign:
         self.exhaustive = Exhaustive(
             self.model, self.target, suspect, options.exhaustive or 3, options.timeout, options.state
         )
-        self.exhaustive.plan([self._grammars[name] for name in self.selected], options.groups)
+        self.exhaustive.plan([self._grammars[name] for name in self.sendable], options.groups)
         try:
             for progress in self.exhaustive.groups:
                 self.listener.phase(f"every sequence of {progress.group}: {progress.total:,}")
@@ -295,14 +300,14 @@ class Campaign:
                 for rule in self.model.commands[name].rules
                 if not rehearsal.reached[rule] and not beyond.fullmatch(rule)
             )
-            for name in self.selected
+            for name in self.sendable
         }
         return {name: rules for name, rules in sorted(found.items()) if rules}
 
     def _pool(self, setup: Setup | None, wanting: Mapping[str, frozenset[str]]) -> draw.Pool:
         unreached = {name: len(wanting.get(name, ())) for name in self._grammars}
         gone = self._gone | (setup.spares if setup is not None else frozenset())
-        names, weights = draw.weighted(unreached, self.selected, gone, draw.HELPERS)
+        names, weights = draw.weighted(unreached, self.sendable, gone, draw.HELPERS)
         if not names:
             raise CannotRun(f"{self.name}: no command is left to be drawn")
         likely = setup.likely if setup else ()
@@ -467,12 +472,15 @@ class Campaign:
             verdict = UNSUPPORTED
         else:
             verdict = CONFORMS if self.asked[name] else NOT_RUN
-        return Verdict(name, verdict, self._grammars[name].group, self.asked[name], rules)
+        grammar = self._grammars[name]
+        return Verdict(name, verdict, grammar.group, self.asked[name], rules, reason=grammar.never_sent)
 
     def _reason(self, rule: str) -> str:
         name = rule.split("/")[0]
         if name in self.unsupported:
             return "the server does not know the command"
+        if name in self._grammars and self._grammars[name].never_sent:
+            return f"never sent: {self._grammars[name].never_sent}"
         if any(f.command == name for f in self.findings.values()):
             return "not reached: the command diverges, and was not drawn to the end"
         for pattern, reason in OUT_OF_REACH:

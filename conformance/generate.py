@@ -34,6 +34,7 @@ class Grammar:
     keys: frozenset[str]
     tokens: tuple[str, ...]
     examples: tuple[syntax.Example, ...] = ()
+    never_sent: str = ""  # why no request of this command is ever sent
 
 
 def grammar(command: syntax.Command, profile: Profile) -> Grammar:
@@ -48,6 +49,7 @@ def grammar(command: syntax.Command, profile: Profile) -> Grammar:
         frozenset(touched | _KEY_NAMES),
         words,
         examples,
+        next((str(f.values[0]) for f in command.facts if f.kind == "never-sent" and profile.holds(f.guard)), ""),
     )
 
 

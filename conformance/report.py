@@ -106,11 +106,13 @@ class Verdict:
     requests: int = 0
     rules: dict[str, int] = field(factory=dict)
     findings: list[Finding] = field(factory=list)
+    reason: str = ""  # why no request of it is ever sent
 
     def as_json(self) -> dict[str, Any]:
         """The verdict as the report's JSON has it."""
         return {
             "verdict": self.verdict,
+            **({"reason": self.reason} if self.reason else {}),
             "group": self.group,
             "requests": self.requests,
             "rules": len(self.rules),

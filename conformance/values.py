@@ -55,6 +55,21 @@ DATABASES = (
     b"%d" % (MAX + 1),
 )  # fmt: skip
 TYPES = (b"string", b"list", b"set", b"zset", b"hash", b"stream", b"STRING", b"nosuch", b"")
+SECTIONS = (
+    b"server",
+    b"Memory",
+    b"KEYSPACE",
+    b"all",
+    b"everything",
+    b"default",
+    b"nosuch",
+    b"",
+    b"cpu",
+    b"commandstats",
+)
+CATEGORIES = (b"string", b"HyperLogLog", b"keyspace", b"fast", b"nosuch", b"", b"two\nlines", b"admin")
+LATENCIES = (b"command", b"fast-command", b"expire-cycle", b"nosuch", b"", b"two\r\nlines")
+LOG_TYPES = (b"slow", b"SLOW", b"large-request", b"large-reply", b"nosuch", b"")
 NAMES = (b"alice", b"bob", b"", b"two words", b"new\nline", b"x" * 70, b"caf\xc3\xa9")
 PROTOCOLS = (b"3", b"2", b"3", b"2", b"1", b"4", b"abc", b"")
 
@@ -266,6 +281,18 @@ BY_NAME: dict[str, Draw] = {
     "engine": lambda rng: rng.choice((b"lua", b"LUA", b"nosuch", b"")),
     "sha1": _digest,
     "password": lambda rng: rng.choice((b"secret", b"wrong", b"")),
+    "section": lambda rng: rng.choice(SECTIONS),
+    "category": lambda rng: rng.choice(CATEGORIES),
+    "event": lambda rng: rng.choice(LATENCIES),
+    "slow": lambda rng: rng.choice(LOG_TYPES),
+    "large-request": lambda rng: rng.choice(LOG_TYPES),
+    "large-reply": lambda rng: rng.choice(LOG_TYPES),
+    "bits": lambda rng: rng.choice((b"256", b"1", b"4", b"4096", b"4097", b"0", b"-1", b"abc", b"")),
+    "version": lambda rng: rng.choice((b"5", b"6", b"5", b"1", b"99", b"0", b"abc", b"")),
+    # of DEBUG: nothing that a server which allows it would not survive
+    "word": lambda rng: rng.choice(
+        (b"help", b"object", b"set-active-expire", b"stringmatch-len", b"nosuch", b"k1", b"1")
+    ),
     "client-id": lambda rng: rng.choice((b"1", b"999999999", b"0", b"-1", b"abc", b"99999999999999999999")),
 }
 

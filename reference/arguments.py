@@ -405,12 +405,13 @@ def _bag(
     def match(arguments: Arguments, position: int, end: int, v: Frame) -> int:
         taken: dict[int, int] = {}
         while position < end:
-            option = by_word.get(arguments[position].upper())
+            option, rest = by_word.get(arguments[position].upper()), end - room - position
             if inner and option is not None and option.width == 1 and end - room <= position:
                 break
-            if alone:
-                rest = end - room - position
+            if alone and (option is None or option.width != rest):
                 option = next((o for o in alone if o.group not in taken and o.width == rest), option)
+            if option is not None and option.width > rest and positional:
+                option = None  # a word that lacks its argument is one itself, where any may stand
             if option is None:
                 free = (o for o in positional if o.group not in taken or repeats[o.group])
                 option = next(free, None) if position < end - room else None

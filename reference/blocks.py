@@ -37,6 +37,7 @@ class Compiled:
     container: bool = False
     parks: bool = False  # may leave its client waiting for keys
     facts: dict[str, tuple[Any, ...]] = field(factory=dict)
+    first: Step | None = None  # what happens before any argument is read
     key: bytes = field(init=False)  # the full name in small letters, as error messages have it
 
     def __attrs_post_init__(self) -> None:
@@ -49,8 +50,10 @@ class Compiled:
         for slot in self.words:
             v[slot] = False
         try:
-            self.parse(arguments, v)
-            reply = self.run(v)
+            reply = GO if self.first is None else self.first(v)
+            if reply is GO:
+                self.parse(arguments, v)
+                reply = self.run(v)
         except Ended as ended:
             if ended.rule is not None:
                 run.reached.append(ended.rule)
@@ -71,7 +74,8 @@ def compile_command(block: s.Command, definitions: Definitions, blocks: dict[str
     """Compiles a block for one profile; raises NotationError."""
     name = block.name
     scope = Scope(definitions, elsewhere=_elsewhere(block, definitions, blocks), command=name.lower())
-    compiler = Compiler(name, scope)
+    compiler, facts = Compiler(name, scope), facts_of(block, definitions)
+    compiler.returns = tuple(one for one in facts.get("returns", ()) if isinstance(one, s.ReplyType))
     parts = held(block.syntax, scope)
     compiler.arguments = {p.name: p for p in arguments_of(parts)}
     declare(parts, scope)
@@ -83,8 +87,12 @@ def compile_command(block: s.Command, definitions: Definitions, blocks: dict[str
             refusals[str(kind)] = OVERLOOKED if error is None else expression(error, scope)  # type: ignore[arg-type]
     hooks = Hooks(refusals, {}, [], name)
     rest: list[s.Step] = []
+    first: Step | None = None
     for step in block.steps:
-        if isinstance(step, s.On):
+        if isinstance(step, s.On) and step.argument == "request":
+            later = compiler.steps(step.steps, scope)
+            first = later if first is None else _both(first, later)
+        elif isinstance(step, s.On):
             if step.argument in scope.names or step.argument in scope.words:
                 earlier = hooks.steps.get(step.argument)
                 later = compiler.steps(step.steps, scope)
@@ -96,12 +104,11 @@ def compile_command(block: s.Command, definitions: Definitions, blocks: dict[str
     for means in block.means:
         if definitions.profile.holds(means.guard):
             run = _both(run, _means(means, compiler, scope, definitions, blocks))
-    facts = facts_of(block, definitions)
     rules = (*syntax_rules(parts, hooks), *compiler.rules)
     return Compiled(
         name, block, arity(block, definitions.profile), parse, run, scope.size, tuple(scope.words.values()),
         tuple(dict.fromkeys(rules)), frozenset(str(f).encode() for f in facts.get("flags", ())), "container" in facts,
-        compiler.parks, facts,
+        compiler.parks, facts, first,
     )  # fmt: skip
 
 

@@ -79,13 +79,16 @@ def check_text(names: tuple[str, ...], show_choices: bool) -> None:
 @click.option("--profile", default="redis-8.2", show_default=True, type=click.Choice(profiles()))
 @click.option("--json", "as_json", is_flag=True, help="As JSON: name, group, since, semantics, rules.")
 def list_commands(profile: str, as_json: bool) -> None:
-    """List the commands of a profile and the rules that each holds."""
+    """List the commands of a profile and the rules that each holds.
+
+    Where a command's semantics are `schema`, its errors are specified and of its replies the types alone.
+    """
     rows = [
         {
             "name": command.name,
             "group": str(command.facts["group"][0]),
             "since": since(command.block, PROFILES[profile]),
-            "semantics": "executable",
+            "semantics": "schema" if "semantics" in command.facts else "executable",
             "rules": list(command.rules),
         }
         for command in sorted(Model.load(profile).commands.values(), key=lambda c: c.name)
@@ -93,8 +96,8 @@ def list_commands(profile: str, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(rows, indent=2))
         return
-    table = Table("command", "group", "since", "rules", title=f"{profile}: {len(rows)} commands")
+    table = Table("command", "group", "since", "semantics", "rules", title=f"{profile}: {len(rows)} commands")
     for row in rows:
         short = ", ".join(rule.partition("/")[2] for rule in row["rules"])
-        table.add_row(str(row["name"]), str(row["group"]), str(row["since"]), short)
+        table.add_row(str(row["name"]), str(row["group"]), str(row["since"]), str(row["semantics"]), short)
     Console().print(table)

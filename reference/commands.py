@@ -11,12 +11,12 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Any
 
-from redlark.reference.functions import command_of, of_run
+from redlark.reference.functions import command_of, of_run, pure
 from redlark.reference.replies import Predicate, matches
 from redlark.reference.resp import Frame
 from redlark.reference.values import Kinded, Status
 from redlark.spec.derivation import table as derived
-from redlark.spec.metadata import Facts, Prose, SetOf, Table
+from redlark.spec.metadata import CATEGORIES, Facts, Prose, SetOf, Table
 
 Request = Sequence[bytes]
 
@@ -87,6 +87,12 @@ def all_command_names(run: Any) -> tuple[bytes, ...]:
 def in_category(run: Any, name: bytes, category: bytes) -> bool:
     """Whether a command is in a category of rights."""
     return category.lower().decode(errors="replace") in _table(run.model).commands[name.decode()].categories
+
+
+@pure
+def all_categories() -> tuple[bytes, ...]:
+    """The categories of rights."""
+    return tuple(category.encode() for category in CATEGORIES.split())
 
 
 @of_run

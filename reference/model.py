@@ -17,6 +17,7 @@ from attrs import evolve, frozen
 from immutables import Map
 
 import redlark.reference.commands
+import redlark.reference.figures
 import redlark.reference.scripts
 import redlark.reference.state
 import redlark.reference.streams

@@ -17,6 +17,7 @@ from redlark.reference.arguments import reader
 from redlark.reference.certain import certain, missing
 from redlark.reference.expressions import expression, root_of, rows
 from redlark.reference.scope import Closure, Frame, Scope, refuse
+from redlark.reference.shapes import declared
 from redlark.reference.values import GO, Leave, Waiting
 from redlark.spec import syntax as s
 
@@ -36,6 +37,7 @@ class Compiler:
         self.rules: list[str] = []
         self.arguments: dict[str, s.Argument] = {}
         self.parks = False
+        self.returns: tuple[s.ReplyType, ...] = ()
 
     def rule(self, name: str) -> str:
         """The full name of a rule, noted."""
@@ -198,7 +200,16 @@ class Compiler:
             return lambda v: Leave(error(v))
         if isinstance(node, s.Park):
             return self._park(node, scope)
+        if isinstance(node, s.Declared):
+            return self._declared(node, scope)
         return expression(node, scope)
+
+    def _declared(self, node: s.Declared, scope: Scope) -> Step:
+        """Any reply of the types that the command declares."""
+        if not self.returns:
+            raise refuse(node, f"{self.command} declares no returns in this profile")
+        resp2, resp3 = declared(self.returns, scope.text.profile)
+        return lambda v: resp3 if v[0].session["resp"] == 3 else resp2
 
     def _park(self, node: s.Park, scope: Scope) -> Step:
         """Waiting for keys (``park on keys as list``: until one holds a list), or, for ``[]``, for the time alone.

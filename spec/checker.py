@@ -84,7 +84,7 @@ class _Block(Inference):
         rest = [x for x in self.command.steps if not isinstance(x, s.On)]
         for step in self.command.steps:
             if isinstance(step, s.On) and self.d.profile.holds(getattr(step, "guard", None)):
-                if step.argument in self.names or step.argument in self.words:
+                if step.argument in self.names or step.argument in self.words or step.argument == "request":
                     self.steps(step.steps)
                     self.dead = False
                 else:
@@ -121,7 +121,7 @@ class _Block(Inference):
                     self._declare(alternative.parts, given=held, required=False)
 
     def _declare_argument(self, part: s.Argument, required: bool) -> None:
-        if part.name in language.KEYWORDS:
+        if part.name in language.KEYWORDS - language.STEP_WORDS:
             self.findings.add(part, f"{part.name!r} is a word of the notation; call the argument something else")
         known = [t.name for t in self.d.text.types]
         if part.type not in language.RAW_TYPES and part.type not in known:
@@ -223,7 +223,10 @@ class _Block(Inference):
         self.dead = ends and truth is True
 
     def _reply(self, reply: s.Reply) -> None:
-        if isinstance(reply, s.Fail):
+        if isinstance(reply, s.Declared):
+            if not self._facts("semantics"):
+                self.findings.add(reply, f'{self._name()} replies as declared: say why, semantics schema "..."')
+        elif isinstance(reply, s.Fail):
             self.value(reply.error)
         elif isinstance(reply, s.Park):
             self.value(reply.keys.item if isinstance(reply.keys, s.As) else reply.keys)  # `as list`: what is waited for
@@ -356,7 +359,8 @@ class _Block(Inference):
         if "readonly" in flags and any(not effect.keys <= told for effect in writes):
             where = writes[0].place
             self.findings.add(command, f"{command.name} is declared readonly, but line {where.line} has an effect")
-        if "write" in flags and not writes and not command.means and not self._facts("container"):
+        explained = command.means or self._facts("container") or self._facts("semantics")
+        if "write" in flags and not writes and not explained:
             self.findings.add(command, f"{command.name} is declared write, but no step changes the database")
         for fact in self._facts("touches"):
             if "not-key" in fact.values:
@@ -378,7 +382,13 @@ class _Block(Inference):
     def _check_replies(self) -> None:
         declared: set[str] = set()
         for fact in self._facts("returns"):
-            declared |= {t.name for t in fact.values if isinstance(t, s.ReplyType)}
+            types = [t for t in fact.values if isinstance(t, s.ReplyType)]
+            declared |= {t.name for t in types}
+            for name in sorted(_names_of(types) - REPLY_TYPES.keys() - {"no-reply", "error", "either"}):
+                self.unknown(fact, name, "reply type", REPLY_TYPES)
+        for fact in self._facts("semantics"):
+            if fact.values[0] != "schema":
+                self.findings.add(fact, f"semantics {fact.values[0]}: write schema, or nothing where rules say it all")
         if not declared or "any" in declared:
             return
         allowed = frozenset().union(*(REPLY_TYPES.get(name, ANY) for name in declared))
@@ -399,6 +409,14 @@ def _is_session(target: s.Field) -> bool:
     """``sessions[c].field``."""
     base = target.base
     return isinstance(base, s.Index) and isinstance(base.base, s.Name) and base.base.name == "sessions"
+
+
+def _names_of(types: Iterable[s.ReplyType]) -> set[str]:
+    """The names of reply types, those inside them among them."""
+    found = set()
+    for one in types:
+        found |= {one.name} | _names_of(one.of) | _names_of(field.type for field in one.fields)
+    return found
 
 
 def _access(kinds: set[str]) -> str | None:

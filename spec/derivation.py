@@ -49,12 +49,19 @@ def _table(profile: Profile, specification: s.Specification) -> Table:
 
 
 def _without_subcommands(rows: dict[str, Facts]) -> dict[str, Facts]:
-    """Before 7.0 a container is one command: its keys are where its subcommands have them, and those are not told."""
+    """Before 7.0 a container is one command: its keys are where its subcommands have them, and those are not told.
+
+    Where the server works the keys out (``movablekeys``), their places are not told either.
+    """
     plain = {}
     for name, facts in rows.items():
         if "|" not in name:
-            ranges = [rows[sub].key_range for sub in facts.subcommands if any(rows[sub].key_range)]
-            plain[name] = evolve(facts, subcommands=(), key_range=ranges[0] if ranges else facts.key_range)
+            below = [rows[sub] for sub in facts.subcommands if any(rows[sub].key_range)]
+            if below and "movablekeys" in facts.flags:
+                facts = evolve(facts, key_specs=below[0].key_specs)
+            elif below:
+                facts = evolve(facts, key_range=below[0].key_range)
+            plain[name] = evolve(facts, subcommands=())
     return plain
 
 
@@ -71,6 +78,8 @@ def exists(command: s.Command, profile: Profile) -> bool:
 def since(command: s.Command, profile: Profile) -> str:
     """The first version of a command as a product tells it: its own where `since` gives one, else the bare one."""
     versions = [v for fact in command.facts if fact.kind == "since" for v in fact.values if isinstance(v, s.Version)]
+    told = [f.values[0] for f in command.facts if f.kind == "tells-since" and profile.holds(f.guard)]
+    versions = [v for v in told if isinstance(v, s.Version)] or versions
     own = next((v for v in versions if v.product == profile.product), versions[0] if versions else None)
     return number(own) if own else "0"
 
@@ -210,6 +219,8 @@ class _Derivation:
                 last, of[follower] = last + 1, len(specs)
             # `as-told` is a word to the checker: servers tell of another access than the steps have.
             flags = [v for v in fact.values[1:] if isinstance(v, str) and v != "as-told"]
+            if "not-key" in flags and "as-told" in fact.values:  # the argument is not told to be what it speaks of
+                del of[name]
             notes = next((v.value for v in fact.values if isinstance(v, s.Text)), None)
             specs.append(evolve(slot.spec(_ordered(flags, ACCESS), notes), last=slot.last or last))
         return tuple(specs), of
@@ -218,7 +229,7 @@ class _Derivation:
 
     def _since(self, guard: s.Guard | None) -> str | None:
         """The version of a guard, where it is later than the command itself."""
-        if guard is None or guard.kind == "until":
+        if guard is None or guard.kind in ("until", "only"):
             return None
         version = next((v for v in guard.versions if v.product == self.profile.product), guard.versions[0])
         came = number(version)
@@ -262,7 +273,7 @@ class _Derivation:
     def _arguments(self, parts: Sequence[s.Part], required: int = 0, last: bool = False) -> tuple[Argument, ...]:
         """The argument trees of a sequence; a word and the argument behind it are one.
 
-        Optional are the groups behind the first so many; not the last one of a block of groups alone.
+        Optional are the groups behind the first so many; not a choice that ends a block of groups alone.
         """
         trees: list[Argument] = []
         words: list[s.Token] = []
@@ -275,7 +286,7 @@ class _Derivation:
                 trees.append(self._pure(words.pop()))  # an option behind a word has a word of its own
             token = words.pop().text if words else None
             if isinstance(part, s.Group):
-                needed = self._is_needed(part) or (last and place == len(parts) - 1)
+                needed = self._is_needed(part) or (last and place == len(parts) - 1 and len(part.alternatives) > 1)
                 trees.append(self._group(part, token, optional=required <= 0 and not needed))
                 required -= 1
             else:
@@ -316,6 +327,8 @@ class _Derivation:
             words = tuple(evolve(tree, since=None if bare else self._since(guard)) for tree, guard in pure)
             return self._named(part.name, _hoisted(Argument(part.name, "oneof", token=token, arguments=words)))
         label = part.label or "data"
+        if len(part.parts) == 1 and isinstance(part.parts[0], s.Token):  # (name = WORD): a word that stands by itself
+            return self._named(label, Argument(label, "pure-token", token=part.parts[0].word))
         groups = sum(isinstance(each, s.Group) for each in part.parts)
         inner = self._arguments(part.parts, required=0, last=groups == len(part.parts))
         return self._named(label, Argument(label, "block", token=token, flags=multiple, arguments=inner))

@@ -25,8 +25,9 @@ KEYWORDS = frozenset({
     "late", "once", "since", "until", "only", "when", "let", "need", "rule", "use", "each", "on", "choose", "among",
     "delete", "event", "propagate", "send", "perform", "park", "fail", "error", "given", "absent", "present", "is",
     "in", "not", "and", "or", "if", "else", "some", "every", "holds", "as", "div", "mod", "run", "at", "giving",
-    "means", "replying", "otherwise", "while", "nothing",
+    "means", "replying", "otherwise", "while", "nothing", "declared",
 })  # fmt: skip
+STEP_WORDS = frozenset({"event", "rule"})  # words that only begin a step, and may name an argument
 
 FUNCTIONS: dict[str, Signature] = {
     signature.name: signature
@@ -62,6 +63,7 @@ FUNCTIONS: dict[str, Signature] = {
         "runs(list of bool, list of bool, int, bool) -> list of any",
         "removals(list of bool, list of bool) -> list of any", "run-counts(list of bool, list of bool) -> list of int",
         "united(any, any, text) -> zset", "intersected(any, any, text) -> zset", "less(any) -> zset",
+        "all-categories() -> list of text", "info-texts(any) -> list of text", "least-memory(any) -> int",
     ))
 }  # fmt: skip
 

@@ -357,7 +357,26 @@ class _Trees(Transformer):  # type: ignore[type-arg]
     def f_refuses(self, name: str, error: Any, guard: Any) -> s.Fact:
         return self._fact("refuses", name, None if error == "nothing" else error, guard=guard)
 
-    def ratom(self, *children: Any) -> s.ReplyType:
+    def f_tells_since(self, version: s.Version, guard: Any) -> s.Fact:
+        return self._fact("tells-since", version, guard=guard)
+
+    def f_semantics(self, name: str, reason: str, guard: Any) -> s.Fact:
+        return self._fact("semantics", name, _unquoted(reason), guard=guard)
+
+    def f_never_sent(self, reason: str, guard: Any) -> s.Fact:
+        return self._fact("never-sent", _unquoted(reason), guard=guard)
+
+    def r_either(self, *types: s.ReplyType) -> s.ReplyType:
+        return s.ReplyType("either", types)
+
+    def r_fields(self, *children: Any) -> s.ReplyType:
+        *fields, more = children
+        return s.ReplyType("map", fields=tuple(fields), more=more is not None)
+
+    def rfield(self, name: str, perhaps: Any, type_: s.ReplyType, guard: Any) -> s.ReplyField:
+        return s.ReplyField(_unquoted(name), type_, perhaps is not None, guard)
+
+    def rname(self, *children: Any) -> s.ReplyType:
         if len(children) == 1 and isinstance(children[0], LarkToken) and children[0].type != "ELLIPSIS":
             return s.ReplyType(str(children[0]))
         parts = tuple(c for c in children if isinstance(c, s.ReplyType))
@@ -424,6 +443,9 @@ class _Trees(Transformer):  # type: ignore[type-arg]
 
     def when(self, test: Any) -> Any:
         return test
+
+    def declared(self, _word: str) -> s.Declared:
+        return s.Declared(place=self.place)
 
     def each(self, names: tuple[str, ...], domains: Any, giving: Any, *rest: Any) -> s.Each:
         steps, reply = _body(rest)

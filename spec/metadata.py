@@ -190,6 +190,8 @@ class Facts:
     def _specified(self, request: Sequence[bytes]) -> list[KeyUse] | None:
         found: list[KeyUse] = []
         for spec in self.key_specs:
+            if "not-key" in spec.flags:
+                continue
             places = spec.positions(request)
             if places is None:
                 return None
@@ -309,6 +311,8 @@ class Table:
             b"group": facts.group.encode(),
             **({b"complexity": Prose(facts.complexity.encode())} if facts.complexity else {}),
         }
+        if facts.complexity:
+            told[b"complexity"] = Prose(facts.complexity.encode())
         if facts.doc_flags:
             told[b"doc_flags"] = SetOf(facts.doc_flags)
         if facts.deprecated:

@@ -292,7 +292,12 @@ class Fail(Node):
     error: Error
 
 
-Reply = Expression | Park | Fail
+@frozen
+class Declared(Node):
+    """``=> declared``: any reply of the types that the fact ``returns`` declares."""
+
+
+Reply = Expression | Park | Fail | Declared
 
 
 @frozen
@@ -517,10 +522,22 @@ class Fact(Node):
 
 @frozen
 class ReplyType:
-    """A declared reply type: a name (``bulk``, ``int``, ``map`` ...) and its parameters."""
+    """A declared reply type: a name (``bulk``, ``int``, ``map`` ...), its parameters, and the fields of a map."""
 
     name: str
     of: tuple[ReplyType, ...] = ()
+    fields: tuple[ReplyField, ...] = ()
+    more: bool = False  # other fields beside these
+
+
+@frozen
+class ReplyField:
+    """A field of a declared map: ``"name": type``, with ``?`` one that may be missing."""
+
+    name: str
+    type: ReplyType
+    perhaps: bool = False
+    guard: Guard | None = None
 
 
 @frozen

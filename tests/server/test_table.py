@@ -13,10 +13,9 @@ import pytest
 
 import redlark.server
 from redlark.server.commands import command_table
-from redlark.server.commands.facts import TABLE, UNSPECIFIED
+from redlark.server.commands.facts import TABLE
 from redlark.server.commands.registry import FUNCTIONS
 from redlark.server.config import PARAMETERS, Config
-from redlark.spec.metadata import generated
 
 MODULES = [
     f"redlark.server.{module.name}"
@@ -29,11 +28,6 @@ def test_every_specified_command_has_a_function() -> None:
     """What the specification generates for redis-8.2 is all there, and nothing is registered that has no facts."""
     runnable = {name.upper() for name, facts in TABLE.commands.items() if not facts.container or name == "command"}
     assert set(FUNCTIONS) == runnable
-
-
-def test_no_fact_stands_twice() -> None:
-    """What the text specifies is not described by the server as well."""
-    assert not {facts.name for facts in UNSPECIFIED} & set(generated().commands)
 
 
 def test_the_table_holds_every_subcommand() -> None:
