@@ -49,18 +49,13 @@ def _table(profile: Profile, specification: s.Specification) -> Table:
 
 
 def _without_subcommands(rows: dict[str, Facts]) -> dict[str, Facts]:
-    """Before 7.0 a container is one command: its keys are where its subcommands have them, and those are not told.
-
-    Where the server works the keys out (``movablekeys``), their places are not told either.
-    """
+    """Before 7.0 a container is one command; where its subcommands have keys is told, if not ``movablekeys``."""
     plain = {}
     for name, facts in rows.items():
         if "|" not in name:
             below = [rows[sub] for sub in facts.subcommands if any(rows[sub].key_range)]
-            if below and "movablekeys" in facts.flags:
-                facts = evolve(facts, key_specs=below[0].key_specs)
-            elif below:
-                facts = evolve(facts, key_range=below[0].key_range)
+            of = "key_specs" if "movablekeys" in facts.flags else "key_range"
+            facts = evolve(facts, **{of: getattr(below[0], of)}) if below else facts
             plain[name] = evolve(facts, subcommands=())
     return plain
 
