@@ -64,8 +64,9 @@ def known() -> Model:
 def pool() -> tuple[Request, ...]:
     """Requests of every command of the profile, the shortest first."""
     model = known()
-    names = [name for name in model.commands if name not in LEFT_OUT]
-    generator = Generator({name: grammar(model.commands[name].block, model.profile) for name in model.commands})
+    grammars = {name: grammar(model.commands[name].block, model.profile) for name in model.commands}
+    names = [name for name, one in grammars.items() if name not in LEFT_OUT and not one.never_sent]
+    generator = Generator(grammars)
     rng = random.Random(PROFILE)
     chosen = rng.choices(names, [MAKERS.get(name, 1.0) for name in names], k=POOL)
     drawn = [generator.request(name, rng) for name in chosen] + [generator.unknown(rng) for _ in range(POOL // 100)]
