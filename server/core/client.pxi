@@ -254,7 +254,6 @@ cdef void replies_note(Loop loop, Client c, size_t start) noexcept:
 
 cdef void client_watch(Client c) noexcept:
     """Ask epoll for what matters now.  Whoever lets a gigabyte of replies wait is not read from any more."""
-    cdef epoll_event event
     cdef bint out = c.own.used > c.own.sent
     cdef bint reads = c.state == OPEN and c.own.used - c.own.sent < OUTPUT_LIMIT and not \
         (c.parked and c.input.used > PARKED_INPUT)
@@ -262,7 +261,12 @@ cdef void client_watch(Client c) noexcept:
         return
     c.wants_out = out
     c.wants_in = reads
-    event.events = (EPOLLIN if reads else 0) | (EPOLLOUT if out else 0)
+    client_rearm(c)
+
+cdef void client_rearm(Client c) noexcept:
+    """Be told at once of what is there already: an edge is told of once."""
+    cdef epoll_event event
+    event.events = <uint32_t>EPOLLET | (CLIENT_IN if c.wants_in else 0) | (<uint32_t>EPOLLOUT if c.wants_out else 0)
     event.data.ptr = <void*>c
     epoll_ctl(c.loop.epoll, EPOLL_CTL_MOD, c.fd, &event)
 
@@ -302,17 +306,22 @@ cdef void client_read(Client c) noexcept:
     cdef Loop loop = c.loop
     cdef Buffer* b = &c.input
     cdef char* p
+    cdef size_t room = ARRIVALS
     cdef ssize_t n
     if b.used == 0:
         p = loop.arrivals
-        n = recv(c.fd, p, ARRIVALS, 0)
     else:
         p = buffer_reserve(b, READ_AT_LEAST)
-        n = recv(c.fd, p, b.room - b.used, 0)
+        room = b.room - b.used
+    n = recv(c.fd, p, room, 0)
     if n <= 0:
-        if n == 0 or errno != EAGAIN and errno != EWOULDBLOCK and errno != EINTR:
+        if n < 0 and errno == EINTR:
+            client_rearm(c)
+        elif n == 0 or errno != EAGAIN and errno != EWOULDBLOCK:
             client_close(c)
         return
+    if <size_t>n == room:
+        client_rearm(c)
     loop_read_clock(loop)
     c.last_active = loop.now
     c.net_in += <uint64_t>n

@@ -2,6 +2,9 @@
 #
 # Must live here: sockets, turns, the clock, cron and timers, starting and stopping.  Must not: what happens to input.
 #
+# Clients are watched by edges: epoll then looks at each ready socket once a turn rather than twice.  Whatever one read may
+# have left behind (a full buffer, the end behind the data) arms the socket again, and its turn comes after all others'.
+#
 # A turn: wait; then read once from each ready client and execute; then send once to each, for a client that is woken while
 # the others are still being read goes back to sleep and must be woken again, at the server's expense; then look after the
 # clients that something was done to out of their turn; then cron and timers.  The GIL is given up while waiting only, so a server in a thread leaves
@@ -18,7 +21,7 @@ cdef extern from "sys/epoll.h" nogil:
     int epoll_create1(int flags)
     int epoll_ctl(int epoll, int what, int fd, epoll_event* event)
     int epoll_wait(int epoll, epoll_event* events, int count, int timeout)
-    int EPOLLIN, EPOLLOUT, EPOLLERR, EPOLLHUP, EPOLL_CTL_ADD, EPOLL_CTL_MOD, EPOLL_CTL_DEL, EPOLL_CLOEXEC
+    int EPOLLIN, EPOLLOUT, EPOLLRDHUP, EPOLLERR, EPOLLHUP, EPOLLET, EPOLL_CTL_ADD, EPOLL_CTL_MOD, EPOLL_CTL_DEL, EPOLL_CLOEXEC
 
 cdef extern from "sys/eventfd.h" nogil:
     int eventfd(unsigned int start, int flags)
@@ -53,6 +56,9 @@ cdef enum:
     PARKED_INPUT = 1 << 20  # what a parked client may send ahead
     SEGMENTS = EVENTS       # clients whose replies may wait for the end of the turn
     REHASH_US = 1000        # of each cron, for tables that are being rehashed
+
+cdef uint32_t CLIENT_IN = EPOLLIN | EPOLLRDHUP | EPOLLET
+cdef uint32_t HUNG_UP = EPOLLRDHUP | EPOLLHUP | EPOLLERR
 
 # What an event belongs to, when it is not a client (whose address is even).
 cdef enum:
@@ -150,10 +156,10 @@ cdef class Loop:
         self.wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)
         if self.epoll < 0 or self.wake < 0:
             raise OSError(errno, "epoll or eventfd")
-        self.add(self.wake, WAKE)
+        self.add(self.wake, WAKE, EPOLLIN)
         for listener in self.listeners:
             listener.setblocking(False)
-            self.add(listener.fileno(), listener_mark(listener.fileno()))
+            self.add(listener.fileno(), listener_mark(listener.fileno()), EPOLLIN)
 
     def __dealloc__(self):
         if self.epoll >= 0:
@@ -165,9 +171,9 @@ cdef class Loop:
         buffer_drop(&self.replies)
         buffer_drop(&self.words)
 
-    cdef int add(self, int fd, uint64_t what) except -1:
+    cdef int add(self, int fd, uint64_t what, uint32_t interest) except -1:
         cdef epoll_event event
-        event.events = EPOLLIN
+        event.events = interest
         event.data.u64 = what
         if epoll_ctl(self.epoll, EPOLL_CTL_ADD, fd, &event) < 0:
             raise OSError(errno, "epoll_ctl")
@@ -251,6 +257,8 @@ cdef class Loop:
                 client_settle_sent(c)
             if c.state == OPEN and c.wants_in and events[i].events & ~<uint32_t>EPOLLOUT:
                 client_read(c)
+                if events[i].events & HUNG_UP and c.state != CLOSED:
+                    client_rearm(c)     # what hung up is told of once, and this read may have got data alone
                 if not c.has_segment:
                     client_settle(c)
             elif events[i].events & (EPOLLERR | EPOLLHUP) and c.state != CLOSED:
@@ -309,7 +317,7 @@ cdef class Loop:
             self.server.connected(c)
             self.python_ran = True
             self.clients[c.id] = c
-            self.add(fd, <uint64_t><size_t><void*>c)
+            self.add(fd, <uint64_t><size_t><void*>c, CLIENT_IN)
         return 0
 
     cdef int pause(self, int listener) except -1:
@@ -320,7 +328,7 @@ cdef class Loop:
         return 0
 
     def _listen_again(self, int listener):
-        self.add(listener, listener_mark(listener))
+        self.add(listener, listener_mark(listener), EPOLLIN)
 
     cdef int tick(self) except -1:
         cdef int64_t until

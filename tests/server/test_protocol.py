@@ -152,3 +152,33 @@ def test_any_bytes_get_the_answer_of_redis(server: Server, real_port: int, data:
         return
     assert answer(server.port, data, cut) == answer(real_port, data)
     assert answer(server.port, b"PING\r\n") == b"+PONG\r\n"
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    pieces=st.integers(1, 4),
+    off=st.integers(-2, 2),
+    ends=st.booleans(),
+    unfinished=st.sampled_from([b"", b"*1\r\n$4\r\nPI"]),
+)
+def test_what_comes_at_once_is_read_to_its_end(
+    server: Server, pieces: int, off: int, ends: bool, unfinished: bytes
+) -> None:
+    """A burst that fills the server's reads exactly, or nearly, with the end of the stream right behind it or not."""
+    word = b"*2\r\n$4\r\nECHO\r\n$%d\r\n%b\r\n"
+    first = pieces * 65_536 + off
+    body = first - len(word % (100_000, b""))
+    data = word % (body, b"x" * body) + word % (1, b"y")
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
+        connection.sendall(data + unfinished)
+        if ends:
+            connection.shutdown(socket.SHUT_WR)
+        expected = b"$%d\r\n%b\r\n$1\r\ny\r\n" % (body, b"x" * body)
+        got = b""
+        while len(got) < len(expected):
+            piece = connection.recv(1 << 16)
+            assert piece, "closed before all was answered"
+            got += piece
+        assert got == expected
+        if ends:
+            assert connection.recv(1) == b""
