@@ -1,0 +1,130 @@
+"""``redlark spec diff``: what two profiles differ in, as a person reads it and as JSON.
+
+What must live here: printing. What differs is `redlark.spec.differences`'s to say.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterable
+from itertools import groupby
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.text import Text
+
+from redlark.reference.cli import spec
+from redlark.reference.model import profiles
+from redlark.spec.differences import SHARED, UNTOLD, Comparison, Difference
+
+STYLES = {"+": "green", "-": "red", " ": "dim"}
+WHOLE = 24  # lines of a change that are printed before it is cut
+
+
+@spec.command("diff")
+@click.argument("first", type=click.Choice(profiles()), metavar="A")
+@click.argument("second", type=click.Choice(profiles()), metavar="B")
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@click.option("--commands", help="Only these commands, separated by commas, and what they share with others.")
+@click.option("--facts/--no-facts", default=True, show_default=True, help="What COMMAND INFO and DOCS tell, too.")
+def diff(first: str, second: str, as_json: bool, commands: str | None, facts: bool) -> None:
+    """Print what two profiles differ in, rule by rule: A's text is red, B's is green.
+
+    \b
+    For example: redlark spec diff redis-7.0 redis-8.2
+    """
+    wanted = {name.strip().upper().replace(" ", "|") for name in (commands or "").split(",") if name.strip()}
+    found = [
+        one
+        for one in Comparison(first, second).differences
+        if (facts or one.kind != "fact") and (not wanted or not wanted.isdisjoint(one.users))
+    ]
+    if as_json:
+        click.echo(json.dumps(as_data(first, second, found), indent=2))
+        return
+    show(Console(highlight=False, emoji=False), first, second, found)
+
+
+def as_data(first: str, second: str, found: Iterable[Difference]) -> dict[str, Any]:
+    """What `--json` writes: docs/reference/diff.md describes it."""
+    rows = [row(one) for one in found]
+    return {"from": first, "to": second, "differences": rows, "total": len(rows)}
+
+
+def row(one: Difference) -> dict[str, Any]:
+    """One difference as JSON has it."""
+    return {
+        "id": one.id,
+        "kind": one.kind,
+        "change": one.change,
+        "command": None if one.subject in UNTOLD or one.group == "shared" else one.subject,
+        "group": one.group,
+        "name": one.name,
+        "before": list(one.before),
+        "after": list(one.after),
+        "felt_by": [user for user in one.users if user not in UNTOLD],
+        "note": one.note,
+    }
+
+
+def show(console: Console, first: str, second: str, found: list[Difference]) -> None:
+    """Every difference, under the command that it is of."""
+    console.print(f"[bold]{first}[/] to [bold]{second}[/]: {len(found)} differences", highlight=False)
+    for subject, ones in groupby(found, key=lambda one: one.subject):
+        console.print()
+        console.print(Text(subject_of(subject), style="bold"))
+        for one in ones:
+            console.print(block(one, first, second), soft_wrap=True)
+
+
+def subject_of(subject: str) -> str:
+    """What stands above the differences of one subject."""
+    named = {
+        SHARED: "What several commands share",
+        "DISPATCH": "Every request",
+        "DELIVERY": "Every reply",
+        "CALLED": "Every call of a script",
+    }
+    return named.get(subject, subject.replace("|", " "))
+
+
+def title(one: Difference, first: str, second: str) -> str:
+    """What differs, in a line."""
+    kinds = {
+        "reply": "the types of its replies",
+        "syntax": "the syntax line",
+        "state": "the first value of",
+        "refusal": "what it says of arguments that are",
+        "encoding": "the encodings of a",
+        "step": "what it does:",
+    }
+    name = f"{one.subject}/{one.name}" if one.kind == "rule" and " " not in one.subject else one.name
+    what = f"{kinds.get(one.kind, one.kind)} {name}".strip()
+    where = {"new": f"only {second} has it", "gone": f"only {first} has it", "changed": "differs"}[one.change]
+    return f"{what}: {where}" + (f"; {one.note}" if one.note else "")
+
+
+def block(one: Difference, first: str, second: str) -> Text:
+    """One difference: its title, and the text that it is about as a unified diff."""
+    text = Text(f"  {title(one, first, second)}")
+    if one.group == "shared" and one.users:
+        shown = [user.replace("|", " ") for user in one.users if user not in UNTOLD]
+        more = f" and {len(shown) - 8} more" if len(shown) > 8 else ""
+        text.append(f"\n    (felt by {', '.join(shown[:8]) or 'every request'}{more})", style="dim")
+    for line in unified(one.before, one.after):
+        text.append(f"\n    {line}", style=STYLES.get(line[:1], ""))
+    return text
+
+
+def unified(before: tuple[str, ...], after: tuple[str, ...]) -> list[str]:
+    """Two texts as one: what is gone, what is new, and a little of what stays."""
+    if before == after:
+        return [f"  {line}" for line in before]
+    lines = [
+        f"{line[:1]} {line[1:]}".rstrip()
+        for line in list(difflib.unified_diff(before, after, n=2, lineterm=""))[2:]
+        if not line.startswith("@@")
+    ]
+    return lines if len(lines) <= WHOLE else [*lines[:WHOLE], f"  ... ({len(lines) - WHOLE} lines more)"]
