@@ -165,6 +165,17 @@ LIBRARIES: tuple[bytes, ...] = (
     b"return cjson.decode('nul')", b"return cjson.decode('')", b"return {pcall(cjson.decode, '[1]x')}", b"return cjson.decode({})", b"return cjson.decode(ARGV[1] or '-')",
     b"return {bit.band(255, 15), bit.bor(1, 2, 4), bit.bxor(-1, 255), bit.bnot(0)}", b"return {bit.lshift(1, 31), bit.rshift(-1, 28), bit.arshift(-16, 2)}",
     b"return {bit.rol(0x12345678, 8), bit.ror(0x12345678, 8), bit.bswap(1), bit.tobit(2^31)}", b"return bit.tohex(255) .. bit.tohex(-1, -4)", b"return bit.band('x')", b"return bit.lshift(1)",
+    b"return cmsgpack.pack(1, -200, 70000, 0.5, 'x', true, nil, {1, {2}}, {a = 1})", b"return {cmsgpack.unpack(cmsgpack.pack({1, 'two', {3}}, false, 2^40))}",
+    b"return {cmsgpack.unpack_one(ARGV[1] or '\\1\\2')}", b"return {cmsgpack.unpack_limit('\\1\\2\\3', 2)}", b"return cmsgpack.unpack('\\147\\1')", b"return cmsgpack.unpack('\\193')",
+    b"return cmsgpack.pack()", b"return {cmsgpack.unpack_one('\\1', 9)}", b"return cmsgpack.pack(ARGV)", b"return cmsgpack.unpack(ARGV[1] or '')",
+    b"return struct.pack('>I2i4!8ds', 258, -2, 1.5, 'text')", b"return {struct.unpack('<hBc3', 'abcdef')}", b"return struct.size('!8bdi3')", b"return struct.pack('i')",
+    b"return struct.pack('z', 1)", b"return struct.unpack('d', 'short')", b"return struct.size('s')", b"return {struct.unpack('Bc0s', '\\2abcd\\0')}", b"return struct.pack('i99', 1)",
+    b"return {struct.unpack('>I2', ARGV[1] or 'ab')}",
+    b"return {cjson.encode_sparse_array(), cjson.encode_max_depth(), cjson.decode_max_depth(), cjson.encode_number_precision()}",
+    b"return {tostring(cjson.encode_keep_buffer()), tostring(cjson.encode_invalid_numbers()), tostring(cjson.decode_invalid_numbers())}",
+    b"cjson.encode_max_depth(1) return cjson.encode({{1}})", b"cjson.encode_number_precision(3) return cjson.encode(0.123456)", b"cjson.encode_sparse_array(true) return 1",
+    b"cjson.encode_invalid_numbers('null') return cjson.encode(0/0)", b"cjson.decode_invalid_numbers(false) return cjson.decode('0x10')", b"cjson.encode_max_depth(0)",
+    b"local own = cjson.new() own.encode_max_depth(1) return {pcall(own.encode, {{}}), cjson.encode({{}})}",
 )  # fmt: skip
 
 FAILURES: tuple[bytes, ...] = (

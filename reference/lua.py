@@ -10,6 +10,8 @@ about the text.
 from __future__ import annotations
 
 import hashlib
+import math
+import struct
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -45,6 +47,7 @@ class Engine:
         host = {
             b"call": self._ask, b"double": self._double, b"number": self._number,
             b"sha1hex": sha1hex, b"flatten": flatten,
+            b"ieee": ieee, b"real": real, b"strtod": strtod, b"widened": widened,
             b"known": lambda *words: self._known(words) if self._known else False,
             b"set_repl": lambda flags: self._set_repl(int(flags)) if self._set_repl else None,
         }  # fmt: skip
@@ -99,17 +102,55 @@ class Engine:
 
     def eval(
         self, source: bytes, what: bytes, keys: Sequence[bytes], arguments: Sequence[bytes], resp: int, call: Call,
-        known: Callable[[tuple[bytes, ...]], bool], set_repl: Callable[[int], None],
-    ) -> bytes:  # fmt: skip
-        """Runs a script that compiles; gives its reply as one frame of the client's protocol."""
+        known: Callable[[tuple[bytes, ...]], bool], set_repl: Callable[[int], None], settings: bytes | None = None,
+    ) -> tuple[bytes, bytes | None]:  # fmt: skip
+        """Runs a script that compiles; gives its reply as one frame of the client's protocol, and cjson's settings.
+
+        The settings are None where they are the usual ones.
+        """
         before = self._call, self._known, self._set_repl
         self._call, self._known, self._set_repl = call, known, set_repl
         try:
             function = self.compiled(source, b"@user_script")
             tables = self._lua.table_from(keys), self._lua.table_from(arguments)
-            return bytes(self._functions.eval(function, what, *tables, resp))
+            reply, settings = self._functions.eval(function, what, *tables, resp, settings)
+            return bytes(reply), settings
         finally:
             self._call, self._known, self._set_repl = before
+
+
+def ieee(number: float, size: int) -> bytes:
+    """A double in four or eight octets, the highest first; what is too large for four is infinite."""
+    try:
+        return struct.pack(">f" if size == 4 else ">d", number)
+    except OverflowError:
+        return struct.pack(">f", math.copysign(math.inf, number))
+
+
+def real(octets: bytes) -> float:
+    """The double that four or eight octets are."""
+    return float(struct.unpack(">f" if len(octets) == 4 else ">d", octets)[0])
+
+
+def strtod(text: bytes) -> float:
+    """The number that C reads from a text of digits, decimal or hexadecimal."""
+    shown = text.decode()
+    if "x" not in shown:
+        return float(shown)
+    try:
+        return float.fromhex(shown)
+    except OverflowError:
+        return -math.inf if shown.startswith("-") else math.inf
+
+
+def widened(high: int, low: int, place: int) -> float:
+    """A C integer of two halves of 32 bits, as a double; if any bit from a place on is set, all are."""
+    mask = -1 << place
+    value = int(high) << 32 | int(low)
+    if value & mask:
+        value |= mask
+    value %= 1 << 64
+    return float(value - (1 << 64) if value >> 63 else value)
 
 
 def sha1hex(text: bytes) -> bytes:

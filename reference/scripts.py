@@ -59,9 +59,12 @@ def run_script(
 ) -> Raw:  # fmt: skip
     """Runs code that compiles, and gives its reply, which may be an error after writes that stand."""
     with _Calls(run, Map({"read-only": read_only, "allow-oom": allow_oom, "wrote": False})) as calls:
-        frame = engine(run.model).eval(
-            source, digest, keys or (), arguments or (), calls.spoken, calls.call, calls.known, calls.set_repl
-        )
+        frame, settings = engine(run.model).eval(
+            source, digest, keys or (), arguments or (), calls.spoken, calls.call, calls.known, calls.set_repl,
+            run.server["cjson"],
+        )  # fmt: skip
+        if settings != run.server["cjson"]:
+            run.server = run.server.set("cjson", settings)
     return Raw(frame)
 
 

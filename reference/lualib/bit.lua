@@ -1,23 +1,18 @@
--- bit: operations on 32-bit numbers. What is no whole number is rounded to the nearest even one, as adding 2^52 does.
-return function(NULL, host)
-  local tonumber, type, error, select, format, pcall = tonumber, type, error, select, string.format, pcall
+-- bit: operations on 32-bit numbers. A number is rounded by adding 2^52 to it.
+return function(NULL, tools)
+  local select, format, byte, number, ieee = select, string.format, string.byte, tools.number, tools.ieee
   local floor = math.floor
   local WORD, BIAS = 4294967296, 6755399441055744
 
-  local function unsigned(number) return (number + BIAS - BIAS) % WORD end
   local function signed(number)
     number = number % WORD
     return number >= 2147483648 and number - WORD or number
   end
-  local function argument(name, position, ...)
-    local value = select(position, ...)
-    local number = (type(value) == "number" or type(value) == "string") and tonumber(value)
-    if not number then
-      local got = select("#", ...) < position and "no value" or type(value)
-      error(format("bad argument #%d to '%s' (number expected, got %s)", position, name, got), 3)
-    end
-    if number ~= number or number >= 2 ^ 51 or number <= -2 ^ 51 then number = number ~= number and 0 or number end
-    return unsigned(number)
+  local function whole(number)  -- the lower half of the double that the sum is
+    local sum = number + BIAS
+    if sum >= 2 ^ 52 and sum < 2 ^ 53 then return sum % WORD end
+    local a, b, c, d = byte(ieee(sum, 8), 5, 8)
+    return ((a * 256 + b) * 256 + c) * 256 + d
   end
   local function combined(one, other, rule)
     local made, place = 0, 1
@@ -35,8 +30,8 @@ return function(NULL, host)
   local bit = {}
   local function folded(name, rule)
     bit[name] = function(...)
-      local made = argument(name, 1, ...)
-      for position = 2, select("#", ...) do made = combined(made, argument(name, position, ...), rule) end
+      local made = whole(number(1, ...))
+      for position = select("#", ...), 2, -1 do made = combined(made, whole(number(position, ...)), rule) end
       return signed(made)
     end
   end
@@ -44,15 +39,15 @@ return function(NULL, host)
   folded("bor", either)
   folded("bxor", differ)
   function bit.tobit(...)
-    local value = argument("tobit", 1, ...)
+    local value = whole(number(1, ...))
     return signed(value)
   end
   function bit.bnot(...)
-    local value = argument("bnot", 1, ...)
+    local value = whole(number(1, ...))
     return signed(WORD - 1 - value)
   end
   function bit.bswap(...)
-    local value = argument("bswap", 1, ...)
+    local value = whole(number(1, ...))
     local made = 0
     for _ = 1, 4 do
       local octet = value % 256
@@ -62,8 +57,8 @@ return function(NULL, host)
   end
   local function shifting(name, shift)
     bit[name] = function(...)
-      local value = argument(name, 1, ...)
-      local count = argument(name, 2, ...) % 32
+      local value = whole(number(1, ...))
+      local count = whole(number(2, ...)) % 32
       return signed(shift(value, count))
     end
   end
@@ -75,8 +70,8 @@ return function(NULL, host)
   shifting("rol", function(value, count) return left(value, count) + (count > 0 and right(value, 32 - count) or 0) end)
   shifting("ror", function(value, count) return right(value, count) + (count > 0 and left(value, 32 - count) or 0) end)
   function bit.tohex(...)
-    local value = argument("tohex", 1, ...)
-    local digits = select("#", ...) < 2 and 8 or signed(argument("tohex", 2, ...))
+    local value = whole(number(1, ...))
+    local digits = select("#", ...) < 2 and 8 or signed(whole(number(2, ...)))
     local letters = "%08x"
     if digits < 0 then digits, letters = -digits, "%08X" end
     if digits > 8 or digits < 0 then digits = 8 end

@@ -33,10 +33,105 @@ setmetatable(globals, {__index = function(_, name)
   error("Script attempted to access nonexistent global variable '" .. tostring(name) .. "'", 2)
 end})
 
--- What a C function says of an argument that is none of its own.
-local function wrong(position, name, expected, ...)
+-- ---- arguments as C functions take them ------------------------------------------------------------------------------
+--
+-- Each of these is called by the library's function itself, with the position of an argument and all arguments.
+
+local tools = {host = host, flavour = flavour, pcall = pcall, tostring = tostring}
+
+-- What C says of an argument; `depth` functions stand between this one and the caller of the library's function.
+local function argument_error(depth, position, problem)
+  local i = getinfo(depth + 1, "n")
+  local name = i.name or "?"
+  if i.namewhat == "method" then
+    position = position - 1
+    if position == 0 then error(format("calling '%s' on bad self (%s)", name, problem), depth + 2) end
+  end
+  error(format("bad argument #%d to '%s' (%s)", position, name, problem), depth + 2)
+end
+tools.argument_error = argument_error
+
+local function wrong(position, expected, ...)
   local got = select("#", ...) < position and "no value" or type((select(position, ...)))
-  error(format("bad argument #%d to '%s' (%s expected, got %s)", position, name, expected, got), 3)
+  argument_error(2, position, format("%s expected, got %s", expected, got))
+end
+local function number_of(value)
+  return (type(value) == "number" or type(value) == "string") and tonumber(value) or nil
+end
+local function number_argument(position, ...)
+  local number = number_of((select(position, ...)))
+  if not number then
+    local got = select("#", ...) < position and "no value" or type((select(position, ...)))
+    argument_error(2, position, "number expected, got " .. got)
+  end
+  return number
+end
+tools.number = number_argument
+
+-- A number as C cuts it to a whole one of 64 bits, and to one of 32.
+local function c_long(number)
+  if not (number > -2 ^ 63 and number < 2 ^ 63) then return -2 ^ 63 end
+  return number < 0 and -floor(-number) or floor(number)
+end
+local function c_int(number)
+  local cut = c_long(number) % 4294967296
+  return cut >= 2147483648 and cut - 4294967296 or cut
+end
+tools.c_int = c_int
+function tools.whole(position, ...)
+  local number = number_of((select(position, ...)))
+  if not number then
+    local got = select("#", ...) < position and "no value" or type((select(position, ...)))
+    argument_error(2, position, "number expected, got " .. got)
+  end
+  return c_long(number)
+end
+function tools.whole_or(otherwise, position, ...)
+  local value = select(position, ...)
+  if value == nil then return otherwise end
+  local number = number_of(value)
+  if not number then argument_error(2, position, "number expected, got " .. type(value)) end
+  return c_long(number)
+end
+function tools.text(position, ...)
+  local value = select(position, ...)
+  if type(value) == "number" then return tostring(value) end
+  if type(value) ~= "string" then
+    local got = select("#", ...) < position and "no value" or type(value)
+    argument_error(2, position, "string expected, got " .. got)
+  end
+  return value
+end
+function tools.real(t) return hidden[t] or t end
+-- A double as so many octets, the highest first; a zero's sign would not reach the host.
+function tools.ieee(number, size)
+  if number == 0 then return (1 / number < 0 and "\128" or "\0") .. rep("\0", size - 1) end
+  return host.ieee(number, size)
+end
+
+-- The settings of cjson, in the order in which the engine keeps them between two scripts.
+local SETTINGS = {"convert", "ratio", "safe", "deepest", "descends", "precision", "keeps", "invalid", "reads"}
+local USUAL = {0, 2, 10, 1000, 1000, 14, 1, 0, 1}
+function tools.fresh_settings()
+  local made = {}
+  for place, name in ipairs(SETTINGS) do made[name] = USUAL[place] end
+  return made
+end
+tools.settings = tools.fresh_settings()
+local function restore_settings(told)
+  local place = 0
+  for number in string.gmatch(told or concat(USUAL, " "), "%S+") do
+    place = place + 1
+    tools.settings[SETTINGS[place]] = tonumber(number)
+  end
+end
+local function settings_told()
+  local values, usual = {}, true
+  for place, name in ipairs(SETTINGS) do
+    values[place] = tools.settings[name]
+    usual = usual and values[place] == USUAL[place]
+  end
+  return not usual and concat(values, " ") or nil
 end
 
 -- ---- basic functions that know of read-only tables and of errors that may not be caught -------------------------
@@ -64,7 +159,7 @@ local base = {
   rawequal = rawequal, select = select, tonumber = tonumber, type = type, unpack = unpack,
 }
 function base.pcall(...)
-  if select("#", ...) == 0 then error("bad argument #1 to 'pcall' (value expected)", 2) end
+  if select("#", ...) == 0 then argument_error(1, 1, "value expected") end
   return checked(pcall(...))
 end
 function base.xpcall(f, handler)
@@ -76,23 +171,23 @@ function base.xpcall(f, handler)
 end
 function base.pairs(...)
   local t = ...
-  if type(t) ~= "table" then wrong(1, "pairs", "table", ...) end
+  if type(t) ~= "table" then wrong(1, "table", ...) end
   if hidden[t] then return base.next, t, nil end
   return next, t, nil
 end
 function base.next(...)
   local t, key = ...
-  if type(t) ~= "table" then wrong(1, "next", "table", ...) end
+  if type(t) ~= "table" then wrong(1, "table", ...) end
   return next(hidden[t] or t, key)
 end
 function base.rawget(...)
   local t, key = ...
-  if type(t) ~= "table" then wrong(1, "rawget", "table", ...) end
+  if type(t) ~= "table" then wrong(1, "table", ...) end
   return rawget(hidden[t] or t, key)
 end
 function base.rawset(...)
   local t, key, value = ...
-  if type(t) ~= "table" then wrong(1, "rawset", "table", ...) end
+  if type(t) ~= "table" then wrong(1, "table", ...) end
   if hidden[t] then error(READONLY, 0) end
   if key == nil or key ~= key then error(key == nil and "table index is nil" or "table index is NaN", 0) end
   return rawset(t, key, value)
@@ -100,7 +195,7 @@ end
 local text_meta, globals_meta  -- read-only, made below
 function base.getmetatable(...)
   local value = ...
-  if select("#", ...) == 0 then error("bad argument #1 to 'getmetatable' (value expected)", 2) end
+  if select("#", ...) == 0 then argument_error(1, 1, "value expected") end
   if type(value) == "string" then return text_meta end
   if type(value) == "userdata" then return nil end
   if value ~= nil and hidden[value] then return value == _G_ and globals_meta or nil end
@@ -108,9 +203,9 @@ function base.getmetatable(...)
 end
 function base.setmetatable(...)
   local t, meta = ...
-  if type(t) ~= "table" then wrong(1, "setmetatable", "table", ...) end
+  if type(t) ~= "table" then wrong(1, "table", ...) end
   if select("#", ...) < 2 or meta ~= nil and type(meta) ~= "table" then
-    error("bad argument #2 to 'setmetatable' (nil or table expected)", 2)
+    argument_error(1, 2, "nil or table expected")
   end
   if hidden[t] then error(READONLY, 0) end
   local old = getmetatable(t)
@@ -120,7 +215,7 @@ function base.setmetatable(...)
   return setmetatable(t, hidden[meta] or meta)
 end
 function base.tostring(...)
-  if select("#", ...) == 0 then error("bad argument #1 to 'tostring' (value expected)", 2) end
+  if select("#", ...) == 0 then argument_error(1, 1, "value expected") end
   if rawequal((...), NULL) then return "userdata: (nil)" end
   return tostring((...))
 end
@@ -143,12 +238,12 @@ end
 function base.loadstring(...)
   local source, name = ...
   if type(source) == "number" then source = tostring(source) end
-  if type(source) ~= "string" then wrong(1, "loadstring", "string", ...) end
+  if type(source) ~= "string" then wrong(1, "string", ...) end
   return loaded(source, name or source)
 end
 function base.load(...)
   local reader, name = ...
-  if type(reader) ~= "function" then wrong(1, "load", "function", ...) end
+  if type(reader) ~= "function" then wrong(1, "function", ...) end
   local parts = {}
   while true do
     local part = reader()
@@ -201,34 +296,20 @@ local function lrand()
   low, middle, high = first, second, product % 65536
   return high * 32768 + floor(middle / 2)
 end
-local function number_argument(position, name, ...)
-  local value = select(position, ...)
-  local number = (type(value) == "number" or type(value) == "string") and tonumber(value)
-  if not number then
-    local got = select("#", ...) < position and "no value" or type(value)
-    error(format("bad argument #%d to '%s' (number expected, got %s)", position, name, got), 3)
-  end
-  return number
-end
-local function c_int(number)
-  local cut = tonumber(format("%d", number))
-  cut = cut % 4294967296
-  return cut >= 2147483648 and cut - 4294967296 or cut
-end
 function maths.random(...)
   local r, count = (lrand() % 2147483647) / 2147483647, select("#", ...)
   if count == 0 then return r end
   if count > 2 then error("wrong number of arguments", 2) end
-  local first = c_int(number_argument(1, "random", ...))
+  local first = c_int(number_argument(1, ...))
   if count == 1 then
-    if first < 1 then error("bad argument #1 to 'random' (interval is empty)", 2) end
+    if first < 1 then argument_error(1, 1, "interval is empty") end
     return floor(r * first) + 1
   end
-  local second = c_int(number_argument(2, "random", ...))
-  if first > second then error("bad argument #2 to 'random' (interval is empty)", 2) end
+  local second = c_int(number_argument(2, ...))
+  if first > second then argument_error(1, 2, "interval is empty") end
   return floor(r * (second - first + 1)) + first
 end
-function maths.randomseed(...) seed(c_int(number_argument(1, "randomseed", ...))) end
+function maths.randomseed(...) seed(c_int(number_argument(1, ...))) end
 
 -- ---- replies of commands as Lua values -------------------------------------------------------------------------------
 
@@ -471,7 +552,7 @@ for name, value in pairs(flavour.constants) do redis[name] = value end
 
 local made = {string = text, math = maths, table = tables, coroutine = routines, redis = redis}
 if flavour.clock then made.os = {clock = function() return 0 end} end
-for name, library in pairs(libraries) do made[name] = library(NULL, host, error) end
+for name, library in pairs(libraries) do made[name] = library(NULL, tools) end
 for name, value in pairs(base) do globals[name] = value end
 for name, library in pairs(made) do globals[name] = proxy(library) end
 globals._G = _G_
@@ -496,7 +577,7 @@ local function handler(err)
     level = level + 1
     i = getinfo(level, "Sl")
   end
-  while i and i.source == "=redlark" do
+  while i and (i.source == "=redlark" or i.what == "tail") do
     level = level + 1
     i = getinfo(level, "Sl")
   end
@@ -524,9 +605,10 @@ local function failure(found, what)
   return "-" .. line_of(err .. " script: " .. (source and shown .. "on " .. source .. ":" .. line or sub(shown, 1, -3)) .. ".") .. "\r\n"
 end
 
-local function began(resp)
+local function began(resp, settings)
   spoken, protocol = resp, 2
   seed(0)
+  restore_settings(settings)
 end
 
 local function ended(ok, what, value)
@@ -537,17 +619,18 @@ local function ended(ok, what, value)
   return write(value)
 end
 
-local function outcome(what, ok, value) return ended(ok, what, value) end
-
 -- What the engine calls.
 local M = {}
 
 function M.compile(source, name) return compiled(source, name) end
 
-function M.eval(f, what, keys, arguments, resp)
-  began(resp)
+-- Gives the reply, and the settings of cjson where they are no longer the usual ones.
+function M.eval(f, what, keys, arguments, resp, settings)
+  began(resp, settings)
   globals.KEYS, globals.ARGV = keys, arguments
-  return outcome(what, xpcall(f, handler))
+  local ok, value = xpcall(f, handler)
+  local reply = ended(ok, what, value)
+  return reply, settings_told()
 end
 
 return M
