@@ -23,7 +23,7 @@ from .histories import Walk, calls, live, told, ways
 TELLS_REPLICAS = ("PUBLISH", "SPUBLISH")  # replicas have listeners of their own
 RUNS_OTHERS = {
     "PFCOUNT": "keeps the count with the key, and tells its replicas",
-    "EXEC": "writes what the commands that it runs write",
+    **dict.fromkeys(("EXEC", "EVAL", "EVALSHA"), "writes what the commands that it runs write"),
 }
 
 # Inside MULTI these are not queued, or the text says that they behave otherwise there.
