@@ -10,6 +10,8 @@ import random
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from attrs import frozen
+
 from redlark.conformance import values
 from redlark.conformance.history import ClientId, History, Part, Request, Step, request, steps_of
 
@@ -19,7 +21,9 @@ if TYPE_CHECKING:
 Scenario = tuple[Step, ...]
 
 CLIENTS = 4
-WAITERS = ("BLPOP", "BRPOP", "BLMOVE", "BRPOPLPUSH", "BLMPOP", "BZPOPMIN", "BZPOPMAX", "BZMPOP")
+LIST_WAITERS = ("BLPOP", "BRPOP", "BLMOVE", "BRPOPLPUSH", "BLMPOP")
+ZSET_WAITERS = ("BZPOPMIN", "BZPOPMAX", "BZMPOP")
+WAITERS = (*LIST_WAITERS, *ZSET_WAITERS)
 LISTENERS = ("SUBSCRIBE", "PSUBSCRIBE", "SSUBSCRIBE", "UNSUBSCRIBE", "PUNSUBSCRIBE", "SUNSUBSCRIBE")
 SPEAKERS = ("PUBLISH", "SPUBLISH", "PUBSUB|CHANNELS", "PUBSUB|NUMSUB", "PUBSUB|NUMPAT", "PUBSUB|SHARDCHANNELS")
 COMPANY = frozenset((*WAITERS, "CLIENT|UNBLOCK", *LISTENERS, *SPEAKERS, "PUBSUB|SHARDNUMSUB"))
@@ -31,13 +35,35 @@ def share(names: tuple[str, ...], weights: tuple[float, ...]) -> float:
     return 0.0 if not ours else max(0.12, min(0.9, ours / sum(weights) * 1.5))
 
 
-def _waiter(pool: Pool, key: bytes, rng: random.Random, seconds: bytes = b"0") -> Request:
-    """A request that waits for a key, perhaps among others."""
-    other = values.key(rng, "list")
+@frozen
+class Kind:
+    """What is waited for: a type of key, who waits for one, and what makes one, whole or its least."""
+
+    group: str
+    waiters: tuple[str, ...]
+    full: tuple[str, ...]
+    least: tuple[str, ...]
+
+
+KINDS = (
+    Kind("list", LIST_WAITERS, ("RPUSH", "a", "b"), ("RPUSH", "a")),
+    Kind("sorted-set", ZSET_WAITERS, ("ZADD", "1", "m", "2", "n"), ("ZADD", "1", "m")),
+)
+
+
+def _kind(pool: Pool, rng: random.Random) -> Kind:
+    return rng.choice([kind for kind in KINDS if any(map(pool.has, kind.waiters))])
+
+
+def _waiter(pool: Pool, kind: Kind, key: bytes, rng: random.Random, seconds: bytes = b"0") -> Request:
+    """A request that waits for a key, perhaps among others; now and then for one of another type."""
+    if rng.random() < 0.1:
+        kind = _kind(pool, rng)
+    other = values.key(rng, kind.group)
     keys = rng.choice(([key], [key], [other, key], [key, other]))
     ends = [rng.choice((b"LEFT", b"RIGHT")) for _ in range(2)]
     count = [b"COUNT", rng.choice((b"1", b"2", b"10"))] if rng.random() < 0.4 else []
-    name = rng.choice([name for name in WAITERS if pool.has(name)])
+    name = rng.choice([name for name in kind.waiters if pool.has(name)])
     number = b"%d" % len(keys)
     parts: dict[str, list[bytes]] = {
         "BLMOVE": [key, other, *ends, seconds],
@@ -48,18 +74,25 @@ def _waiter(pool: Pool, key: bytes, rng: random.Random, seconds: bytes = b"0") -
     return Request((name.encode(), *parts.get(name, [*keys, seconds])))
 
 
-def _feeding(pool: Pool, key: bytes, rng: random.Random) -> tuple[Request, ...]:
+def _feeding(pool: Pool, kind: Kind, key: bytes, rng: random.Random) -> tuple[Request, ...]:
     """Requests after which a key is likely to be there, or not quite."""
-    fill = ("ZADD", key, "1", "m", "2", "n") if rng.random() < 0.3 and pool.has("ZADD") else ("RPUSH", key, "a", "b")
-    short = fill[:3] if fill[0] == "RPUSH" else fill[:4]
-    away = ("SELECT", "1"), ("RPUSH", key, "x"), ("SELECT", "0")
+
+    def made(at: bytes | str, words: tuple[str, ...]) -> tuple[str | bytes, ...]:
+        return (words[0], at, *words[1:])
+
+    if rng.random() < 0.1:
+        kind = _kind(pool, rng)
+    fill, short = made(key, kind.full), made(key, kind.least)
+    away = ("SELECT", "1"), short, ("SELECT", "0")
     ways: tuple[tuple[tuple[str | bytes, ...], ...], ...] = (
         (fill,), (short,), (short,), (("SET", key, "v"), ("DEL", key), fill),
-        (("MULTI",), fill, ("DEL", key), ("EXEC",)), (("MULTI",), ("RPUSH", values.key(rng), "z"), fill, ("EXEC",)),
+        (("MULTI",), fill, ("DEL", key), ("EXEC",)),
+        (("MULTI",), made(values.key(rng), kind.least), fill, ("EXEC",)),
         (("MULTI",), short, ("DEL", key), fill, ("EXEC",)),
-        (("RPUSH", "other", "o", "p"), ("RENAME", "other", key)), (("RPUSH", "other", "o"), ("COPY", "other", key)),
+        (made("other", kind.full), ("RENAME", "other", key)), (made("other", kind.least), ("COPY", "other", key)),
         (*away, ("SWAPDB", "0", "1")), (*away[:2], ("MOVE", key, "0"), away[2]), (("SET", key, "v"),),
-        (("SADD", key, "v"),), (("SET", key, "v"), ("RPUSH", key, "w")), (fill, ("LRANGE", key, "0", "-1")),
+        (("SADD", key, "v"),), (("SET", key, "v"), short), (fill, ("LRANGE", key, "0", "-1")),
+        (("SADD", "other", "m", "n"), ("ZUNIONSTORE", key, "1", "other")), (("RPUSH", key, "a"),),
     )  # fmt: skip
     chosen = [one for one in rng.choice(ways) if pool.has(str(one[0]))]
     return tuple(request(*one) for one in chosen)
@@ -67,37 +100,41 @@ def _feeding(pool: Pool, key: bytes, rng: random.Random) -> tuple[Request, ...]:
 
 def _served(pool: Pool, rng: random.Random) -> Scenario:
     """Some wait for a key, and it comes to be."""
-    key = values.key(rng, "list")
+    kind = _kind(pool, rng)
+    key = values.key(rng, kind.group)
     clients = rng.sample(range(CLIENTS), rng.choice((2, 2, 3, 4)))
     *waiters, feeder = clients
-    steps = [Step(client, (_waiter(pool, key, rng),)) for client in waiters]
+    steps = [Step(client, (_waiter(pool, kind, key, rng),)) for client in waiters]
     if rng.random() < 0.2:
         behind = pool.requests(rng.randrange(1, 3), rng)
         steps[-1] = Step(waiters[-1], (*steps[-1].requests, *(one for one in behind if not one.watched)))
-    feeding = _feeding(pool, key, rng)
+    feeding = _feeding(pool, kind, key, rng)
     steps += [Step(feeder, feeding)] if rng.random() < 0.5 else steps_of(feeder, feeding)
     return tuple(steps)
 
 
 def _queued(pool: Pool, rng: random.Random) -> Scenario:
     """Who would wait in a transaction does not."""
-    client, key = rng.randrange(CLIENTS), values.key(rng, "list")
-    inside = [_waiter(pool, key, rng) if rng.random() < 0.7 else one for one in pool.requests(rng.randrange(1, 5), rng)]
+    client, kind = rng.randrange(CLIENTS), _kind(pool, rng)
+    key = values.key(rng, kind.group)
+    inside = [_waiter(pool, kind, key, rng) if rng.random() < 0.7 else one for one in pool.requests(rng.randrange(1, 5), rng)]
     return (Step(client, (request("MULTI"), *inside, request("EXEC"))),) if pool.has("MULTI", "EXEC") else ()
 
 
 def _timed(pool: Pool, rng: random.Random) -> Scenario:
     """Somebody waits for a moment, in vain mostly."""
-    key, (client, other) = values.key(rng, "list"), rng.sample(range(CLIENTS), 2)
-    steps = [Step(client, (_waiter(pool, key, rng, rng.choice((b"0.001", b"0.005", b"0.01", b"0.0001"))),))]
+    kind, (client, other) = _kind(pool, rng), rng.sample(range(CLIENTS), 2)
+    key = values.key(rng, kind.group)
+    steps = [Step(client, (_waiter(pool, kind, key, rng, rng.choice((b"0.001", b"0.005", b"0.01", b"0.0001"))),))]
     if rng.random() < 0.4:
-        steps.append(Step(other, _feeding(pool, key, rng)))
+        steps.append(Step(other, _feeding(pool, kind, key, rng)))
     return (*steps, Step(client, ()))
 
 
 def _freed(pool: Pool, rng: random.Random) -> Scenario:
     """Somebody waits until another one ends it."""
-    key, (client, other) = values.key(rng, "list"), rng.sample(range(CLIENTS), 2)
+    kind, (client, other) = _kind(pool, rng), rng.sample(range(CLIENTS), 2)
+    key = values.key(rng, kind.group)
     how = rng.choice((("UNBLOCK",), ("UNBLOCK",), ("UNBLOCK", "TIMEOUT"), ("UNBLOCK", "ERROR"), ("KILL", "ID")))
     name: bytes
     option: list[bytes]
@@ -105,9 +142,9 @@ def _freed(pool: Pool, rng: random.Random) -> Scenario:
     words: tuple[Part, ...] = (
         (name, *option, ClientId(client)) if name == b"KILL" else (name, ClientId(client), *option)
     )
-    waits = () if rng.random() < 0.1 else (Step(client, (_waiter(pool, key, rng),)),)
+    waits = () if rng.random() < 0.1 else (Step(client, (_waiter(pool, kind, key, rng),)),)
     free = Request((b"CLIENT", *words)) if pool.has("CLIENT|" + how[0]) else request("PING")
-    inside = (request("MULTI"), free, *_feeding(pool, key, rng), request("EXEC"))
+    inside = (request("MULTI"), free, *_feeding(pool, kind, key, rng), request("EXEC"))
     alone = rng.random() < 0.8 or b"KILL" in free.parts
     return (*waits, Step(other, (free,) if alone else inside))
 

@@ -25,6 +25,7 @@ from redlark.reference.values import (
     Owed,
     Parked,
     Place,
+    SortedSet,
     Uncertain,
     Variable,
     Waiting,
@@ -475,7 +476,8 @@ class Run:
         return World(databases, sessions, self.server, self.versions, now, self.parked, self.outbox)
 
 
-_SIGNALS_ONCE = (bytes, tuple, frozenset)  # what wakes only as it comes to be; a stream does with each entry
+# What wakes only as it comes to be, and not as it is overwritten; a stream does with each entry.
+_SIGNALS_ONCE = (bytes, tuple, frozenset, Map, SortedSet)
 
 
 def _lo(number: Any) -> int:

@@ -41,6 +41,7 @@ NOT_AS_ALONE = {
     **dict.fromkeys(("UNSUBSCRIBE", "PUNSUBSCRIBE", "SUNSUBSCRIBE"), "answers in several frames, too"),
     "PING": "answers otherwise while subscribed",
     **dict.fromkeys(("BLPOP", "BRPOP", "BLMOVE", "BRPOPLPUSH", "BLMPOP"), "does not wait inside a transaction"),
+    **dict.fromkeys(("BZPOPMIN", "BZPOPMAX", "BZMPOP"), "does not wait inside a transaction"),
     "OBJECT|REFCOUNT": "the queued request holds its arguments as well",
     "CLIENT|LIST": "tells that the connection is in EXEC",
     "CLIENT|INFO": "tells that the connection is in EXEC",
