@@ -117,7 +117,8 @@ def _queued(pool: Pool, rng: random.Random) -> Scenario:
     """Who would wait in a transaction does not."""
     client, kind = rng.randrange(CLIENTS), _kind(pool, rng)
     key = values.key(rng, kind.group)
-    inside = [_waiter(pool, kind, key, rng) if rng.random() < 0.7 else one for one in pool.requests(rng.randrange(1, 5), rng)]
+    drawn = pool.requests(rng.randrange(1, 5), rng)
+    inside = [_waiter(pool, kind, key, rng) if rng.random() < 0.7 else one for one in drawn]
     return (Step(client, (request("MULTI"), *inside, request("EXEC"))),) if pool.has("MULTI", "EXEC") else ()
 
 
