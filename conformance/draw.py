@@ -224,6 +224,26 @@ def _expiry(pool: Pool, rng: random.Random) -> Scenario:
     return (*steps_of(client, (make,)), Step(client, pool.requests(2, rng), wait=wait))
 
 
+def _fields(pool: Pool, rng: random.Random) -> Scenario:
+    """Fields of a hash that expire, some or all of them, and what is then asked of the hash."""
+    client, key = pool.client(rng), values.key(rng, "hash")
+    fields = rng.sample((b"f1", b"f2", b"f3", b"f4"), rng.randrange(1, 5))
+    ending = fields[: rng.randrange(1, len(fields) + 1)]
+    pairs = [word for field in fields for word in (field, rng.choice((b"1", b"v", b"v" * 70)))]
+    soon = str(rng.choice((1, 1, 2, 5)))
+    make = [request("DEL", key)] if rng.random() < 0.7 else []
+    make.append(request("HSET", key, *pairs))
+    make.append(request("HPEXPIRE", key, soon, "FIELDS", str(len(ending)), *ending))
+    hashes = [name for name in pool.names if pool.generator.commands[name].group == "hash"]
+    asked = [_at_key(pool.of(rng.choice(hashes), rng), key, rng) for _ in range(rng.randrange(1, 4))]
+    told = (("HLEN",), ("HGETALL",), ("EXISTS",), ("OBJECT", "ENCODING"), ("COPY",))
+    able = [words for words in told if pool.has("|".join(words))]
+    chosen = rng.sample(able, min(2, len(able)))
+    looks = [request(*words, key, *(("k3",) if words == ("COPY",) else ())) for words in chosen]
+    wait = int(soon) + 1 if rng.random() < 0.3 else 0
+    return (Step(client, tuple(make)), Step(client, tuple(asked), wait=wait), *steps_of(client, looks))
+
+
 def _elsewhere(pool: Pool, rng: random.Random) -> Scenario:
     """The same key in two databases, or in one of them, and a command that goes from one to the other."""
     client, key, other = pool.client(rng), values.key(rng), rng.choice(("1", "1", "1", "15"))
@@ -296,6 +316,7 @@ _KINDS: tuple[tuple[Callable[[Pool, random.Random], Scenario], float, tuple[str,
     (_member_iteration, 2, ()),
     (_elsewhere, 2.5, ("SELECT", "SET")),
     (_expiry, 4, ("SET", "RPUSH", "PEXPIRE")),
+    (_fields, 4, ("DEL", "HSET", "HPEXPIRE")),
     (_stream, 3, ("XADD", "XGROUP|CREATE", "XREADGROUP", "DEL")),
     (_sketch, 3, ("SET", "GET", "PFADD", "PFCOUNT", "PFMERGE", "PFDEBUG")),
     (_waiting, 0.2, ("WAIT",)),

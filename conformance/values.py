@@ -16,7 +16,7 @@ from redlark.conformance.history import Cursor, Moment, Part
 MAX = 2**63 - 1
 
 KEYS: tuple[bytes, ...] = (b"k1", b"k2", b"k3", b"k4", b"{tag}5")
-RARE_KEYS: tuple[bytes, ...] = (b"", b"\x00\xff\r\n", b"k" * 40, b"nosuchkey")
+RARE_KEYS: tuple[bytes, ...] = (b"", b"\x00\xff\r\n", b"k" * 40, b"nosuchkey", b"FIELDS")
 
 INTEGERS = (b"1", b"0", b"-1", b"2", b"3", b"-2", b"5", b"10", b"100", b"-10")
 EDGES = (

@@ -100,6 +100,8 @@ def compile_parser(parts: Sequence[s.Part], scope: Scope, hooks: Hooks) -> Calla
     match = _sequence(parts[needed:], scope, hooks)
     overlooks = hooks.refusals.get("excess") is OVERLOOKED
     at_most = most(parts) if "too-many" in hooks.refusals else None
+    known = "unknown" in hooks.refusals and not ("excess" in hooks.refusals and _ends_counted(parts))
+    surplus = "unknown" if known else "excess"
 
     def parse(arguments: Arguments, v: Frame) -> None:
         if overlooks and everything is not None:
@@ -113,9 +115,17 @@ def compile_parser(parts: Sequence[s.Part], scope: Scope, hooks: Hooks) -> Calla
             raise hooks.refuse(v, "excess", arguments[limit])
         position = match(arguments, position, count, v)
         if position < count:
-            raise hooks.refuse(v, "unknown" if "unknown" in hooks.refusals else "excess", arguments[position])
+            raise hooks.refuse(v, surplus, arguments[position])
 
     return parse
+
+
+def _ends_counted(parts: Sequence[s.Part]) -> bool:
+    """Whether the last part is a list that a number counts: what stands behind it is too much, whatever it is."""
+    last = parts[-1] if parts else None
+    if isinstance(last, s.Pairs) and last.repeat is None:
+        return _ends_counted(last.parts)
+    return isinstance(last, (s.Argument, s.Pairs)) and isinstance(last.repeat, tuple)
 
 
 # ---- matchers ------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from typing import Any
 
 from immutables import Map
 
-from redlark.reference import values
+from redlark.reference import fields, values
 from redlark.reference.certain import certain
 from redlark.reference.functions import FUNCTIONS, RUN_FUNCTIONS, DatabaseHandle, Numbers
 from redlark.reference.scope import CONSTANTS, STATE, WORDS, Closure, Frame, Scope, refuse
@@ -79,14 +79,18 @@ def _is_root(node: s.Expression, name: str) -> bool:
     return isinstance(node, s.Name) and node.name == name
 
 
+PARTS = frozenset({"db", "ttl", "encoding", "field-ttl"})
+PARTS_OF_ALL = frozenset(part + "s" for part in PARTS)
+
+
 def root_of(node: s.Expression, scope: Scope) -> tuple[str, Closure, Closure] | None:
     """``db[key]``, ``ttls[n][key]`` and the like: which part of the state, the database's number, the key."""
     if not isinstance(node, s.Index):
         return None
     base = node.base
-    if isinstance(base, s.Name) and base.name in ("db", "ttl", "encoding") and base.name not in scope.names:
+    if isinstance(base, s.Name) and base.name in PARTS and base.name not in scope.names:
         return base.name, lambda v: v[0].selected, expression(node.key, scope)
-    if isinstance(base, s.Index) and isinstance(base.base, s.Name) and base.base.name in ("dbs", "ttls", "encodings"):
+    if isinstance(base, s.Index) and isinstance(base.base, s.Name) and base.base.name in PARTS_OF_ALL:
         return base.base.name[:-1], expression(base.key, scope), expression(node.key, scope)
     return None
 
@@ -101,7 +105,14 @@ def _index(node: s.Index, scope: Scope) -> Closure:
             return lambda v: v[0].value(number(v), key(v))
         if part == "ttl":
             return lambda v: v[0].deadline(number(v), key(v))
+        if part == "field-ttl":
+            return lambda v: _field_deadlines(v[0], number(v), key(v))
         return lambda v: _encoding(v[0], number(v), key(v))
+    root = root_of(node.base, scope)
+    if root is not None and root[0] == "field-ttl":
+        _, number, key = root
+        field = expression(node.key, scope)
+        return lambda v: fields.deadline_of(v[0], number(v), key(v), field(v))
     if _is_root(node.base, "dbs"):
         position = expression(node.key, scope)
         return lambda v: DatabaseHandle(v[0], position(v))
@@ -119,6 +130,11 @@ def _index(node: s.Index, scope: Scope) -> Closure:
         return container[index : index + 1] if isinstance(container, bytes) else container[index]
 
     return at
+
+
+def _field_deadlines(run: Any, number: int, key: bytes) -> Any:
+    entry = run.entry(number, key)
+    return None if entry is None else entry.fields
 
 
 def _encoding(run: Any, number: int, key: bytes) -> bytes | None:

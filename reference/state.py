@@ -13,10 +13,11 @@ from typing import Any
 
 from immutables import Map
 
+from redlark.reference.fields import is_late, take_away
 from redlark.reference.functions import of_run, pure, version
 from redlark.reference.replies import Predicate
 from redlark.reference.resp import Frame
-from redlark.reference.values import ErrorReply, Status
+from redlark.reference.values import Entry, ErrorReply, Status
 
 ITERATIONS = "iterations"
 MEMBER_ITERATIONS = "member-iterations"
@@ -49,6 +50,8 @@ def swap(run: Any, one: int, other: int) -> None:
     databases[one], databases[other] = databases[other], databases[one]
     run.deadlines = {(exchanged.get(n, n), key): moment for (n, key), moment in run.deadlines.items()}
     run.alive = {(exchanged.get(n, n), key) for n, key in run.alive}
+    run.field_places |= {(exchanged.get(n, n), key) for n, key in run.field_places}
+    run.emptied = {(exchanged.get(n, n), key): known for (n, key), known in run.emptied.items()}
     if run.parked:
         run.signalled += [place for parked in run.parked for place in parked.places if place[0] in (one, other)]
     for place, (number, was_live) in before.items():
@@ -180,6 +183,42 @@ class Pages:
     def all(self, bound: int) -> Iterable[tuple[bytes, ...]]:
         """One page with every key: what a model that answers by itself returns."""
         return [tuple(sorted(self.keys))]
+
+
+@of_run
+def disown(run: Any, key: bytes, members: Iterable[bytes]) -> None:
+    """Members that were away and come back: no iteration over the key owes them."""
+    iterations, place = run.server.get(MEMBER_ITERATIONS, Map()), (run.selected, key)
+    if members and place in iterations:
+        kept = {cursor: due - frozenset(members) for cursor, due in iterations[place].items()}
+        changed = iterations.set(place, Map({cursor: due for cursor, due in kept.items() if due}))
+        run.server = run.server.set(MEMBER_ITERATIONS, changed)
+
+
+# ---- fields with deadlines of their own ------------------------------------------------------------------------
+
+
+@of_run
+def field_is_late(run: Any, key: bytes, field: bytes) -> bool:
+    """Whether a field has expired, and may still be stored."""
+    return is_late(run, run.selected, key, field)
+
+
+@of_run
+def clear_late(run: Any, key: bytes, fields: Iterable[bytes]) -> None:
+    """Clears these fields away as far as they have expired: their server has, or does so now that it meets them."""
+    if run.databases[run.selected].get(key, Entry(None)).fields is not None:
+        take_away(run, run.selected, key, fields)
+
+
+@of_run
+def lost_field(run: Any, place: tuple[int, bytes]) -> bool:
+    """Whether a server has cleared an expired field of a key away meanwhile: it may have where one has expired."""
+    number, key = place
+    entry = run.databases[number].get(key)
+    if entry is None or entry.fields is None or run.expired(number, key):
+        return False
+    return any(is_late(run, number, key, field) for field in entry.fields) and run.fork(2) == 1
 
 
 @pure

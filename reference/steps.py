@@ -12,7 +12,7 @@ from typing import Any
 
 from immutables import Map
 
-from redlark.reference import values
+from redlark.reference import fields, values
 from redlark.reference.arguments import reader
 from redlark.reference.certain import certain, missing
 from redlark.reference.expressions import expression, root_of, rows
@@ -118,11 +118,11 @@ class Compiler:
 
         def need(v: Frame) -> Any:
             run = v[0]
-            found = run.value(run.selected, key(v))
+            found = run.value(run.selected, name := key(v))
             if found is None:
                 v[slot] = empty
             elif values.TYPES[type(found)] == type_:
-                v[slot] = found
+                v[slot] = fields.living(run, run.selected, name) if type(found) is Map else found
             else:
                 run.reached.append(rule)
                 return Leave(error(v))
@@ -359,7 +359,14 @@ class Compiler:
                 return lambda v, x: _put(v[0], number(v), key(v), x)
             if part == "ttl":
                 return lambda v, x: v[0].set_deadline(number(v), key(v), x)
+            if part == "field-ttl":
+                return lambda v, x: fields.set_deadlines(v[0], number(v), key(v), x)
             return lambda v, x: v[0].set_encoding(number(v), key(v), x)
+        root = root_of(target.base, scope) if isinstance(target, s.Index) else None
+        if isinstance(target, s.Index) and root is not None and root[0] == "field-ttl":
+            _, number, key = root
+            field = expression(target.key, scope)
+            return lambda v, x: fields.set_deadline(v[0], number(v), key(v), field(v), x)
         if isinstance(target, s.Field):
             name = target.name
             if isinstance(target.base, s.Name) and target.base.name == "session":

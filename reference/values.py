@@ -19,11 +19,15 @@ from immutables import Map
 
 
 class Entry(NamedTuple):
-    """What a key holds: its value, its deadline in Unix milliseconds as bounds (None: forever), its encoding."""
+    """What a key holds: its value, its deadline in Unix milliseconds as bounds (None: forever), its encoding.
+
+    ``fields`` are the deadlines of those fields of a hash that have one (None: no field has; see ``fields.py``).
+    """
 
     value: Any
     deadline: tuple[int, int] | None = None
     encoding: bytes | None = None
+    fields: Map[bytes, Any] | None = None
 
 
 class Record:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from attrs import frozen
 from immutables import Map
 
+from redlark.reference import fields
 from redlark.reference.candidates import candidates_of, perhaps_unseen
 from redlark.reference.resp import Frame
 from redlark.reference.values import (
@@ -76,14 +77,18 @@ class Run:
         "decisions",
         "delay",
         "differences",
+        "emptied",
         "encodings",
         "events",
+        "field_moments",
+        "field_places",
         "keeps",
         "latest",
         "model",
         "now",
         "observed",
         "outbox",
+        "over",
         "parked",
         "pending",
         "position",
@@ -126,6 +131,11 @@ class Run:
         self.deadlines: dict[tuple[int, bytes], Moment] = {}
         self.written: set[tuple[int, bytes]] = set()  # places of deadlines that this run has set, not only looked at
         self.differences: dict[tuple[Variable, Variable], tuple[int, int]] = {}
+        # of fields: moments by the identity of their bounds, places looked at, what is over, hashes emptied
+        self.field_moments: dict[int, tuple[tuple[int, int], Moment]] = {}
+        self.field_places: set[tuple[int, bytes]] = set()
+        self.over: dict[tuple[Variable, int], bool] = {}
+        self.emptied: dict[tuple[int, bytes], tuple[Any, bool]] = {}
         self.events: list[tuple[int, bytes, bytes]] = []
         self.propagated: list[tuple[int, tuple[Any, ...]]] = []
         self.silent_propagation = False
@@ -242,18 +252,31 @@ class Run:
     def entry(self, number: int, key: bytes) -> Entry | None:
         """What a key holds, None if nothing or expired: an expired key is removed as it is met."""
         entry = self.databases[number].get(key)
-        if entry is None or entry.deadline is None or (number, key) in self.alive:
+        if entry is None or (entry.deadline is None and entry.fields is None) or (number, key) in self.alive:
             return entry
-        if self.expired(number, key):
-            self._remove(number, key)
-            self._count(number, key)
+        if self._overdue(number, key):
+            self.remove(number, key)
+            self.count(number, key)
             self.propagated.append((number, (b"DEL", key)))
             self.events.append((number, b"expired", key))
+            return None
+        if entry.fields is not None and fields.emptied(self, number, key):
+            self.remove(number, key)
+            self.count(number, key)
+            self.propagated.append((number, (b"HDEL", key, *entry.fields)))
+            self.events += [(number, b"hexpired", key), (number, b"del", key)]
             return None
         self.alive.add((number, key))
         return self.databases[number].get(key)
 
     def expired(self, number: int, key: bytes) -> bool:
+        """Whether a stored key is gone by its deadline, or by that of its last field."""
+        if self._overdue(number, key):
+            return True
+        entry = self.databases[number].get(key)
+        return entry is not None and entry.fields is not None and fields.emptied(self, number, key)
+
+    def _overdue(self, number: int, key: bytes) -> bool:
         """Whether a stored key's deadline lies before this command's moment; at the moment itself, the text says."""
         deadline = self.stored_deadline(number, key)
         if deadline is None:
@@ -261,6 +284,18 @@ class Run:
         if not self._at_most(self.began, deadline):
             return True
         return self.model.gone_at_deadline and self._equal(self.began, deadline) and self.fork(2) == 1
+
+    def is_over(self, deadline: Moment) -> bool:
+        """Whether the deadline of a field lies before this command's moment; at the moment itself it may be over.
+
+        Redis has it so for keys as well; in Valkey such a field still answers, but may be cleared away already.
+        """
+        known = self.over.get((deadline.variable, deadline.offset))
+        if known is None:
+            met = self._at_most(self.began, deadline)
+            known = not met or (self._equal(self.began, deadline) and self.fork(2) == 1)
+            self.over[deadline.variable, deadline.offset] = known
+        return known
 
     def value(self, number: int, key: bytes) -> Any:
         """The value at a key, None if absent."""
@@ -289,7 +324,10 @@ class Run:
                 self.delete(number, key)
             return
         encoding = self.encodings(self, key, value, old)
-        entry = Entry(value, None if old is None else old.deadline, encoding)
+        if old is None:
+            entry = Entry(value, None, encoding)
+        else:
+            entry = Entry(value, old.deadline, encoding, old.fields and fields.still(old.fields, value))
         self.databases[number] = self.databases[number].set(key, entry)
         self.touch(number, key)
         if self.parked and (old is None or type(old.value) not in _SIGNALS_ONCE):
@@ -342,15 +380,16 @@ class Run:
     def delete(self, number: int, key: bytes) -> None:
         """Removes a key, its deadline with it."""
         if self.entry(number, key) is not None:
-            self._remove(number, key)
+            self.remove(number, key)
             self.touch(number, key)
 
-    def _remove(self, number: int, key: bytes) -> None:
+    def remove(self, number: int, key: bytes) -> None:
+        """Takes a key out, uncounted."""
         if self.parked and any(p.type is None and (number, key) in p.places for p in self.parked):
             self.signalled.append((number, key))
         self.databases[number] = self.databases[number].delete(key)
         self.deadlines.pop((number, key), None)
-        self._narrow(number, key)
+        self.narrow_iterations(number, key)
         iterations = self.server.get("iterations")
         if iterations:  # an iteration does not owe what was away meanwhile
             for place, keys in iterations.items():
@@ -358,7 +397,7 @@ class Run:
                     iterations = iterations.set(place, keys - {key})
             self.server = self.server.set("iterations", iterations)
 
-    def _narrow(self, number: int, key: bytes) -> None:
+    def narrow_iterations(self, number: int, key: bytes) -> None:
         """An iteration over a key's members does not owe what was away meanwhile."""
         iterations = self.server.get("member-iterations")
         if iterations and (number, key) in iterations:
@@ -373,10 +412,11 @@ class Run:
         """Counts a change, for WATCH and for what is propagated."""
         self.changes += 1
         if not self.quiet:
-            self._count(number, key)
-        self._narrow(number, key)
+            self.count(number, key)
+        self.narrow_iterations(number, key)
 
-    def _count(self, number: int, key: bytes) -> None:
+    def count(self, number: int, key: bytes) -> None:
+        """Counts a change for WATCH alone."""
         version = self.versions.get((number, key))
         if version is not None:
             self.versions = self.versions.set((number, key), version + 1)
@@ -462,6 +502,8 @@ class Run:
             if entry is not None and entry.deadline != (moment.lo, moment.hi):
                 changed = entry._replace(deadline=(moment.lo, moment.hi))
                 self.databases[number] = self.databases[number].set(key, changed)
+        if self.field_places:
+            fields.finish(self)
         sessions = self.sessions
         if self.client in sessions and self.session is not sessions[self.client]:
             sessions = sessions.set(self.client, self.session)

@@ -276,14 +276,14 @@ class _Block(Inference):
         if root is not None:
             part, key = root
             keys = self.value(key).keys
-            kind = {"db": "value-write", "ttl": "ttl-write", "encoding": "encoding-write"}[part]
+            kind = {"db": "value-write", "encoding": "encoding-write"}.get(part, "ttl-write")
             self.effect("delete" if how == "delete" and part == "db" else kind, keys, node)
         elif isinstance(target, s.Index):
             if isinstance(target.base, s.Name) and target.base.name == "config":
                 return
             self.value(target.key)
             before = state_place(target.base)
-            if before is not None:
+            if before is not None and before[0] != "field-ttl":
                 self.effect("value-read", self.value(before[1]).keys, node)
             self._write(target.base, node, "write")
         elif isinstance(target, s.Field) and isinstance(target.base, (s.Field, s.Index)) and not _is_session(target):

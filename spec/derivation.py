@@ -239,6 +239,10 @@ class _Derivation:
         said, *kind = self._shown_as("shown", name) or (name,)
         summary, deprecated = self._shown_as("shown-with", name), self._shown_as("shown-deprecated", name)
         version = deprecated and deprecated[0]
+        for dated in self._shown_as("shown-dated", name):
+            argument = evolve(argument, since=number(dated) if isinstance(dated, s.Version) else None)
+        if self._is_shown("keyed", name):
+            argument = evolve(argument, key_spec=0)
         argument = evolve(
             argument,
             name=name,
@@ -321,11 +325,13 @@ class _Derivation:
             pure = [(self._pure(s.Token(word)), guard) for word, guard in told]
             words = tuple(evolve(tree, since=None if bare else self._since(guard)) for tree, guard in pure)
             return self._named(part.name, _hoisted(Argument(part.name, "oneof", token=token, arguments=words)))
-        label = part.label or "data"
-        if len(part.parts) == 1 and isinstance(part.parts[0], s.Token):  # (name = WORD): a word that stands by itself
-            return self._named(label, Argument(label, "pure-token", token=part.parts[0].word))
-        groups = sum(isinstance(each, s.Group) for each in part.parts)
-        inner = self._arguments(part.parts, required=0, last=groups == len(part.parts))
+        label, parts = part.label or "data", part.parts
+        if len(parts) == 1 and isinstance(parts[0], s.Token):  # (name = WORD): a word that stands by itself
+            return self._named(label, Argument(label, "pure-token", token=parts[0].word))
+        if isinstance(parts[0], s.Token) and not all(isinstance(each, s.Token) for each in parts):
+            token, parts = parts[0].word, parts[1:]  # a word that begins a block is the block's
+        groups = sum(isinstance(each, s.Group) for each in parts)
+        inner = self._arguments(parts, required=0, last=groups == len(parts))
         return self._named(label, Argument(label, "block", token=token, flags=multiple, arguments=inner))
 
     def _group(self, group: s.Group, token: str | None, optional: bool) -> Argument:

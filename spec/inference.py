@@ -35,6 +35,8 @@ class Value:
 
 
 UNKNOWN = Value()
+PARTS = frozenset({"db", "ttl", "encoding", "field-ttl"})
+PARTS_OF_ALL = frozenset(part + "s" for part in PARTS)
 
 
 @frozen
@@ -158,7 +160,8 @@ class Inference:
                     self.effect("value-read", keys, node)
                 return Value(ANY, keys=keys, stored=keys)
             self.effect("ttl-read", keys, node)
-            return Value(frozenset({"time", "absent"}) if part == "ttl" else frozenset({"text", "absent"}), keys=keys)
+            types = {"ttl": {"time", "absent"}, "field-ttl": {"map", "absent"}}.get(part, {"text", "absent"})
+            return Value(frozenset(types), keys=keys)
         base = self.value(node.base)
         self.value(node.key)
         return Value(base.of if "list" in base.types else ANY, keys=base.keys)
@@ -319,9 +322,9 @@ def state_place(node: s.Expression) -> tuple[str, s.Expression] | None:
     if not isinstance(node, s.Index):
         return None
     base = node.base
-    if isinstance(base, s.Name) and base.name in ("db", "ttl", "encoding"):
+    if isinstance(base, s.Name) and base.name in PARTS:
         return base.name, node.key
-    if isinstance(base, s.Index) and isinstance(base.base, s.Name) and base.base.name in ("dbs", "ttls", "encodings"):
+    if isinstance(base, s.Index) and isinstance(base.base, s.Name) and base.base.name in PARTS_OF_ALL:
         return base.base.name[:-1], node.key
     return None
 

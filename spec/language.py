@@ -12,6 +12,7 @@ CONSTANTS = frozenset({"nil", "none", "nil-array", "no-reply", "skip", "stop", "
 WORDS = frozenset({"OK", "TRUE", "FALSE"})
 STATE = frozenset({
     "now", "selected", "request", "client", "in-exec", "in-script", "script", "databases", "db", "dbs", "ttl", "ttls",
+    "field-ttl", "field-ttls",
     "encoding", "encodings", "session", "sessions", "server", "config", "command", "token", "woken-by",
 })  # fmt: skip
 TYPES = frozenset({"string", "list", "set", "hash", "zset", "stream"})
@@ -73,7 +74,8 @@ RUN_FUNCTIONS: dict[str, Signature] = {
     for signature in map(parse_signature, (
         "all-databases() -> list of int", "arity-of(text) -> int", "command-of(any) -> text?", "flush(int) -> any",
         "has-flag(text, text) -> bool", "is-container(text) -> bool", "owe(int, any) -> any",
-        "owe-of(text, int, any) -> any", "owed-of(text, int) -> set of text",
+        "owe-of(text, int, any) -> any", "disown(text, any) -> any", "field-is-late(text, text) -> bool",
+        "clear-late(text, any) -> any", "lost-field(any) -> bool", "owed-of(text, int) -> set of text",
         "microseconds() -> list of int", "owed(int) -> list of text", "swap(int, int) -> any", "version(any) -> int",
         "stored-ghost(any) -> bool", "all-command-names() -> list of text", "command-names() -> list of text",
         "command-docs(any) -> list of any", "command-rows(text) -> list of any", "command-tables() -> list of any",

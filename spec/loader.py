@@ -330,6 +330,12 @@ class _Trees(Transformer):  # type: ignore[type-arg]
     def f_shown_undated(self, name: str, guard: Any) -> s.Fact:
         return self._fact("shown-undated", name, guard=guard)
 
+    def f_shown_dated(self, name: str, version: s.Version, guard: Any) -> s.Fact:
+        return self._fact("shown-dated", name, version, guard=guard)
+
+    def f_shown_keyed(self, name: str, guard: Any) -> s.Fact:
+        return self._fact("shown-keyed", name, guard=guard)
+
     def f_shown_required(self, name: str, guard: Any) -> s.Fact:
         return self._fact("shown-required", name, guard=guard)
 

@@ -34,9 +34,11 @@ MAKERS = {
     "APPEND": 2.0,
     "PEXPIRE": 3.0,
     "EXPIRE": 2.0,
+    "HPEXPIRE": 2.0,
+    "HSETEX": 2.0,
 }
 
-Value = tuple[Any, Any]
+Value = tuple[Any, ...]
 Shown = tuple[dict[bytes, Value], ...]
 
 
@@ -142,13 +144,23 @@ def told(run: Run, reply: Any) -> str:
 
 
 def live(world: World, now: int) -> Shown:
-    """What the databases hold, values and deadlines; a key at its deadline may be gone, so it counts as such."""
-    return tuple({key: _value(entry) for key, entry in db.items() if _lives(entry, now)} for db in world.databases)
+    """What the databases hold, values and deadlines; what is at its deadline may be gone, so it counts as such."""
+    return tuple({key: _value(entry, now) for key, entry in db.items() if _lives(entry, now)} for db in world.databases)
 
 
-def _value(entry: Entry) -> Value:
-    return entry.value, entry.deadline
+def _value(entry: Entry, now: int) -> Value:
+    if entry.fields is None:
+        return entry.value, entry.deadline
+    living = {f: x for f, x in entry.value.items() if not is_over(entry, f, now)}
+    return living, entry.deadline, {f: entry.fields[f] for f in living if f in entry.fields}
 
 
 def _lives(entry: Entry, now: int) -> bool:
-    return entry.deadline is None or entry.deadline[1] > now
+    if entry.deadline is not None and entry.deadline[1] <= now:
+        return False
+    return entry.fields is None or not all(is_over(entry, field, now) for field in entry.value)
+
+
+def is_over(entry: Entry, field: bytes, now: int) -> bool:
+    """Whether a field of a hash has a deadline of its own that may have come."""
+    return entry.fields is not None and field in entry.fields and bool(entry.fields[field][0] <= now)

@@ -18,7 +18,7 @@ from redlark.reference import Model, World
 from redlark.reference.values import ErrorReply, SortedSet, Status, Uncertain
 from redlark.spec.profiles import PROFILES
 
-from .histories import Walk, calls, live, told, ways
+from .histories import Walk, calls, is_over, live, told, ways
 
 TELLS_REPLICAS = ("PUBLISH", "SPUBLISH")  # replicas have listeners of their own
 RUNS_OTHERS = {
@@ -94,14 +94,18 @@ def test_only_commands_that_write_change_a_database(profile: str, data: st.DataO
         for run, _, after in ways(walk.model, before, call.client, request, walk.now):
             assert live(after, walk.now) == live(before, walk.now), request
             told = [] if command.name in TELLS_REPLICAS else run.propagated
-            assert [p for p in told if not of_expired_key(p, before, walk.now)] == [], request
+            assert [p for p in told if not of_what_expired(p, before, walk.now)] == [], request
 
 
-def of_expired_key(propagated: tuple[int, tuple[Any, ...]], before: World, now: int) -> bool:
-    """Whether this is the deletion of a key whose deadline had come."""
-    number, (name, *keys) = propagated
-    entry = before.databases[number].get(keys[0]) if len(keys) == 1 else None
-    return name == b"DEL" and entry is not None and entry.deadline is not None and entry.deadline[0] <= now
+def of_what_expired(propagated: tuple[int, tuple[Any, ...]], before: World, now: int) -> bool:
+    """Whether this is the deletion of a key, or of fields of a hash, whose deadline had come."""
+    number, (name, *words) = propagated
+    entry = before.databases[number].get(words[0]) if words else None
+    if entry is None:
+        return False
+    if name == b"HDEL":
+        return all(is_over(entry, field, now) for field in words[1:])
+    return (name, len(words)) == (b"DEL", 1) and entry.deadline is not None and entry.deadline[0] <= now
 
 
 @every_profile

@@ -24,7 +24,7 @@ from redlark.reference.resp import Decoder, Frame, encode_request
 from redlark.reference.transcript import command_line
 from redlark.reference.values import NO_REPLY, Uncertain
 
-from .histories import Call, Walk, pool
+from .histories import Call, Walk, is_over, pool
 
 SERVERS = {
     "redis:6.2": "redis-6.2",
@@ -164,11 +164,17 @@ def after(
 
 
 def living(propagated: Propagated, world: World, now: int) -> Propagated:
-    """Without the deletions of keys that have expired, those whose deadline these requests set among them."""
+    """Without the deletions of keys and fields that expired, those whose deadline these requests set among them."""
     kept: Propagated = []
     deadlines: dict[tuple[int, Any], int] = {}
     for number, words in propagated:
-        if words[0].upper() in (b"DEL", b"UNLINK") and len(words) == 2:
+        if words[0].upper() == b"HDEL":
+            entry = world.databases[number].get(words[1])
+            left = [f for f in words[2:] if entry is None or not is_over(entry, f, now)]
+            if not left:
+                continue
+            words = (*words[:2], *left)
+        elif words[0].upper() in (b"DEL", b"UNLINK") and len(words) == 2:
             entry = world.databases[number].get(words[1])
             stored = entry.deadline[0] if entry is not None and entry.deadline is not None else now + 1
             if deadlines.get((number, words[1]), stored) <= now:
