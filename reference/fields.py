@@ -62,7 +62,7 @@ def is_late(run: Run, number: int, key: bytes, field: bytes) -> bool:
 def emptied(run: Run, number: int, key: bytes) -> bool:
     """Whether the last field of a hash has expired and a server has cleared it away, the key with it."""
     entry = run.databases[number][key]
-    if len(entry.fields) < len(entry.value):
+    if entry.fields is None or len(entry.fields) < len(entry.value):
         return False
     place = (number, key)
     known = run.emptied.get(place)
@@ -94,7 +94,7 @@ def set_deadline(run: Run, number: int, key: bytes, field: bytes, deadline: Any)
     if entry is None or (deadline is None and (entry.fields is None or field not in entry.fields)):
         return
     if deadline is None:
-        kept = entry.fields.delete(field)
+        kept = (entry.fields or Map()).delete(field)
     else:
         moment = deadline if isinstance(deadline, Moment) else Moment(Variable(deadline, deadline))
         kept = (Map() if entry.fields is None else entry.fields).set(field, moment)
@@ -123,7 +123,9 @@ def still(old: Deadlines | None, value: Any) -> Deadlines | None:
 def take_away(run: Run, number: int, key: bytes, fields: Any) -> None:
     """Clears expired fields away, and the key with the last one: what a server does on its own, or as it meets them."""
     entry = run.entry(number, key)
-    late = [] if entry is None else [f for f in dict.fromkeys(fields) if is_late(run, number, key, f)]
+    if entry is None or entry.fields is None:
+        return
+    late = [f for f in dict.fromkeys(fields) if is_late(run, number, key, f)]
     if not late:
         return
     value, deadlines = entry.value, entry.fields
