@@ -61,7 +61,7 @@ def _resolved(value: Any, profile: Profile) -> Any:
             changed[field.name] = after
     if guard is not None:
         changed["guard"] = None if holds else NEVER
-    if isinstance(value, s.On) and changed.get("steps") == ():
+    if changed.get("steps") == () and (isinstance(value, s.On) or (isinstance(value, s.Each) and value.reply is None)):
         return _GONE
     return attrs.evolve(value, **changed) if changed else value
 
