@@ -15,7 +15,7 @@ from attrs import define
 from immutables import Map
 
 from redlark.reference.expressions import expression
-from redlark.reference.lines import declare, held, is_positional, least, most, named, read_by
+from redlark.reference.lines import declare, ends_counted, held, is_positional, least, most, named, read_by
 from redlark.reference.scope import Closure, Frame, Scope, refuse
 from redlark.reference.values import GO, Uncertain
 from redlark.spec import syntax as s
@@ -100,7 +100,7 @@ def compile_parser(parts: Sequence[s.Part], scope: Scope, hooks: Hooks) -> Calla
     match = _sequence(parts[needed:], scope, hooks)
     overlooks = hooks.refusals.get("excess") is OVERLOOKED
     at_most = most(parts) if "too-many" in hooks.refusals else None
-    known = "unknown" in hooks.refusals and not ("excess" in hooks.refusals and _ends_counted(parts))
+    known = "unknown" in hooks.refusals and not ("excess" in hooks.refusals and ends_counted(parts))
     surplus = "unknown" if known else "excess"
 
     def parse(arguments: Arguments, v: Frame) -> None:
@@ -118,14 +118,6 @@ def compile_parser(parts: Sequence[s.Part], scope: Scope, hooks: Hooks) -> Calla
             raise hooks.refuse(v, surplus, arguments[position])
 
     return parse
-
-
-def _ends_counted(parts: Sequence[s.Part]) -> bool:
-    """Whether the last part is a list that a number counts: what stands behind it is too much, whatever it is."""
-    last = parts[-1] if parts else None
-    if isinstance(last, s.Pairs) and last.repeat is None:
-        return _ends_counted(last.parts)
-    return isinstance(last, (s.Argument, s.Pairs)) and isinstance(last.repeat, tuple)
 
 
 # ---- matchers ------------------------------------------------------------------------------------------------

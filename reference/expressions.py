@@ -20,6 +20,7 @@ from redlark.reference.functions import FUNCTIONS, RUN_FUNCTIONS, DatabaseHandle
 from redlark.reference.scope import CONSTANTS, STATE, WORDS, Closure, Frame, Scope, refuse
 from redlark.reference.values import ABSENT, ErrorReply, Kinded, Spoken, Uncertain
 from redlark.spec import syntax as s
+from redlark.spec.inference import PARTS, PARTS_OF_ALL
 from redlark.spec.primitives import primitives
 
 
@@ -79,10 +80,6 @@ def _is_root(node: s.Expression, name: str) -> bool:
     return isinstance(node, s.Name) and node.name == name
 
 
-PARTS = frozenset({"db", "ttl", "encoding", "field-ttl"})
-PARTS_OF_ALL = frozenset(part + "s" for part in PARTS)
-
-
 def root_of(node: s.Expression, scope: Scope) -> tuple[str, Closure, Closure] | None:
     """``db[key]``, ``ttls[n][key]`` and the like: which part of the state, the database's number, the key."""
     if not isinstance(node, s.Index):
@@ -106,8 +103,8 @@ def _index(node: s.Index, scope: Scope) -> Closure:
         if part == "ttl":
             return lambda v: v[0].deadline(number(v), key(v))
         if part == "field-ttl":
-            return lambda v: _field_deadlines(v[0], number(v), key(v))
-        return lambda v: _encoding(v[0], number(v), key(v))
+            return lambda v: fields.deadlines_of(v[0], number(v), key(v))
+        return lambda v: v[0].encoding(number(v), key(v))
     root = root_of(node.base, scope)
     if root is not None and root[0] == "field-ttl":
         _, number, key = root
@@ -130,16 +127,6 @@ def _index(node: s.Index, scope: Scope) -> Closure:
         return container[index : index + 1] if isinstance(container, bytes) else container[index]
 
     return at
-
-
-def _field_deadlines(run: Any, number: int, key: bytes) -> Any:
-    entry = run.entry(number, key)
-    return None if entry is None else entry.fields
-
-
-def _encoding(run: Any, number: int, key: bytes) -> bytes | None:
-    entry = run.entry(number, key)
-    return None if entry is None else entry.encoding
 
 
 # ---- operators -----------------------------------------------------------------------------------------------

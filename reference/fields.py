@@ -73,6 +73,12 @@ def emptied(run: Run, number: int, key: bytes) -> bool:
     return known[1]
 
 
+def deadlines_of(run: Run, number: int, key: bytes) -> Deadlines | None:
+    """The deadlines of a key's fields."""
+    entry = run.entry(number, key)
+    return None if entry is None else entry.fields
+
+
 def deadline_of(run: Run, number: int, key: bytes, field: bytes) -> Moment | None:
     """The deadline of a field, expired or not; None if it lives as long as its key."""
     deadlines = _deadlines(run, number, key)

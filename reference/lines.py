@@ -54,6 +54,14 @@ def named(parts: Sequence[s.Part]) -> frozenset[str]:
     return frozenset(found)
 
 
+def ends_counted(parts: Sequence[s.Part]) -> bool:
+    """Whether the last part is a list that a number counts: what stands behind it is too much, whatever it is."""
+    last = parts[-1] if parts else None
+    if isinstance(last, s.Pairs) and last.repeat is None:
+        return ends_counted(last.parts)
+    return isinstance(last, (s.Argument, s.Pairs)) and isinstance(last.repeat, tuple)
+
+
 def read_by(parts: Sequence[s.Part]) -> Iterable[str]:
     """The name of every argument and choice of words, in its order, those of groups and pairs among them."""
     for part in parts:

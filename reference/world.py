@@ -17,6 +17,7 @@ from immutables import Map
 
 from redlark.reference import fields
 from redlark.reference.candidates import candidates_of, perhaps_unseen
+from redlark.reference.moments import Comparing
 from redlark.reference.resp import Frame
 from redlark.reference.values import (
     EMPTY,
@@ -27,7 +28,6 @@ from redlark.reference.values import (
     Parked,
     Place,
     SortedSet,
-    Uncertain,
     Variable,
     Waiting,
     type_of,
@@ -63,7 +63,7 @@ class World:
         return next((parked for parked in self.parked if parked.client == client), None)
 
 
-class Run:
+class Run(Comparing):
     """One attempt to execute a request; raises :class:`~values.Dead` where its decisions cannot have been."""
 
     __slots__ = (
@@ -184,69 +184,6 @@ class Run:
             settle(picked)
         return picked
 
-    def compare(self, operator: str, left: Any, right: Any) -> bool:
-        """Compares numbers of which at least one is uncertain; what that assumes, it narrows."""
-        if operator in ("=", "!="):
-            numbers = isinstance(right, (int, Uncertain)) and isinstance(left, (int, Uncertain))
-            equal = numbers and self._equal(left, right)
-            return equal == (operator == "=")
-        if operator == "<=":
-            return self._at_most(left, right)
-        if operator == "<":
-            return not self._at_most(right, left)
-        if operator == ">":
-            return not self._at_most(left, right)
-        return self._at_most(right, left)
-
-    def _bounds(self, left: Any, right: Any) -> tuple[int, int]:
-        """Bounds of left minus right."""
-        lo = _lo(left) - _hi(right)
-        hi = _hi(left) - _lo(right)
-        if isinstance(left, Moment) and isinstance(right, Moment):
-            offset = left.offset - right.offset
-            if left.variable is right.variable:
-                return offset, offset
-            known = self.differences.get((left.variable, right.variable))
-            if known is not None:
-                lo, hi = max(lo, known[0] + offset), min(hi, known[1] + offset)
-        return lo, hi
-
-    def _at_most(self, left: Any, right: Any) -> bool:
-        lo, hi = self._bounds(left, right)
-        if hi <= 0:
-            return True
-        if lo > 0:
-            return False
-        if self.fork(2) == 0:
-            self._assume(left, right, lo, 0)
-            return True
-        self._assume(left, right, 1, hi)
-        return False
-
-    def _equal(self, left: Any, right: Any) -> bool:
-        lo, hi = self._bounds(left, right)
-        if lo == hi == 0:
-            return True
-        if lo > 0 or hi < 0:
-            return False
-        if self.fork(2) == 0:
-            self._assume(left, right, 0, 0)
-            return True
-        return False
-
-    def _assume(self, left: Any, right: Any, lo: int, hi: int) -> None:
-        """Narrows both sides to a difference within these bounds."""
-        if lo > hi:
-            raise Dead
-        if isinstance(left, Uncertain):
-            left.narrow(_lo(right) + lo, _hi(right) + hi)
-        if isinstance(right, Uncertain):
-            right.narrow(_lo(left) - hi, _hi(left) - lo)
-        if isinstance(left, Moment) and isinstance(right, Moment):
-            offset = left.offset - right.offset
-            self.differences[left.variable, right.variable] = (lo - offset, hi - offset)
-            self.differences[right.variable, left.variable] = (offset - hi, offset - lo)
-
     # ---- databases -------------------------------------------------------------------------------------------
 
     def entry(self, number: int, key: bytes) -> Entry | None:
@@ -281,9 +218,9 @@ class Run:
         deadline = self.stored_deadline(number, key)
         if deadline is None:
             return False
-        if not self._at_most(self.began, deadline):
+        if not self.at_most(self.began, deadline):
             return True
-        return self.model.gone_at_deadline and self._equal(self.began, deadline) and self.fork(2) == 1
+        return self.model.gone_at_deadline and self.equal(self.began, deadline) and self.fork(2) == 1
 
     def is_over(self, deadline: Moment) -> bool:
         """Whether the deadline of a field lies before this command's moment; at the moment itself it may be over.
@@ -292,8 +229,8 @@ class Run:
         """
         known = self.over.get((deadline.variable, deadline.offset))
         if known is None:
-            met = self._at_most(self.began, deadline)
-            known = not met or (self._equal(self.began, deadline) and self.fork(2) == 1)
+            met = self.at_most(self.began, deadline)
+            known = not met or (self.equal(self.began, deadline) and self.fork(2) == 1)
             self.over[deadline.variable, deadline.offset] = known
         return known
 
@@ -301,6 +238,11 @@ class Run:
         """The value at a key, None if absent."""
         entry = self.entry(number, key)
         return None if entry is None else entry.value
+
+    def encoding(self, number: int, key: bytes) -> bytes | None:
+        """How the value at a key is encoded, None if absent."""
+        entry = self.entry(number, key)
+        return None if entry is None else entry.encoding
 
     def stored_deadline(self, number: int, key: bytes) -> Moment | None:
         """The deadline of a stored key, expired or not."""
@@ -520,14 +462,6 @@ class Run:
 
 # What wakes only as it comes to be, and not as it is overwritten; a stream does with each entry.
 _SIGNALS_ONCE = (bytes, tuple, frozenset, Map, SortedSet)
-
-
-def _lo(number: Any) -> int:
-    return number.lo if isinstance(number, Uncertain) else number
-
-
-def _hi(number: Any) -> int:
-    return number.hi if isinstance(number, Uncertain) else number
 
 
 def _without(database: Database, key: bytes) -> Database:

@@ -238,16 +238,14 @@ class _Derivation:
         """
         said, *kind = self._shown_as("shown", name) or (name,)
         summary, deprecated = self._shown_as("shown-with", name), self._shown_as("shown-deprecated", name)
-        version = deprecated and deprecated[0]
-        for dated in self._shown_as("shown-dated", name):
-            argument = evolve(argument, since=number(dated) if isinstance(dated, s.Version) else None)
-        if self._is_shown("keyed", name):
-            argument = evolve(argument, key_spec=0)
+        if dated := self._shown_as("shown-dated", name):
+            argument = evolve(argument, since=number(dated[0]))  # type: ignore[arg-type]
+        argument = evolve(argument, key_spec=0) if self._is_shown("keyed", name) else argument
         argument = evolve(
             argument,
             name=name,
             summary=str(summary[0]) if summary else None,
-            deprecated=number(version) if isinstance(version, s.Version) else None,
+            deprecated=number(deprecated[0]) if deprecated else None,  # type: ignore[arg-type]
         )
         if self.profile.product == "valkey" or self.profile.version >= (7, 2):
             argument = evolve(argument, name=name if said else "")
@@ -263,7 +261,6 @@ class _Derivation:
         return evolve(argument, name=str(said))
 
     def _is_shown(self, how: str, name: str) -> bool:
-        """Whether a part is told of in such a way: undated, required."""
         return any(fact.values[0] == name for fact in self._facts(f"shown-{how}"))
 
     def _shown_as(self, kind: str, name: str) -> tuple[object, ...]:
@@ -330,8 +327,7 @@ class _Derivation:
             return self._named(label, Argument(label, "pure-token", token=parts[0].word))
         if isinstance(parts[0], s.Token) and not all(isinstance(each, s.Token) for each in parts):
             token, parts = parts[0].word, parts[1:]  # a word that begins a block is the block's
-        groups = sum(isinstance(each, s.Group) for each in parts)
-        inner = self._arguments(parts, required=0, last=groups == len(parts))
+        inner = self._arguments(parts, last=all(isinstance(each, s.Group) for each in parts))
         return self._named(label, Argument(label, "block", token=token, flags=multiple, arguments=inner))
 
     def _group(self, group: s.Group, token: str | None, optional: bool) -> Argument:
