@@ -15,7 +15,7 @@ from attrs import evolve, frozen
 from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
 from hypothesis import strategies as st
 
-from redlark.conformance import binary, company_draw, values
+from redlark.conformance import binary, company_draw, sorting, values
 from redlark.conformance.generate import Generator
 from redlark.conformance.history import ClientAddress, ClientId, Cursor, History, Request, Step, request, steps_of
 
@@ -197,7 +197,7 @@ def _sketch(pool: Pool, rng: random.Random) -> Scenario:
     many = [rng.choice((b"e%d", b"%d")) % rng.randrange(5_000) for _ in range(rng.choice((2, 5, 20, 20, 150)))]
     made = request("PFADD", key, *many) if rng.random() < 0.3 else request("SET", key, rng.choice(binary.SKETCHES))
     asked = [pool.generator.request(rng.choice(_SKETCHING), rng) for _ in range(rng.randrange(2, 6))]
-    return (Step(client, (made,)), *steps_of(client, [_at_key(one, key, rng) for one in asked]), *(
+    return (Step(client, (made,)), *steps_of(client, [at_key(one, key, rng) for one in asked]), *(
         steps_of(client, (request("GET", key),)) if rng.random() < 0.5 else ()
     ))  # fmt: skip
 
@@ -205,7 +205,7 @@ def _sketch(pool: Pool, rng: random.Random) -> Scenario:
 _SKETCHING = ("PFADD", "PFADD", "PFCOUNT", "PFCOUNT", "PFMERGE", "PFDEBUG")
 
 
-def _at_key(one: Request, key: bytes, rng: random.Random) -> Request:
+def at_key(one: Request, key: bytes, rng: random.Random) -> Request:
     """The request with this key in the place of the first one, mostly."""
     place = 2 if one.parts and one.parts[0] == b"PFDEBUG" else 1
     if len(one.parts) <= place or rng.random() < 0.2:
@@ -277,6 +277,20 @@ def _stream(pool: Pool, rng: random.Random) -> Scenario:
     return (Step(client, stream_set_up(rng)), *asked)
 
 
+def _sorting(pool: Pool, rng: random.Random) -> Scenario:
+    """Something to be sorted, and that it is sorted, perhaps in a transaction, a script or by another client."""
+    key = values.key(rng)
+    made = sorting.set_up(key, rng)
+    names = [name for name in ("SORT", "SORT", "SORT_RO") if pool.has(name)]
+    asked = [at_key(pool.of(rng.choice(names), rng), key, rng) for _ in range(rng.randrange(2, 6))]
+    if pool.has("MULTI", "EXEC") and rng.random() < 0.1:
+        asked = [request("MULTI"), *asked, request("EXEC")]
+    elif pool.has("EVAL") and rng.random() < 0.1:
+        asked = [Request((b"EVAL", b"return redis.call(unpack(ARGV))", b"1", key, *one.parts)) for one in asked]
+    client = pool.client(rng)
+    return (Step(client, made), *steps_of(client, asked), *steps_of(client, pool.requests(1, rng)))
+
+
 def _silence(pool: Pool, rng: random.Random) -> Scenario:
     """Replies switched off and on again, in one write: what stands between must not be answered."""
     client = pool.client(rng)
@@ -319,6 +333,7 @@ _KINDS: tuple[tuple[Callable[[Pool, random.Random], Scenario], float, tuple[str,
     (_fields, 4, ("DEL", "HSET", "HPEXPIRE")),
     (_stream, 3, ("XADD", "XGROUP|CREATE", "XREADGROUP", "DEL")),
     (_sketch, 3, ("SET", "GET", "PFADD", "PFCOUNT", "PFMERGE", "PFDEBUG")),
+    (_sorting, 5, ("SORT", "DEL", "RPUSH", "SADD", "ZADD", "HSET", "SET")),
     (_waiting, 0.2, ("WAIT",)),
     (_silence, 1, ("CLIENT|REPLY",)),
     (_murder, 0.4, ("CLIENT|ID", "CLIENT|KILL")),

@@ -13,8 +13,8 @@ from collections.abc import Mapping, Sequence
 
 from attrs import field, mutable
 
-from redlark.conformance import company_draw, values
-from redlark.conformance.draw import ALONE, HELPERS, Pool, stream_set_up
+from redlark.conformance import company_draw, sorting, values
+from redlark.conformance.draw import ALONE, HELPERS, Pool, at_key, stream_set_up
 from redlark.conformance.history import SCANS, ClientAddress, ClientId, Cursor, History, Request, steps_of
 from redlark.reference import Model, World
 from redlark.reference.model import encode_some
@@ -164,6 +164,10 @@ def _attempt(pool: Pool, name: str, rng: random.Random) -> list[Request]:
     writes = [pool.of(rng.choice(helpers), rng) for _ in range(rng.randrange(4)) if helpers]
     if pool.generator.commands[name].group == "stream" and rng.random() < 0.6:
         writes = list(stream_set_up(rng))
+    if name.startswith("SORT"):
+        key = values.key(rng)
+        made = sorting.set_up(key, rng)
+        return [*made, *(at_key(pool.of(name, rng), key, rng) for _ in range(3))]
     asked = [pool.of(name, rng) for _ in range(rng.choice((1, 1, 2, 3)))]
     if rng.random() < 0.5:
         key = rng.choice(values.KEYS)

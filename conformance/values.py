@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 
-from redlark.conformance import binary, scripts
+from redlark.conformance import binary, scripts, sorting
 from redlark.conformance.history import Cursor, Moment, Part
 
 MAX = 2**63 - 1
@@ -259,6 +259,8 @@ BY_NAME: dict[str, Draw] = {
     "numlocal": lambda rng: rng.choice((b"0",) * 12 + (b"1", b"2", b"-1", b"abc", b"2147483648")),
     "timeout": lambda rng: rng.choice((b"1", b"1", b"2", b"1", b"-1", b"abc", b"", b"1.5", b"9223372036854775808")),
     "pattern": lambda rng: rng.choice(PATTERNS),
+    "by-pattern": sorting.by,
+    "get-pattern": sorting.get,
     "element": _element,
     "pivot": _element,
     "member": lambda rng: (_element if rng.random() < 0.4 else _member)(rng),

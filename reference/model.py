@@ -19,6 +19,7 @@ from immutables import Map
 import redlark.reference.commands
 import redlark.reference.figures
 import redlark.reference.scripts
+import redlark.reference.sorting
 import redlark.reference.state
 import redlark.reference.streams
 import redlark.reference.zsets  # noqa: F401 - these register the functions of the notation

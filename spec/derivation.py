@@ -217,6 +217,13 @@ class _Derivation:
             if "not-key" in flags and "as-told" in fact.values:  # the argument is not told to be what it speaks of
                 del of[name]
             notes = next((v.value for v in fact.values if isinstance(v, s.Text)), None)
+            if "unknown" in flags:  # such arguments of the same type, patterns of keys, belong to it as well
+                known = _ordered((flag for flag in flags if flag != "unknown"), ACCESS)
+                word = slot.keyword if self._type(slot.argument) == "key" else None
+                specs.append(KeySpec(known, keyword=word, notes=notes, unknown=True))
+                alike = [each.argument for each in slots.values() if each.argument.type == slot.argument.type]
+                of |= {each.name: len(specs) - 1 for each in alike if each.name not in of and each.name not in facts}
+                continue
             specs.append(evolve(slot.spec(_ordered(flags, ACCESS), notes), last=slot.last or last))
         return tuple(specs), of
 
@@ -261,6 +268,7 @@ class _Derivation:
         return evolve(argument, name=str(said))
 
     def _is_shown(self, how: str, name: str) -> bool:
+        """Whether a part is told of in such a way: undated, required, once."""
         return any(fact.values[0] == name for fact in self._facts(f"shown-{how}"))
 
     def _shown_as(self, kind: str, name: str) -> tuple[object, ...]:
@@ -312,7 +320,7 @@ class _Derivation:
     def _single(self, part: s.Argument | s.Choice | s.Pairs, token: str | None) -> Argument:
         multiple = ("multiple",) if not isinstance(part, s.Choice) and part.repeat else ()
         if isinstance(part, s.Argument):
-            spec = self._specs_of.get(part.name) if self._type(part) == "key" else None
+            spec = self._specs_of.get(part.name) if self._type(part) in ("key", "pattern") else None
             tree = Argument(part.name, self._type(part), token=token, key_spec=spec, flags=multiple)
             return self._among(self._named(part.name, tree))
         if isinstance(part, s.Choice):
@@ -340,7 +348,8 @@ class _Derivation:
             tree = self._named(name, _hoisted(Argument(name, "oneof", arguments=tuple(trees))))
         optional = optional and not self._is_shown("required", tree.name)
         flags = (("optional",) if optional and "optional" not in tree.flags else ()) + tree.flags
-        if group.many:
+        inner = [part.name for each in group.alternatives for part in each.parts if isinstance(part, s.Argument)]
+        if group.many and not any(self._is_shown("once", name) for name in inner):
             flags += ("multiple",) + (("multiple_token",) if tree.token else ())
         since = None if self._is_shown("undated", tree.name) else self._since(group.guard) or tree.since
         return evolve(tree, token=token or tree.token, flags=flags, since=since)
@@ -486,7 +495,7 @@ def _slots(parts: tuple[s.Part, ...], index: int, is_needed: Callable[[s.Group],
 
 def _key_range(specs: tuple[KeySpec, ...]) -> tuple[int, int, int]:
     """First key, last key and step, as told before there were key specifications: what these say of adjoining ones."""
-    ranges = [spec for spec in specs if spec.keyword is None and spec.count is None]
+    ranges = [spec for spec in specs if spec.keyword is None and spec.count is None and not spec.unknown]
     if not ranges:
         return (0, 0, 0)
     first, *rest = ranges

@@ -64,6 +64,8 @@ FUNCTIONS: dict[str, Signature] = {
         "runs(list of bool, list of bool, int, bool) -> list of any",
         "removals(list of bool, list of bool) -> list of any", "run-counts(list of bool, list of bool) -> list of int",
         "united(any, any, text) -> zset", "intersected(any, any, text) -> zset", "less(any) -> zset",
+        "sort-elements(any) -> list of any", "tied-groups(any, any, bool) -> list of any",
+        "arrangements(any, int, int, any) -> list of any",
         "all-categories() -> list of text", "info-texts(any) -> list of text", "least-memory(any) -> int",
     ))
 }  # fmt: skip

@@ -327,6 +327,9 @@ class _Trees(Transformer):  # type: ignore[type-arg]
     def f_shown_deprecated(self, name: str, version: s.Version, guard: Any) -> s.Fact:
         return self._fact("shown-deprecated", name, version, guard=guard)
 
+    def f_shown_once(self, name: str, once: Any, guard: Any) -> s.Fact:
+        return self._fact("shown-once", name, guard=guard)
+
     def f_shown_undated(self, name: str, guard: Any) -> s.Fact:
         return self._fact("shown-undated", name, guard=guard)
 

@@ -50,6 +50,8 @@ class KeySpec:
     up to `last` (relative if not negative, else from the end of the request, of which `limit` tells the part that has
     keys: 2 is its first half) or, where `count` is given, as many as
     the argument at that offset says, from the offset `first` on. `step` is the distance between two of them.
+
+    Where it is `unknown`, the specification does not say; keys may stand behind `keyword` all the same.
     """
 
     flags: tuple[str, ...]
@@ -62,6 +64,7 @@ class KeySpec:
     first: int = 0
     notes: str | None = None
     limit: int = 0
+    unknown: bool = False
 
     def positions(self, request: Sequence[bytes]) -> list[int] | None:
         """Where the keys of a request stand; None if the request gives a count that it does not hold."""
@@ -92,6 +95,11 @@ class KeySpec:
 
     def reply(self) -> dict[bytes, Any]:
         """This specification as COMMAND INFO tells it."""
+        notes: dict[bytes, Any] = {} if self.notes is None else {b"notes": Prose(self.notes.encode())}
+        flags = notes | {b"flags": SetOf(_spelled(flag) for flag in self.flags)}
+        if self.unknown:
+            nothing = {b"type": b"unknown", b"spec": {}}
+            return flags | {b"begin_search": nothing, b"find_keys": nothing}
         begin: dict[bytes, Any] = {b"index": self.index}
         if self.keyword is not None:
             begin = {b"keyword": self.keyword.encode(), b"startfrom": self.start}
@@ -100,9 +108,7 @@ class KeySpec:
         else:
             find = {b"keynumidx": self.count, b"firstkey": self.first, b"keystep": self.step}
         kinds = (b"index" if self.keyword is None else b"keyword", b"range" if self.count is None else b"keynum")
-        notes: dict[bytes, Any] = {} if self.notes is None else {b"notes": Prose(self.notes.encode())}
-        return notes | {
-            b"flags": SetOf(_spelled(flag) for flag in self.flags),
+        return flags | {
             b"begin_search": {b"type": kinds[0], b"spec": begin},
             b"find_keys": {b"type": kinds[1], b"spec": find},
         }
@@ -179,6 +185,8 @@ class Facts:
         Where a key specification says ``variable-flags``, the words behind the key tell what is done with it. Where the
         specifications do not find the keys, or are not asked (``by_command``), the command's own search does.
         """
+        if any(spec.unknown or "incomplete" in spec.flags for spec in self.key_specs):
+            return _among_options(self, request, by_command)
         counted = [spec for spec in self.key_specs if spec.count is not None]
         worded = [spec for spec in self.key_specs if spec.keyword is not None and spec.count is None]
         fixed = [spec for spec in self.key_specs if spec.keyword is None and spec.count is None]
@@ -209,6 +217,50 @@ class Facts:
 def _used(spec: KeySpec, request: Sequence[bytes]) -> list[KeyUse] | None:
     places, flags = spec.positions(request), tuple(flag for flag in spec.flags if flag != "variable-flags")
     return None if places is None else [(request[place], flags) for place in places]
+
+
+def _among_options(facts: Facts, request: Sequence[bytes], by_command: bool) -> list[KeyUse] | None:
+    """Keys at fixed places, and those behind words that specifications do not find: options are walked one by one.
+
+    The last word that one key follows counts. A word that all the rest are keys of ends the walk, and puts them in the
+    place of the fixed key, which must then be empty. By the command itself (Redis 6.2) such a word is one wherever it
+    stands, even as an option's argument, and is none beside a fixed key.
+    """
+    fixed = [spec for spec in facts.key_specs if spec.keyword is None and not spec.unknown]
+    worded = {str(spec.keyword).encode(): spec for spec in facts.key_specs if spec.keyword is not None}
+    widths = {} if by_command and not any(s.unknown for s in worded.values()) else _option_widths(facts.arguments)
+    uses = [_used(spec, request) for spec in fixed]
+    if any(use is None for use in uses):
+        return None
+    found, last = [one for use in uses if use for one in use], None
+    place = abs(facts.arity)
+    while place < len(request):
+        word = request[place].upper()
+        spec = worded.get(word)
+        if spec is not None and spec.last:
+            if found[0][0]:
+                if not by_command:
+                    return None
+            elif by_command or place + 1 < len(request):
+                told = tuple(flag for flag in spec.flags if flag != "incomplete")
+                return [(key, told) for key in request[place + 1 :]] or None
+        elif spec is not None and place + 1 < len(request):
+            last = (request[place + 1], spec.flags)
+        elif spec is None:
+            place += widths.get(word, 0)
+        place += 1
+    return found + ([last] if last else [])
+
+
+def _option_widths(arguments: Sequence[Argument]) -> dict[bytes, int]:
+    """How many arguments follow the word of each option."""
+    found: dict[bytes, int] = {}
+    for one in arguments:
+        if one.token:
+            found[one.token.encode()] = len(one.arguments) if one.type == "block" else int(one.type != "pure-token")
+        elif one.type == "oneof":
+            found |= _option_widths(one.arguments)
+    return found
 
 
 def _behind_last_word(
@@ -346,10 +398,13 @@ def _spelled(flag: str) -> str:
     return flag.replace("-", "_")
 
 
+_NOTHING: tuple[object, ...] = (None, (), [], "")
+
+
 def _sparse(value: Any) -> Any:
     """A value without the members that are empty, so that a row is no longer than it says something."""
     if isinstance(value, dict):
-        return {key: _sparse(item) for key, item in value.items() if item not in (None, (), [], "")}
+        return {key: _sparse(item) for key, item in value.items() if item is not False and item not in _NOTHING}
     return [_sparse(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 

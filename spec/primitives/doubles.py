@@ -8,10 +8,12 @@ clients see it.
 from __future__ import annotations
 
 import math
+import sys
+from fractions import Fraction
 from functools import cache
 
 from redlark.spec.primitives import primitive
-from redlark.spec.primitives.floats import NUMBER
+from redlark.spec.primitives.floats import NUMBER, exact
 
 # Powers of ten with 64 bits each, a factor of 10**8 apart: one of them brings every double's exponent into the range.
 FIRST_POWER, STEP, POWERS = -348, 8, 87
@@ -181,6 +183,27 @@ def _of_any_size(text: bytes) -> float | None:
         return float.fromhex(text.decode())
     except OverflowError:
         return -math.inf if text.startswith(b"-") else math.inf
+
+
+@primitive("parse-normal-by-strtod(text) -> float?")
+def parse_normal_by_strtod(text: bytes) -> float | None:
+    """`parse_double_by_strtod` where strtod tells of no number out of range: neither too large nor rounded below normal.
+
+    >>> parse_normal_by_strtod(b" 1"), parse_normal_by_strtod(b""), parse_normal_by_strtod(b"inf")
+    (1.0, 0.0, inf)
+    >>> parse_normal_by_strtod(b"1e400"), parse_normal_by_strtod(b"5e-324"), parse_normal_by_strtod(b"0x1p-1074")
+    (None, None, 5e-324)
+
+    Source: C17 7.22.1.3 (strtod), 7.12.1 (ERANGE) as the GNU C library has it; observed with SORT on redis 6.2.14,
+    7.0.15 and valkey 8.1.8.
+    """
+    value = parse_double_by_strtod(text)
+    found = NUMBER(text.partition(b"\0")[0].lstrip(b" \t\n\v\f\r"))
+    if value is None or found is None or found["infinity"]:
+        return value
+    if math.isinf(value) or (abs(value) < sys.float_info.min and exact(found) != Fraction(abs(value))):
+        return None
+    return value
 
 
 @primitive("is-nan(float) -> bool")

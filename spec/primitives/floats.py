@@ -39,7 +39,7 @@ def _digits(text: bytes) -> int:
     return int(text) if len(text) < 4000 else int(Decimal(text.decode()))
 
 
-def _exact(found: re.Match[bytes]) -> Fraction | float:
+def exact(found: re.Match[bytes]) -> Fraction | float:
     """The number that the matched text spells.
 
     It is exact within the long double's range; beyond, an infinity or a fraction that rounds to 0 stands for it, found
@@ -96,9 +96,9 @@ def parse_long_double(text: bytes) -> LongDouble | None:
         return None
     if found["infinity"]:
         return -math.inf if found["sign"] == b"-" else math.inf
-    exact = _exact(found)
-    rounded = round_long_double(exact) if isinstance(exact, Fraction) else exact
-    if rounded == math.inf or (exact and not rounded):
+    value = exact(found)
+    rounded = round_long_double(value) if isinstance(value, Fraction) else value
+    if rounded == math.inf or (value and not rounded):
         return None
     return -rounded if found["sign"] == b"-" else rounded
 
