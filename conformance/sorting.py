@@ -1,4 +1,4 @@
-"""What SORT is asked about: collections of texts that are numbers to one server and none to another, and their weights."""
+"""What SORT is asked about: texts that are numbers to one server and none to another, and weights beside them."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ NUMBERS = (
 )  # fmt: skip
 ODD = (
     b"", b" 1", b"1 ", b"\v2", b"0x10", b"0x1p-3", b"inf", b"-Infinity", b"nan", b"1e400", b"-1e400", b"1e-400",
-    b"5e-324", b"2.2250738585072011e-308", b"2.2250738585072014e-308", b"0x1p-1074", b"1\x002", b"\x00", b"1x", b"a\x00b",
-    b"a\x00a", b"b", b"0e400", b"1e5000", b"123456789012345678901",
+    b"5e-324", b"2.2250738585072011e-308", b"2.2250738585072014e-308", b"0x1p-1074", b"1\x002", b"\x00", b"1x",
+    b"a\x00b", b"a\x00a", b"b", b"0e400", b"1e5000", b"123456789012345678901",
 )  # fmt: skip
 BY = (
     b"k*",
@@ -32,8 +32,8 @@ BY = (
     b"k*\x00",
 )
 GET = (
-    b"#", b"k*", b"*", b"k*->f1", b"*->f2", b"nosuch", b"#x", b"#\x00x", b"k*->f\x00\xff\r\n", b"k*->f1\x00", b"##", b"",
-    b"*->", b"k*->\x00f", b"k*->f1->f2", b"#*",
+    b"#", b"k*", b"*", b"k*->f1", b"*->f2", b"nosuch", b"#x", b"#\x00x", b"k*->f\x00\xff\r\n", b"k*->f1\x00", b"##",
+    b"", b"*->", b"k*->\x00f", b"k*->f1->f2", b"#*",
 )  # fmt: skip
 
 

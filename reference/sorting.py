@@ -23,7 +23,7 @@ def sort_elements(value: Any) -> Group:
         return ()
     if isinstance(value, SortedSet):
         return tuple(member for member, _ in value)
-    return tuple(sorted(value)) if isinstance(value, frozenset) else value  # type: ignore[no-any-return]
+    return tuple(sorted(value)) if isinstance(value, frozenset) else value
 
 
 @pure

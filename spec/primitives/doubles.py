@@ -187,7 +187,7 @@ def _of_any_size(text: bytes) -> float | None:
 
 @primitive("parse-normal-by-strtod(text) -> float?")
 def parse_normal_by_strtod(text: bytes) -> float | None:
-    """`parse_double_by_strtod` where strtod tells of no number out of range: neither too large nor rounded below normal.
+    """`parse_double_by_strtod` where strtod calls no number out of range: none too large, none rounded below normal.
 
     >>> parse_normal_by_strtod(b" 1"), parse_normal_by_strtod(b""), parse_normal_by_strtod(b"inf")
     (1.0, 0.0, inf)

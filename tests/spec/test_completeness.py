@@ -33,8 +33,6 @@ STILL_TO_COME = frozenset(
         # places on the globe
         "GEOADD GEODIST GEOHASH GEOPOS GEORADIUS GEORADIUSBYMEMBER GEORADIUSBYMEMBER_RO GEORADIUS_RO GEOSEARCH "
         "GEOSEARCHSTORE",
-        # sorting
-        "SORT SORT_RO",
     )
     for name in family.split()
 )
