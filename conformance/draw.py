@@ -235,7 +235,7 @@ def _fields(pool: Pool, rng: random.Random) -> Scenario:
     make.append(request("HSET", key, *pairs))
     make.append(request("HPEXPIRE", key, soon, "FIELDS", str(len(ending)), *ending))
     hashes = [name for name in pool.names if pool.generator.commands[name].group == "hash"]
-    asked = [_at_key(pool.of(rng.choice(hashes), rng), key, rng) for _ in range(rng.randrange(1, 4))]
+    asked = [at_key(pool.of(rng.choice(hashes), rng), key, rng) for _ in range(rng.randrange(1, 4))]
     told = (("HLEN",), ("HGETALL",), ("EXISTS",), ("OBJECT", "ENCODING"), ("COPY",))
     able = [words for words in told if pool.has("|".join(words))]
     chosen = rng.sample(able, min(2, len(able)))
