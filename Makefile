@@ -5,6 +5,7 @@
 #   make campaign    the long searches
 #   make bench       the server beside redis-server and Valkey
 #   make generated   write anew what is derived from the text and kept in the tree
+#   make versions    write docs/versions.md: what differs between versions, as real servers show it (half an hour)
 #   make setup       the virtual environment, with the core built where a C compiler is
 #   make clean       remove what the above made
 #
@@ -22,7 +23,7 @@ CORE := $(wildcard server/core/*.pyx server/core/*.pxi server/core/*.pxd server/
 PYTEST_WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup conform test campaign bench generated clean
+.PHONY: help setup conform test campaign bench generated versions clean
 
 help:
 	@sed -n '/^#  /s/^#//p' Makefile
@@ -69,6 +70,9 @@ bench: $(VENV)/bench.stamp
 
 generated: setup
 	$(BIN)/python -m redlark.spec.metadata
+
+versions: setup
+	$(BIN)/python -m redlark.conformance.versions_page
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info server/_core*.so server/core/core.c

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Mapping
 from itertools import groupby
 from typing import Any
 
@@ -15,6 +16,9 @@ import click
 from rich.console import Console
 from rich.text import Text
 
+from redlark.conformance import outcome
+from redlark.conformance.sight import Outcome, Stage
+from redlark.conformance.witness import witnesses
 from redlark.reference.cli import spec
 from redlark.reference.model import profiles
 from redlark.spec.differences import SHARED, UNTOLD, Comparison, Difference
@@ -29,28 +33,58 @@ WHOLE = 24  # lines of a change that are printed before it is cut
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 @click.option("--commands", help="Only these commands, separated by commas, and what they share with others.")
 @click.option("--facts/--no-facts", default=True, show_default=True, help="What COMMAND INFO and DOCS tell, too.")
-def diff(first: str, second: str, as_json: bool, commands: str | None, facts: bool) -> None:
+@click.option("--seen", is_flag=True, help="Show each on the two real servers, which are started for it.")
+@click.option(
+    "--budget", type=click.FloatRange(0, min_open=True), default=900.0, show_default=True, metavar="SECONDS",
+    help="With --seen: how long histories are searched for.",
+)  # fmt: skip
+def diff(first: str, second: str, as_json: bool, commands: str | None, facts: bool, seen: bool, budget: float) -> None:
     """Print what two profiles differ in, rule by rule: A's text is red, B's is green.
+
+    With --seen, a shortest history that shows a difference is searched for in the model, and run on the real servers of
+    both versions; where none shows it, the reason is told.
 
     \b
     For example: redlark spec diff redis-7.0 redis-8.2
     """
     wanted = {name.strip().upper().replace(" ", "|") for name in (commands or "").split(",") if name.strip()}
+    comparison = Comparison(first, second)
     found = [
         one
-        for one in Comparison(first, second).differences
+        for one in comparison.differences
         if (facts or one.kind != "fact") and (not wanted or not wanted.isdisjoint(one.users))
     ]
+    outcomes = look(comparison, found, budget) if seen else None
     if as_json:
-        click.echo(json.dumps(as_data(first, second, found), indent=2))
+        click.echo(json.dumps(as_data(first, second, found, outcomes), indent=2))
         return
-    show(Console(highlight=False, emoji=False), first, second, found)
+    show(Console(highlight=False, emoji=False), first, second, found, outcomes)
 
 
-def as_data(first: str, second: str, found: Iterable[Difference]) -> dict[str, Any]:
+def look(comparison: Comparison, found: list[Difference], budget: float) -> dict[str, Outcome]:
+    """What the two real servers show of each difference, by its id; how far it is, on a terminal."""
+    outcomes: dict[str, Outcome] = {}
+    with Stage((comparison.first, comparison.second)) as stage:
+        for one, witness in witnesses(comparison, found, budget):
+            outcomes[one.id] = stage.outcome(witness)
+            if sys.stderr.isatty():
+                click.echo(f"\r{len(outcomes)} of {len(found)} looked for ", nl=False, err=True)
+    if sys.stderr.isatty():
+        click.echo("\r" + " " * 40 + "\r", nl=False, err=True)
+    return outcomes
+
+
+def as_data(
+    first: str, second: str, found: Iterable[Difference], outcomes: Mapping[str, Outcome] | None = None
+) -> dict[str, Any]:
     """What `--json` writes: docs/reference/diff.md describes it."""
     rows = [row(one) for one in found]
-    return {"from": first, "to": second, "differences": rows, "total": len(rows)}
+    data = {"from": first, "to": second, "differences": rows, "total": len(rows)}
+    if outcomes is not None:
+        for each in rows:
+            each["sight"] = outcome.as_data(outcomes[each["id"]])
+        data["seen"] = outcome.count(outcomes.values())[0]
+    return data
 
 
 def row(one: Difference) -> dict[str, Any]:
@@ -69,14 +103,29 @@ def row(one: Difference) -> dict[str, Any]:
     }
 
 
-def show(console: Console, first: str, second: str, found: list[Difference]) -> None:
-    """Every difference, under the command that it is of."""
-    console.print(f"[bold]{first}[/] to [bold]{second}[/]: {len(found)} differences", highlight=False)
+def show(
+    console: Console, first: str, second: str, found: list[Difference], outcomes: Mapping[str, Outcome] | None = None
+) -> None:
+    """Every difference, under the command that it is of, and what was seen of it."""
+    said = "" if outcomes is None else f", {outcome.count(outcomes.values())[0]} of them seen on the real servers"
+    console.print(f"[bold]{first}[/] to [bold]{second}[/]: {len(found)} differences{said}", highlight=False)
     for subject, ones in groupby(found, key=lambda one: one.subject):
         console.print()
         console.print(Text(subject_of(subject), style="bold"))
         for one in ones:
             console.print(block(one, first, second), soft_wrap=True)
+            if outcomes is not None:
+                console.print(sight_block(outcomes[one.id]), soft_wrap=True)
+
+
+def sight_block(seen: Outcome) -> Text:
+    """What was seen of a difference: the history with both servers' replies, or why it was not seen."""
+    text = Text("    seen" if seen.seen else f"    not seen: {seen.reason}", style="bold" if seen.seen else "yellow")
+    if seen.witness is not None and seen.witness.config:
+        text.append(" (with " + ", ".join(f"{name} {value}" for name, value in seen.witness.config.items()) + ")")
+    for line in outcome.transcript(seen):
+        text.append(f"\n      {line}", style="")
+    return text
 
 
 def subject_of(subject: str) -> str:

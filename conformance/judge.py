@@ -46,6 +46,7 @@ class Judge:
     _beginnings: dict[tuple[int, ...], Worlds] = field(factory=dict, init=False)
     _names: dict[tuple[bytes, ...], str] = field(factory=dict, init=False)
     resettable: bool = field(default=True, init=False)
+    latest: Attempt | None = field(default=None, init=False)
 
     def run(self, history: History) -> Divergence | None:
         """Run one history from empty to empty; the first divergence ends it. Raises `CannotRun` if nobody is there."""
@@ -53,6 +54,7 @@ class Judge:
 
         kind = Company if history.social else Attempt
         attempt = kind(self, history, watched=history.watched or not self.target.signed_in)
+        self.latest = attempt
         try:
             attempt.begin()
             found = attempt.run()

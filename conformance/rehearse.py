@@ -11,7 +11,7 @@ import random
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from attrs import field, mutable
+from attrs import field, frozen, mutable
 
 from redlark.conformance import company_draw, sorting, values
 from redlark.conformance.draw import ALONE, HELPERS, Pool, at_key, stream_set_up
@@ -19,12 +19,28 @@ from redlark.conformance.history import SCANS, ClientAddress, ClientId, Cursor, 
 from redlark.reference import Model, World
 from redlark.reference.model import encode_some
 from redlark.reference.resp import frame
+from redlark.reference.values import Uncertain
 
 BEGIN = 1_700_000_000_000  # Unix time in milliseconds at which every rehearsal begins
 STEPS_A_MILLISECOND = 4
 PATIENCE = 1_000  # milliseconds that a rehearsal waits for the end of somebody's waiting
 TRIES = 25  # for each command, in each round
 ENOUGH = 3  # histories for one command, in one round
+
+
+@frozen
+class Told:
+    """What the model said to one client at one moment, what it would tell replicas, and the notifications of keys.
+
+    A frame that came unasked has an empty request.
+    """
+
+    client: int
+    request: tuple[bytes, ...]
+    reply: bytes
+    propagated: tuple[object, ...] = ()
+    events: tuple[object, ...] = ()
+    rules: tuple[str, ...] = ()
 
 
 @mutable
@@ -44,6 +60,12 @@ class Rehearsal:
         """The rules that one history reaches, each as often as it does."""
         return _Stage(self, history).run()
 
+    def told(self, history: History) -> list[Told]:
+        """What the model says in one history, frame by frame."""
+        stage = _Stage(self, history)
+        stage.run()
+        return stage.told
+
 
 @mutable
 class _Stage:
@@ -56,6 +78,7 @@ class _Stage:
     reached: list[str] = field(factory=list, init=False)
     cursors: dict[int, bytes] = field(factory=dict, init=False)
     backlog: dict[int, list[Request]] = field(factory=dict, init=False)
+    told: list[Told] = field(factory=list, init=False)
 
     @world.default
     def _empty(self) -> World:
@@ -80,11 +103,15 @@ class _Stage:
 
     def _settle(self) -> None:
         """What is owed is delivered; who waits no longer goes on with what it has asked meanwhile."""
-        self.world, _ = self.rehearsal.model.deliver(self.world, self.now)
+        self._deliver()
         for client in list(self.backlog):
             while self.backlog.get(client) and not self.world.waits(client):
                 self._perform(client, self.backlog[client].pop(0))
-                self.world, _ = self.rehearsal.model.deliver(self.world, self.now)
+                self._deliver()
+
+    def _deliver(self) -> None:
+        self.world, frames = self.rehearsal.model.deliver(self.world, self.now)
+        self.told += [Told(client, (), frame) for client, frame in frames]
 
     def _perform(self, client: int, asked: Request) -> None:
         if client not in self.world.sessions:
@@ -93,7 +120,7 @@ class _Stage:
             self.backlog.setdefault(client, []).append(asked)
             return
         request = asked.resolve(self.now, lambda symbol: self._known(client, symbol))
-        reply = self._ask(client, request)
+        reply = self._ask(client, request, heard=True)
         if request[0].lower() in SCANS and reply.startswith(b"*2"):
             self.cursors[client] = frame(reply).value[0].value
         if self.rehearsal.model.closes((self.world,), client):
@@ -107,11 +134,16 @@ class _Stage:
         if self.history.protocol == 3:
             self._ask(client, (b"HELLO", b"3"))
 
-    def _ask(self, client: int, request: tuple[bytes, ...]) -> bytes:
+    def _ask(self, client: int, request: tuple[bytes, ...], heard: bool = False) -> bytes:
         run, reply = next(iter(self.rehearsal.model.ways(self.world, client, request, self.now)))
         self.reached += run.reached
         self.world = run.finish()
-        return encode_some(reply, run.session["resp"])
+        frame = encode_some(reply, run.session["resp"])
+        if heard:
+            propagated = tuple((number, tuple(map(_word, words))) for number, words in run.propagated)
+            told = Told(client, request, frame, propagated, tuple(run.events), tuple(run.reached))
+            self.told.append(told)
+        return frame
 
     def _known(self, client: int, symbol: Cursor | ClientId | ClientAddress) -> bytes:
         match symbol:
@@ -121,6 +153,11 @@ class _Stage:
                 return b"%d" % other
             case ClientAddress(other):
                 return b"127.0.0.1:%d" % (50_000 + other)
+
+
+def _word(word: object) -> object:
+    """A word that is propagated; of a time that is not known to the millisecond, its earliest."""
+    return word.lo if isinstance(word, Uncertain) else word
 
 
 def pursue(
@@ -140,7 +177,7 @@ def pursue(
             continue
         left, kept = set(rules), 0
         for _ in range(TRIES):
-            history = _history(pool, name, rng, rng.choice(protocols))
+            history = attempt(pool, name, rng, rng.choice(protocols))
             reached = left.intersection(rehearsal.rules(history))
             if reached:
                 found.append(history)
@@ -151,7 +188,8 @@ def pursue(
     return found
 
 
-def _history(pool: Pool, name: str, rng: random.Random, protocol: int) -> History:
+def attempt(pool: Pool, name: str, rng: random.Random, protocol: int) -> History:
+    """A short history around one command: it may reach any of its rules."""
     if name not in company_draw.COMPANY:
         return History(steps_of(0, _attempt(pool, name, rng)), protocol)
     several = company_draw.scenarios(pool, rng.randrange(1, 5), rng)
