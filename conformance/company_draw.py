@@ -7,7 +7,7 @@ history in company is slower to judge, so few are drawn unless commands that nee
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from attrs import frozen
@@ -24,6 +24,7 @@ CLIENTS = 4
 LIST_WAITERS = ("BLPOP", "BRPOP", "BLMOVE", "BRPOPLPUSH", "BLMPOP")
 ZSET_WAITERS = ("BZPOPMIN", "BZPOPMAX", "BZMPOP")
 WAITERS = (*LIST_WAITERS, *ZSET_WAITERS)
+STREAM_WAITERS = ("XREAD", "XREADGROUP")  # these wait if they are asked to
 LISTENERS = ("SUBSCRIBE", "PSUBSCRIBE", "SSUBSCRIBE", "UNSUBSCRIBE", "PUNSUBSCRIBE", "SUNSUBSCRIBE")
 SPEAKERS = ("PUBLISH", "SPUBLISH", "PUBSUB|CHANNELS", "PUBSUB|NUMSUB", "PUBSUB|NUMPAT", "PUBSUB|SHARDCHANNELS")
 COMPANY = frozenset((*WAITERS, "CLIENT|UNBLOCK", *LISTENERS, *SPEAKERS, "PUBSUB|SHARDNUMSUB"))
@@ -31,7 +32,7 @@ COMPANY = frozenset((*WAITERS, "CLIENT|UNBLOCK", *LISTENERS, *SPEAKERS, "PUBSUB|
 
 def share(names: tuple[str, ...], weights: tuple[float, ...]) -> float:
     """How many of a round's histories are in company, of one."""
-    ours = sum(weight for name, weight in zip(names, weights, strict=True) if name in COMPANY)
+    ours = sum(weight for name, weight in zip(names, weights, strict=True) if name in COMPANY or name in STREAM_WAITERS)
     return 0.0 if not ours else max(0.12, min(0.9, ours / sum(weights) * 1.5))
 
 
@@ -52,7 +53,7 @@ KINDS = (
 
 
 def _kind(pool: Pool, rng: random.Random) -> Kind:
-    return rng.choice([kind for kind in KINDS if any(map(pool.has, kind.waiters))])
+    return rng.choice([kind for kind in KINDS if any(map(pool.has, kind.waiters))] or KINDS)
 
 
 def _waiter(pool: Pool, kind: Kind, key: bytes, rng: random.Random, seconds: bytes = b"0") -> Request:
@@ -63,7 +64,7 @@ def _waiter(pool: Pool, kind: Kind, key: bytes, rng: random.Random, seconds: byt
     keys = rng.choice(([key], [key], [other, key], [key, other]))
     ends = [rng.choice((b"LEFT", b"RIGHT")) for _ in range(2)]
     count = [b"COUNT", rng.choice((b"1", b"2", b"10"))] if rng.random() < 0.4 else []
-    name = rng.choice([name for name in kind.waiters if pool.has(name)])
+    name = rng.choice([name for name in kind.waiters if pool.has(name)] or kind.waiters)
     number = b"%d" % len(keys)
     parts: dict[str, list[bytes]] = {
         "BLMOVE": [key, other, *ends, seconds],
@@ -96,6 +97,73 @@ def _feeding(pool: Pool, kind: Kind, key: bytes, rng: random.Random) -> tuple[Re
     )  # fmt: skip
     chosen = [one for one in rng.choice(ways) if pool.has(str(one[0]))]
     return tuple(request(*one) for one in chosen)
+
+
+def _reader(pool: Pool, keys: Sequence[bytes], rng: random.Random, milliseconds: bytes = b"0") -> Request:
+    """A request that waits for entries of streams, by itself or as one of a group."""
+    name = rng.choice([name for name in STREAM_WAITERS if pool.has(name)])
+    count = (b"COUNT", rng.choice((b"1", b"2", b"10"))) if rng.random() < 0.3 else ()
+    block = (b"BLOCK", milliseconds)
+    if name == "XREAD":
+        ids = [rng.choice((b"$", b"$", b"$", b"0", b"+", b"1-1", b"5-1", b"9")) for _ in keys]
+        return Request((b"XREAD", *count, *block, b"STREAMS", *keys, *ids))
+    noack = (b"NOACK",) if rng.random() < 0.25 else ()
+    group = (b"GROUP", b"g" if rng.random() < 0.9 else b"h", rng.choice((b"alice", b"bob")))
+    ids = [b">" if rng.random() < 0.95 else b"0" for _ in keys]
+    return Request((b"XREADGROUP", *group, *count, *block, *noack, b"STREAMS", *keys, *ids))
+
+
+def _changes(pool: Pool, key: bytes, other: bytes, rng: random.Random) -> tuple[Request, ...]:
+    """Requests that change a stream so that who waits for it may be woken: entries come, it goes, its group goes."""
+    add, add_other = ("XADD", key, "*", "f", "v"), ("XADD", other, "*", "f", "v")
+    at = ("XADD", key, rng.choice(("1-1", "5-1", "5-2", "9-9", "12-*")), "f", "v")
+    made = ("XGROUP", "CREATE", key, "g", rng.choice(("0", "$")), "MKSTREAM")
+    gone = rng.choice((("DEL", key), ("UNLINK", key), ("SET", key, "v"), ("EXPIRE", key, "-1"), ("FLUSHALL",)))
+    atomic = (
+        (at, ("XDEL", key, at[2])), (add, add), (add_other, add), (add, add_other), (gone, made), (gone, made, add),
+        (("DEL", key), ("RPUSH", key, "a")), (("DEL", key), add), (add, ("DEL", key)), (("DEL", key), ("DEL", other)),
+    )  # fmt: skip
+    ways: tuple[tuple[tuple[str | bytes, ...], ...], ...] = (
+        (add,), (add,), (add,), (at,), (at,), (add, add), (gone,), (gone, made), (("XGROUP", "DESTROY", key, "g"),),
+        (("XGROUP", "SETID", key, "g", "0"), add), (("XTRIM", key, "MAXLEN", "0"), add), (("XSETID", key, "20-1"),),
+        (("RENAME", key, other),), (("RENAME", other, key),), (("COPY", other, key, "REPLACE"),), (("MOVE", key, "1"),),
+        (("FLUSHDB",),), (("SWAPDB", "0", "1"),), (("PEXPIRE", key, "2"),), (("SUNIONSTORE", key, "nokey"),),
+        (("SADD", "j", "m"), ("SUNIONSTORE", key, "j")), (("BITOP", "NOT", key, "nokey"),), (("GETDEL", key),),
+        (("EVAL", "return redis.call('XADD', KEYS[1], '*', 'f', 'v')", "1", key),), (("XDEL", key, "1-1"), at),
+        (("SELECT", "1"), add, ("SWAPDB", "0", "1"), ("SELECT", "0")), (("SETRANGE", key, "0", "v"),),
+        (("SELECT", "1"), add, ("MOVE", key, "0"), ("SELECT", "0")), (("XINFO", "STREAM", key, "FULL"),),
+        *((("MULTI",), *inside, ("EXEC",)) for inside in atomic),
+    )  # fmt: skip
+    return tuple(request(*one) for one in rng.choice(ways) if pool.has(_named(one)))
+
+
+def _named(words: Sequence[str | bytes]) -> str:
+    """The command that these words mean."""
+    container = words[0] in ("XGROUP", "XINFO")
+    return f"{words[0]}|{words[1]}" if container else str(words[0])  # type: ignore[str-bytes-safe]
+
+
+def _read(pool: Pool, rng: random.Random) -> Scenario:
+    """Some wait for entries of a stream or two, and the streams change."""
+    key = values.key(rng, "stream")
+    other = values.key(rng, "stream") if rng.random() < 0.5 else b"other"
+    clients = rng.sample(range(CLIENTS), rng.choice((2, 2, 3, 4)))
+    *readers, feeder = clients
+    first = [request("XGROUP", "CREATE", name, "g", "$", "MKSTREAM") for name in dict.fromkeys((key, other))]
+    if rng.random() < 0.3:
+        first.insert(rng.randrange(2), request("XADD", key, rng.choice(("1-1", "5-1")), "f", "v"))
+    if rng.random() < 0.5:
+        first = [request("DEL", key, other), *first]
+    steps = [Step(feeder, tuple(first) if pool.has("XGROUP|CREATE", "XADD", "DEL") else ())]
+    for client in readers:
+        keys = rng.choice(([key], [key], [key, other], [other, key]))
+        waits = rng.choice((b"1", b"3", b"10")) if rng.random() < 0.1 else b"0"
+        asked = _waiter(pool, _kind(pool, rng), key, rng) if rng.random() < 0.1 else _reader(pool, keys, rng, waits)
+        steps.append(Step(client, (asked,)))
+    for _ in range(rng.choice((1, 1, 2, 3))):
+        changes = _changes(pool, *rng.choice(((key, other), (key, other), (other, key))), rng)
+        steps += [Step(feeder, changes)] if rng.random() < 0.5 else steps_of(feeder, changes)
+    return tuple(step for step in steps if step.requests)
 
 
 def _served(pool: Pool, rng: random.Random) -> Scenario:
@@ -184,6 +252,7 @@ _KINDS: tuple[tuple[Callable[[Pool, random.Random], Scenario], float, tuple[str,
     (_timed, 2.0, WAITERS),
     (_freed, 2.0, WAITERS),
     (_queued, 1.5, WAITERS),
+    (_read, 12.0, STREAM_WAITERS),
     (_heard, 12.0, ("SUBSCRIBE",)),
     (_mixed, 9.0, ()),
 )
@@ -206,7 +275,8 @@ def _ended(pool: Pool, scenario: Scenario, rng: random.Random) -> Scenario:
 
 
 def _waits(one: Request) -> bool:
-    return isinstance(one.parts[0], bytes) and one.parts[0].decode("latin-1").upper() in WAITERS if one.parts else False
+    words = [part.upper() for part in one.parts if isinstance(part, bytes)]
+    return bool(words) and (words[0].decode("latin-1") in WAITERS or (words[0][:5] == b"XREAD" and b"BLOCK" in words))
 
 
 def history(chosen: list[Scenario], protocol: int) -> History:

@@ -37,6 +37,7 @@ class Pool:
     likely: tuple[Request, ...] = ()
     foreign: frozenset[bytes] = frozenset()  # commands that the server has and the text has not
     clients: int = CLIENTS
+    alone: bool = False  # for histories in which nobody waits, but now and then
 
     def requests(self, count: int, rng: random.Random) -> tuple[Request, ...]:
         """That many requests that may travel together in one write or be queued."""
@@ -58,7 +59,8 @@ class Pool:
         while True:
             name = rng.choices(self.names, self.weights)[0]
             one = self.of(name, rng)
-            if not _tells_all(name, one) or rng.random() < 0.004:
+            seldom = 0.004 if _tells_all(name, one) else 0.1 if self.alone and one.social else 1.0
+            if seldom == 1.0 or rng.random() < seldom:
                 return name, one
 
     def of(self, name: str, rng: random.Random) -> Request:
@@ -419,7 +421,7 @@ def _alone(pool: Pool) -> Pool:
     """The pool without what makes a history one in company."""
     kept = [pair for pair in zip(pool.names, pool.weights, strict=True) if pair[0] not in company_draw.COMPANY]
     return (
-        evolve(pool, names=tuple(name for name, _ in kept), weights=tuple(weight for _, weight in kept))
+        evolve(pool, names=tuple(name for name, _ in kept), weights=tuple(weight for _, weight in kept), alone=True)
         if kept
         else pool
     )

@@ -40,13 +40,14 @@ from redlark.reference.values import (
     ErrorReply,
     Moment,
     Owed,
+    Place,
     Several,
     Spoken,
     Variable,
     Waiting,
     type_of,
 )
-from redlark.reference.waking import wake
+from redlark.reference.waking import expire, wake
 from redlark.reference.world import Run, World
 from redlark.spec import syntax as s
 from redlark.spec.derivation import exists
@@ -97,6 +98,7 @@ class Model(Owing):
         self._by_arity = self.definition("subcommand-by-arity")
         self.gone_at_deadline = self.definition("gone-at-deadline")
         self.moment_per_command = self.definition("moment-per-command")
+        self.waits_anew = self.definition("waits-anew")
         self.own_pushes_follow = self.definition("own-pushes-follow")
         self.reached: Counter[str] = Counter()
 
@@ -237,6 +239,9 @@ class Model(Owing):
     def ways(self, world: World, client: int, request: Request, now: int) -> Iterable[tuple[Run, Any]]:
         """Every way that a request may go in a world, as a run that has ended and its reply."""
         return self._runs(world, client, request, (now, now), None)
+
+    def _expires(self, world: World, place: Place, until: int) -> Iterable[World]:
+        return expire(self, world, place, until)
 
     def _runs(
         self, world: World, client: int, request: Request, interval: Interval, observed: Frame | None

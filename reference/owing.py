@@ -17,7 +17,7 @@ from attrs import evolve
 from redlark.reference.blocks import Compiled
 from redlark.reference.replies import describe, encode, matches, some
 from redlark.reference.resp import Frame
-from redlark.reference.values import NO_REPLY, PARKED, Dead, Owed, Parked, Several, Spoken
+from redlark.reference.values import NO_REPLY, PARKED, Dead, Owed, Parked, Place, Several, Spoken
 from redlark.reference.world import Run, World
 
 Worlds = tuple[World, ...]
@@ -52,7 +52,13 @@ class Owing:
             if parked.deadline is not None and parked.deadline[0] <= interval[1]:
                 over = [self._late(w, parked) for w in found]
                 found = over if parked.deadline[1] + LATENESS < interval[0] else over + found
+        for place in watched_deadlines(world):
+            found = found + [after for w in found for after in self._expires(w, place, interval[1])]
         return found
+
+    @abstractmethod
+    def _expires(self, world: World, place: Place, until: int) -> Iterable[World]:
+        """The worlds in which the server has cleared a key away by a moment, its deadline being over."""
 
     def _late(self, world: World, parked: Parked) -> World:
         """Someone who waited gets the reply that says so."""
@@ -118,10 +124,12 @@ class Owing:
         return tuple(found)[:MAX_WORLDS]
 
     def spontaneous(self, world: World, until: int) -> Iterable[World]:
-        """The worlds that come of this one by nobody's request: someone has waited long enough."""
+        """The worlds that come of this one by nobody's request: someone has waited long enough, or a key expires."""
         for parked in world.parked:
             if parked.deadline is not None and parked.deadline[0] <= until:
                 yield self._late(world, parked)
+        for place in watched_deadlines(world):
+            yield from self._expires(world, place, until)
 
     def spoken(self, owed: Owed) -> str:
         """A frame that is owed, in redis-cli's words."""
@@ -156,6 +164,17 @@ class Owing:
             return world, ()
         frames = tuple((owed.client, encode(some(owed.reply, owed.resp), owed.resp)) for owed in world.outbox)
         return evolve(world, outbox=()), frames
+
+
+def watched_deadlines(world: World) -> list[Place]:
+    """The keys with a deadline whose going somebody waits for."""
+    places = dict.fromkeys(place for parked in world.parked if parked.type is None for place in parked.places)
+    return [place for place in places if _has_deadline(world, place)]
+
+
+def _has_deadline(world: World, place: Place) -> bool:
+    entry = world.databases[place[0]].get(place[1])
+    return entry is not None and entry.deadline is not None
 
 
 def _of(world: World, client: int) -> tuple[Owed, ...]:

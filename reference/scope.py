@@ -34,6 +34,7 @@ STATE: dict[str, Callable[[Any], Any]] = {
     "in-script": lambda run: run.script is not None,
     "script": lambda run: run.script,
     "woken-by": lambda run: run.woken_by,
+    "woken-with": lambda run: run.woken_with,
     "databases": lambda run: len(run.databases),
     "db": lambda run: DatabaseHandle(run, run.selected),
     "session": lambda run: run.session,

@@ -33,6 +33,8 @@ def all_databases(run: Any) -> range:
 @of_run
 def flush(run: Any, number: int) -> None:
     """Deletes every key of a database; what iterations over it owed is owed no more."""
+    if run.parked:
+        run.signal_all([place for place in run.waited_for(number) if place[1] in run.databases[number]])
     for key in run.databases[number]:
         run.touch(number, key)
     _forget(run, {number})
@@ -53,7 +55,8 @@ def swap(run: Any, one: int, other: int) -> None:
     run.field_places |= {(exchanged.get(n, n), key) for n, key in run.field_places}
     run.emptied = {(exchanged.get(n, n), key): known for (n, key), known in run.emptied.items()}
     if run.parked:
-        run.signalled += [place for parked in run.parked for place in parked.places if place[0] in (one, other)]
+        for number in (one, other):
+            run.signal_all(run.waited_for(number))
     for place, (number, was_live) in before.items():
         changed = was_live or _is_live(run, place)
         run.versions = run.versions.set(place, number + changed - run.expired(*place))
@@ -107,6 +110,13 @@ def unblock(run: Any, client: int, error: bytes | None) -> None:
     for parked in run.parked:
         if parked.client == client:
             run.unpark(parked, parked.late if error is None else ErrorReply(error))
+
+
+@of_run
+def wake(run: Any, key: bytes) -> None:
+    """Who waits for a key looks at it again, although it has not come to be just now."""
+    if run.parked:
+        run.signalled.append((run.selected, key))
 
 
 # ---- iterations ----------------------------------------------------------------------------------------------

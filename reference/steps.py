@@ -228,13 +228,14 @@ class Compiler:
             raise refuse(node, "say what is waited for: park on keys as list until ...; `as any` for every change")
         self.parks = True
         keys = expression(node.keys.item, scope)
+        kept = (lambda v: None) if node.kept is None else expression(node.kept, scope)
         type_ = None if node.keys.kind == "any" else node.keys.kind
 
         def park(v: Frame) -> Any:
             run, wanted = v[0], keys(v)
             wanted = (wanted,) if isinstance(wanted, bytes) else wanted
             places = tuple(dict.fromkeys((run.selected, key) for key in wanted))
-            return Leave(Waiting(places, type_, until(v), reply(v)))
+            return Leave(Waiting(places, type_, until(v), reply(v), kept(v)))
 
         return park
 

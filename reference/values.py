@@ -158,6 +158,7 @@ class Parked(NamedTuple):
     """A client that waits for one of some keys to hold a value of a type (None: for any change of them).
 
     ``deadline`` is when it stops waiting, as bounds in Unix milliseconds (None: never); ``late`` is the reply then.
+    ``kept`` is what its block wants to know again when it is woken.
     """
 
     client: int
@@ -166,6 +167,7 @@ class Parked(NamedTuple):
     type: str | None
     deadline: tuple[int, int] | None
     late: Any
+    kept: Any = None
 
 
 class Waiting(NamedTuple):
@@ -175,6 +177,7 @@ class Waiting(NamedTuple):
     type: str | None
     delay: int
     late: Any
+    kept: Any = None
 
 
 # ---- uncertain numbers ---------------------------------------------------------------------------------------

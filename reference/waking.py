@@ -6,8 +6,14 @@ is their own block, from its first step.
 
 from __future__ import annotations
 
-from redlark.reference.values import Parked, Place, Waiting, type_of
-from redlark.reference.world import Run
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from redlark.reference.values import Dead, Moment, Parked, Place, Variable, Waiting, type_of
+from redlark.reference.world import Run, World
+
+if TYPE_CHECKING:
+    from redlark.reference.model import Model
 
 
 def wake(run: Run) -> None:
@@ -24,20 +30,40 @@ def wake(run: Run) -> None:
     run.signalled = []
 
 
+def expire(model: Model, world: World, place: Place, until: int) -> Iterable[World]:
+    """The worlds in which a key has been cleared away by a moment, since its deadline is over; who waits is woken."""
+    entry = world.databases[place[0]][place[1]]
+    client = next(iter(world.sessions))
+    agenda: list[tuple[int, ...]] = [()]
+    while agenda and entry.deadline is not None and entry.deadline[0] < until:
+        run = Run(model, world, client, (), (max(entry.deadline[0], world.now), until), None, agenda.pop())
+        try:
+            if run.entry(*place) is None:
+                wake(run)
+                yield run.finish()
+        except Dead:
+            pass
+        agenda.extend(run.pending)
+
+
 def _serve(run: Run, parked: Parked, place: Place) -> None:
     """Runs the block of a client that waits again; where it would wait again, it goes on waiting."""
     mine = run.client, run.request, run.observed, run.children
     _become(run, parked.client)
-    run.woken_by, run.observed, run.children = place[1], None, -1
-    run.parked = tuple(one for one in run.parked if one is not parked)
+    run.now = Moment(Variable(run.now.lo, run.latest))  # a command of its own, a little later
+    run.woken_by, run.woken_with, run.observed, run.children = place[1], parked.kept, None, -1
+    at = next(number for number, one in enumerate(run.parked) if one is parked)
+    run.parked = (*run.parked[:at], *run.parked[at + 1 :])
     reply = run.model.execute(run, parked.request, True)
     _become(run, mine[0])
     _, run.request, run.observed, run.children = mine
-    run.woken_by = None
+    run.woken_by = run.woken_with = None
     if not isinstance(reply, Waiting):
         run.send(parked.client, reply, push=False)
-    else:
+    elif run.model.waits_anew:
         run.parked = (*run.parked, parked)
+    else:
+        run.parked = (*run.parked[:at], parked, *run.parked[at:])
 
 
 def _become(run: Run, client: int) -> None:

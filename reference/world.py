@@ -27,7 +27,6 @@ from redlark.reference.values import (
     Owed,
     Parked,
     Place,
-    SortedSet,
     Variable,
     Waiting,
     type_of,
@@ -108,6 +107,7 @@ class Run(Comparing):
         "versions",
         "waiting",
         "woken_by",
+        "woken_with",
         "world",
         "written",
     )  # fmt: skip
@@ -154,6 +154,7 @@ class Run(Comparing):
         self.pushed: tuple[Owed, ...] = ()  # what this client gets before its reply
         self.signalled: list[Place] = []  # keys that clients wait for and that came to be
         self.woken_by: bytes | None = None
+        self.woken_with: Any = None  # what the block that was woken has kept from its first run
         self.waiting: Waiting | None = None  # where the request's own client is left waiting
 
     # ---- decisions -------------------------------------------------------------------------------------------
@@ -272,7 +273,7 @@ class Run(Comparing):
             entry = Entry(value, old.deadline, encoding, old.fields and fields.still(old.fields, value))
         self.databases[number] = self.databases[number].set(key, entry)
         self.touch(number, key)
-        if self.parked and (old is None or type(old.value) not in _SIGNALS_ONCE):
+        if self.parked and (old is None or (type(old.value) is not type(value) and self._any_change(number, key))):
             self.signalled.append((number, key))
 
     def put_unseen(self, number: int, key: bytes, value: Any) -> None:
@@ -327,7 +328,7 @@ class Run(Comparing):
 
     def remove(self, number: int, key: bytes) -> None:
         """Takes a key out, uncounted."""
-        if self.parked and any(p.type is None and (number, key) in p.places for p in self.parked):
+        if self.parked and self._any_change(number, key):
             self.signalled.append((number, key))
         self.databases[number] = self.databases[number].delete(key)
         self.deadlines.pop((number, key), None)
@@ -338,6 +339,10 @@ class Run(Comparing):
                 if place[0] == number and key in keys:
                     iterations = iterations.set(place, keys - {key})
             self.server = self.server.set("iterations", iterations)
+
+    def _any_change(self, number: int, key: bytes) -> bool:
+        """Whether somebody waits for any change of a key: it is a stream that a group reads."""
+        return any(parked.type is None and (number, key) in parked.places for parked in self.parked)
 
     def narrow_iterations(self, number: int, key: bytes) -> None:
         """An iteration over a key's members does not owe what was away meanwhile."""
@@ -403,8 +408,23 @@ class Run(Comparing):
         """Leaves the request's client waiting."""
         self.waiting = waiting
         ends = (self.began.lo + waiting.delay, self.began.hi + waiting.delay) if waiting.delay else None
-        parked = Parked(self.client, self.request, waiting.places, waiting.type, ends, waiting.late)
+        parked = Parked(self.client, self.request, waiting.places, waiting.type, ends, waiting.late, waiting.kept)
         self.parked = (*self.parked, parked)
+
+    def waited_for(self, number: int) -> list[Place]:
+        """The keys of a database for which what they hold now is somebody's concern, each once."""
+        found: dict[Place, None] = {}
+        for parked in self.parked:
+            for place in parked.places:
+                if place[0] == number and (parked.type is None or type_of(self.value(*place)) == parked.type):
+                    found[place] = None
+        return list(found)
+
+    def signal_all(self, places: list[Place]) -> None:
+        """Keys that change at once wake their waiters in whatever order a server's table has them."""
+        left = list(places)
+        while left:
+            self.signalled.append(left.pop(self.fork(len(left))))
 
     def unpark(self, parked: Parked, reply: Any) -> None:
         """Ends a client's waiting with a reply."""
@@ -458,10 +478,6 @@ class Run(Comparing):
         ):  # fmt: skip
             return world
         return World(databases, sessions, self.server, self.versions, now, self.parked, self.outbox)
-
-
-# What wakes only as it comes to be, and not as it is overwritten; a stream does with each entry.
-_SIGNALS_ONCE = (bytes, tuple, frozenset, Map, SortedSet)
 
 
 def _without(database: Database, key: bytes) -> Database:

@@ -231,6 +231,8 @@ class _Block(Inference):
         elif isinstance(reply, s.Park):
             self.value(reply.keys.item if isinstance(reply.keys, s.As) else reply.keys)  # `as list`: what is waited for
             self.value(reply.until)
+            if reply.kept is not None:
+                self.value(reply.kept)
             self.replies.append((reply, self.value(reply.reply)))
         elif self.loops:
             self.value(reply)

@@ -126,8 +126,8 @@ class Inference:
         if name in language.STATE:
             types = {"now": "time", "selected": "int", "command": "text", "request": "list", "in-exec": "bool",
                      "databases": "int", "client": "int", "token": "text"}  # fmt: skip
-            if name == "woken-by":
-                return Value(frozenset({"text", "absent"}))
+            if name in ("woken-by", "woken-with"):
+                return Value(frozenset({"text" if name == "woken-by" else "any", "absent"}))
             return Value(frozenset({types.get(name, "any")}))
         definition = self.d.defines.get(name)
         if definition is not None and not definition.parameters:

@@ -14,6 +14,7 @@ STATE = frozenset({
     "now", "selected", "request", "client", "in-exec", "in-script", "script", "databases", "db", "dbs", "ttl", "ttls",
     "field-ttl", "field-ttls",
     "encoding", "encodings", "session", "sessions", "server", "config", "command", "token", "woken-by",
+    "woken-with",
 })  # fmt: skip
 TYPES = frozenset({"string", "list", "set", "hash", "zset", "stream"})
 RAW_TYPES = frozenset({"text", "key", "pattern", "string"})  # argument types that take the text as it is
@@ -83,7 +84,7 @@ RUN_FUNCTIONS: dict[str, Signature] = {
         "command-docs(any) -> list of any", "command-rows(text) -> list of any", "command-tables() -> list of any",
         "name-lists(any) -> list of any", "has-keys(text) -> bool", "in-category(text, text) -> bool",
         "keys-of(any) -> any?", "store-unseen(text, any) -> any", "is-parked(int) -> bool",
-        "unblock(int, text?) -> any",
+        "unblock(int, text?) -> any", "wake(text) -> any",
         "lua-problem(text) -> text?", "run-script(text, text, any, any, bool, bool) -> any",
         "keep-what-is-written() -> any",
     ))

@@ -507,8 +507,8 @@ class _Trees(Transformer):  # type: ignore[type-arg]
     def perform(self, call: s.Call, when: Any) -> s.Perform:
         return s.Perform(call, when, place=self.place)
 
-    def park(self, keys: Any, until: Any, reply: Any) -> s.Park:
-        return s.Park(keys, until, reply, place=self.place)
+    def park(self, keys: Any, until: Any, kept: Any, reply: Any) -> s.Park:
+        return s.Park(keys, until, reply, kept, place=self.place)
 
     def fail(self, error: Any) -> s.Fail:
         return s.Fail(error, place=self.place)

@@ -180,8 +180,9 @@ def _block(head: str, inner: Iterable[s.Step], answer: s.Reply | None, indent: i
 def reply(node: s.Reply) -> str:
     """What stands behind an arrow."""
     match node:
-        case s.Park(keys=keys, until=until, reply=late):
-            return f"park on {expression(keys)} until {expression(until)} then {expression(late)}"
+        case s.Park(keys=keys, until=until, reply=late, kept=kept):
+            held = "" if kept is None else f" with {expression(kept)}"
+            return f"park on {expression(keys)} until {expression(until)}{held} then {expression(late)}"
         case s.Fail(error=failed):
             return f"fail {error(failed)}"
         case s.Declared():

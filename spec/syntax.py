@@ -278,11 +278,12 @@ Expression = (
 
 @frozen
 class Park(Node):
-    """``park on keys until timeout then reply``: the client waits; waking runs the block again."""
+    """``park on keys until timeout with kept then reply``: the client waits; waking runs the block again."""
 
     keys: Expression
     until: Expression
     reply: Expression
+    kept: Expression | None = None
 
 
 @frozen
