@@ -51,7 +51,12 @@ class Company(Attempt):
         self.sent += len(sent.requests)
         waiting = self.backlog.setdefault(sent.client, deque())
         waiting.extend((request, sent.at) for request in sent.requests)
-        return self._work(sent.client) or self._gather()
+        found = self._work(sent.client) or self._gather()
+        if not found and waiting and any(end <= self._now() + ENDS_SOON for end in self._ends(step.client)):
+            found = self._await(
+                step.client
+            )  # or nobody could tell what is done first: its backlog, or another's request
+        return found
 
     def _receive(self, sent: Sent) -> Divergence | None:
         """What the judge itself asks (AUTH, HELLO): nothing else comes meanwhile."""
@@ -205,9 +210,10 @@ class Company(Attempt):
         found = self._divergence(*self.waiting, None, f"{said}: {printed(frame.raw)}")
         return evolve(found, raw=frame.raw)
 
-    def _ends(self) -> list[int]:
-        """The moments from which on somebody may have waited long enough."""
-        return [p.deadline[0] for world in self.worlds for p in world.parked if p.deadline is not None]
+    def _ends(self, client: int | None = None) -> list[int]:
+        """The moments from which on somebody, or this one, may have waited long enough."""
+        waiting = [parked for world in self.worlds for parked in world.parked if client in (None, parked.client)]
+        return [parked.deadline[0] for parked in waiting if parked.deadline is not None]
 
     def _overdue(self) -> Divergence | None:
         """Those whose waiting is over must be told so before anything else is asked."""
@@ -234,8 +240,7 @@ class Company(Attempt):
 
     def _await(self, client: int) -> Divergence | None:
         """Wait for what a client gets when its waiting ends by itself."""
-        parked = [world.waits(client) for world in self.worlds]
-        ends = [one.deadline[0] for one in parked if one is not None and one.deadline is not None]
+        ends = self._ends(client)
         if ends and max(ends) - self._now() < 1000 * self.judge.timeout:
             time.sleep(max(0, max(ends) - self._now()) / 1000)
             return self._overdue()
