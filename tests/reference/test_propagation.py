@@ -130,7 +130,7 @@ def drawn(profile: str) -> Iterator[Call]:
     begin, end = (Call(0, request(word), 0, 0) for word in ("MULTI", "EXEC"))
     left = 0
     named = ((call, model.command(call.request.resolve(0, lambda _: b"0"))) for call in pool(profile))
-    fit = [call for call, command in named if command is None or not is_left_out(command)]
+    fit = [call for call, command in named if command is None or not (is_left_out(command) or waits(call))]
     for call in rng.choices(fit, k=REQUESTS):
         if left == 0 and rng.random() < 0.1:
             left = rng.randrange(1, 5)
@@ -145,7 +145,12 @@ def is_left_out(command: Any) -> bool:
     """Whether requests of a command have no place here: for its name, its group, or because it may wait or do harm."""
     if not {"semantics", "never-sent", "container"}.isdisjoint(command.facts) or "|HELP" in command.name:
         return True
-    return command.name in LEFT_OUT or command.facts["group"][0] in GROUPS_LEFT_OUT or command.parks
+    return command.name in LEFT_OUT or command.facts["group"][0] in GROUPS_LEFT_OUT
+
+
+def waits(call: Call) -> bool:
+    """Whether a request may leave its client waiting."""
+    return call.request.social
 
 
 def after(
