@@ -15,7 +15,7 @@ from attrs import evolve, frozen
 from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
 from hypothesis import strategies as st
 
-from redlark.conformance import binary, company_draw, sorting, values
+from redlark.conformance import binary, company_draw, places, sorting, values
 from redlark.conformance.generate import Generator
 from redlark.conformance.history import ClientAddress, ClientId, Cursor, History, Request, Step, request, steps_of
 
@@ -204,12 +204,21 @@ def _sketch(pool: Pool, rng: random.Random) -> Scenario:
     ))  # fmt: skip
 
 
+def _places(pool: Pool, rng: random.Random) -> Scenario:
+    """Some places under a key, and what is searched for among them."""
+    client, key = pool.client(rng), values.key(rng, "geo")
+    made = (request("DEL", key), request("GEOADD", key, *places.some(rng)))
+    asked = [pool.of(rng.choice(_SEARCHING), rng) for _ in range(rng.randrange(1, 5))]
+    return (Step(client, made), *steps_of(client, [_at_key(one, key, rng) for one in asked]))
+
+
+_SEARCHING = ("GEOSEARCH", "GEOSEARCH", "GEOSEARCHSTORE", "GEORADIUS", "GEORADIUSBYMEMBER", "GEODIST", "GEOPOS")
 _SKETCHING = ("PFADD", "PFADD", "PFCOUNT", "PFCOUNT", "PFMERGE", "PFDEBUG")
 
 
 def at_key(one: Request, key: bytes, rng: random.Random) -> Request:
     """The request with this key in the place of the first one, mostly."""
-    place = 2 if one.parts and one.parts[0] == b"PFDEBUG" else 1
+    place = 2 if one.parts and one.parts[0] in (b"PFDEBUG", b"GEOSEARCHSTORE") else 1
     if len(one.parts) <= place or rng.random() < 0.2:
         return one
     return Request((*one.parts[:place], key, *one.parts[place + 1 :]))
@@ -336,6 +345,11 @@ _KINDS: tuple[tuple[Callable[[Pool, random.Random], Scenario], float, tuple[str,
     (_stream, 3, ("XADD", "XGROUP|CREATE", "XREADGROUP", "DEL")),
     (_sketch, 3, ("SET", "GET", "PFADD", "PFCOUNT", "PFMERGE", "PFDEBUG")),
     (_sorting, 5, ("SORT", "DEL", "RPUSH", "SADD", "ZADD", "HSET", "SET")),
+    (
+        _places,
+        3,
+        ("DEL", "GEOADD", "GEOSEARCH", "GEOSEARCHSTORE", "GEORADIUS", "GEORADIUSBYMEMBER", "GEODIST", "GEOPOS"),
+    ),
     (_waiting, 0.2, ("WAIT",)),
     (_silence, 1, ("CLIENT|REPLY",)),
     (_murder, 0.4, ("CLIENT|ID", "CLIENT|KILL")),
@@ -466,5 +480,5 @@ _TELLING = frozenset(("COMMAND", "COMMAND|DOCS", "COMMAND|INFO", "COMMAND|LIST",
 _SWEEPING = frozenset(("FLUSHALL", "FLUSHDB", "SWAPDB", "RESET", "QUIT", "HELLO", "CLIENT|REPLY", "AUTH"))
 HELPERS = {
     "SET": 12.0, "RPUSH": 9.0, "SADD": 7.0, "ZADD": 9.0, "HSET": 7.0, "PEXPIRE": 4.0, "DEL": 3.0,
-    "XADD": 8.0, "XGROUP|CREATE": 3.0, "XREADGROUP": 3.0,
+    "XADD": 8.0, "XGROUP|CREATE": 3.0, "XREADGROUP": 3.0, "GEOADD": 5.0,
 }  # fmt: skip

@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 
-from redlark.conformance import binary, scripts, sorting
+from redlark.conformance import binary, places, scripts, sorting
 from redlark.conformance.history import Cursor, Moment, Part
 
 MAX = 2**63 - 1
@@ -391,6 +391,10 @@ def value(name: str, kind: str, rng: random.Random) -> Part:
     """A value for an argument of this name and this type."""
     if kind in binary.BY_TYPE:
         return binary.BY_TYPE[kind](rng)
+    if kind == "coordinate":
+        return places.coordinate(name, rng)
+    if kind in places.BY_TYPE:
+        return places.BY_TYPE[kind](rng)
     if kind in PRECISE:
         return PRECISE[kind](rng)
     if kind == "position":

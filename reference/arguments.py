@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from attrs import define
+from attrs import define, evolve
 from immutables import Map
 
 from redlark.reference.expressions import expression
@@ -373,8 +373,8 @@ def _bag(
 
     A word is an option even where too little is left for the parts behind, which need `room` arguments at least.
 
-    An alternative that is itself a group offers that one's alternatives, of which the last of a kind wins. An
-    alternative of arguments alone, beside others that a word begins, is meant only where it takes all that is left.
+    An alternative that is itself a group offers that one's alternatives, of which the last of a kind wins; one that is
+    a block begun by a word, what is in the block. An alternative of arguments alone, beside others that a word begins, is meant only where it takes all that is left.
     """
     by_word: dict[bytes, _Option] = {}
     positional: list[_Option] = []
@@ -449,7 +449,9 @@ def _offered(group: s.Group) -> Iterable[tuple[s.Alternative, bool]]:
         inner = alternative.parts
         if len(inner) == 1 and isinstance(inner[0], s.Pairs) and inner[0].repeat is None:
             inner = inner[0].parts
-        if all(isinstance(part, s.Group) for part in inner):
+        if inner is not alternative.parts and isinstance(inner[0], s.Token) and not isinstance(inner[-1], s.Token):
+            yield evolve(alternative, parts=inner), group.many
+        elif all(isinstance(part, s.Group) for part in inner):
             yield from ((one, False) for part in inner if isinstance(part, s.Group) for one, _ in _offered(part))
         else:
             yield alternative, group.many

@@ -268,7 +268,7 @@ class _Derivation:
         return evolve(argument, name=str(said))
 
     def _is_shown(self, how: str, name: str) -> bool:
-        """Whether a part is told of in such a way: undated, required, once."""
+        """Whether a part is told of in such a way: undated, required, optional, once, apart."""
         return any(fact.values[0] == name for fact in self._facts(f"shown-{how}"))
 
     def _shown_as(self, kind: str, name: str) -> tuple[object, ...]:
@@ -291,7 +291,9 @@ class _Derivation:
             token = words.pop().text if words else None
             if isinstance(part, s.Group):
                 needed = self._is_needed(part) or (last and place == len(parts) - 1 and len(part.alternatives) > 1)
-                trees.append(self._group(part, token, optional=required <= 0 and not needed))
+                apart = part.label is not None and self._is_shown("apart", part.label)
+                for group in _alone(part) if apart else (part,):
+                    trees.append(self._group(group, token, optional=required <= 0 and not needed))
                 required -= 1
             else:
                 trees.append(self._single(part, token))
@@ -308,10 +310,13 @@ class _Derivation:
         return self._named(word.word.lower(), Argument(word.word.lower(), "pure-token", token=word.text))
 
     def _among(self, argument: Argument) -> Argument:
-        """An argument, or, where a ``shown ... of`` fact says so, the choice between it and a sign that replaces it."""
+        """An argument, or, where a ``shown ... of`` fact says so, the choice between it and signs that replace it.
+
+        Named itself before them, it is the choice of the signs alone.
+        """
         for fact in self._facts("shown-of"):
             name, *said = map(_said, fact.values)
-            if argument.name in said:
+            if argument.name in (name, *said):
                 signs = (item if isinstance(item, str) else s.Token(item[1].upper(), item[0]) for item in said)
                 trees = tuple(argument if isinstance(sign, str) else self._pure(sign) for sign in signs)
                 return self._named(str(name), Argument(str(name), "oneof", arguments=trees))
@@ -345,11 +350,15 @@ class _Derivation:
             tree = trees[0]
         else:
             name = group.label or "option"
-            tree = self._named(name, _hoisted(Argument(name, "oneof", arguments=tuple(trees))))
-        optional = optional and not self._is_shown("required", tree.name)
+            whole = Argument(name, "oneof", arguments=tuple(trees))
+            if self._is_shown("in-parts", name):  # a block whose first part must be there
+                rest = [evolve(each, flags=("optional", *each.flags)) for each in trees[1:]]
+                whole = Argument(name, "block", arguments=(trees[0], *rest))
+            tree = self._named(name, _hoisted(whole))
+        optional = optional and not self._is_shown("required", tree.name) or self._is_shown("optional", tree.name)
         flags = (("optional",) if optional and "optional" not in tree.flags else ()) + tree.flags
         inner = [part.name for each in group.alternatives for part in each.parts if isinstance(part, s.Argument)]
-        if group.many and not any(self._is_shown("once", name) for name in inner):
+        if group.many and not any(self._is_shown("once", name) for name in (group.label, tree.name, *inner) if name):
             flags += ("multiple",) + (("multiple_token",) if tree.token else ())
         since = None if self._is_shown("undated", tree.name) else self._since(group.guard) or tree.since
         return evolve(tree, token=token or tree.token, flags=flags, since=since)
@@ -404,6 +413,11 @@ def _hoisted(tree: Argument) -> Argument:
     if len(versions) != 1 or None in versions:
         return tree
     return evolve(tree, since=versions.pop(), arguments=tuple(evolve(each, since=None) for each in tree.arguments))
+
+
+def _alone(group: s.Group) -> Iterable[s.Group]:
+    """The alternatives of a group as groups of their own, each given once."""
+    return (evolve(group, label=None, many=False, alternatives=(each,)) for each in group.alternatives)
 
 
 def _is_option(part: s.Group) -> bool:

@@ -64,6 +64,7 @@ FUNCTIONS: dict[str, Signature] = {
         "reversed(any) -> list of any", "rank-in(any, any) -> int?",
         "runs(list of bool, list of bool, int, bool) -> list of any",
         "removals(list of bool, list of bool) -> list of any", "run-counts(list of bool, list of bool) -> list of int",
+        "nearest(any, bool, int?, int) -> list of any",
         "united(any, any, text) -> zset", "intersected(any, any, text) -> zset", "less(any) -> zset",
         "sort-elements(any) -> list of any", "tied-groups(any, any, bool) -> list of any",
         "arrangements(any, int, int, any) -> list of any",

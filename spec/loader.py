@@ -342,6 +342,12 @@ class _Trees(Transformer):  # type: ignore[type-arg]
     def f_shown_required(self, name: str, guard: Any) -> s.Fact:
         return self._fact("shown-required", name, guard=guard)
 
+    def f_shown_optional(self, name: str, guard: Any) -> s.Fact:
+        return self._fact("shown-optional", name, guard=guard)
+
+    def f_shown_apart(self, name: str, guard: Any) -> s.Fact:
+        return self._fact("shown-apart", name, guard=guard)
+
     def f_shown_of(self, name: str, *said: Any) -> s.Fact:
         return self._fact("shown-of", name, *said[:-1], guard=said[-1])
 

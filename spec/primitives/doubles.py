@@ -254,3 +254,51 @@ def print_double(value: float) -> bytes:
         return f"{minus}{padded[:exponent]}.{padded[exponent:]}".encode()
     point = f".{digits[1:]}" if len(digits) > 1 else ""
     return f"{minus}{digits[0]}{point}e{'-' if first < 0 else '+'}{abs(first)}".encode()
+
+
+@primitive("print-fixed(float, int) -> text")
+def print_fixed(value: float, digits: int) -> bytes:
+    """A double with so many digits behind the point, as C's ``%.4f`` rounds it: from its exact value.
+
+    >>> print_fixed(0.00005, 4), print_fixed(2.5, 0), print_fixed(-math.inf, 6)
+    (b'0.0001', b'2', b'-inf')
+
+    Source: C17 7.21.6.1; observed with GEODIST on redis 6.2.14.
+    """
+    return b"%.*f" % (digits, value)
+
+
+@primitive("print-scaled(float, int) -> text")
+def print_scaled(value: float, digits: int) -> bytes:
+    """A finite double, not negative, with so many digits behind the point, from a power of ten times it, rounded.
+
+    The product is one of doubles, so that it may differ from `print_fixed` in the last digit.
+
+    >>> print_scaled(166274.15156960032, 4), print_scaled(0.0, 4)
+    (b'166274.1516', b'0.0000')
+
+    Source: observed with GEODIST on redis 7.0.15, 8.2.3, valkey 8.1.8 and 9.1.2.
+    """
+    whole, rest = divmod(round(value * 10**digits), 10**digits)
+    return b"%d.%0*d" % (whole, digits, rest)
+
+
+@primitive("quotient(float, float) -> float")
+def quotient(value: float, by: float) -> float:
+    """The quotient of two doubles, the second of which is not 0.
+
+    Source: IEEE 754-2008 5.4.1.
+    """
+    return value / by
+
+
+@primitive("whole(float) -> int")
+def whole(value: float) -> int:
+    """A finite double without its fraction.
+
+    >>> whole(2.5), whole(-2.5)
+    (2, -2)
+
+    Source: C17 6.3.1.4.
+    """
+    return int(value)
