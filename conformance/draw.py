@@ -207,12 +207,37 @@ def _sketch(pool: Pool, rng: random.Random) -> Scenario:
 def _places(pool: Pool, rng: random.Random) -> Scenario:
     """Some places under a key, and what is searched for among them."""
     client, key = pool.client(rng), values.key(rng, "geo")
-    made = (request("DEL", key), request("GEOADD", key, *places.some(rng)))
-    asked = [pool.of(rng.choice(_SEARCHING), rng) for _ in range(rng.randrange(1, 5))]
-    return (Step(client, made), *steps_of(client, [_at_key(one, key, rng) for one in asked]))
+    there = places.some(rng)
+    made = (request("DEL", key), request("GEOADD", key, *there))
+    asked = [_at_key(pool.of(rng.choice(_SEARCHING), rng), key, rng) for _ in range(rng.randrange(1, 5))]
+    return (Step(client, made), *steps_of(client, [_around(one, rng.choice(there[2::3]), rng) for one in asked]))
 
 
-_SEARCHING = ("GEOSEARCH", "GEOSEARCH", "GEOSEARCHSTORE", "GEORADIUS", "GEORADIUSBYMEMBER", "GEODIST", "GEOPOS")
+def _around(one: Request, member: bytes, rng: random.Random) -> Request:
+    """The request, if it searches around a member, around one that there is, mostly."""
+    words = [part.upper() if isinstance(part, bytes) else part for part in one.parts]
+    place = (
+        2
+        if words[0] in (b"GEORADIUSBYMEMBER", b"GEORADIUSBYMEMBER_RO")
+        else words.index(b"FROMMEMBER") + 1
+        if b"FROMMEMBER" in words
+        else 0
+    )
+    if not place or len(words) <= place or rng.random() < 0.15:
+        return one
+    return Request((*one.parts[:place], member, *one.parts[place + 1 :]))
+
+
+_SEARCHING = (
+    "GEOSEARCH",
+    "GEOSEARCH",
+    "GEOSEARCHSTORE",
+    "GEORADIUS",
+    "GEORADIUSBYMEMBER",
+    "GEODIST",
+    "GEOPOS",
+    "GEORADIUSBYMEMBER_RO",
+)
 _SKETCHING = ("PFADD", "PFADD", "PFCOUNT", "PFCOUNT", "PFMERGE", "PFDEBUG")
 
 
@@ -345,11 +370,7 @@ _KINDS: tuple[tuple[Callable[[Pool, random.Random], Scenario], float, tuple[str,
     (_stream, 3, ("XADD", "XGROUP|CREATE", "XREADGROUP", "DEL")),
     (_sketch, 3, ("SET", "GET", "PFADD", "PFCOUNT", "PFMERGE", "PFDEBUG")),
     (_sorting, 5, ("SORT", "DEL", "RPUSH", "SADD", "ZADD", "HSET", "SET")),
-    (
-        _places,
-        3,
-        ("DEL", "GEOADD", "GEOSEARCH", "GEOSEARCHSTORE", "GEORADIUS", "GEORADIUSBYMEMBER", "GEODIST", "GEOPOS"),
-    ),
+    (_places, 3, ("DEL", "GEOADD", *_SEARCHING)),
     (_waiting, 0.2, ("WAIT",)),
     (_silence, 1, ("CLIENT|REPLY",)),
     (_murder, 0.4, ("CLIENT|ID", "CLIENT|KILL")),

@@ -374,7 +374,8 @@ def _bag(
     A word is an option even where too little is left for the parts behind, which need `room` arguments at least.
 
     An alternative that is itself a group offers that one's alternatives, of which the last of a kind wins; one that is
-    a block begun by a word, what is in the block. An alternative of arguments alone, beside others that a word begins, is meant only where it takes all that is left.
+    a block begun by a word offers what is in it. An alternative of arguments alone, beside others that a word begins,
+    is meant only where it takes all that is left.
     """
     by_word: dict[bytes, _Option] = {}
     positional: list[_Option] = []
@@ -391,7 +392,9 @@ def _bag(
             word = head.text.encode() if isinstance(head, s.Token) else b""
             by_its_word = isinstance(head, (s.Token, s.Choice))
             counted = sum(isinstance(p, s.Argument) and isinstance(p.repeat, tuple) for p in alternative.parts)
-            width = _least(alternative.parts, scope) - counted  # how many there must be is for the count to say
+            pairs = sum(isinstance(p, s.Pairs) and isinstance(p.repeat, tuple) for p in alternative.parts)
+            # how many there must be is for the count to say; but of pairs, one text is looked for at once
+            width = _least(alternative.parts, scope) - counted + pairs
             kept = many if label is None else ()
             option = _Option(number, index, match_parts, width, kept, once, word, label, read, by_its_word)
             if isinstance(head, s.Token):

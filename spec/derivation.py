@@ -355,7 +355,7 @@ class _Derivation:
                 rest = [evolve(each, flags=("optional", *each.flags)) for each in trees[1:]]
                 whole = Argument(name, "block", arguments=(trees[0], *rest))
             tree = self._named(name, _hoisted(whole))
-        optional = optional and not self._is_shown("required", tree.name) or self._is_shown("optional", tree.name)
+        optional = (optional and not self._is_shown("required", tree.name)) or self._is_shown("optional", tree.name)
         flags = (("optional",) if optional and "optional" not in tree.flags else ()) + tree.flags
         inner = [part.name for each in group.alternatives for part in each.parts if isinstance(part, s.Argument)]
         if group.many and not any(self._is_shown("once", name) for name in (group.label, tree.name, *inner) if name):
