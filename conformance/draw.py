@@ -209,23 +209,8 @@ def _places(pool: Pool, rng: random.Random) -> Scenario:
     client, key = pool.client(rng), values.key(rng, "geo")
     there = places.some(rng)
     made = (request("DEL", key), request("GEOADD", key, *there))
-    asked = [_at_key(pool.of(rng.choice(_SEARCHING), rng), key, rng) for _ in range(rng.randrange(1, 5))]
-    return (Step(client, made), *steps_of(client, [_around(one, rng.choice(there[2::3]), rng) for one in asked]))
-
-
-def _around(one: Request, member: bytes, rng: random.Random) -> Request:
-    """The request, if it searches around a member, around one that there is, mostly."""
-    words = [part.upper() if isinstance(part, bytes) else part for part in one.parts]
-    place = (
-        2
-        if words[0] in (b"GEORADIUSBYMEMBER", b"GEORADIUSBYMEMBER_RO")
-        else words.index(b"FROMMEMBER") + 1
-        if b"FROMMEMBER" in words
-        else 0
-    )
-    if not place or len(words) <= place or rng.random() < 0.15:
-        return one
-    return Request((*one.parts[:place], member, *one.parts[place + 1 :]))
+    asked = [at_key(pool.of(rng.choice(_SEARCHING), rng), key, rng) for _ in range(rng.randrange(1, 5))]
+    return (Step(client, made), *steps_of(client, [places.around(one, rng.choice(there[2::3]), rng) for one in asked]))
 
 
 _SEARCHING = (

@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
-from redlark.conformance.history import Part
+from redlark.conformance.history import Part, Request
 
 _LONGITUDES = (
     b"13.361389", b"15.087269", b"15", b"0", b"2", b"2.5", b"1", b"-2", b"180", b"-180", b"179.99", b"-179.99",
@@ -78,3 +78,18 @@ def some(rng: random.Random) -> list[bytes]:
     for member in rng.sample(MEMBERS, rng.choice((2, 4, 6, 9))):
         found += (rng.choice(_LONGITUDES), rng.choice(_LATITUDES), member)
     return found
+
+
+def around(one: Request, member: bytes, rng: random.Random) -> Request:
+    """The request, if it searches around a member, around one that there is, mostly."""
+    words = [part.upper() if isinstance(part, bytes) else part for part in one.parts]
+    place = (
+        2
+        if words[0] in (b"GEORADIUSBYMEMBER", b"GEORADIUSBYMEMBER_RO")
+        else words.index(b"FROMMEMBER") + 1
+        if b"FROMMEMBER" in words
+        else 0
+    )
+    if not place or len(words) <= place or rng.random() < 0.15:
+        return one
+    return Request((*one.parts[:place], member, *one.parts[place + 1 :]))

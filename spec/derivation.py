@@ -338,7 +338,8 @@ class _Derivation:
         label, parts = part.label or "data", part.parts
         if len(parts) == 1 and isinstance(parts[0], s.Token):  # (name = WORD): a word that stands by itself
             return self._named(label, Argument(label, "pure-token", token=parts[0].word))
-        if isinstance(parts[0], s.Token) and not all(isinstance(each, s.Token) for each in parts):
+        whole = all(isinstance(each, s.Token) for each in parts) or self._is_shown("in-parts", label)
+        if isinstance(parts[0], s.Token) and not whole:
             token, parts = parts[0].word, parts[1:]  # a word that begins a block is the block's
         inner = self._arguments(parts, last=all(isinstance(each, s.Group) for each in parts))
         return self._named(label, Argument(label, "block", token=token, flags=multiple, arguments=inner))
