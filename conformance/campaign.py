@@ -294,13 +294,10 @@ class Campaign:
         out_of_reach = [pattern for pattern, _ in OUT_OF_REACH]
         out_of_reach += [one.needed_by for one in SETUPS if setup is None or one.name != setup.name]
         beyond = re.compile("|".join(f"(?:{pattern})" for pattern in out_of_reach))
+        called = {} if self.model.called is None else {"CALLED": self.model.called.rules}
         found = {
-            name: frozenset(
-                rule
-                for rule in self.model.commands[name].rules
-                if not rehearsal.reached[rule] and not beyond.fullmatch(rule)
-            )
-            for name in self.sendable
+            name: frozenset(rule for rule in rules if not rehearsal.reached[rule] and not beyond.fullmatch(rule))
+            for name, rules in {**{name: self.model.commands[name].rules for name in self.sendable}, **called}.items()
         }
         return {name: rules for name, rules in sorted(found.items()) if rules}
 

@@ -15,7 +15,7 @@ from attrs import evolve, frozen
 from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
 from hypothesis import strategies as st
 
-from redlark.conformance import binary, company_draw, places, sorting, values
+from redlark.conformance import binary, company_draw, functions, places, sorting, values
 from redlark.conformance.generate import Generator
 from redlark.conformance.history import ClientAddress, ClientId, Cursor, History, Request, Step, request, steps_of
 
@@ -312,6 +312,20 @@ def _sorting(pool: Pool, rng: random.Random) -> Scenario:
     return (Step(client, made), *steps_of(client, asked), *steps_of(client, pool.requests(1, rng)))
 
 
+def library_set_up(rng: random.Random) -> tuple[Request, ...]:
+    """A library, in the place of the one that has its name."""
+    return (request("FUNCTION", "LOAD", "REPLACE", rng.choice(functions.FEW)),)
+
+
+def _library(pool: Pool, rng: random.Random) -> Scenario:
+    """A library, and what is then asked of it."""
+    client = pool.client(rng)
+    names = [
+        rng.choice(("FCALL", "FCALL", "FCALL_RO", "FUNCTION|LOAD", "FUNCTION|LIST")) for _ in range(rng.randrange(1, 4))
+    ]
+    return (Step(client, library_set_up(rng)), *steps_of(client, [pool.of(name, rng) for name in names]))
+
+
 def _silence(pool: Pool, rng: random.Random) -> Scenario:
     """Replies switched off and on again, in one write: what stands between must not be answered."""
     client = pool.client(rng)
@@ -356,6 +370,7 @@ _KINDS: tuple[tuple[Callable[[Pool, random.Random], Scenario], float, tuple[str,
     (_sketch, 3, ("SET", "GET", "PFADD", "PFCOUNT", "PFMERGE", "PFDEBUG")),
     (_sorting, 5, ("SORT", "DEL", "RPUSH", "SADD", "ZADD", "HSET", "SET")),
     (_places, 3, ("DEL", "GEOADD", *_SEARCHING)),
+    (_library, 5, ("FUNCTION|LOAD", "FUNCTION|LIST", "FCALL", "FCALL_RO")),
     (_waiting, 0.2, ("WAIT",)),
     (_silence, 1, ("CLIENT|REPLY",)),
     (_murder, 0.4, ("CLIENT|ID", "CLIENT|KILL")),

@@ -13,7 +13,7 @@ from functools import cached_property
 
 from attrs import evolve, field, frozen, mutable
 
-from redlark.conformance import scripts, values
+from redlark.conformance import functions, scripts, values
 from redlark.conformance.history import Part, Request
 from redlark.spec import syntax
 from redlark.spec.profiles import Profile
@@ -137,6 +137,8 @@ _CALLABLE = frozenset((
 ))  # fmt: skip
 _NOT_CALLABLE = ("SCAN", "HSCAN", "SSCAN", "ZSCAN", "RANDOMKEY", "WAIT", "WAITAOF", "MIGRATE", "RESTORE-ASKING")
 
+_PASSING = frozenset((*scripts.CALLERS, *functions.CALLING))  # scripts, and functions by their names
+
 
 @mutable
 class _Walk:
@@ -209,7 +211,7 @@ class _Walk:
             case syntax.Argument(name=name) if name in self.counters:
                 count = self.counts[name] = rng.choice((1, 1, 2, 2, 3))
                 return [b"%d" % count if rng.random() < 0.92 else rng.choice((b"0", b"-1", b"4", b"abc", b""))]
-            case syntax.Argument(name="arg") if self.script in scripts.CALLERS and self.depth == 0:
+            case syntax.Argument(name="arg") if self.script in _PASSING and self.depth == 0:
                 return self.called()
             case syntax.Argument(name="arg" | "argument") if self.command.name.startswith("COMMAND|GETKEYS"):
                 return []  # drawn together with the command they belong to
@@ -230,9 +232,13 @@ class _Walk:
             return [values.key(rng, "other" if rng.random() < 0.5 else self.command.group)]
         if name in _COMMAND_NAMES:
             return self.command_name()
+        if name == "serialized-value" and self.command.name == "FUNCTION|RESTORE":
+            return [functions.payload(rng)]
         drawn = values.value(name, argument.type, rng)
         if name in ("script", "sha1") and isinstance(drawn, bytes):
             self.script = scripts.BY_DIGEST.get(drawn.lower(), drawn)
+        if name == "function" and isinstance(drawn, bytes):
+            self.script = drawn
         return [drawn]
 
     def called(self) -> list[Part]:

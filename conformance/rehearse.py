@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from attrs import field, frozen, mutable
 
 from redlark.conformance import company_draw, sorting, values
-from redlark.conformance.draw import ALONE, HELPERS, Pool, at_key, stream_set_up
+from redlark.conformance.draw import ALONE, HELPERS, Pool, at_key, library_set_up, stream_set_up
 from redlark.conformance.history import SCANS, ClientAddress, ClientId, Cursor, History, Request, steps_of
 from redlark.reference import Model, World
 from redlark.reference.model import encode_some
@@ -25,6 +25,7 @@ BEGIN = 1_700_000_000_000  # Unix time in milliseconds at which every rehearsal 
 STEPS_A_MILLISECOND = 4
 PATIENCE = 1_000  # milliseconds that a rehearsal waits for the end of somebody's waiting
 TRIES = 25  # for each command, in each round
+CALLING = {"CALLED": "EVAL"}  # what runs the block of no command
 ENOUGH = 3  # histories for one command, in one round
 
 
@@ -173,6 +174,7 @@ def pursue(
     """
     found: list[History] = []
     for name, rules in wanting.items():
+        name = CALLING.get(name, name)
         if name not in pool.names or name == "CLIENT|REPLY":  # silence must end with its step: `draw` sees to that
             continue
         left, kept = set(rules), 0
@@ -206,6 +208,8 @@ def _attempt(pool: Pool, name: str, rng: random.Random) -> list[Request]:
         key = values.key(rng)
         made = sorting.set_up(key, rng)
         return [*made, *(at_key(pool.of(name, rng), key, rng) for _ in range(3))]
+    if "FUNCTION|LOAD" in pool.generator.commands and name.startswith(("FCALL", "FUNCTION")) and rng.random() < 0.7:
+        writes += library_set_up(rng)
     asked = [pool.of(name, rng) for _ in range(rng.choice((1, 1, 2, 3)))]
     if rng.random() < 0.5:
         key = rng.choice(values.KEYS)

@@ -178,10 +178,21 @@ LIBRARIES: tuple[bytes, ...] = (
     b"local own = cjson.new() own.encode_max_depth(1) return {pcall(own.encode, {{}}), cjson.encode({{}})}",
 )  # fmt: skip
 
-FAILURES: tuple[bytes, ...] = (
+# What a script may be refused for as it calls a command.
+CALLS: tuple[bytes, ...] = (
     b"return redis.call('nosuch')", b"return redis.pcall('nosuch', 'x')", b"return redis.call('GET')", b"return redis.pcall('GET')",
     b"return redis.call()", b"return redis.pcall()", b"return redis.call({})", b"return redis.pcall('GET', {})", b"return redis.call('GET', nil)",
     b"return redis.call('GET', true)", b"return redis.call('MULTI')", b"return redis.pcall('WATCH', 'x')", b"redis.call('EVAL', 'return 1', 0)", b"return redis.pcall('OBJECT', 'nosuch', 'x')",
+)  # fmt: skip
+
+# What a first line may say, and what is wrong with it.
+HEADS: tuple[bytes, ...] = (
+    b"#!lua", b"#!", b"#!lua\nerror('second line')", b"#!js\nreturn 1", b"#!lua flags=nosuch\nreturn 1", b"#!lua name=x\nreturn 1", b"#!lua nosuch\nreturn 1",
+    b"#!lua flags=\nreturn 1", b"#!lua flags=no-writes flags=allow-oom\nreturn 1", b"#!lua \"flags=no-writes\"\nreturn 1", b"#!lua 'x\nreturn 1", b"#!lua\nx",
+    b"#!LUA\nreturn 1", b"#!lua\0 x\nreturn 1", b"#!lua flags=NO-WRITES\nreturn 1", b"#!lua flags=no-writes,nosuch\nreturn 1",
+)  # fmt: skip
+
+FAILURES: tuple[bytes, ...] = (
     b"return redis.call('INCR', KEYS[1], 1)", b"error('boom')", b"error('boom', 0)", b"error('boom', 2)", b"error({err = 'MINE is thrown'})", b"error(12)",
     b"local t = nil\nreturn t.x", b"return nosuch", b"nosuch = 1", b"nosuch()", b"return 1 .. {}", b"return {} + 1", b"return #nil", b"return {} < {}",
     b"local function f() error('inside') end\n\nf()", b"local function f() return redis.call('nosuch') end\nreturn f()",
@@ -194,11 +205,10 @@ FAILURES: tuple[bytes, ...] = (
     b"assert(false)", b"assert(nil, 'said')", b"assert(false, {err = 'MINE'})", b"local t = setmetatable({}, {__index = function() error('deep') end}) return t.x",
     b"coroutine.yield(1)", b"local co = coroutine.wrap(function() error('in it') end) co()", b"string.format('%d', 'x')", b"table.concat({{}})", b"table.sort({3, 'x'})",
     b"loadstring(1)()", b"load(1)", b"dofile('x')", b"require('x')", b"io.write('x')", b"os.exit()", b"debug.getinfo(1)",
-    b"#!lua", b"#!", b"#!lua\nerror('second line')", b"#!js\nreturn 1", b"#!lua flags=nosuch\nreturn 1", b"#!lua name=x\nreturn 1", b"#!lua nosuch\nreturn 1",
-    b"#!lua flags=\nreturn 1", b"#!lua flags=no-writes flags=allow-oom\nreturn 1", b"#!lua \"flags=no-writes\"\nreturn 1", b"#!lua 'x\nreturn 1", b"#!lua\nx",
 )  # fmt: skip
 
-ALL: tuple[bytes, ...] = CALLERS + KEYED + VALUES + LIBRARIES + FAILURES
+POOLS = (CALLERS, CALLS, HEADS, KEYED, VALUES, LIBRARIES, FAILURES)
+ALL: tuple[bytes, ...] = tuple(code for pool in POOLS for code in pool)
 
 
 def digest(code: bytes) -> bytes:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 
-from redlark.conformance import binary, places, scripts, sorting
+from redlark.conformance import binary, functions, places, scripts, sorting
 from redlark.conformance.history import Cursor, Moment, Part
 
 MAX = 2**63 - 1
@@ -178,10 +178,7 @@ def _cursor(rng: random.Random) -> Part:
 
 def _script(rng: random.Random) -> Part:
     """A script; often one of few, so that EVALSHA finds it."""
-    pool = rng.choice(
-        (scripts.FEW, scripts.FEW, scripts.CALLERS, scripts.KEYED, scripts.VALUES, scripts.LIBRARIES, scripts.FAILURES)
-    )
-    return rng.choice(pool)
+    return rng.choice(scripts.FEW if rng.random() < 0.2 else rng.choice(scripts.POOLS))
 
 
 def _digest(rng: random.Random) -> Part:
@@ -282,6 +279,10 @@ BY_NAME: dict[str, Draw] = {
     "mode": lambda rng: rng.choice((b"NO", b"no", b"nosuch", b"")),  # a debugger speaks a protocol of its own
     "engine": lambda rng: rng.choice((b"lua", b"LUA", b"nosuch", b"")),
     "sha1": _digest,
+    "function": lambda rng: rng.choice(functions.NAMES),
+    "function-code": functions.code,
+    "library-name": lambda rng: rng.choice(functions.LIBRARIES),
+    "library-name-pattern": lambda rng: rng.choice(functions.PATTERNS),
     "password": lambda rng: rng.choice((b"secret", b"wrong", b"")),
     "section": lambda rng: rng.choice(SECTIONS),
     "category": lambda rng: rng.choice(CATEGORIES),

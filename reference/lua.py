@@ -12,12 +12,13 @@ from __future__ import annotations
 import hashlib
 import math
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import lupa.lua51 as lua51
+from attrs import frozen
 
 from redlark.reference.lua_bytecode import flatten
 from redlark.spec.primitives.doubles import print_double, print_double_17
@@ -25,7 +26,33 @@ from redlark.spec.primitives.doubles import print_double, print_double_17
 LUA = Path(__file__).with_name("lualib")
 LIBRARIES = ("bit", "cjson", "cmsgpack", "struct")
 MEMORY = 512 << 20  # bytes that scripts may take
-Call = Callable[[tuple[bytes, ...] | None, int], tuple[bytes, bool]]
+Kept = tuple[bytes | None, bytes | None]  # what lasts between two scripts: cjson's settings, random numbers
+
+
+class Asked(Protocol):
+    """What a script asks of the model while it runs."""
+
+    @property
+    def resp(self) -> int:
+        """The protocol of the client that gets the reply."""
+
+    def call(self, words: tuple[bytes, ...] | None, protocol: int) -> tuple[bytes, bool]:
+        """The reply to a command, and whether it was refused before it ran; None: its words cannot be read."""
+
+    def known(self, words: tuple[bytes, ...]) -> bool:
+        """Whether a request names a command."""
+
+    def set_repl(self, flags: int) -> None:
+        """What of the script's writes is to be replicated."""
+
+
+@frozen
+class Function:
+    """A function that a library registers."""
+
+    name: bytes
+    description: bytes | None
+    flags: tuple[bytes, ...]
 
 
 def _denied(*_: Any) -> Any:
@@ -37,9 +64,8 @@ class Engine:
 
     def __init__(self, flavour: dict[str, Any]) -> None:
         self._flavour = flavour
-        self._call: Call | None = None
-        self._known: Callable[[tuple[bytes, ...]], bool] | None = None
-        self._set_repl: Callable[[int], None] | None = None
+        self._name = b"@user_function" if flavour.get("functions") else b"@user_script"
+        self._asked: Asked | None = None
         self._lua = lua51.LuaRuntime(
             encoding=None, register_eval=False, register_builtins=False, unpack_returned_tuples=True,
             attribute_handlers=(_denied, _denied), max_memory=MEMORY,
@@ -48,13 +74,14 @@ class Engine:
             b"call": self._ask, b"double": self._double, b"number": self._number,
             b"sha1hex": sha1hex, b"flatten": flatten,
             b"ieee": ieee, b"real": real, b"strtod": strtod, b"widened": widened,
-            b"known": lambda *words: self._known(words) if self._known else False,
-            b"set_repl": lambda flags: self._set_repl(int(flags)) if self._set_repl else None,
+            b"known": lambda *words: self._asked is not None and self._asked.known(words),
+            b"set_repl": lambda flags: self._asked.set_repl(int(flags)) if self._asked else None,
         }  # fmt: skip
         libraries = {name.encode(): self._file(name) for name in LIBRARIES}
         self._functions = self._file("prelude", self._table(host), self._table(flavour), self._table(libraries))
         self._lua.execute(b"python = nil")
         self.compiled = lru_cache(maxsize=4096)(self._compiled)
+        self.registered = lru_cache(maxsize=4096)(self._registered)  # the functions of a library, or what it fails with
 
     def _file(self, name: str, *arguments: Any) -> Any:
         source = (LUA / f"{name}.lua").read_bytes()
@@ -74,8 +101,8 @@ class Engine:
     # ---- what Lua asks ----------------------------------------------------------------------------------------------
 
     def _ask(self, protocol: int, readable: bool, *words: bytes) -> tuple[bytes, bool]:
-        assert self._call is not None
-        return self._call(words if readable else None, int(protocol))
+        assert self._asked is not None
+        return self._asked.call(words if readable else None, int(protocol))
 
     def _double(self, shown: bytes) -> bytes:
         return (print_double if self._flavour["shortest"] else print_double_17)(float(shown))
@@ -95,28 +122,40 @@ class Engine:
         found = self._functions.compile(source, name)
         return found[1] if isinstance(found, tuple) else found
 
-    def problem(self, source: bytes, name: bytes = b"@user_script") -> bytes | None:
+    def problem(self, source: bytes) -> bytes | None:
         """What the compiler says of a source that is none; None where it compiles."""
-        found = self.compiled(source, name)
+        found = self.compiled(source, self._name)
         return found if isinstance(found, bytes) else None
 
     def eval(
-        self, source: bytes, what: bytes, keys: Sequence[bytes], arguments: Sequence[bytes], resp: int, call: Call,
-        known: Callable[[tuple[bytes, ...]], bool], set_repl: Callable[[int], None], settings: bytes | None = None,
-    ) -> tuple[bytes, bytes | None]:  # fmt: skip
-        """Runs a script that compiles; gives its reply as one frame of the client's protocol, and cjson's settings.
+        self, source: bytes, what: bytes, keys: Sequence[bytes], arguments: Sequence[bytes], asked: Asked, kept: Kept
+    ) -> tuple[bytes, Kept]:  # fmt: skip
+        """Runs a script that compiles; gives its reply as one frame of the client's protocol, and what lasts of it."""
+        return self._run(self._functions.eval, source, what, keys, arguments, asked, kept)
 
-        The settings are None where they are the usual ones.
-        """
-        before = self._call, self._known, self._set_repl
-        self._call, self._known, self._set_repl = call, known, set_repl
+    def call(
+        self, source: bytes, name: bytes, keys: Sequence[bytes], arguments: Sequence[bytes], asked: Asked, kept: Kept
+    ) -> tuple[bytes, Kept]:  # fmt: skip
+        """Runs a function of a library that registers it; gives what :meth:`eval` gives."""
+        return self._run(self._functions.call, source, name, keys, arguments, asked, kept)
+
+    def _run(
+        self, how: Any, source: bytes, name: bytes, keys: Sequence[bytes], arguments: Sequence[bytes],
+        asked: Asked, kept: Kept,
+    ) -> tuple[bytes, Kept]:  # fmt: skip
+        before, self._asked = self._asked, asked
         try:
-            function = self.compiled(source, b"@user_script")
             tables = self._lua.table_from(keys), self._lua.table_from(arguments)
-            reply, settings = self._functions.eval(function, what, *tables, resp, settings)
-            return bytes(reply), settings
+            reply, settings, random = how(self.compiled(source, self._name), name, *tables, asked.resp, *kept)
+            return bytes(reply), (settings, random)
         finally:
-            self._call, self._known, self._set_repl = before
+            self._asked = before
+
+    def _registered(self, source: bytes) -> tuple[Function, ...] | bytes:
+        told = self._functions.load(self.compiled(source, self._name))
+        if isinstance(told, bytes):
+            return told
+        return tuple(Function(row[1], row[2] or None, tuple(row[3].split())) for row in told.values())
 
 
 def ieee(number: float, size: int) -> bytes:

@@ -8,7 +8,7 @@ it does.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from itertools import permutations
 from typing import Any
@@ -16,10 +16,12 @@ from typing import Any
 from immutables import Map
 
 from redlark.reference.candidates import SMALL
-from redlark.reference.functions import of_run
+from redlark.reference.functions import of_run, pure
 from redlark.reference.lua import Engine
-from redlark.reference.replies import encode, some
+from redlark.reference.replies import Predicate, encode, some
+from redlark.reference.resp import Frame
 from redlark.reference.values import Kinded, Moment, Raw, Uncertain, Variable
+from redlark.spec.rdb import libraries, sealed, unsealed
 
 MOST_ORDERED = 3  # members of a set that the reply does not hint at are tried in every order, if they are so few
 RUN_RULE = "CALLED/run"
@@ -27,9 +29,10 @@ TO_REPLICAS = 2
 
 
 @cache
-def engine(model: Any) -> Engine:
-    """The engine of a model's version, made when it is first needed."""
-    return Engine(_plain(model.definition("lua")))
+def engine(model: Any, functions: bool = False) -> Engine:
+    """The engine of a model's version, made when it is first needed; functions have one of their own."""
+    flavour = _plain(model.definition("lua"))
+    return Engine(flavour | {"functions": functions, "flags": dict.fromkeys(flavour["flags"], True)})
 
 
 @cache
@@ -42,6 +45,8 @@ def _nobody(model: Any) -> Any:
 def _plain(value: Any) -> Any:
     """Pairs as a dictionary, those without a value left out."""
     if isinstance(value, tuple):
+        if all(isinstance(item, bytes) for item in value):
+            return value
         return {key.decode(): _plain(item) for key, item in value if item is not None}
     return value
 
@@ -58,14 +63,81 @@ def run_script(
     read_only: bool, allow_oom: bool,
 ) -> Raw:  # fmt: skip
     """Runs code that compiles, and gives its reply, which may be an error after writes that stand."""
+    return _run(run, False, source, digest, keys, arguments, read_only, allow_oom)
+
+
+@of_run
+def run_function(
+    run: Any, source: bytes, name: bytes, keys: tuple[bytes, ...] | None, arguments: tuple[bytes, ...] | None,
+    read_only: bool, allow_oom: bool,
+) -> Raw:  # fmt: skip
+    """Runs a function of a library, and gives its reply, which may be an error after writes that stand."""
+    return _run(run, True, _body(source), name, keys, arguments, read_only, allow_oom)
+
+
+def _run(
+    run: Any, functions: bool, source: bytes, name: bytes, keys: tuple[bytes, ...] | None,
+    arguments: tuple[bytes, ...] | None, read_only: bool, allow_oom: bool,
+) -> Raw:  # fmt: skip
+    lua = engine(run.model, functions)
+    how, settings = (lua.call, "function-cjson") if functions else (lua.eval, "cjson")
+    kept = run.server[settings], run.server["random"]
     with _Calls(run, Map({"read-only": read_only, "allow-oom": allow_oom, "wrote": False})) as calls:
-        frame, settings = engine(run.model).eval(
-            source, digest, keys or (), arguments or (), calls.spoken, calls.call, calls.known, calls.set_repl,
-            run.server["cjson"],
-        )  # fmt: skip
-        if settings != run.server["cjson"]:
-            run.server = run.server.set("cjson", settings)
+        frame, lasts = how(source, name, keys or (), arguments or (), calls, kept)
+        if lasts != kept:
+            run.server = run.server.update({settings: lasts[0], "random": lasts[1]})
     return Raw(frame)
+
+
+def _body(library: bytes) -> bytes:
+    """The code of a library behind its first line, whose line break stays so that lines are counted."""
+    return library[library.index(b"\n") :]
+
+
+@of_run
+def function_problem(run: Any, source: bytes) -> bytes | None:
+    """What the Lua compiler says of a library's code that it cannot compile; absent where it can."""
+    return engine(run.model, True).problem(source)
+
+
+@of_run
+def registering_problem(run: Any, source: bytes) -> bytes | None:
+    """What loading a library that compiles fails with; absent where it registers its functions."""
+    found = engine(run.model, True).registered(source)
+    return found if isinstance(found, bytes) else None
+
+
+@of_run
+def functions_of(run: Any, source: bytes) -> tuple[Map[str, Any], ...]:
+    """The functions that a library registers, of its whole code: of each its name, description and flags."""
+    found = engine(run.model, True).registered(_body(source))
+    assert not isinstance(found, bytes), found
+    return tuple(Map({"name": f.name, "description": f.description, "flags": f.flags}) for f in found)
+
+
+@pure
+def payload_version_of(payload: bytes) -> int | None:
+    """The version of a payload; absent where it is too short or its checksum is not that of its bytes."""
+    return unsealed(payload)
+
+
+@pure
+def libraries_in(payload: bytes) -> tuple[tuple[bytes, bytes], ...]:
+    """The libraries of a payload, each as ``code`` and its text; what cannot be read ends it, named by its kind."""
+    return libraries.libraries_in(payload)
+
+
+@pure
+def libraries_dumped(codes: Iterable[bytes], version: int) -> Predicate:
+    """A payload that holds these libraries and no others, in any order."""
+    wanted = sorted((b"code", code) for code in codes)
+
+    def holds(frame: Frame) -> bool:
+        payload = frame.value if frame.kind == b"$" and frame.value is not None else b""
+        return unsealed(payload) == version and sorted(libraries.libraries_in(payload)) == wanted
+
+    example = sealed(libraries.libraries_packed(code for _, code in wanted), version)
+    return Predicate(f"a payload of version {version} that holds {len(wanted)} libraries", holds, example)
 
 
 class _Calls:
@@ -73,7 +145,7 @@ class _Calls:
 
     def __init__(self, run: Any, script: Map[str, Any]) -> None:
         self.run, self.script = run, script
-        self.spoken: int = run.session["resp"]
+        self.resp: int = run.session["resp"]
         self.replicate = 3
 
     def __enter__(self) -> _Calls:

@@ -307,6 +307,7 @@ class _Block(Inference):
 
     def _propagate(self, node: s.Propagate) -> None:
         if self._when(node) and node.items is not None:
+            self.effect("propagated", frozenset(), node)
             for item in node.items:
                 self.value(item.item if isinstance(item, s.Spread) else item)
 
@@ -362,7 +363,10 @@ class _Block(Inference):
             where = writes[0].place
             self.findings.add(command, f"{command.name} is declared readonly, but line {where.line} has an effect")
         explained = command.means or self._facts("container") or self._facts("semantics")
-        if "write" in flags and not writes and not explained:
+        kept = any(
+            effect.kind == "propagated" for effect in self.effects
+        )  # what replicas get too, libraries of functions
+        if "write" in flags and not writes and not kept and not explained:
             self.findings.add(command, f"{command.name} is declared write, but no step changes the database")
         for fact in self._facts("touches"):
             if "not-key" in fact.values:

@@ -68,6 +68,7 @@ FUNCTIONS: dict[str, Signature] = {
         "united(any, any, text) -> zset", "intersected(any, any, text) -> zset", "less(any) -> zset",
         "sort-elements(any) -> list of any", "tied-groups(any, any, bool) -> list of any",
         "arrangements(any, int, int, any) -> list of any",
+        "libraries-dumped(any, int) -> any", "libraries-in(text) -> list of any", "payload-version-of(text) -> int?",
         "all-categories() -> list of text", "info-texts(any) -> list of text", "least-memory(any) -> int",
     ))
 }  # fmt: skip
@@ -87,6 +88,8 @@ RUN_FUNCTIONS: dict[str, Signature] = {
         "keys-of(any) -> any?", "store-unseen(text, any) -> any", "is-parked(int) -> bool",
         "unblock(int, text?) -> any", "wake(text) -> any",
         "lua-problem(text) -> text?", "run-script(text, text, any, any, bool, bool) -> any",
+        "function-problem(text) -> text?", "registering-problem(text) -> text?", "functions-of(text) -> list of any",
+        "run-function(text, text, any, any, bool, bool) -> any",
         "keep-what-is-written() -> any",
     ))
 }  # fmt: skip

@@ -24,14 +24,13 @@ local function proxy(real)
   return made
 end
 
-local _G_ = setmetatable({}, {
-  __index = globals,
-  __newindex = function() error(READONLY, 2) end,
-})
-hidden[_G_] = globals
-setmetatable(globals, {__index = function(_, name)
+local function nonexistent(_, name)
   error("Script attempted to access nonexistent global variable '" .. tostring(name) .. "'", 2)
-end})
+end
+local environment = {__index = globals, __newindex = function() error(READONLY, 2) end}
+local _G_ = setmetatable({}, environment)
+hidden[_G_] = globals
+setmetatable(globals, {__index = nonexistent})
 
 -- ---- arguments as C functions take them ------------------------------------------------------------------------------
 --
@@ -281,7 +280,8 @@ for _, name in ipairs({"insert", "remove"}) do
   end
 end
 
--- math.random is Redis's own, the generator of drand48.
+-- math.random is Redis's own, the generator of drand48. From 7.0 on it goes on where the last script left it.
+local FIRST = {0x330E, 0xABCD, 0x1234}
 local low, middle, high
 local function seed(number)
   number = number % 4294967296
@@ -531,9 +531,11 @@ function redis.set_repl(...)
   if flags < 0 or flags > 3 then fail("Invalid replication flags. Use REPL_AOF, REPL_REPLICA, REPL_ALL or REPL_NONE.") end
   host.set_repl(flags)
 end
-function redis.replicate_commands() return true end
-function redis.breakpoint() return false end
-function redis.debug() end
+if not flavour.functions then
+  function redis.replicate_commands() return true end
+  function redis.breakpoint() return false end
+  function redis.debug() end
+end
 if flavour.tables then
   function redis.acl_check_cmd(...)
     local count, words = select("#", ...), {...}
@@ -565,8 +567,10 @@ end
 if flavour.server then globals.server = globals.redis end
 text_meta = proxy({__index = globals.string})
 globals_meta = proxy({__index = function() end})
-globals.__redis__err__handler = function(err) return err end
-if flavour.server then globals.__server__err__handler = globals.__redis__err__handler end
+if not flavour.functions then
+  globals.__redis__err__handler = function(err) return err end
+  if flavour.server then globals.__server__err__handler = globals.__redis__err__handler end
+end
 
 -- What a script failed with, and where: the position is that of the innermost code of the script itself.
 local function handler(err)
@@ -605,10 +609,18 @@ local function failure(found, what)
   return "-" .. line_of(err .. " script: " .. (source and shown .. "on " .. source .. ":" .. line or sub(shown, 1, -3)) .. ".") .. "\r\n"
 end
 
-local function began(resp, settings)
+-- What lasts from one script to the next: the settings of cjson and where the random numbers are; nil is as it was at first.
+local function began(resp, settings, random)
   spoken, protocol = resp, 2
-  seed(0)
   restore_settings(settings)
+  if not flavour.tables then seed(0)
+  elseif random then low, middle, high = random:match("(%d+) (%d+) (%d+)")
+  else low, middle, high = unpack(FIRST) end
+end
+local function lasting()
+  local random = low .. " " .. middle .. " " .. high
+  if not flavour.tables or random == concat(FIRST, " ") then random = nil end
+  return settings_told(), random
 end
 
 local function ended(ok, what, value)
@@ -624,13 +636,147 @@ local M = {}
 
 function M.compile(source, name) return compiled(source, name) end
 
--- Gives the reply, and the settings of cjson where they are no longer the usual ones.
-function M.eval(f, what, keys, arguments, resp, settings)
-  began(resp, settings)
+-- Gives the reply, and what lasts.
+function M.eval(f, what, keys, arguments, resp, settings, random)
+  began(resp, settings, random)
   globals.KEYS, globals.ARGV = keys, arguments
   local ok, value = xpcall(f, handler)
   local reply = ended(ok, what, value)
-  return reply, settings_told()
+  return reply, lasting()
+end
+
+-- ---- libraries of functions -------------------------------------------------------------------------------------------
+--
+-- A library is loaded by running its code, with nothing at hand but what registers its functions. Before each call of a
+-- function it is loaded anew: what a library keeps to itself between two calls is not modelled.
+
+local registered  -- while a library is loaded: its functions, in order
+
+local api = flavour.server and "server" or "redis"
+local BAD_NAME = "names can only contain letters, numbers, or underscores(_) and must be at least one character long"
+
+local function refuse(problem) error({err = "ERR " .. problem}, 0) end
+local function name_problem(name)
+  if not find(name, "^[%w_]+$") then return (flavour.late_names and "Function " or "Library ") .. BAD_NAME end
+  for _, one in ipairs(registered) do
+    if one.name == name then return "Function already exists in the library" end
+  end
+end
+local function flags_of(given)
+  local found, place = {}, 1
+  while true do
+    local flag = given[place]
+    if flag == nil then return found end
+    local name = is_string(flag) and string.lower(tostring(flag))
+    if not flavour.flags[name] then refuse("unknown flag given") end
+    found[name], place = true, place + 1
+  end
+end
+local function named(given)
+  local made = {flags = {}}
+  for key, value in next, tools.real(given) do
+    if not is_string(key) then refuse("named argument key given to " .. api .. ".register_function is not a string") end
+    local name = string.lower(key)
+    if name == "function_name" or name == "description" then
+      if not is_string(value) then refuse(name .. " argument given to " .. api .. ".register_function must be a string") end
+      made[name == "description" and name or "name"] = tostring(value)
+    elseif name == "callback" then
+      if type(value) ~= "function" then
+        refuse("callback argument given to " .. api .. ".register_function must be a function")
+      end
+      made.callback = value
+    elseif name == "flags" then
+      if type(value) ~= "table" then
+        refuse("flags argument to " .. api .. ".register_function must be a table representing function flags")
+      end
+      made.flags = flags_of(value)
+    else
+      refuse("unknown argument given to " .. api .. ".register_function")
+    end
+  end
+  if not made.name then refuse(api .. ".register_function must get a function name argument") end
+  if not made.callback then refuse(api .. ".register_function must get a callback argument") end
+  return made
+end
+local function register(...)
+  local count, name, callback = select("#", ...), ...
+  if not registered then refuse(api .. ".register_function can only be called on FUNCTION LOAD command") end
+  if count < 1 or count > 2 then refuse("wrong number of arguments to " .. api .. ".register_function") end
+  local made
+  if count == 1 then
+    if type(name) ~= "table" then
+      refuse("calling " .. api .. ".register_function with a single argument is only applicable to Lua table"
+        .. " (representing named arguments).")
+    end
+    made = named(name)
+  else
+    if not is_string(name) then refuse("first argument to " .. api .. ".register_function must be a string") end
+    if type(callback) ~= "function" then refuse("second argument to " .. api .. ".register_function must be a function") end
+    made = {name = tostring(name), callback = callback, flags = {}}
+  end
+  local problem = not flavour.late_names and name_problem(made.name)
+  if problem then refuse(problem) end
+  registered[#registered + 1] = made
+end
+
+local at_load = {register_function = register, log = redis.log}
+for name, value in pairs(flavour.constants) do
+  if not find(name, "^REPL") then at_load[name] = value end
+end
+setmetatable(at_load, {__index = nonexistent})
+local loading = setmetatable({redis = proxy(at_load)}, {__index = nonexistent})
+if flavour.server then loading.server = loading.redis end
+
+-- The functions that a library registers, or what it fails with.
+local function load_library(f)
+  registered = {}
+  environment.__index = loading
+  local ok, problem = xpcall(f, handler)
+  environment.__index = globals
+  local found = registered
+  if flavour.late_names and ok then
+    registered = {}
+    for _, one in ipairs(found) do
+      local wrong_name = name_problem(one.name)
+      if wrong_name then
+        registered = nil
+        return nil, wrong_name
+      end
+      registered[#registered + 1] = one
+    end
+  end
+  registered = nil
+  if ok then return found end
+  local err = problem[1]
+  if type(err) == "table" then err = rawget(err, "err") else err = "ERR " .. tostring(err) end
+  return nil, "Error registering functions: " .. err
+end
+
+-- For the engine: the functions one behind another, each as name, description and flags; or what loading fails with.
+function M.load(f)
+  local found, problem = load_library(f)
+  if not found then return problem end
+  local told = {}
+  for _, one in ipairs(found) do
+    local flags = {}
+    for name in next, one.flags do flags[#flags + 1] = name end
+    told[#told + 1] = {one.name, one.description or false, concat(flags, " ")}
+  end
+  return told
+end
+
+function M.call(f, name, keys, arguments, resp, settings, random)
+  local callback
+  for _, one in ipairs(load_library(f)) do
+    if one.name == name then callback = one.callback end
+  end
+  began(resp, settings, random)
+  local ok, value = xpcall(function()
+    local value = callback(keys, arguments)
+    return value
+  end, handler)
+  local reply = ended(ok, name, value)
+  return reply, lasting()
 end
 
 return M

@@ -61,8 +61,17 @@ def test_a_call_that_gives_up_ends_the_script() -> None:
     class GivenUp(Exception):
         pass
 
-    def call(words: Any, protocol: int) -> tuple[bytes, bool]:
-        raise GivenUp
+    class Asked:
+        resp = 2
+
+        def call(self, words: Any, protocol: int) -> tuple[bytes, bool]:
+            raise GivenUp
+
+        def known(self, words: Any) -> bool:
+            return True
+
+        def set_repl(self, flags: int) -> None:
+            pass
 
     for code in (
         b"pcall(redis.call, 'GET') return 1",
@@ -72,7 +81,7 @@ def test_a_call_that_gives_up_ends_the_script() -> None:
         b" pcall(function() return t.x end) return 1",
     ):
         with pytest.raises(GivenUp):
-            engine(Model.load("redis-8.2")).eval(code, b"", (), (), 2, call, lambda words: True, lambda flags: None)
+            engine(Model.load("redis-8.2")).eval(code, b"", (), (), Asked(), (None, None))
 
 
 def test_flattening_leaves_what_is_no_tail_call() -> None:
