@@ -56,7 +56,8 @@ class Call:
 def pool(profile: str) -> tuple[Call, ...]:
     """Calls of every command that a profile has, those that fill a database more often; the shortest first."""
     model = Model.load(profile)
-    generator = Generator({n: grammar(c.block, model.profile) for n, c in model.commands.items()})
+    grammars = {n: grammar(c.block, model.profile) for n, c in model.commands.items()}
+    generator = Generator({n: one for n, one in grammars.items() if not one.never_sent})
     weights = [MAKERS.get(name, 1.0) for name in generator.names]
     rng = random.Random(profile)
     names = rng.choices(generator.names, weights, k=POOL)
