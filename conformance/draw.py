@@ -312,18 +312,10 @@ def _sorting(pool: Pool, rng: random.Random) -> Scenario:
     return (Step(client, made), *steps_of(client, asked), *steps_of(client, pool.requests(1, rng)))
 
 
-def library_set_up(rng: random.Random) -> tuple[Request, ...]:
-    """A library, in the place of the one that has its name."""
-    return (request("FUNCTION", "LOAD", "REPLACE", rng.choice(functions.FEW)),)
-
-
 def _library(pool: Pool, rng: random.Random) -> Scenario:
     """A library, and what is then asked of it."""
-    client = pool.client(rng)
-    names = [
-        rng.choice(("FCALL", "FCALL", "FCALL_RO", "FUNCTION|LOAD", "FUNCTION|LIST")) for _ in range(rng.randrange(1, 4))
-    ]
-    return (Step(client, library_set_up(rng)), *steps_of(client, [pool.of(name, rng) for name in names]))
+    client, names = pool.client(rng), rng.choices(functions.ASKED, k=rng.randrange(1, 4))
+    return (Step(client, functions.set_up(rng)), *steps_of(client, [pool.of(name, rng) for name in names]))
 
 
 def _silence(pool: Pool, rng: random.Random) -> Scenario:

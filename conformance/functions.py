@@ -11,6 +11,7 @@ import random
 import re
 
 from redlark.conformance import scripts
+from redlark.conformance.history import Request, request
 from redlark.spec.rdb import sealed
 from redlark.spec.rdb.libraries import libraries_packed
 
@@ -127,3 +128,11 @@ def payload(rng: random.Random) -> bytes:
     version = 10 if roll < 0.88 else rng.choice((0, 1, 9, 11, 12, 13, 79, 80, 81))
     whole = sealed(body, version)
     return whole[:-1] + b"x" if roll > 0.95 else whole
+
+
+ASKED = ("FCALL", "FCALL", "FCALL_RO", "FUNCTION|LOAD", "FUNCTION|LIST")  # what is asked of a library, most often first
+
+
+def set_up(rng: random.Random) -> tuple[Request, ...]:
+    """A library, in the place of the one that has its name."""
+    return (request("FUNCTION", "LOAD", "REPLACE", rng.choice(FEW)),)

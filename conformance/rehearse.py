@@ -13,8 +13,8 @@ from collections.abc import Mapping, Sequence
 
 from attrs import field, frozen, mutable
 
-from redlark.conformance import company_draw, sorting, values
-from redlark.conformance.draw import ALONE, HELPERS, Pool, at_key, library_set_up, stream_set_up
+from redlark.conformance import company_draw, functions, sorting, values
+from redlark.conformance.draw import ALONE, HELPERS, Pool, at_key, stream_set_up
 from redlark.conformance.history import SCANS, ClientAddress, ClientId, Cursor, History, Request, steps_of
 from redlark.reference import Model, World
 from redlark.reference.model import encode_some
@@ -209,7 +209,7 @@ def _attempt(pool: Pool, name: str, rng: random.Random) -> list[Request]:
         made = sorting.set_up(key, rng)
         return [*made, *(at_key(pool.of(name, rng), key, rng) for _ in range(3))]
     if "FUNCTION|LOAD" in pool.generator.commands and name.startswith(("FCALL", "FUNCTION")) and rng.random() < 0.7:
-        writes += library_set_up(rng)
+        writes += functions.set_up(rng)
     asked = [pool.of(name, rng) for _ in range(rng.choice((1, 1, 2, 3)))]
     if rng.random() < 0.5:
         key = rng.choice(values.KEYS)
