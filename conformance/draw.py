@@ -15,7 +15,7 @@ from attrs import evolve, frozen
 from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
 from hypothesis import strategies as st
 
-from redlark.conformance import binary, company_draw, functions, places, sorting, values
+from redlark.conformance import binary, company_draw, functions, places, sorting, streaming, values
 from redlark.conformance.generate import Generator
 from redlark.conformance.history import ClientAddress, ClientId, Cursor, History, Request, Step, request, steps_of
 
@@ -234,6 +234,11 @@ def at_key(one: Request, key: bytes, rng: random.Random) -> Request:
     return Request((*one.parts[:place], key, *one.parts[place + 1 :]))
 
 
+def on_one_key(one: Request, key: bytes) -> Request:
+    """The same request, all its usual keys one."""
+    return Request(tuple(key if part in values.KEYS else part for part in one.parts))
+
+
 def _expiry(pool: Pool, rng: random.Random) -> Scenario:
     """Something that expires, and a look at it before, around and after that moment."""
     client, key = pool.client(rng), values.key(rng)
@@ -276,26 +281,18 @@ def _elsewhere(pool: Pool, rng: random.Random) -> Scenario:
     return (Step(client, (*there, *here, last)), *steps_of(client, pool.requests(1, rng)))
 
 
-def stream_set_up(rng: random.Random) -> tuple[Request, ...]:
-    """A stream with a group that has read some of it: what most commands on streams are about."""
-    key = values.KEYS[4] if rng.random() < 0.7 else values.key(rng)
-    ids = [(ms, seq) for ms in range(1, rng.randrange(2, 5)) for seq in (1, 2, 3)]
-    added = [request("XADD", key, f"{ms}-{seq}", "f", f"{ms}") for ms, seq in ids]
-    made = [request("DEL", key), *added, request("XGROUP", "CREATE", key, "g", rng.choice(("0", "0", "$", "1-2")))]
-    count = ("COUNT", str(rng.randrange(1, 6))) if rng.random() < 0.7 else ()
-    for consumer in rng.sample(("alice", "bob", "carol"), rng.choice((1, 1, 2))):
-        made.append(request("XREADGROUP", "GROUP", "g", consumer, *count, "STREAMS", key, ">"))
-    if rng.random() < 0.4:
-        after = (("XDEL", key, "1-2"), ("XTRIM", key, "MAXLEN", "1"), ("XACK", key, "g", "1-1"))
-        made.append(request(*rng.choice(after)))
-    return tuple(made)
-
-
 def _stream(pool: Pool, rng: random.Random) -> Scenario:
     """A stream that a group has read, and what is then asked of it."""
-    client = pool.client(rng)
-    asked = steps_of(client, pool.requests(rng.randrange(1, 5), rng))
-    return (Step(client, stream_set_up(rng)), *asked)
+    client, made = pool.client(rng), streaming.set_up(rng)
+    key = made[0].parts[1]
+    assert isinstance(key, bytes)
+    names = [name for name in pool.names if pool.generator.commands[name].group == "stream"]
+    asked = []
+    for one in pool.requests(rng.randrange(1, 6), rng):
+        name, roll = rng.choice(names), rng.random()
+        asked.append(streaming.about(key, rng, names) if roll < 0.4 else on_one_key(pool.of(name, rng), key))
+        asked += [one] if roll > 0.7 else []
+    return (Step(client, made), *steps_of(client, (one for one in asked if not (pool.alone and one.social))))
 
 
 def _sorting(pool: Pool, rng: random.Random) -> Scenario:

@@ -13,8 +13,8 @@ from collections.abc import Mapping, Sequence
 
 from attrs import field, frozen, mutable
 
-from redlark.conformance import company_draw, functions, sorting, values
-from redlark.conformance.draw import ALONE, HELPERS, Pool, at_key, stream_set_up
+from redlark.conformance import company_draw, functions, sorting, streaming, values
+from redlark.conformance.draw import ALONE, HELPERS, Pool, at_key, on_one_key
 from redlark.conformance.history import SCANS, ClientAddress, ClientId, Cursor, History, Request, steps_of
 from redlark.reference import Model, World
 from redlark.reference.model import encode_some
@@ -202,8 +202,10 @@ def _attempt(pool: Pool, name: str, rng: random.Random) -> list[Request]:
     """A few writes, then requests of one command."""
     helpers = [helper for helper in HELPERS if pool.has(helper)]
     writes = [pool.of(rng.choice(helpers), rng) for _ in range(rng.randrange(4)) if helpers]
-    if pool.generator.commands[name].group == "stream" and rng.random() < 0.6:
-        writes = list(stream_set_up(rng))
+    if pool.generator.commands[name].group == "stream" and rng.random() < 0.7:
+        writes = list(streaming.set_up(rng, key := rng.choice(values.KEYS)))
+        edge = [streaming.about(key, rng, (name,))] if rng.random() < 0.5 else []
+        return [*writes, *edge, *(on_one_key(pool.of(name, rng), key) for _ in range(rng.choice((1, 2, 3))))]
     if name.startswith("SORT"):
         key = values.key(rng)
         made = sorting.set_up(key, rng)
@@ -213,12 +215,7 @@ def _attempt(pool: Pool, name: str, rng: random.Random) -> list[Request]:
     asked = [pool.of(name, rng) for _ in range(rng.choice((1, 1, 2, 3)))]
     if rng.random() < 0.5:
         key = rng.choice(values.KEYS)
-        writes, asked = ([_on_one_key(one, key) for one in requests] for requests in (writes, asked))
+        writes, asked = ([on_one_key(one, key) for one in requests] for requests in (writes, asked))
     if name not in ALONE and pool.has("MULTI", "EXEC") and rng.random() < 0.1:
         asked = [Request((b"MULTI",)), *asked, Request((b"EXEC",))]
     return [*writes, *asked]
-
-
-def _on_one_key(one: Request, key: bytes) -> Request:
-    """The same request, all its usual keys one."""
-    return Request(tuple(key if part in values.KEYS else part for part in one.parts))

@@ -260,6 +260,8 @@ BY_NAME: dict[str, Draw] = {
     "get-pattern": sorting.get,
     "element": _element,
     "pivot": _element,
+    "id": lambda rng: _stream_id(rng),
+    "min-idle-time": lambda rng: _idle_time(rng),
     "member": lambda rng: (_element if rng.random() < 0.4 else _member)(rng),
     "increment": _integer,
     "decrement": _integer,
@@ -344,6 +346,10 @@ def _range_end(rng: random.Random) -> Part:
     return b"(" + drawn if roll < 0.75 and isinstance(drawn, bytes) else drawn
 
 
+def _idle_time(rng: random.Random) -> Part:
+    return rng.choice(IDLE_TIMES) if rng.random() < 0.9 else _integer(rng)
+
+
 STREAM_IDS = (
     b"0", b"0-0", b"0-1", b"0-*", b"1-*", b"-", b"+", b"$", b">", b"*", b"", b"1-", b"-1", b"1-1-1", b"x", b"(1-1",
     b"007-2", b"+1-1", b"1-+1", b"1--0", b" 1-1", b"1-1\x00", b"18446744073709551615-18446744073709551615",
@@ -356,15 +362,18 @@ SMALL_COUNTS = (b"1", b"2", b"3", b"5", b"10", b"0", b"-1")
 # Types that are more than their argument's name: looked up first.
 PRECISE: dict[str, Draw] = {
     "stream-id": _stream_id,
+    "claim-id": _stream_id,
     "new-id": _new_id,
     "range-id": _range_end,
     "group-id": lambda rng: rng.choice((b"0", b"0", b"$", b"$", b"1-2")) if rng.random() < 0.8 else _stream_id(rng),
     "read-id": lambda rng: rng.choice((b"0", b"$", b"+", b"1-1", b">")) if rng.random() < 0.7 else _stream_id(rng),
-    "group-read-id": lambda rng: rng.choice((b">", b">", b">", b"0")) if rng.random() < 0.85 else _stream_id(rng),
+    "group-read-id": lambda rng: (
+        rng.choice((b">", b">", b"0", b"0", b"$", b"+")) if rng.random() < 0.85 else _stream_id(rng)
+    ),
     "threshold": lambda rng: rng.choice(SMALL_COUNTS) if rng.random() < 0.75 else _stream_id(rng),
     "group-name": lambda rng: rng.choice((b"g", b"g", b"g", b"h", b"nosuch", b"")),
     "consumer-name": lambda rng: rng.choice((b"alice", b"alice", b"bob", b"carol", b"")),
-    "idle-time": lambda rng: rng.choice(IDLE_TIMES) if rng.random() < 0.9 else _integer(rng),
+    "idle-time": lambda rng: _idle_time(rng),
     "claim-count": lambda rng: rng.choice((b"1", b"2", b"3", b"10", b"100", b"0", b"-1", b"abc", b"%d" % MAX)),
     "block-time": lambda rng: rng.choice((b"1", b"2", b"1", b"5", b"-1", b"abc", b"", b"1.5", b"9223372036854775808")),
 }
