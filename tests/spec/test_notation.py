@@ -16,7 +16,7 @@ DRAFTS = sorted((Path(__file__).parent / "drafts").glob("*.redlark"))
 
 @pytest.mark.parametrize("path", DRAFTS, ids=lambda p: p.stem)
 def test_the_hardest_commands_can_be_written(path: Path) -> None:
-    """The drafts of blocking, stream and sorted set commands parse."""
+    """The drafts of what is hardest to say parse, though the text says some of it otherwise by now."""
     commands = [item for item in parse(path.read_text(), path.name) if isinstance(item, s.Command)]
     assert commands
     assert all(command.facts for command in commands)
