@@ -149,16 +149,16 @@ class Company(Attempt):
             found, any_came = self._collect()
             if found:
                 return found
-            owing = [world for world in self.worlds if world.outbox]
+            owing = [world for world in self.worlds if self.judge.model.owes(world)]
             if any_came:
                 continue
-            if not owing:
-                return None
-            if len(owing) < len(self.worlds):
-                self.worlds = tuple(world for world in self.worlds if not world.outbox)
+            if len(owing) < len(self.worlds) or not owing:
+                done = tuple(world for world in self.worlds if world not in owing) if owing else self.worlds
+                self.worlds = self.judge.model.rested(done)
                 return None
             if time.monotonic() > deadline:
-                return self._missing(owing[0].outbox[0].client)
+                self.worlds = self.judge.model.rested(self.worlds)
+                return self._missing(self.worlds[0].outbox[0].client)
             time.sleep(PAUSE)
 
     def _missing(self, client: int) -> Divergence:

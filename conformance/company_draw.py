@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
-from redlark.conformance import values
+from redlark.conformance import tracking_draw, values
 from redlark.conformance.history import ClientId, History, Part, Request, Step, request, steps_of
+from redlark.conformance.tracking_draw import TRACKING
 
 if TYPE_CHECKING:
     from redlark.conformance.draw import Pool
@@ -27,7 +28,7 @@ WAITERS = (*LIST_WAITERS, *ZSET_WAITERS)
 STREAM_WAITERS = ("XREAD", "XREADGROUP")  # these wait if they are asked to
 LISTENERS = ("SUBSCRIBE", "PSUBSCRIBE", "SSUBSCRIBE", "UNSUBSCRIBE", "PUNSUBSCRIBE", "SUNSUBSCRIBE")
 SPEAKERS = ("PUBLISH", "SPUBLISH", "PUBSUB|CHANNELS", "PUBSUB|NUMSUB", "PUBSUB|NUMPAT", "PUBSUB|SHARDCHANNELS")
-COMPANY = frozenset((*WAITERS, "CLIENT|UNBLOCK", *LISTENERS, *SPEAKERS, "PUBSUB|SHARDNUMSUB"))
+COMPANY = frozenset((*WAITERS, "CLIENT|UNBLOCK", *LISTENERS, *SPEAKERS, "PUBSUB|SHARDNUMSUB", TRACKING))
 
 
 def share(names: tuple[str, ...], weights: tuple[float, ...]) -> float:
@@ -233,13 +234,17 @@ def _heard(pool: Pool, rng: random.Random) -> Scenario:
 
 def _said(pool: Pool, rng: random.Random) -> Request:
     roll = rng.random()
-    if roll < 0.45:
-        name = rng.choice([name for name in LISTENERS if pool.has(name)])
-    elif roll < 0.85:
-        name = rng.choice([name for name in (*SPEAKERS, "PUBLISH", "PUBLISH") if pool.has(name)])
-    else:
-        return pool.requests(1, rng)[0]
-    return pool.generator.request(name, rng)
+    names = LISTENERS if roll < 0.45 else (*SPEAKERS, "PUBLISH", "PUBLISH")
+    able = [name for name in names if pool.has(name)]
+    return pool.generator.request(rng.choice(able), rng) if able and roll < 0.85 else pool.requests(1, rng)[0]
+
+
+def _tracked(pool: Pool, rng: random.Random) -> Scenario:
+    return tracking_draw.tracked(pool, rng, CLIENTS)
+
+
+def _informed(pool: Pool, rng: random.Random) -> Scenario:
+    return tracking_draw.informed(pool, rng, CLIENTS)
 
 
 def _mixed(pool: Pool, rng: random.Random) -> Scenario:
@@ -254,6 +259,8 @@ _KINDS: tuple[tuple[Callable[[Pool, random.Random], Scenario], float, tuple[str,
     (_queued, 1.5, WAITERS),
     (_read, 12.0, STREAM_WAITERS),
     (_heard, 12.0, ("SUBSCRIBE",)),
+    (_tracked, 12.0, (TRACKING,)),
+    (_informed, 2.0, (TRACKING,)),
     (_mixed, 9.0, ()),
 )
 

@@ -234,6 +234,8 @@ class _Walk:
             return self.command_name()
         if name == "serialized-value" and self.command.name == "FUNCTION|RESTORE":
             return [functions.payload(rng)]
+        if name == "client-id" and self.command.name == "CLIENT|TRACKING":
+            name = "target-id"  # of somebody who is there
         drawn = values.value(name, argument.type, rng)
         if name in ("script", "sha1") and isinstance(drawn, bytes):
             self.script = scripts.BY_DIGEST.get(drawn.lower(), drawn)

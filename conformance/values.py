@@ -11,7 +11,7 @@ import random
 from collections.abc import Callable, Sequence
 
 from redlark.conformance import binary, functions, places, scripts, sorting
-from redlark.conformance.history import Cursor, Moment, Part
+from redlark.conformance.history import ClientId, Cursor, Moment, Part
 
 MAX = 2**63 - 1
 
@@ -298,6 +298,10 @@ BY_NAME: dict[str, Draw] = {
     "word": lambda rng: rng.choice(
         (b"help", b"object", b"set-active-expire", b"stringmatch-len", b"nosuch", b"k1", b"1")
     ),
+    "target-id": lambda rng: (
+        ClientId(rng.randrange(4)) if rng.random() < 0.7 else rng.choice((b"0", b"-1", b"999999999", b"abc", b""))
+    ),
+    "prefix": lambda rng: rng.choice((b"k", b"k1", b"k2", b"", b"k3", b"{tag}", b"x", b"a\x00b", b"a\nb", b"K")),
     "client-id": lambda rng: rng.choice((b"1", b"999999999", b"0", b"-1", b"abc", b"99999999999999999999")),
 }
 

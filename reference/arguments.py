@@ -311,7 +311,7 @@ def _choice(part: s.Choice, scope: Scope, hooks: Hooks) -> Matcher:
         if position >= end:
             raise hooks.refuse(v, "missing")
         word = arguments[position].upper()
-        if word not in words:
+        if word not in words and not part.late:
             raise hooks.refuse(v, part.name if part.name in hooks.refusals else "unknown", arguments[position])
         v[slot] = word
         if hook is not None:

@@ -78,6 +78,7 @@ def compile_command(block: s.Command, definitions: Definitions, blocks: dict[str
     compiler.returns = tuple(one for one in facts.get("returns", ()) if isinstance(one, s.ReplyType))
     parts = held(block.syntax, scope)
     compiler.arguments = {p.name: p for p in arguments_of(parts)}
+    compiler.choices = {p.name: p for p in parts if isinstance(p, s.Choice)}
     declare(parts, scope)
     scope.slot("token")
     refusals = {"syntax": expression(s.Error("SYNTAX", None, place=block.place), scope)}

@@ -48,6 +48,8 @@ def keys_of(run: Any, request: Request) -> tuple[tuple[bytes, tuple[bytes, ...]]
         return None
     if not facts.key_specs:  # redis 6.2 knows the first key, the last and the step alone
         first, last, step = facts.key_range
+        if not first:
+            return None
         stop = last if last >= 0 else len(request) + last
         if max(first, stop) >= len(request):
             return None

@@ -145,7 +145,7 @@ def take_away(run: Run, number: int, key: bytes, fields: Any) -> None:
     else:
         run.remove(number, key)
         run.events.append((number, b"del", key))
-    run.count(number, key)
+    run.over_for(number, key)
 
 
 def finish(run: Run) -> None:

@@ -24,6 +24,7 @@ import redlark.reference.sorting
 import redlark.reference.state
 import redlark.reference.streams
 import redlark.reference.zsets  # noqa: F401 - these register the functions of the notation
+from redlark.reference import tracking
 from redlark.reference.blocks import Compiled, compile_command
 from redlark.reference.expressions import expression
 from redlark.reference.functions import arity_holds
@@ -36,6 +37,7 @@ from redlark.reference.values import (
     FOREVER,
     NO_REPLY,
     PARKED,
+    READ,
     Dead,
     Entry,
     ErrorReply,
@@ -48,13 +50,14 @@ from redlark.reference.values import (
     Waiting,
     type_of,
 )
-from redlark.reference.waking import expire, wake
+from redlark.reference.waking import already, cleared, expire, wake
 from redlark.reference.world import Run, World
 from redlark.spec import syntax as s
 from redlark.spec.derivation import exists
 from redlark.spec.loader import specification
 from redlark.spec.profiles import PROFILES, Profile, profile
 
+_NOT_ASKED = ("DISPATCH/run", *tracking.BY_ITSELF)
 MAX_RUNS = 20_000  # ways that one request may go; more is an error of the text
 
 
@@ -88,13 +91,13 @@ class Model(Owing):
         for name, block in blocks.items():
             self.commands[name] = compile_command(block, self.definitions, {**blocks, **self.lacking})
         self._by_words: dict[bytes, Compiled] = {
-            n.encode(): c for n, c in self.commands.items() if n not in ("DISPATCH", "DELIVERY", "CALLED")
+            n.encode(): c for n, c in self.commands.items() if n not in tracking.HIDDEN
         }
         self.by_key: dict[bytes, Compiled] = {c.key: c for c in self._by_words.values()}
         self._containers = {n.encode() for n, c in self.commands.items() if c.container}
-        self._dispatch = self.commands.pop("DISPATCH", None)
-        self._delivery = self.commands.pop("DELIVERY", None)
-        self.called = self.commands.pop("CALLED", None)  # what a command meets that a script calls
+        self.hidden = {n: self.commands.pop(n) for n in tracking.HIDDEN if n in self.commands}
+        self._dispatch, self._delivery = self.hidden.get("DISPATCH"), self.hidden.get("DELIVERY")
+        self.called = self.hidden.get("CALLED")  # what a command meets that a script calls
         self._encodings = self._compile_encodings()
         self._by_arity = self.definition("subcommand-by-arity")
         self.gone_at_deadline = self.definition("gone-at-deadline")
@@ -116,7 +119,7 @@ class Model(Owing):
     @cached_property
     def rules(self) -> tuple[str, ...]:
         """The full names of all rules of this profile."""
-        common = tuple(rule for c in (self._dispatch, self.called) if c is not None for rule in c.rules)
+        common = tuple(rule for name, c in self.hidden.items() if name != "DELIVERY" for rule in c.rules)
         return (*common, *(rule for command in self.commands.values() for rule in command.rules))
 
     # ---- worlds ----------------------------------------------------------------------------------------------
@@ -207,7 +210,7 @@ class Model(Owing):
         found: dict[Allowed, None] = {}
         for world in worlds:
             for run, reply in self._runs(world, client, request, interval, None):
-                rule = next((r for r in reversed(run.reached) if not r.startswith("DISPATCH/run")), "?")
+                rule = next((r for r in reversed(run.reached) if not r.startswith(_NOT_ASKED)), "?")
                 found[Allowed(rule, describe(reply, run.session["resp"]))] = None
                 if len(found) >= 8:
                     return tuple(found)
@@ -244,10 +247,16 @@ class Model(Owing):
     def _expires(self, world: World, place: Place, until: int) -> Iterable[World]:
         return expire(self, world, place, until)
 
+    def _cleared(self, world: World, until: int) -> Iterable[World]:
+        return cleared(self, world, until)
+
+    def _already(self, world: World, until: int) -> list[World]:
+        return already(self, world, until)
+
     def _runs(
         self, world: World, client: int, request: Request, interval: Interval, observed: Frame | None
     ) -> Iterable[tuple[Run, Any]]:
-        if world.parked:
+        if world.parked or tracking.tracks(world):
             for start in self._starts(world, interval):
                 yield from self._runs_from(start, client, request, interval, observed)
             return
@@ -275,8 +284,13 @@ class Model(Owing):
         if self._dispatch is None:
             return self.execute(run, request, True)
         reply = self._dispatch.execute(run, ())
+        tracked = run.server.get("tracking")
+        if tracked:
+            tracking.answered(run, type(reply) is Waiting)
         if run.signalled:
             wake(run)
+        if tracked:
+            tracking.ended(run)
         if type(reply) is Waiting:
             run.request = request
             run.park(reply)
@@ -315,6 +329,11 @@ class Model(Owing):
                 run.restore(before)
         elif run.changes != changes and not run.silent_propagation:  # as received, where the text says nothing else
             run.propagated.append((run.selected, request))
+        if run.server.get("tracking"):
+            if b"readonly" in command.flags:
+                run.happened.append((READ, request, -1))
+            if run.script is None:
+                tracking.tell(run)
         run.silent_propagation = True  # for an EXEC around it: what it ran has told its own
         if not dispatching:
             if len(run.pushed) > pushed or type(reply) is Several:

@@ -14,6 +14,7 @@ from typing import Any
 
 from attrs import evolve
 
+from redlark.reference import tracking
 from redlark.reference.blocks import Compiled
 from redlark.reference.replies import describe, encode, matches, some
 from redlark.reference.resp import Frame
@@ -47,18 +48,27 @@ class Owing:
 
     def _starts(self, world: World, interval: Interval) -> Iterable[World]:
         """The worlds in which a request may find itself: those who wait may have stopped before it, or not yet."""
-        found = [world]
+        tracks = tracking.tracks(world)
+        found = self._already(world, interval[1]) if tracks else [world]
         for parked in world.parked:
             if parked.deadline is not None and parked.deadline[0] <= interval[1]:
                 over = [self._late(w, parked) for w in found]
                 found = over if parked.deadline[1] + LATENESS < interval[0] else over + found
-        for place in watched_deadlines(world):
+        for place in watched_deadlines(world) if not tracks else ():
             found = found + [after for w in found for after in self._expires(w, place, interval[1])]
         return found
 
     @abstractmethod
     def _expires(self, world: World, place: Place, until: int) -> Iterable[World]:
         """The worlds in which the server has cleared a key away by a moment, its deadline being over."""
+
+    @abstractmethod
+    def _cleared(self, world: World, until: int) -> Iterable[World]:
+        """The worlds in which it has cleared away one key, where somebody hears of that."""
+
+    @abstractmethod
+    def _already(self, world: World, until: int) -> list[World]:
+        """A world, and those in which it has cleared away some such keys."""
 
     def _late(self, world: World, parked: Parked) -> World:
         """Someone who waited gets the reply that says so."""
@@ -76,7 +86,7 @@ class Owing:
         """
         found: list[World] = []
         before, last = frames[:-1], frames[-1]
-        for world in worlds:
+        for world in self._flushed(worlds, len(before)):
             for run, reply in self._runs(world, client, request, interval, last):
                 ahead = (*_of(run.world, client), *run.pushed)
                 if len(ahead) != len(before) or left_after(ahead, before) is None or reply in (NO_REPLY, PARKED):
@@ -99,7 +109,7 @@ class Owing:
     def _more(
         self, worlds: Worlds, client: int, request: Request, interval: Interval, frames: tuple[Frame, ...]
     ) -> bool:
-        for world in worlds:
+        for world in self._flushed(worlds, len(frames)):
             for run, _ in self._runs(world, client, request, interval, None):
                 ahead = (*_of(run.world, client), *run.pushed)
                 if len(ahead) >= len(frames) and left_after(ahead, frames) is not None:
@@ -128,8 +138,28 @@ class Owing:
         for parked in world.parked:
             if parked.deadline is not None and parked.deadline[0] <= until:
                 yield self._late(world, parked)
+        if tracking.tracks(world):
+            yield from tracking.broadcasts(self, world)
+            yield from self._cleared(world, until)
+            return
         for place in watched_deadlines(world):
             yield from self._expires(world, place, until)
+
+    def owes(self, world: World) -> bool:
+        """Whether somebody is still to get a frame, now that the server has done all that was asked."""
+        return bool(world.outbox or tracking.rested(self, world).outbox)
+
+    def rested(self, worlds: Worlds) -> Worlds:
+        """The worlds in which the server has told all that it had put off."""
+        return tuple(dict.fromkeys(tracking.rested(self, world) for world in worlds))
+
+    def _flushed(self, worlds: Worlds, frames: int) -> Iterable[World]:
+        """The worlds, and where frames came before a reply, those in which they may be what had been put off."""
+        yield from worlds
+        last = [world for world in worlds if frames and tracking.tracks(world)]
+        for _ in range(min(frames, SPONTANEOUS)):
+            last = [after for world in last for after in tracking.broadcasts(self, world)]
+            yield from last
 
     def spoken(self, owed: Owed) -> str:
         """A frame that is owed, in redis-cli's words."""
@@ -160,6 +190,7 @@ class Owing:
         for parked in world.parked:
             if parked.deadline is not None and parked.deadline[0] <= now:
                 world = self._late(world, parked)
+        world = tracking.rested(self, world)
         if not world.outbox:
             return world, ()
         frames = tuple((owed.client, encode(some(owed.reply, owed.resp), owed.resp)) for owed in world.outbox)

@@ -36,7 +36,7 @@ def engine(model: Any, functions: bool = False) -> Engine:
 
 
 @cache
-def _nobody(model: Any) -> Any:
+def nobody(model: Any) -> Any:
     """The session of a client that nobody is: the one for which scripts call commands."""
     (world,) = model.connect(model.start(), 0)
     return world.sessions[0].set("authenticated", True)
@@ -151,7 +151,7 @@ class _Calls:
     def __enter__(self) -> _Calls:
         run = self.run
         self._before = run.session, run.selected, run.request, run.script
-        own = _nobody(run.model).set("selected", run.selected)
+        own = nobody(run.model).set("selected", run.selected)
         run.session, run.script = own, self.script
         return self
 

@@ -35,8 +35,10 @@ def flush(run: Any, number: int) -> None:
     """Deletes every key of a database; what iterations over it owed is owed no more."""
     if run.parked:
         run.signal_all([place for place in run.waited_for(number) if place[1] in run.databases[number]])
+    told = len(run.happened)
     for key in run.databases[number]:
         run.touch(number, key)
+    del run.happened[told:]  # who tracks is told otherwise
     _forget(run, {number})
     run.databases[number] = Map()
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from immutables import Map
 
-from redlark.reference import fields, values
+from redlark.reference import fields, values, writes
 from redlark.reference.arguments import reader
 from redlark.reference.certain import certain, missing
 from redlark.reference.expressions import expression, root_of, rows
@@ -36,6 +36,7 @@ class Compiler:
         self.command, self.scope = command, scope
         self.rules: list[str] = []
         self.arguments: dict[str, s.Argument] = {}
+        self.choices: dict[str, s.Choice] = {}
         self.parks = False
         self.returns: tuple[s.ReplyType, ...] = ()
 
@@ -132,6 +133,8 @@ class Compiler:
 
     def _need_argument(self, node: s.Need, scope: Scope) -> Step:
         """``need seconds``: a late argument is converted here."""
+        if node.name in self.choices:
+            return self._need_choice(node, self.choices[node.name], scope)
         argument = self.arguments.get(node.name)
         if argument is None:
             if node.name in scope.elsewhere:
@@ -159,6 +162,20 @@ class Compiler:
                 result.append(value)
             v[slot] = tuple(result) if many else result[0]
             return GO
+
+        return need
+
+    def _need_choice(self, node: s.Need, choice: s.Choice, scope: Scope) -> Step:
+        """``need status``: one of several words, looked at here."""
+        slot, rule = scope.slot(node.name), self.rule(node.rule or f"bad-{node.name}")
+        words = frozenset(word.encode() for word, guard in choice.words if scope.text.profile.holds(guard))
+        error = expression(node.error or s.Error("SYNTAX", None, place=node.place), scope)
+
+        def need(v: Frame) -> Any:
+            if v[slot] is None or v[slot] in words:
+                return GO
+            v[0].reached.append(rule)
+            return Leave(error(v))
 
         return need
 
@@ -357,7 +374,7 @@ class Compiler:
         if root is not None:
             part, number, key = root
             if part == "db":
-                return lambda v, x: _put(v[0], number(v), key(v), x)
+                return lambda v, x: writes.put(v[0], number(v), key(v), x)
             if part == "ttl":
                 return lambda v, x: v[0].set_deadline(number(v), key(v), x)
             if part == "field-ttl":
@@ -373,7 +390,7 @@ class Compiler:
             if isinstance(target.base, s.Name) and target.base.name == "session":
                 return lambda v, x: v[0].set_session(v[0].client, name, x)
             if isinstance(target.base, s.Name) and target.base.name == "server":
-                return lambda v, x: _set_server(v[0], name, x)
+                return lambda v, x: writes.set_server(v[0], name, x)
             if isinstance(target.base, s.Index) and _named(target.base.base, "sessions"):
                 client = expression(target.base.key, scope)
                 return lambda v, x: v[0].set_session(client(v), name, x)
@@ -382,10 +399,10 @@ class Compiler:
         if isinstance(target, s.Index):
             if _named(target.base, "config"):
                 key = expression(target.key, scope)
-                return lambda v, x: _set_server(v[0], "config", v[0].server["config"].set(key(v), x))
+                return lambda v, x: writes.set_server(v[0], "config", v[0].server["config"].set(key(v), x))
             inner, base = self.store(target.base, scope), expression(target.base, scope)
             key = expression(target.key, scope)
-            return lambda v, x: inner(v, _with(base(v), key(v), x))
+            return lambda v, x: inner(v, writes.joined(base(v), key(v), x))
         raise refuse(target, "not a place: write db[key], ttl[key], encoding[key], session.field or server.field")
 
     def _delete(self, node: s.Delete, scope: Scope) -> Step:
@@ -399,7 +416,7 @@ class Compiler:
         if isinstance(node.target, s.Index):
             inner, base = self.store(node.target.base, scope), expression(node.target.base, scope)
             key = expression(node.target.key, scope)
-            return self._when(node, scope, _told(node, lambda v: inner(v, _without(base(v), key(v)))))
+            return self._when(node, scope, _told(node, lambda v: inner(v, writes.without(base(v), key(v)))))
         raise refuse(node, "not a place that can be deleted: write db[key], ttl[key] or an element of a map")
 
     def _event(self, node: s.Event, scope: Scope) -> Step:
@@ -429,12 +446,12 @@ class Compiler:
         return self._when(node, scope, call)
 
     def _push(self, node: s.Push, scope: Scope) -> Step:
-        client = expression(node.to, scope)
+        client, ahead = expression(node.to, scope), node.ahead
         if isinstance(node.value, s.As) and node.value.kind == "unordered":
             frames = expression(node.value.item, scope)
-            return self._when(node, scope, lambda v: _push_all(v[0], client(v), frames(v)))
+            return self._when(node, scope, lambda v: writes.push_all(v[0], client(v), frames(v)))
         value = expression(node.value, scope)
-        return self._when(node, scope, lambda v: v[0].send(client(v), values.Kinded("push", value(v))))
+        return self._when(node, scope, lambda v: v[0].send(client(v), values.Kinded("push", value(v)), ahead=ahead))
 
     def _on(self, node: s.On, scope: Scope) -> Step:
         raise refuse(node, "`on` belongs at the top of a block, before the first other step that needs all arguments")
@@ -455,33 +472,6 @@ def _told(node: s.Assign | s.Delete, write: Callable[[Frame], Any]) -> Callable[
 
 def _named(node: s.Expression, name: str) -> bool:
     return isinstance(node, s.Name) and node.name == name
-
-
-def _push_all(run: Any, client: int, frames: tuple[Any, ...]) -> None:
-    """Several pushes in any order."""
-    for frame in frames:
-        run.send(client, values.Kinded("push", frame), bag=frames if len(frames) > 1 else None)
-
-
-def _put(run: Any, number: int, key: bytes, value: Any) -> None:
-    if isinstance(value, values.Entry):
-        run.put_entry(number, key, value, None)
-    else:
-        run.put(number, key, value)
-
-
-def _set_server(run: Any, name: str, value: Any) -> None:
-    run.server = run.server.set(name, value)
-
-
-def _with(container: Any, key: Any, value: Any) -> Any:
-    return (Map() if container is None else container).set(key, value)
-
-
-def _without(container: Any, key: Any) -> Any:
-    if isinstance(container, frozenset):
-        return container - {key}
-    return container.delete(key) if key in container else container
 
 
 def _propagate_nothing(v: Frame) -> None:

@@ -170,6 +170,12 @@ class Parked(NamedTuple):
     kept: Any = None
 
 
+READ: Final = "read"
+CHANGED: Final = "changed"
+EXPIRED: Final = "expired"
+Happening = tuple[str, Any, int]  # what; a request, or a place; who changed it, -1 for no client
+
+
 class Waiting(NamedTuple):
     """What a block gives that parks: what `Parked` has and the block knows; the delay in milliseconds, 0 for ever."""
 

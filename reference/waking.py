@@ -9,11 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from redlark.reference.tracking import after_nobody, answered, by_nobody, ended, tell, tracks
 from redlark.reference.values import Dead, Moment, Parked, Place, Variable, Waiting, type_of
 from redlark.reference.world import Run, World
 
 if TYPE_CHECKING:
     from redlark.reference.model import Model
+
+MOST_CLEARED = 3  # keys whose time is up that may or may not be gone already, at one moment
 
 
 def wake(run: Run) -> None:
@@ -31,19 +34,46 @@ def wake(run: Run) -> None:
 
 
 def expire(model: Model, world: World, place: Place, until: int) -> Iterable[World]:
-    """The worlds in which a key has been cleared away by a moment, since its deadline is over; who waits is woken."""
-    entry = world.databases[place[0]][place[1]]
-    client = next(iter(world.sessions))
+    """The worlds in which a key has been cleared away by a moment, since its deadline is over.
+
+    Who waits is woken, and who tracks is told.
+    """
+    entry = world.databases[place[0]].get(place[1])
     agenda: list[tuple[int, ...]] = [()]
-    while agenda and entry.deadline is not None and entry.deadline[0] < until:
-        run = Run(model, world, client, (), (max(entry.deadline[0], world.now), until), None, agenda.pop())
+    while agenda and entry is not None and entry.deadline is not None and entry.deadline[0] < until:
+        run = by_nobody(model, world, max(entry.deadline[0], world.now), until, agenda.pop())
         try:
             if run.entry(*place) is None:
+                if tracks(world):
+                    tell(run)
                 wake(run)
-                yield run.finish()
+                if tracks(world):
+                    ended(run)
+                yield after_nobody(run)
         except Dead:
             pass
         agenda.extend(run.pending)
+
+
+def already(model: Model, world: World, until: int) -> list[World]:
+    """A world, and those in which keys have been cleared whose time is up, in any order, where somebody hears of it."""
+    found, last = [world], [world]
+    for _ in range(MOST_CLEARED):
+        last = [after for one in last for after in cleared(model, one, until)]
+        if not last:
+            break
+        found += [one for one in last if one not in found]
+    return found
+
+
+def cleared(model: Model, world: World, until: int) -> Iterable[World]:
+    """The worlds in which one key has been cleared away, where somebody hears of that."""
+    for number, database in enumerate(world.databases):
+        due = [key for key, entry in database.items() if entry.deadline is not None and entry.deadline[0] < until]
+        for key in sorted(due):
+            for after in expire(model, world, (number, key), until):
+                if after.outbox is not world.outbox or after.server["unsent"] != world.server["unsent"]:
+                    yield after
 
 
 def _serve(run: Run, parked: Parked, place: Place) -> None:
@@ -60,10 +90,22 @@ def _serve(run: Run, parked: Parked, place: Place) -> None:
     run.woken_by = run.woken_with = None
     if not isinstance(reply, Waiting):
         run.send(parked.client, reply, push=False)
+        if run.server.get("tracking"):
+            _answered(run, parked)
     elif run.model.waits_anew:
         run.parked = (*run.parked, parked)
     else:
         run.parked = (*run.parked[:at], parked, *run.parked[at:])
+
+
+def _answered(run: Run, parked: Parked) -> None:
+    """What the text has for the end of a request, as the client that waited."""
+    mine = run.client, run.request
+    _become(run, parked.client)
+    run.request = parked.request
+    answered(run, False)
+    _become(run, mine[0])
+    run.request = mine[1]
 
 
 def _become(run: Run, client: int) -> None:

@@ -20,9 +20,12 @@ from redlark.reference.candidates import candidates_of, perhaps_unseen
 from redlark.reference.moments import Comparing
 from redlark.reference.resp import Frame
 from redlark.reference.values import (
+    CHANGED,
     EMPTY,
+    EXPIRED,
     Dead,
     Entry,
+    Happening,
     Moment,
     Owed,
     Parked,
@@ -30,7 +33,8 @@ from redlark.reference.values import (
     Variable,
     Waiting,
     type_of,
-)
+)  # fmt: skip
+from redlark.reference.writes import without
 
 if TYPE_CHECKING:
     from redlark.reference.model import Model
@@ -81,6 +85,7 @@ class Run(Comparing):
         "events",
         "field_moments",
         "field_places",
+        "happened",
         "keeps",
         "latest",
         "model",
@@ -96,6 +101,7 @@ class Run(Comparing):
         "quiet",
         "reached",
         "recoded",
+        "replied",
         "request",
         "script",
         "selected",
@@ -138,7 +144,7 @@ class Run(Comparing):
         self.emptied: dict[tuple[int, bytes], tuple[Any, bool]] = {}
         self.events: list[tuple[int, bytes, bytes]] = []
         self.propagated: list[tuple[int, tuple[Any, ...]]] = []
-        self.silent_propagation = False
+        self.silent_propagation = self.replied = False  # replied: what its client is pushed now follows the reply
         self.quiet = False  # whether what is written is hidden from those who watch it
         self.reached: list[str] = []
         self.recoded: list[
@@ -155,6 +161,7 @@ class Run(Comparing):
         self.signalled: list[Place] = []  # keys that clients wait for and that came to be
         self.woken_by: bytes | None = None
         self.woken_with: Any = None  # what the block that was woken has kept from its first run
+        self.happened: list[Happening] = []  # keys that were read or changed, once somebody tracks
         self.waiting: Waiting | None = None  # where the request's own client is left waiting
 
     # ---- decisions -------------------------------------------------------------------------------------------
@@ -194,18 +201,24 @@ class Run(Comparing):
             return entry
         if self._overdue(number, key):
             self.remove(number, key)
-            self.count(number, key)
+            self.over_for(number, key)
             self.propagated.append((number, (b"DEL", key)))
             self.events.append((number, b"expired", key))
             return None
         if entry.fields is not None and fields.emptied(self, number, key):
             self.remove(number, key)
-            self.count(number, key)
+            self.over_for(number, key)
             self.propagated.append((number, (b"HDEL", key, *entry.fields)))
             self.events += [(number, b"hexpired", key), (number, b"del", key)]
             return None
         self.alive.add((number, key))
         return self.databases[number].get(key)
+
+    def over_for(self, number: int, key: bytes) -> None:
+        """Counts that a key's time was up, for WATCH and for who tracks."""
+        self.count(number, key)
+        if self.server.get("tracking"):
+            self.happened.append((EXPIRED, (number, key), -1))
 
     def expired(self, number: int, key: bytes) -> bool:
         """Whether a stored key is gone by its deadline, or by that of its last field."""
@@ -286,7 +299,7 @@ class Run(Comparing):
         """Stores an entry as it is, or removes the key: what moving a key needs."""
         self.deadlines.pop((number, key), None)
         if entry is None:
-            self.databases[number] = _without(self.databases[number], key)
+            self.databases[number] = without(self.databases[number], key)
         else:
             self.databases[number] = self.databases[number].set(key, entry)
             if deadline is not None:
@@ -360,6 +373,8 @@ class Run(Comparing):
         self.changes += 1
         if not self.quiet:
             self.count(number, key)
+            if self.server.get("tracking"):
+                self.happened.append((CHANGED, (number, key), -1 if self.script is not None else self.client))
         self.narrow_iterations(number, key)
 
     def count(self, number: int, key: bytes) -> None:
@@ -393,13 +408,14 @@ class Run(Comparing):
 
     # ---- other clients ---------------------------------------------------------------------------------------
 
-    def send(self, client: int, reply: Any, *, push: bool = True, bag: Any = None) -> None:
+    def send(self, client: int, reply: Any, *, push: bool = True, bag: Any = None, ahead: bool = False) -> None:
         """Owes a client a frame. Whether what a command pushes to its own client precedes the reply, the text says."""
         session = self.session_of(client)
         if session.get("closed"):
             return
         owed = Owed(client, reply, session["resp"], bag)
-        if push and client == self.client and not self.model.own_pushes_follow:
+        follows = (self.model.own_pushes_follow and not ahead) or self.replied
+        if push and client == self.client and not follows:
             self.pushed = (*self.pushed, owed)
         else:
             self.outbox = (*self.outbox, owed)
@@ -437,12 +453,12 @@ class Run(Comparing):
         """What a failed command gives back: the databases, not the sessions."""
         deadlines, written = self.deadlines.copy(), frozenset(self.written)
         self.recoded.clear()
-        counts = len(self.events), len(self.propagated), len(self.signalled)
+        counts = len(self.events), len(self.propagated), len(self.signalled), len(self.happened)
         return tuple(self.databases), self.versions, *counts, self.changes, deadlines, written
 
     def restore(self, snapshot: tuple[Any, ...]) -> None:
         """Undoes a failed command's writes; what was found out about times stands, and how an old value is now kept."""
-        databases, self.versions, events, propagated, signalled, self.changes, deadlines, written = snapshot
+        databases, self.versions, events, propagated, signalled, happened, self.changes, deadlines, written = snapshot
         self.databases = list(databases)
         for place in self.written - written:
             self.deadlines.pop(place, None)
@@ -452,6 +468,10 @@ class Run(Comparing):
         del self.events[events:]
         del self.propagated[propagated:]
         del self.signalled[signalled:]
+        self.happened[happened:] = [one for one in self.happened[happened:] if one[0] == EXPIRED]
+        for _, (number, key), _ in self.happened[happened:]:  # who tracks is told of it: it is gone
+            if key in self.databases[number]:
+                self.remove(number, key)
         for number, key, value, encoding in self.recoded:
             entry = self.databases[number].get(key)
             if entry is not None and entry.value is value:
@@ -478,7 +498,3 @@ class Run(Comparing):
         ):  # fmt: skip
             return world
         return World(databases, sessions, self.server, self.versions, now, self.parked, self.outbox)
-
-
-def _without(database: Database, key: bytes) -> Database:
-    return database.delete(key) if key in database else database

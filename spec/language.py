@@ -27,7 +27,7 @@ KEYWORDS = frozenset({
     "late", "once", "since", "until", "only", "when", "let", "need", "rule", "use", "each", "on", "choose", "among",
     "delete", "event", "propagate", "send", "perform", "park", "fail", "error", "given", "absent", "present", "is",
     "in", "not", "and", "or", "if", "else", "some", "every", "holds", "as", "div", "mod", "run", "at", "giving",
-    "means", "replying", "otherwise", "while", "nothing", "declared",
+    "means", "replying", "otherwise", "while", "nothing", "declared", "ahead",
 })  # fmt: skip
 STEP_WORDS = frozenset({"event", "rule"})  # words that only begin a step, and may name an argument
 
@@ -57,7 +57,8 @@ FUNCTIONS: dict[str, Signature] = {
         "appended(any, int, any, int, int, bool) -> any", "trimmed(any, int?, int?, bool, int) -> any",
         "pending-between(any, int, int) -> list of any", "in-order(any) -> list of any",
         "without-consumer(any, text) -> any", "is-referenced(any, int) -> bool", "unreferenced(any, any) -> any",
-        "fresh-ids(int, any) -> list of int", "radix-nodes() -> any",
+        "fresh-ids(int, any) -> list of int", "begins-with(text, text) -> bool", "sorted(any) -> list of text",
+        "in-protocol(any, int) -> any", "radix-nodes() -> any",
         "pages(any) -> list of any", "pages-of(any, int) -> list of any", "arity-holds(int, int) -> bool",
         "map-of(any) -> map", "with-score(any, text, float) -> zset", "zset-of(any) -> zset",
         "members(any) -> list of text",

@@ -260,8 +260,8 @@ class _Trees(Transformer):  # type: ignore[type-arg]
         label, *parts, repeat = children
         return s.Pairs(tuple(parts), repeat, label, place=self.place)
 
-    def choice(self, name: str, *words: Any) -> s.Choice:
-        return s.Choice(str(name), words, place=self.place)
+    def choice(self, name: str, late: Any, *words: Any) -> s.Choice:
+        return s.Choice(str(name), words, late is not None, place=self.place)
 
     def word_g(self, word: str, guard: Any) -> tuple[str, s.Guard | None]:
         return (str(word), guard)
@@ -507,8 +507,8 @@ class _Trees(Transformer):  # type: ignore[type-arg]
     def parg_expr(self, value: Any, ellipsis: Any) -> Any:
         return s.Spread(value, place=self.place) if ellipsis else value
 
-    def send(self, value: Any, to: Any, when: Any) -> s.Push:
-        return s.Push(value, to, when, place=self.place)
+    def send(self, value: Any, to: Any, ahead: Any, when: Any) -> s.Push:
+        return s.Push(value, to, when, ahead=ahead is not None, place=self.place)
 
     def perform(self, call: s.Call, when: Any) -> s.Perform:
         return s.Perform(call, when, place=self.place)

@@ -217,8 +217,8 @@ def _sentence(node: s.Step) -> str:
             return f"event {expression(name, POST)} {expression(key, POST)}{where}"
         case s.Propagate(items=items):
             return "propagate " + ("nothing" if items is None else " ".join(map(_propagated, items)))
-        case s.Push(value=value, to=to):
-            return f"send push {expression(value)} to {expression(to)}"
+        case s.Push(value=value, to=to, ahead=ahead):
+            return f"send push {expression(value)} to {expression(to)}{' ahead' if ahead else ''}"
         case s.Perform(call=call):
             return f"perform {expression(call)}"
     raise TypeError(f"no way to print {type(node).__name__}")
@@ -251,8 +251,8 @@ def part(node: s.Part) -> str:
         case s.Argument(name=name, type=type_, late=late, repeat=repeat):
             plain = type_ == ("key" if name == "key" else "text") and not late
             return name + ("" if plain else f":{'late ' if late else ''}{type_}") + _times(repeat)
-        case s.Choice(name=name, words=words):
-            return f"{name}:<{' | '.join(guarded(word, guard) for word, guard in words)}>"
+        case s.Choice(name=name, words=words, late=late):
+            return f"{name}:{'late ' if late else ''}<{' | '.join(guarded(word, guard) for word, guard in words)}>"
         case s.Pairs(parts=parts, repeat=repeat, label=label):
             return f"({f'{label} = ' if label else ''}{syntax_line(parts)}){_times(repeat)}"
     return _group(node)

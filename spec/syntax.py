@@ -426,6 +426,7 @@ class Push(Node):
     to: Expression
     when: Expression | None
     guard: Guard | None = None
+    ahead: bool = False
 
 
 @frozen
@@ -474,6 +475,7 @@ class Choice(Node):
 
     name: str
     words: tuple[tuple[str, Guard | None], ...]
+    late: bool = False
 
 
 @frozen

@@ -190,7 +190,10 @@ def client_lists(facts: tuple[Any, ...], barred: tuple[int, ...], repeats: bool,
     return ClientLists(tuple(dict(pairs) for pairs in facts), frozenset(barred), repeats, most)
 
 
-_LETTERS = {b"no-evict": b"e", b"no-touch": b"T", b"subscribed": b"P", b"parked": b"b"}  # what a flag tells
+_LETTERS = {
+    b"no-evict": b"e", b"no-touch": b"T", b"subscribed": b"P", b"parked": b"b", b"tracking": b"t", b"broken": b"R",
+    b"bcast": b"B",
+}  # what a flag tells  # fmt: skip
 
 
 def _fields(line: bytes) -> dict[bytes, bytes]:

@@ -23,8 +23,6 @@ LEFT_OUT = re.compile(r"V(ADD|CARD|DIM|EMB|GETATTR|INFO|ISMEMBER|LINKS|RANDMEMBE
 STILL_TO_COME = frozenset(
     name
     for family in (
-        # client-side caching
-        "CLIENT|CACHING CLIENT|GETREDIR CLIENT|TRACKING CLIENT|TRACKINGINFO",
         # values as bytes
         "DUMP RESTORE RESTORE-ASKING MIGRATE",
         # places on the globe

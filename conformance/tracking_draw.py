@@ -1,0 +1,110 @@
+"""Scenarios of client-side caching: some track and read, others (or they themselves) write.
+
+What must live here: what is drawn so that invalidations come, and do not come. What is owed is the model's to say.
+"""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING
+
+from redlark.conformance import values
+from redlark.conformance.history import ClientId, Part, Request, Step, request, steps_of
+
+if TYPE_CHECKING:
+    from redlark.conformance.draw import Pool
+
+Scenario = tuple[Step, ...]
+
+TRACKING = "CLIENT|TRACKING"
+_AGAIN = "redis.call('GET',KEYS[1]); redis.call('SET',KEYS[1],'s'); return redis.call('GET',KEYS[1])"
+_MODES: tuple[tuple[str, ...], ...] = (
+    (), (), (), ("NOLOOP",), ("BCAST",), ("BCAST", "NOLOOP"), ("BCAST", "PREFIX", "k"),
+    ("BCAST", "PREFIX", "k1", "PREFIX", "k2", "PREFIX", "{"), ("BCAST", "PREFIX", "k", "NOLOOP"), ("OPTIN",),
+    ("OPTOUT",), ("OPTIN", "NOLOOP"), ("BCAST", "PREFIX", "k1", "PREFIX", "k", "PREFIX", "kk"),
+)  # fmt: skip
+
+
+def tracked(pool: Pool, rng: random.Random, clients: int) -> Scenario:
+    """Some track, read and write in turns; now and then in a transaction or a pipeline."""
+    trackers = rng.sample(range(clients), rng.choice((1, 1, 2, 2, 3)))
+    steps: list[Step] = []
+    for client in trackers:
+        steps += _begun(pool, client, rng, clients)
+    for _ in range(rng.randrange(1, 6)):
+        key = values.key(rng)
+        reader = rng.choice(trackers) if rng.random() < 0.9 else rng.randrange(clients)
+        writer = rng.randrange(clients)
+        steps.append(Step(reader, _together(pool, _read(pool, key, rng), rng)))
+        steps.append(Step(writer, _together(pool, _written(pool, key, rng), rng), wait=rng.choice((0,) * 9 + (2,))))
+    for client in trackers:
+        if rng.random() < 0.6:
+            steps.append(Step(client, (rng.choice((request("CLIENT", "TRACKING", "OFF"), request("RESET"))),)))
+    return tuple(steps)
+
+
+def _begun(pool: Pool, client: int, rng: random.Random, clients: int) -> list[Step]:
+    """A client that tracks, in some way; it may be that another one listens for it."""
+    first: list[Step] = []
+    if pool.has("HELLO") and rng.random() < 0.5:
+        first.append(Step(client, (request("HELLO", rng.choice(("3", "3", "3", "2"))),)))
+    words: list[Part] = [b"CLIENT", b"TRACKING", b"ON", *(word.encode() for word in rng.choice(_MODES))]
+    if rng.random() < 0.3:
+        other = rng.randrange(clients)
+        words += [b"REDIRECT", ClientId(other)]
+        if pool.has("SUBSCRIBE") and rng.random() < 0.6:
+            channel = rng.choice((("SUBSCRIBE", "__redis__:invalidate"), ("SUBSCRIBE", "a"), ("PSUBSCRIBE", "x*")))
+            first.append(Step(other, (request(*channel),)))
+    if rng.random() < 0.15:
+        return [*first, Step(client, (pool.generator.request(TRACKING, rng),))]
+    return [*first, Step(client, (Request(tuple(words)),))]
+
+
+def _read(pool: Pool, key: bytes, rng: random.Random) -> tuple[Request, ...]:
+    """Requests that read a key, mostly."""
+    caching = (request("CLIENT", "CACHING", rng.choice(("YES", "NO"))),) if rng.random() < 0.25 else ()
+    ways: tuple[tuple[str | bytes, ...], ...] = (
+        ("GET", key), ("GET", key), ("GET", key), ("MGET", key, "k2"), ("EXISTS", key), ("LRANGE", key, "0", "-1"),
+        ("TTL", key), ("TYPE", key), ("EVAL", "return redis.call('GET',KEYS[1])", "1", key),
+        ("EVAL", _AGAIN, "1", key),
+    )  # fmt: skip
+    chosen = rng.choice(ways)
+    found = request(*chosen) if pool.has(str(chosen[0])) and rng.random() < 0.75 else pool.requests(1, rng)[0]
+    return (*caching, found)
+
+
+def _written(pool: Pool, key: bytes, rng: random.Random) -> tuple[Request, ...]:
+    """Requests that write a key, mostly."""
+    ways: tuple[tuple[str | bytes, ...], ...] = (
+        ("SET", key, "w"), ("SET", key, "w"), ("SET", key, "w", "PX", "2"), ("DEL", key), ("MSET", key, "1", "k2", "2"),
+        ("RENAME", "k2", key), ("FLUSHALL",), ("FLUSHDB",), ("RPUSH", key, "a"), ("EXPIRE", key, "100"), ("GET", key),
+        ("PEXPIRE", key, "1"), ("SWAPDB", "0", "1"), ("MOVE", key, "1"), ("COPY", "k2", key, "REPLACE"),
+        ("APPEND", key, ""), ("EVAL", "return redis.call('SET',KEYS[1],'s')", "1", key), ("UNLINK", key, "k2"),
+        ("SET", key, "v", "EXAT", "1"),
+    )  # fmt: skip
+    chosen = rng.choice(ways)
+    if pool.has(str(chosen[0])) and rng.random() < 0.7:
+        return (request(*chosen),)
+    return tuple(one for one in pool.requests(rng.randrange(1, 4), rng) if not one.watched)
+
+
+def _together(pool: Pool, requests: tuple[Request, ...], rng: random.Random) -> tuple[Request, ...]:
+    """Requests as they are, in a transaction, or among others."""
+    roll = rng.random()
+    if roll < 0.12 and pool.has("MULTI", "EXEC"):
+        return (request("MULTI"), *requests, request("EXEC"))
+    if roll < 0.3:
+        return (*requests, *(one for one in pool.requests(rng.randrange(1, 4), rng) if not one.watched))
+    return requests
+
+
+def informed(pool: Pool, rng: random.Random, clients: int) -> Scenario:
+    """What a connection says of its tracking, between changes of it."""
+    client = rng.randrange(clients)
+    telling = ("CLIENT|TRACKINGINFO", "CLIENT|GETREDIR", "CLIENT|CACHING", "CLIENT|INFO")
+    names = [name for name in telling if pool.has(name)]
+    asked = [
+        pool.generator.request(TRACKING if not names or rng.random() < 0.6 else rng.choice(names), rng)
+        for _ in range(rng.randrange(2, 7))
+    ]
+    return (*steps_of(client, asked), Step(client, (request("CLIENT", "TRACKING", "OFF"),)))

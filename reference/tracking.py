@@ -1,0 +1,104 @@
+"""Hidden blocks: what the text says happens by itself, when keys are read or changed, a reply is given, a server idles.
+
+What must live here: which block runs at which moment, with what. Nothing runs before somebody has tracked
+(``server.tracking``). What a script does is noted and told when it has ended, as nothing can be asked in between.
+What the blocks do is the text's to say (``spec/text/tracking.redlark``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from attrs import evolve
+
+from redlark.reference.functions import pure
+from redlark.reference.scripts import nobody
+from redlark.reference.values import READ, Spoken
+from redlark.reference.world import Run, World
+
+HIDDEN = ("DISPATCH", "DELIVERY", "CALLED", "REMEMBER", "INVALIDATE", "ANSWERED", "ENDED", "BROADCAST")
+BY_ITSELF = tuple(f"{name}/" for name in HIDDEN[3:])  # rules that are not of what was asked
+NOBODY = -1  # the client of what the server does by itself
+
+
+@pure
+def begins_with(text: bytes, prefix: bytes) -> bool:
+    """Whether a text begins with another one."""
+    return text.startswith(prefix)
+
+
+@pure
+def sorted_(texts: Iterable[bytes]) -> tuple[bytes, ...]:
+    """Texts in the order of their bytes."""
+    return tuple(sorted(texts))
+
+
+@pure
+def in_protocol(reply: Any, protocol: int) -> Spoken:
+    """A reply as a protocol has it, whichever its receiver speaks."""
+    return Spoken(reply, protocol)
+
+
+def tracks(world: World) -> bool:
+    """Whether somebody has tracked."""
+    return bool(world.server.get("tracking"))
+
+
+def tell(run: Run) -> None:
+    """Runs what the text has for keys that were read or changed."""
+    happened, run.happened = run.happened, []
+    for kind, what, writer in happened:
+        if kind == READ:
+            _execute(run, "REMEMBER", what)
+        else:
+            _execute(run, "INVALIDATE", what[1], writer)
+
+
+def _execute(run: Run, name: str, *what: Any) -> None:
+    run.model.hidden[name].execute(run, what)
+
+
+def answered(run: Run, waits: bool) -> None:
+    """Runs what the text has for the end of a client's request, behind its reply."""
+    tell(run)
+    run.replied = True
+    _execute(run, "ANSWERED", waits)
+
+
+def ended(run: Run) -> None:
+    """Runs what the text has for the end of a request and of all that it woke."""
+    _execute(run, "ENDED")
+
+
+# ---- what happens between requests --------------------------------------------------------------------------------
+
+
+def by_nobody(model: Any, world: World, since: int, until: int, decisions: tuple[int, ...] = ()) -> Run:
+    """A run of what the server does by itself between two moments."""
+    alone = evolve(world, sessions=world.sessions.set(NOBODY, nobody(model)))
+    return Run(model, alone, NOBODY, (), (since, max(since, until)), None, decisions)
+
+
+def after_nobody(run: Run) -> World:
+    """The world after a run of nobody."""
+    after = run.finish()
+    return evolve(after, sessions=after.sessions.delete(NOBODY))
+
+
+def broadcast(model: Any, world: World, requests: int) -> World:
+    """The world in which the changes of the first so many requests have been broadcast."""
+    run = by_nobody(model, world, world.now, world.now)
+    _execute(run, "BROADCAST", world.server["unsent"][:requests])
+    return after_nobody(run)
+
+
+def broadcasts(model: Any, world: World) -> Iterable[World]:
+    """The worlds in which some of what is to be broadcast has been."""
+    return [broadcast(model, world, n) for n in range(1, len(world.server["unsent"]) + 1)]
+
+
+def rested(model: Any, world: World) -> World:
+    """The world in which all that is to be broadcast has been."""
+    unsent = world.server.get("unsent", ())
+    return broadcast(model, world, len(unsent)) if unsent else world

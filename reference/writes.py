@@ -1,0 +1,43 @@
+"""What an effect of the text does to a run, and to what its state holds.
+
+What must live here: small helpers of ``steps.py`` and ``world.py``. What a step means is theirs to say.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from immutables import Map
+
+from redlark.reference.values import Entry, Kinded
+
+
+def push_all(run: Any, client: int, frames: tuple[Any, ...]) -> None:
+    """Several pushes in any order."""
+    for frame in frames:
+        run.send(client, Kinded("push", frame), bag=frames if len(frames) > 1 else None)
+
+
+def put(run: Any, number: int, key: bytes, value: Any) -> None:
+    """Stores a value, or an entry as it is, under a key."""
+    if isinstance(value, Entry):
+        run.put_entry(number, key, value, None)
+    else:
+        run.put(number, key, value)
+
+
+def set_server(run: Any, name: str, value: Any) -> None:
+    """Writes a field of the server."""
+    run.server = run.server.set(name, value)
+
+
+def joined(container: Any, key: Any, value: Any) -> Any:
+    """A map with a pair; an absent one is empty."""
+    return (Map() if container is None else container).set(key, value)
+
+
+def without(container: Any, key: Any) -> Any:
+    """A set, or a map, without one of its members or keys."""
+    if isinstance(container, frozenset):
+        return container - {key}
+    return container.delete(key) if key in container else container
