@@ -1,8 +1,8 @@
 """Small alphabets: the requests of which exhaustive runs make every sequence.
 
-Of a command: its plainest request, the same with each other value of each argument, each option alone and with each
-option of another kind, and each keyword where there are several. Two keys, two texts, a few numbers: few enough that
-every sequence of three can be tried.
+Of a command: its plainest request, the same with each other value of each argument (two of what is counted), each
+option alone, with each other value of its own arguments and with each option of another kind, and each keyword where
+there are several. Two keys, two texts, a few numbers: few enough that every sequence of three can be tried.
 """
 
 from __future__ import annotations
@@ -34,9 +34,21 @@ BY_NAME: dict[str, tuple[bytes, ...]] = {
     "score": (b"1", b"2"),
     "index": (b"0", b"-1"),
     "rank": (b"1", b"-1"),
-    "count": (b"1", b"2"),
+    "count": (b"1", b"2", b"-1"),
     "weight": (b"2",),
     "limit": (b"1",),
+    "longitude": (b"1", b"2"),
+    "latitude": (b"1",),
+    "radius": (b"200", b"0"),
+    "width": (b"400",),
+    "height": (b"400",),
+    "unit": (b"km", b"m"),
+    "num-vertices": (b"3",),
+    "encoding": (b"u8", b"i2"),
+    "offset": (b"0", b"#1"),
+    "group": (b"g",),
+    "consumer": (b"c",),
+    "id": (b"1-1", b"2-1"),
 }
 BY_TYPE: dict[str, tuple[bytes, ...]] = {"text": TEXTS, "string": TEXTS, "float": (b"1.5",), "double": (b"1.5",)}
 
@@ -83,13 +95,35 @@ class _Small:
         if len(keys) == 2:
             both = {**plain, id(keys[0]): (KEYS[0],), id(keys[1]): (KEYS[1],)}
             found.append(self._joined(line, both, {}))
+        found += [self._joined(line, {**plain, **two}, {}) for two in self.twofold(fixed, ways)]
         groups = [(id(part), self.options(part)) for part in line if isinstance(part, syntax.Group)]
+        for part in line:
+            if isinstance(part, syntax.Group):
+                found += [self._joined(line, plain, {id(part): other}) for other in self.others(part)]
         for number, (place, options) in enumerate(groups):
             found += [self._joined(line, plain, {place: option}) for option in options]
             for behind, others in groups[number + 1 :]:
                 pairs = [{place: one, behind: two} for one in options for two in others]
                 found += [self._joined(line, plain, chosen) for chosen in pairs]
         return found
+
+    def twofold(self, fixed: Sequence[syntax.Part], ways: dict[int, list[Request]]) -> Iterable[dict[int, Request]]:
+        """Where an argument counts others: two of those."""
+        for number in fixed:
+            if isinstance(number, syntax.Argument) and number.name in self.counters:
+                counted = [part for part in fixed if getattr(part, "repeat", None) == ("counted", number.name)]
+                twice = {id(part): (*ways[id(part)][0], *ways[id(part)][-1]) for part in counted}
+                yield {id(number): (b"2",), **twice}
+
+    def others(self, group: syntax.Group) -> Iterable[Request]:
+        """Each option alone with each other value of its arguments."""
+        for alternative in group.alternatives:
+            inner = [self.part(inside) for inside in alternative.parts]
+            for place, inside in enumerate(alternative.parts):
+                if isinstance(inside, syntax.Argument):
+                    for other in inner[place][1:]:
+                        changed = [*inner[:place], [other], *inner[place + 1 :]]
+                        yield tuple(word for ways in changed for word in ways[0])
 
     def _joined(self, line: Sequence[syntax.Part], fixed: dict[int, Request], options: dict[int, Request]) -> Request:
         return tuple(word for part in line for word in (fixed.get(id(part)) or options.get(id(part)) or ()))

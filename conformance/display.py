@@ -79,7 +79,7 @@ class Live:
         found = len(set(campaign.findings.values()))
         done = min(1.0, seconds / campaign.options.budget)
         if campaign.exhaustive:
-            sequences = sum(one.sequences for one in campaign.exhaustive.groups)
+            sequences = sum(one.sequences + one.implied for one in campaign.exhaustive.groups)
             total = sum(one.total for one in campaign.exhaustive.groups) or 1
             done, said = sequences / total, f"{sequences:,} of {total:,} sequences, {sequences / (seconds or 1):,.0f}/s"
         if campaign.options.requests:
@@ -216,8 +216,9 @@ def show_crowd(console: Console, crowd: Crowd) -> None:
 def show_exhaustive(console: Console, exhaustive: Exhaustive) -> None:
     """How much of each group's small world was covered."""
     for one in exhaustive.groups:
-        part = "all" if one.sequences == one.total else f"{one.sequences:,} of"
+        part = "all" if one.sequences + one.implied == one.total else f"{one.sequences:,} of"
         said = f"{one.group}: {part} {one.total:,} sequences of up to {one.length} of {len(one.alphabet)} requests"
+        said += f", {one.implied:,} of them implied by shorter ones" if one.implied else ""
         console.print(Text(said + (f", {len(one.suspects)} not allowed" if one.suspects else "")), soft_wrap=True)
 
 

@@ -1,5 +1,8 @@
 """Exhaustive small worlds: every sequence of up to three requests of a small alphabet, each from an empty server.
 
+A request that leaves the empty server empty (a read, a refusal, DEL of nothing) is followed by each other one, but by
+no longer sequence: that would be a shorter one again. Those sequences are counted as implied.
+
 A unit of work is what begins with one request; all sequences that share all but their last request travel in one write,
 each behind a FLUSHALL. The model judges what is new: where the replies before the last one are the bytes that they were
 in the sequence before, so are the worlds. A sequence that diverges is run again alone, shrunk and told like any other.
@@ -47,6 +50,7 @@ class Progress:
     done: set[int] = field(factory=set)
     sequences: int = 0
     suspects: list[tuple[Request, ...]] = field(factory=list)  # sequences whose replies the text did not allow
+    idle: set[int] = field(factory=set)  # requests that leave the empty server empty; known when the first unit is done
 
     @property
     def total(self) -> int:
@@ -54,9 +58,15 @@ class Progress:
         return sum(len(self.alphabet) ** length for length in range(1, self.length + 1))
 
     @property
+    def implied(self) -> int:
+        """How many sequences begin with an idle request and are shorter ones behind it, those of two aside."""
+        longer: int = sum(len(self.alphabet) ** length for length in range(2, self.length))
+        return len(self.idle) * longer
+
+    @property
     def key(self) -> str:
         """What a saved state must share to be gone on with."""
-        digest = hashlib.sha256(repr((self.group, self.length, self.alphabet)).encode())
+        digest = hashlib.sha256(repr((self.group, self.length, self.alphabet, "idle")).encode())
         return digest.hexdigest()
 
     def as_json(self) -> dict[str, Any]:
@@ -66,6 +76,7 @@ class Progress:
             "requests": len(self.alphabet),
             "length": self.length,
             "sequences": self.sequences,
+            "implied": self.implied,
             "total": self.total,
             "complete": len(self.done) == len(self.alphabet),
         }
@@ -130,7 +141,7 @@ class Exhaustive:
             yield ()
         if progress.length > 1:
             yield (first,)
-        if progress.length > 2:
+        if progress.length > 2 and unit not in progress.idle:
             yield from ((first, second) for second in progress.alphabet)
 
     # ---- one write -------------------------------------------------------------------------------------------
@@ -163,6 +174,8 @@ class Exhaustive:
             after = self.model.allows(worlds, 0, last, interval, replies[-1]) if worlds else ()
             if not after:
                 self._suspect(progress, (*prefix, last))
+            elif not prefix and self._is_idle(after):
+                progress.idle.add(number)
             progress.sequences += 1
 
     def _worlds(self, prefix: tuple[Request, ...], replies: Sequence[Frame], interval: tuple[int, int]) -> Worlds:
@@ -170,6 +183,11 @@ class Exhaustive:
         for request, reply in zip(prefix, replies[1:], strict=False):
             worlds = self.model.allows(worlds, 0, request, interval, reply)
         return worlds
+
+    def _is_idle(self, worlds: Worlds) -> bool:
+        """Whether the server is certainly as it was before: no key, none of its own fields changed."""
+        server = self._empty[0].server
+        return all(not any(world.databases) and world.server == server for world in worlds)
 
     def _suspect(self, progress: Progress, sequence: tuple[Request, ...]) -> None:
         self._close()
@@ -203,6 +221,7 @@ class Exhaustive:
             one = self._saved.get(self._key(progress))
             if one:
                 progress.done, progress.sequences = set(one["done"]), one["sequences"]
+                progress.idle = set(one["idle"])
                 progress.suspects = [
                     tuple(tuple(word.encode("latin-1") for word in request) for request in sequence)
                     for sequence in one["suspects"]
@@ -220,6 +239,7 @@ class Exhaustive:
                 "group": progress.group,
                 "done": sorted(progress.done),
                 "sequences": progress.sequences,
+                "idle": sorted(progress.idle),
                 "suspects": [
                     [[word.decode("latin-1") for word in request] for request in sequence]
                     for sequence in progress.suspects

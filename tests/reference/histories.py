@@ -31,6 +31,7 @@ MAKERS = {
     "SADD": 3.0,
     "ZADD": 5.0,
     "HSET": 3.0,
+    "GEOADD": 3.0,
     "APPEND": 2.0,
     "PEXPIRE": 3.0,
     "EXPIRE": 2.0,

@@ -25,8 +25,6 @@ STILL_TO_COME = frozenset(
     for family in (
         # values as bytes
         "DUMP RESTORE RESTORE-ASKING MIGRATE",
-        # places on the globe
-        "",
     )
     for name in family.split()
 )
