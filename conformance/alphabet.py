@@ -97,9 +97,9 @@ class _Small:
             found.append(self._joined(line, both, {}))
         found += [self._joined(line, {**plain, **two}, {}) for two in self.twofold(fixed, ways)]
         groups = [(id(part), self.options(part)) for part in line if isinstance(part, syntax.Group)]
-        for part in line:
-            if isinstance(part, syntax.Group):
-                found += [self._joined(line, plain, {id(part): other}) for other in self.others(part)]
+        for group in line:
+            if isinstance(group, syntax.Group):
+                found += [self._joined(line, plain, {id(group): other}) for other in self.others(group)]
         for number, (place, options) in enumerate(groups):
             found += [self._joined(line, plain, {place: option}) for option in options]
             for behind, others in groups[number + 1 :]:
