@@ -21,7 +21,7 @@ from redlark.conformance.sight import Outcome, Stage
 from redlark.conformance.witness import witnesses
 from redlark.reference.cli import spec
 from redlark.reference.model import profiles
-from redlark.spec.differences import SHARED, UNTOLD, Comparison, Difference
+from redlark.spec.differences import CONFIGURATION, SHARED, UNTOLD, Comparison, Difference
 
 STYLES = {"+": "green", "-": "red", " ": "dim"}
 WHOLE = 24  # lines of a change that are printed before it is cut
@@ -93,7 +93,7 @@ def row(one: Difference) -> dict[str, Any]:
         "id": one.id,
         "kind": one.kind,
         "change": one.change,
-        "command": None if one.subject in UNTOLD or one.group == "shared" else one.subject,
+        "command": None if one.subject in (*UNTOLD, CONFIGURATION) or one.group == "shared" else one.subject,
         "group": one.group,
         "name": one.name,
         "before": list(one.before),
@@ -132,6 +132,7 @@ def subject_of(subject: str) -> str:
     """What stands above the differences of one subject."""
     named = {
         SHARED: "What several commands share",
+        CONFIGURATION: "Parameters of the configuration",
         "DISPATCH": "Every request",
         "DELIVERY": "Every reply",
         "CALLED": "Every call of a script",

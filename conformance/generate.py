@@ -15,6 +15,7 @@ from attrs import evolve, field, frozen, mutable
 
 from redlark.conformance import functions, scripts, values
 from redlark.conformance.history import Part, Request
+from redlark.conformance.parameters import pair
 from redlark.spec import syntax
 from redlark.spec.profiles import Profile
 
@@ -204,6 +205,8 @@ class _Walk:
                 return [_cased(word, rng)]
             case syntax.Choice(name="mode") if self.command.name == "SCRIPT|DEBUG":
                 return [values.value("mode", "text", rng)]
+            case syntax.Pairs(label="data", repeat=repeat) if self.command.name == "CONFIG|SET":
+                return [drawn for _ in range(self.times(repeat)) for drawn in pair(rng)]
             case syntax.Choice(words=words):
                 return [_cased(rng.choice(words)[0], rng) if rng.random() < 0.93 else b"NOSUCH"]
             case syntax.Pairs(parts=parts, repeat=repeat):

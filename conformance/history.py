@@ -163,6 +163,13 @@ class History:
         return any(_head(request) in _CODE for step in self.steps for request in step.requests)
 
     @property
+    def configured(self) -> tuple[bytes, ...]:
+        """The parameters that it may change, in small letters; FLUSHALL does not put them back."""
+        found = (one.parts for step in self.steps for one in step.requests if _head(one) == b"config")
+        names = (part.lower() for parts in found if len(parts) > 3 for part in parts[2:] if isinstance(part, bytes))
+        return tuple(dict.fromkeys(names))
+
+    @property
     def size(self) -> int:
         """How many requests it holds."""
         return sum(len(step.requests) for step in self.steps)

@@ -16,6 +16,7 @@ from collections.abc import Mapping
 
 from attrs import field, frozen, mutable
 
+from redlark.conformance import parameters
 from redlark.conformance.connection import Connection, milliseconds
 from redlark.conformance.divergence import PING, RESET, Divergence, Exchange
 from redlark.conformance.errors import CannotRun, Lost
@@ -83,11 +84,21 @@ class Judge:
         """The requests that make the server forget the code that it was given."""
         return [(name.encode(), b"FLUSH") for name in ("SCRIPT", "FUNCTION") if f"{name}|FLUSH" in self.model.commands]
 
+    def putting_back(self, history: History) -> list[tuple[bytes, ...]]:
+        """The requests that give the parameters back their values which a history may have changed."""
+        names, config = history.configured, self.target.config
+        return [
+            (b"CONFIG", b"SET", name, config[name.decode("latin-1")].encode())
+            for name in names
+            if name in parameters.VALUES and name.decode("latin-1") in config and name not in parameters.FIXED
+        ]
+
     def flush(self) -> None:
         """Empty the server over a connection of its own. Raises `CannotRun` or `Lost`."""
         connection = self.target.address.open(self.timeout)
         try:
-            for request in (*filter(None, (self.target.address.auth,)), (b"FLUSHALL",), *self.forgetting):
+            changed = self.putting_back(self.latest.history) if self.latest is not None else []
+            for request in (*filter(None, (self.target.address.auth,)), (b"FLUSHALL",), *self.forgetting, *changed):
                 connection.send(encode_request(request))
                 connection.frame()
         finally:
@@ -200,7 +211,8 @@ class Attempt:
         judge = self.judge
         auth = judge.target.address.auth
         forgetting = judge.forgetting if self.history.keeps_code else []
-        tail: list[tuple[bytes, ...]] = [*([auth] if auth else []), (b"FLUSHALL",), *forgetting]
+        putting_back = judge.putting_back(self.history)
+        tail: list[tuple[bytes, ...]] = [*([auth] if auth else []), (b"FLUSHALL",), *forgetting, *putting_back]
         clients = [c for c in self.history.clients if judge.connected(c) and not self._silent(c, RESET)]
         asked = {client: [RESET, *(tail if client == clients[0] else ())] for client in clients}
         flushed = False

@@ -46,10 +46,11 @@ OUT_OF_REACH: tuple[tuple[str, str], ...] = (
     (r"SCRIPT\|DEBUG/syntax", "other words are refused in words of their own"),
     (r"(CLUSTER\|[A-Z-]+|CLUSTERSCAN|ASKING)/told", "needs a server that is part of a cluster"),
     (r"CLUSTER/unknown-subcommand|READONLY/allowed|READWRITE/taken-back", "needs a server that is part of a cluster"),
-    (r"(LOLWUT|CONFIG\|GET)/syntax", "whatever stands there is taken as an argument"),
+    (r"(LOLWUT|CONFIG\|[GS]ET)/syntax", "whatever stands there is taken as an argument"),
     (r"CLUSTER[A-Z|-]*/syntax", "needs a server that is part of a cluster: no other looks at the arguments"),
     (r"(DEBUG|MODULE\|(LOAD|LOADEX|UNLOAD))/(told|syntax)", "needs a server that was started to allow it"),
     (r"LATENCY\|(GRAPH|HISTORY|LATEST|RESET)/told", "needs a server that was told to measure delays"),
+    (r"CONFIG\|SET/(protected|special|too-small)", "a run leaves parameters of that kind as they are"),
     ("ACL\\|LOAD/told", "needs a server that was started with a file of users"),
 )
 

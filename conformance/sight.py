@@ -132,6 +132,7 @@ class Stage:
                 follower = opened.enter_context(Listener.of(host, port))
             found = judge.run(witness.history)
             told = follower.told() if follower is not None else ()
+        _put_back(judge, witness.history)
         attempt = judge.latest
         assert attempt is not None
         said = tuple(
@@ -168,6 +169,17 @@ class Stage:
             if not worlds:
                 return False
         return True
+
+
+def _put_back(judge: Judge, history: History) -> None:
+    """Parameters that a history has changed get their values back; refusals do not matter."""
+    names = [name for name in history.configured if name.decode("latin-1") in judge.target.config]
+    if names:
+        connection = judge.target.address.open()
+        for name in names:
+            connection.send(encode_request((b"CONFIG", b"SET", name, judge.target.config[name.decode()].encode())))
+            connection.frame()
+        connection.close()
 
 
 def _greeting(judge: Judge, history: History) -> list[Words]:

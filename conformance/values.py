@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 
 from redlark.conformance import binary, functions, places, scripts, sorting
 from redlark.conformance.history import ClientId, Cursor, Moment, Part
+from redlark.conformance.parameters import asked
 
 MAX = 2**63 - 1
 
@@ -287,6 +288,7 @@ BY_NAME: dict[str, Draw] = {
     "library-name-pattern": lambda rng: rng.choice(functions.PATTERNS),
     "password": lambda rng: rng.choice((b"secret", b"wrong", b"")),
     "section": lambda rng: rng.choice(SECTIONS),
+    "parameter": asked,
     "category": lambda rng: rng.choice(CATEGORIES),
     "event": lambda rng: rng.choice(LATENCIES),
     "slow": lambda rng: rng.choice(LOG_TYPES),

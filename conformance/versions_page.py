@@ -37,6 +37,7 @@ TITLES = {
     "behaviour": "Behaviour that changes",
     "new": "Commands and options that come",
     "gone": "Commands and options that go",
+    "parameters": "Parameters of the configuration",
     "facts": "What COMMAND tells",
 }
 
@@ -54,8 +55,8 @@ def page(pairs: Iterable[tuple[Comparison, Mapping[str, Outcome]]]) -> str:
 
 def part_of(one: Difference) -> str:
     """Which part of the page a difference belongs to."""
-    if one.kind == "fact":
-        return "facts"
+    if one.kind in ("fact", "parameter"):
+        return f"{one.kind}s"
     if one.kind in ("command", "option") and one.change != "changed":
         return one.change
     return "behaviour"
@@ -86,6 +87,9 @@ def _pair(comparison: Comparison, outcomes: Mapping[str, Outcome]) -> Iterator[s
         yield f"## {_name(comparison)}: {TITLES[part][0].lower()}{TITLES[part][1:]}\n"
         if part == "facts":
             yield _facts(comparison, found, outcomes)
+            continue
+        if part == "parameters":
+            yield _parameters(comparison, found, outcomes)
             continue
         for subject, ones in groupby(found, key=lambda one: one.subject):
             yield f"### {subject_of(subject)}\n"
@@ -123,6 +127,16 @@ def _facts(comparison: Comparison, found: Sequence[Difference], outcomes: Mappin
         seen = outcomes[one.id]
         cells = [one.subject.replace("|", " "), one.name, *told, "yes" if seen.seen else f"no: {seen.reason}"]
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    return "\n".join([*lines, ""])
+
+
+def _parameters(comparison: Comparison, found: Sequence[Difference], outcomes: Mapping[str, Outcome]) -> str:
+    lines = [f"| parameter | {comparison.first} | {comparison.second} | seen |", "|---|---|---|---|"]
+    for one in found:
+        told = [each[0].partition(": ")[2] if each else "" for each in (one.before, one.after)]
+        seen = outcomes[one.id]
+        cells = [one.name, *(f"`{text}`" if text else "(none)" for text in told)]
+        lines.append("| " + " | ".join([*cells, "yes" if seen.seen else f"no: {seen.reason}"]) + " |")
     return "\n".join([*lines, ""])
 
 

@@ -165,6 +165,8 @@ class Search:
         """The shortest history found that shows a difference; None if none of so many for each command does."""
         if one.kind == "fact":
             return _of_fact(one)
+        if one.kind == "parameter":
+            return self._of_parameter(one)
         if one.kind == "command" and self._never_sent(one.subject):
             return Witness(_ask("COMMAND", "INFO", one.subject.lower()), "reply", exact=True)
         entries = [entry for name in self._users(one) for entry in self.entries(name, tries)]
@@ -178,6 +180,17 @@ class Search:
                     return self._shrunk(one, model, side, entry, exact=True)
             if best is not None:
                 return self._shrunk(one, model, side, best[0], exact=False)
+        return None
+
+    def _of_parameter(self, one: Difference) -> Witness | None:
+        """What CONFIG GET tells of it, or what CONFIG SET says of values at the bounds that either profile has."""
+        listed = (each for text in self.comparison.texts for each in text.parameters if one.name in each.names)
+        values = [value for each in listed for value in _edges(each)]
+        asked = [_ask("CONFIG", "GET", one.name), *(_ask("CONFIG", "SET", one.name, value) for value in values)]
+        for history in asked:
+            first, second = (self.told(model, history) for model in self.models)
+            if first is not None and second is not None and first_difference(first, second, "reply") is not None:
+                return Witness(history, "reply", exact=True)
         return None
 
     def _users(self, one: Difference) -> list[str]:
@@ -342,6 +355,15 @@ def _ask(*parts: str) -> History:
 def _of_fact(one: Difference) -> Witness:
     word = "INFO" if one.name in facts_told.INFO else "DOCS"
     return Witness(_ask("COMMAND", word, one.subject.lower()), "reply", exact=True)
+
+
+def _edges(one: s.Parameter) -> Iterator[str]:
+    """Values that show a parameter's kind and its bounds."""
+    yield "nosuch"
+    for bound in (one.low, one.high):
+        if bound is not None:
+            yield from map(str, (bound, bound - 1, bound + 1))
+    yield from one.words
 
 
 _OBSERVERS = (("OBJECT", "ENCODING"), ("OBJECT", "ENCODING"), ("PTTL",), ("OBJECT", "REFCOUNT"))

@@ -65,6 +65,12 @@ def abs_(number: int) -> int:
 
 
 @pure
+def joined(texts: Iterable[bytes], between: bytes) -> bytes:
+    """Texts behind one another, with another one between each two."""
+    return between.join(texts)
+
+
+@pure
 def upper(text: bytes) -> bytes:
     """ASCII letters as capitals."""
     return text.upper()

@@ -19,6 +19,7 @@ from immutables import Map
 import redlark.reference.commands
 import redlark.reference.figures
 import redlark.reference.geo
+import redlark.reference.parameters
 import redlark.reference.scripts
 import redlark.reference.sorting
 import redlark.reference.state

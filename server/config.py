@@ -154,13 +154,21 @@ class Config:
                 raise ConfigError(f"{name} {said}: redlark has only '{row.only}' yet; {instead}")
 
     def matching(self, patterns: Iterable[bytes]) -> dict[bytes, bytes]:
-        """What CONFIG GET answers."""
-        matchers = [matcher(pattern, fold=True) for pattern in patterns]
-        return {
-            name.encode(): shown(row, self.get(name))
-            for name, row in PARAMETERS.items()
-            if any(matches(name.encode()) for matches in matchers)
-        }
+        """What CONFIG GET answers: a name as it was asked for, what a pattern finds by its own; each once."""
+        found: dict[bytes, bytes] = {}
+        for pattern in patterns:
+            text = pattern.split(b"\0", 1)[0]
+            if any(sign in text for sign in (b"*", b"?", b"[")):
+                matches = matcher(text, fold=True)
+                names = [name.encode() for name in PARAMETERS if matches(name.encode())]
+            else:
+                names = [pattern] if pattern.lower().decode("latin-1") in PARAMETERS else []
+            known = {name.lower() for name in found}
+            for name in names:
+                if name.lower() not in known:
+                    row = PARAMETERS[name.lower().decode()]
+                    found[name] = shown(row, self.get(row.name))
+        return found
 
     def inert(self) -> list[str]:
         """A line for each parameter that was given and changes nothing, and one for all that are ignored."""

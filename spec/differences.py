@@ -22,11 +22,12 @@ from redlark.spec.resolved import resolved_text
 
 Kind = Literal[
     "command", "option", "syntax", "rule", "step", "reply", "refusal", "error", "type", "definition", "encoding",
-    "state", "fact",
+    "state", "fact", "parameter",
 ]  # fmt: skip
 Lines = tuple[str, ...]
 
 SHARED = "(shared)"
+CONFIGURATION = "(parameters)"
 UNTOLD = frozenset({"DISPATCH", "DELIVERY", "CALLED"})  # blocks that are no commands
 
 # Definitions that the text gives to the model, and the commands that show them.
@@ -98,7 +99,7 @@ class Comparison:
         first, second = self.commands
         names = sorted(first.keys() | second.keys(), key=lambda name: (_group((second | first)[name]), name))
         found = [one for name in names for one in self._command(name)]
-        return (*found, *self._shared())
+        return (*found, *self._shared(), *self._parameters())
 
     # ---- commands ------------------------------------------------------------------------------------------------
 
@@ -191,6 +192,15 @@ class Comparison:
             told = [each.get(name, ()) for each in fields]
             yield from _Maker(SHARED, "shared", of("state", name.partition(".")[2]))("state", name, told)
 
+    def _parameters(self) -> Iterator[Difference]:
+        ours, theirs = ({name: one for one in text.parameters for name in one.names} for text in self.texts)
+        for name in sorted({**ours, **theirs}):
+            told = [
+                (printing.parameter(evolve(each[name], names=(name,))),) if name in each else ()
+                for each in (ours, theirs)
+            ]
+            yield from _Maker(CONFIGURATION, "server", ("CONFIG|GET", "CONFIG|SET"))("parameter", name, told)
+
     def _fragments(self, of: Callable[[str, str], tuple[str, ...]]) -> Iterator[Difference]:
         first, second = ({one.name: one for one in text.fragments} for text in self.texts)
         for name in {**first, **second}:
@@ -208,7 +218,7 @@ class Comparison:
         if one.subject.startswith("fragment "):
             return self._other_fragment(one)
         blocks = [commands.get(one.subject) for commands in self.commands]
-        if blocks[0] is None or blocks[1] is None or one.kind == "fact":
+        if blocks[0] is None or blocks[1] is None or one.kind in ("fact", "parameter"):
             return None
         block = _other_block(blocks[0], blocks[1], one)
         return evolve(second, commands=tuple(block if c is blocks[1] else c for c in second.commands))

@@ -35,7 +35,7 @@ FUNCTIONS: dict[str, Signature] = {
     signature.name: signature
     for signature in map(parse_signature, (
         "size(any) -> int", "abs(int) -> int", "upper(text) -> text", "lower(text) -> text",
-        "slice(any, int, int) -> any", "zeros(int) -> text", "status(text) -> any",
+        "joined(any, text) -> text",        "slice(any, int, int) -> any", "zeros(int) -> text", "status(text) -> any",
         "take(any, int) -> any", "drop(any, int) -> any", "first(any) -> any", "last(any) -> any", "only(any) -> any",
         "distinct(any) -> list of any", "set-of(any) -> set of any", "list-of(any) -> list of any",
         "flatten(any) -> list of any", "count-of(any, any) -> int", "sum(any) -> int", "union(any) -> set of any",
@@ -92,6 +92,7 @@ RUN_FUNCTIONS: dict[str, Signature] = {
         "function-problem(text) -> text?", "registering-problem(text) -> text?", "functions-of(text) -> list of any",
         "run-function(text, text, any, any, bool, bool) -> any",
         "keep-what-is-written() -> any",
+        "parameter-named(text) -> any?", "parameter-names() -> list of text", "setting(text) -> text",
     ))
 }  # fmt: skip
 VARIADIC = frozenset({"min", "max", "first-given"})  # functions of any number of arguments

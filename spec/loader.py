@@ -82,6 +82,7 @@ def collect(items: Iterable[s.Item]) -> s.Specification:
         of(s.Encodings),
         of(s.Command),
         of(s.State),
+        of(s.Parameter),
     )
 
 
@@ -199,6 +200,23 @@ class _Trees(Transformer):  # type: ignore[type-arg]
 
     def encoding(self, name: str, condition: Any, guard: Any) -> s.Encoding:
         return s.Encoding(str(name), None if isinstance(condition, LarkToken) else condition, guard, place=self.place)
+
+    def parameters(self, *parameters: s.Parameter) -> list[s.Parameter]:
+        return list(parameters)
+
+    def name_list(self, *names: str) -> tuple[str, ...]:
+        return tuple(map(str, names))
+
+    def string_list(self, *texts: str) -> tuple[str, ...]:
+        return tuple(map(_unquoted, texts))
+
+    def bounds(self, low: str, high: Any) -> tuple[int | None, int | None]:
+        return (int(low), None if high is None else int(high))
+
+    def parameter(self, names: Any, kind: str, words: Any, bounds: Any, default: Any, hidden: Any, guard: Any) -> Any:
+        low, high = bounds or (None, None)
+        told = None if default is None else _unquoted(default)
+        return s.Parameter(names, str(kind), words or (), low, high, told, bool(hidden), guard, place=self.place)
 
     def fragment(self, name: str, parameters: Any, *steps: s.Step) -> s.Fragment:
         return s.Fragment(str(name), tuple(parameters or ()), _flat(steps), place=self.place)

@@ -326,3 +326,12 @@ def means(node: s.Means) -> list[str]:
     head = f"means {node.command}" + (f" with {', '.join(bound)}" if bound else "")
     swaps = [guarded(f"  replying {expression(new)} for {expression(old)}", guard) for new, old, guard in node.replying]
     return [guarded(head, node.guard), *swaps]
+
+
+def parameter(node: s.Parameter) -> str:
+    """``maxmemory-samples: int 1 .. 64 = "5"``."""
+    words = f" ({', '.join(map(quoted, node.words))})" if node.words else ""
+    bounds = "" if node.low is None else f" {node.low} .." + ("" if node.high is None else f" {node.high}")
+    default = "" if node.default is None else f" = {quoted(node.default)}"
+    line = f"{', '.join(node.names)}: {node.kind}{words}{bounds}{default}" + (" hidden" if node.hidden else "")
+    return guarded(line, node.guard)

@@ -659,7 +659,30 @@ class Encodings(Node):
     encodings: tuple[Encoding, ...]
 
 
-Item = ErrorDefinition | TypeDefinition | State | Define | Fragment | Encodings | Command
+@frozen
+class Parameter(Node):
+    """One parameter of the configuration: its names (aliases behind the first), kind, bounds and default.
+
+    `default` is None where the machine or the way that the server was started decides; a hidden parameter is told where
+    it is asked for by its name alone.
+    """
+
+    names: tuple[str, ...]
+    kind: str
+    words: tuple[str, ...] = ()
+    low: int | None = None
+    high: int | None = None
+    default: str | None = None
+    hidden: bool = False
+    guard: Guard | None = None
+
+    @property
+    def name(self) -> str:
+        """The name that it goes by."""
+        return self.names[0]
+
+
+Item = ErrorDefinition | TypeDefinition | State | Define | Fragment | Encodings | Command | Parameter
 
 
 @frozen
@@ -673,3 +696,4 @@ class Specification:
     encodings: tuple[Encodings, ...]
     commands: tuple[Command, ...]
     states: tuple[State, ...] = ()
+    parameters: tuple[Parameter, ...] = ()

@@ -98,21 +98,23 @@ def config_set(ctx: Context, args: list[bytes]) -> Reply:
     """All or nothing."""
     words = args[2:]
     if len(words) % 2:
-        raise CommandError(errors.wrong_arity(b"config|set"))
+        raise CommandError(b"ERR syntax error")
     config = ctx.server.config
-    names = [_settable(word) for word in words[::2]]
+    names: list[str] = []
+    for word in words[::2]:
+        name = _settable(word)
+        if PARAMETERS[name].immutable:
+            raise _failed(word, "can't set immutable config")
+        if name in names:
+            raise _failed(word, "duplicate parameter")
+        names.append(name)
     before = [config.get(name) for name in names]
     try:
-        for place, name in enumerate(names):
-            if name in names[:place]:
-                raise _failed(name, "duplicate parameter")
-            if PARAMETERS[name].immutable:
-                raise _failed(name, "can't set immutable config")
         for name, text in zip(names, words[1::2], strict=True):
             try:
                 config.put(name, [text])
             except ConfigError as problem:
-                raise _failed(name, str(problem)) from None
+                raise _failed(name.encode(), str(problem)) from None
     except CommandError:
         for name, setting in zip(names, before, strict=True):
             setattr(config, PARAMETERS[name].attribute, setting)
@@ -129,8 +131,9 @@ def _settable(word: bytes) -> str:
     return name
 
 
-def _failed(name: str, reason: str) -> CommandError:
-    return CommandError(f"ERR CONFIG SET failed (possibly related to argument '{name}') - {reason}".encode())
+def _failed(name: bytes, reason: str) -> CommandError:
+    said = b"ERR CONFIG SET failed (possibly related to argument '%b') - %b" % (name, reason.encode())
+    return CommandError(errors.one_line(said.split(b"\0", 1)[0]))
 
 
 @command("CONFIG|RESETSTAT")

@@ -93,3 +93,23 @@ def parse_unsigned_by_strtoul(text: bytes) -> int | None:
     if not text:
         return 0
     return None if text[:1].isspace() else _c_unsigned(text)
+
+
+_MEMORY = re.compile(rb"([0-9]*)(|b|k|kb|m|mb|g|gb)", re.IGNORECASE).fullmatch
+_UNITS = {b"": 1, b"b": 1, b"k": 1000, b"kb": 1024, b"m": 1000**2, b"mb": 1024**2, b"g": 1000**3, b"gb": 1024**3}
+
+
+@primitive("parse-memory(text) -> int?")
+def parse_memory(text: bytes) -> int | None:
+    """The bytes that an amount of memory spells: digits, perhaps none, and perhaps a unit in any case.
+
+    >>> parse_memory(b"1kb"), parse_memory(b"2K"), parse_memory(b"gb"), parse_memory(b"1 k"), parse_memory(b"-1")
+    (1024, 2000, 0, None, None)
+
+    Source: the comments of redis.conf ("1k => 1000 bytes, 1kb => 1024 bytes ... units are case insensitive"); observed
+    with redis 6.2.14, 7.0.15, 8.2.3 and valkey 8.1.8, 9.1.2. What does not fit into 64 bits wraps around.
+    """
+    found = _MEMORY(text.split(b"\0", 1)[0])
+    if found is None or len(found[1]) > 127:
+        return None
+    return int(found[1] or b"0") * _UNITS[found[2].lower()] % 2**64

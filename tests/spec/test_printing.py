@@ -30,7 +30,7 @@ def test_what_is_printed_is_what_was_read() -> None:
 
 
 def test_definitions_are_printed_as_they_were_read() -> None:
-    """Definitions, types, fragments and tables of encodings, too."""
+    """Definitions, types, fragments, parameters and tables of encodings, too."""
     text = specification()
     for define in text.defines:
         assert parse(printing.definition(define)) == (define,)
@@ -39,6 +39,8 @@ def test_definitions_are_printed_as_they_were_read() -> None:
     for fragment in text.fragments:
         lines = [f"fragment {fragment.name}({', '.join(fragment.parameters)})", *printing.steps(fragment.steps, 2)]
         assert parse("\n".join(lines)) == (fragment,)
+    for one in text.parameters:
+        assert parse(f"parameters\n  {printing.parameter(one)}") == (one,)
     for table in text.encodings:
         assert parse("\n".join(printing.encodings(table))) == (table,)
 

@@ -1,0 +1,54 @@
+"""Parameters of the configuration that a run may change: those after which a server goes on as before.
+
+What must live here: names, and values that are good or bad for each. What was changed is put back when a history ends.
+"""
+
+from __future__ import annotations
+
+import random
+
+BOOLEANS = (b"yes", b"no", b"YES", b"No", b"1", b"", b"true", b"yes\x00x", b"on")
+NUMBERS = (
+    b"1", b"10", b"0", b"-1", b"128", b"64", b"65", b"100", b"1001", b"abc", b"", b"05", b"+5", b" 5", b"1.5", b"5\x00",
+    b"2147483647", b"2147483648", b"9223372036854775807", b"9223372036854775808", b"-9223372036854775808", b"-0",
+)  # fmt: skip
+SIZES = (
+    b"1", b"1024", b"1k", b"1kb", b"2MB", b"1Mb", b"1g", b"0", b"-1", b"k", b"", b"1 k", b"1kk", b"01k", b"1.5", b"1b",
+    b"1\x00k", b"9223372036854775807", b"1048575", b"1e3", b"0x10",
+)  # fmt: skip
+WORDS = (
+    b"everysec", b"ALWAYS", b"no", b"always\x00x", b"nosuch", b"", b"allchannels", b"ResetChannels", b"disabled",
+    b"swapdb", b"on-empty-db",
+)  # fmt: skip
+
+VALUES: dict[bytes, tuple[bytes, ...]] = {
+    **dict.fromkeys((b"lazyfree-lazy-user-flush", b"rdbcompression", b"rdbchecksum", b"jemalloc-bg-thread"), BOOLEANS),
+    **dict.fromkeys((b"no-appendfsync-on-rewrite", b"lazyfree-lazy-eviction", b"replica-lazy-flush"), BOOLEANS),
+    **dict.fromkeys((b"slave-lazy-flush", b"aof-load-truncated", b"stop-writes-on-bgsave-error"), BOOLEANS),
+    **dict.fromkeys((b"maxmemory-samples", b"lfu-decay-time", b"replica-priority", b"slave-priority"), NUMBERS),
+    **dict.fromkeys((b"repl-ping-replica-period", b"repl-ping-slave-period", b"acllog-max-len"), NUMBERS),
+    **dict.fromkeys((b"cluster-node-timeout", b"active-expire-effort", b"cluster-announce-port"), NUMBERS),
+    **dict.fromkeys((b"auto-aof-rewrite-percentage", b"tracking-table-max-keys", b"min-slaves-max-lag"), NUMBERS),
+    **dict.fromkeys((b"auto-aof-rewrite-min-size", b"active-defrag-ignore-bytes"), SIZES),
+    **dict.fromkeys((b"appendfsync", b"acl-pubsub-default", b"repl-diskless-load"), WORDS),
+    **dict.fromkeys((b"masteruser", b"replica-announce-ip", b"slave-announce-ip"), (b"", b"abc", b"two words")),
+    **dict.fromkeys((b"databases", b"daemonize", b"unixsocket", b"nosuch", b"", b"two\r\nlines"), (b"1", b"yes", b"")),
+}
+FIXED = (b"databases", b"daemonize", b"unixsocket", b"rdbchecksum")  # no server lets anybody change these
+NAMES = tuple(VALUES)
+PATTERNS = (
+    b"maxmemory-s*", b"*pubsub*", b"MAXMEMORY-SAMPLES", b"maxmemory-samples", b"slave-p*", b"lazyfree-?azy-*", b"?",
+    b"rdb[ck]*", b"nosuch*", b"", b"rdb\\compression", b"hash-max-*", b"Databases", b"appendfsync\x00*", b"two\nlines",
+)  # fmt: skip
+
+
+def asked(rng: random.Random) -> bytes:
+    """A name or a pattern that CONFIG GET is asked for."""
+    return rng.choice(NAMES) if rng.random() < 0.5 else rng.choice(PATTERNS)
+
+
+def pair(rng: random.Random) -> tuple[bytes, bytes]:
+    """A parameter and a value for it; now and then in capitals, now and then a value for another one."""
+    name = rng.choice(NAMES)
+    value = rng.choice(VALUES[name if rng.random() < 0.95 else rng.choice(NAMES)])
+    return (name.upper() if rng.random() < 0.1 else name), value
