@@ -18,7 +18,7 @@ from rich.text import Text
 
 from redlark.conformance import outcome
 from redlark.conformance.sight import Outcome, Stage
-from redlark.conformance.witness import witnesses
+from redlark.conformance.witness import why_unseen, witnesses
 from redlark.reference.cli import spec
 from redlark.reference.model import profiles
 from redlark.spec.differences import CONFIGURATION, SHARED, UNTOLD, Comparison, Difference
@@ -66,7 +66,7 @@ def look(comparison: Comparison, found: list[Difference], budget: float) -> dict
     outcomes: dict[str, Outcome] = {}
     with Stage((comparison.first, comparison.second)) as stage:
         for one, witness in witnesses(comparison, found, budget):
-            outcomes[one.id] = stage.outcome(witness)
+            outcomes[one.id] = stage.outcome(witness, why_unseen(comparison, one))
             if sys.stderr.isatty():
                 click.echo(f"\r{len(outcomes)} of {len(found)} looked for ", nl=False, err=True)
     if sys.stderr.isatty():

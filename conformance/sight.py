@@ -88,13 +88,13 @@ class Stage:
             judge.close()
         self._stack.close()
 
-    def outcome(self, witness: Witness | None) -> Outcome:
-        """What the two servers did with a witness, and whether that shows the difference."""
+    def outcome(self, witness: Witness | None, why: str = "no history was found that shows it") -> Outcome:
+        """What the two servers did with a witness, and whether that shows the difference; `why`: if there is none."""
         for profile, server in zip(self.profiles, self.servers, strict=True):
             if server is None:
                 return Outcome(False, f"no server of {profile} is on this machine", witness)
         if witness is None:
-            return Outcome(False, "no history was found that shows it")
+            return Outcome(False, why)
         try:
             first, second = (self._look(side, witness) for side in (0, 1))
         except (CannotRun, Lost, OSError) as problem:

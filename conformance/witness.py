@@ -15,7 +15,7 @@ from functools import cached_property
 
 from attrs import evolve, field, frozen, mutable
 
-from redlark.conformance import draw, examples, values
+from redlark.conformance import draw, examples, hints, values
 from redlark.conformance.divergence import Divergence
 from redlark.conformance.generate import Generator, Grammar, grammar
 from redlark.conformance.history import History, Request, request, steps_of
@@ -32,6 +32,7 @@ TRIES = 240  # histories for each command; then MORE where something is still un
 MORE = 1000
 FEW = 4  # commands: what is felt by more than these is not looked for so long
 KEPT = 6  # histories with the same pair of answers
+AIMED, DRAWN = 40, 3000  # requests that hold the word of an option, and how many are drawn for them
 CHANNELS = ("reply", "propagated", "events")
 SHRINK_SECONDS, SHRINK_RUNS = 2.5, 600
 
@@ -169,7 +170,16 @@ class Search:
             return self._of_parameter(one)
         if one.kind == "command" and self._never_sent(one.subject):
             return Witness(_ask("COMMAND", "INFO", one.subject.lower()), "reply", exact=True)
-        entries = [entry for name in self._users(one) for entry in self.entries(name, tries)]
+        entries = [entry for history in self._aimed(one) for entry in self._differing(one.subject, history)]
+        found = self._best(one, entries)
+        if found is None and tries:
+            entries = [entry for name in self._users(one) for entry in self.entries(name, tries)]
+            found = self._best(one, entries)
+        return found
+
+    def _best(self, one: Difference, entries: list[Entry]) -> Witness | None:
+        if not entries:
+            return None
         best: tuple[Entry, bool] | None = None
         for model, side in self._without(one):
             for entry in sorted(entries, key=lambda entry: _rank(one, entry)):
@@ -181,6 +191,21 @@ class Search:
             if best is not None:
                 return self._shrunk(one, model, side, best[0], exact=False)
         return None
+
+    def _aimed(self, one: Difference) -> Iterator[History]:
+        """Histories made for one difference: the hints, and requests that hold the word of an option."""
+        yield from hints.histories(one.id, dict(self.config))
+        side = 0 if one.change == "gone" else 1
+        if one.kind != "option" or self.config or not one.name.rpartition(" ")[2].isupper():
+            return
+        rng, left = random.Random(f"{self.seed} {one.id}"), AIMED
+        for _ in range(DRAWN if one.subject in self.pools[side].names else 0):
+            asked = self.pools[side].of(one.subject, rng)
+            if _mentions(one, tuple(part for part in asked.parts if isinstance(part, bytes))):
+                yield History(steps_of(0, (asked,)))
+                left -= 1
+            if not left:
+                return
 
     def _of_parameter(self, one: Difference) -> Witness | None:
         """What CONFIG GET tells of it, or what CONFIG SET says of values at the bounds that either profile has."""
@@ -276,6 +301,15 @@ def witnesses(
     end = time.monotonic() + seconds
     left = list(comparison.differences if wanted is None else wanted)
     plain = Search(comparison)
+    unseen = []
+    for one in left:
+        hinted = [Search(comparison, config=config) for config in hints.configurations(one.id)]
+        witness = next((seen for search in hinted if (seen := search.witness(one, 0)) is not None), None)
+        if witness is None:
+            unseen.append(one)
+        else:
+            yield one, witness
+    left = unseen
     for setup, tries in ((None, TRIES), *((one, TRIES) for one in SETUPS), (None, MORE)):
         if setup is not None and not (setup.is_of(comparison.first) and setup.is_of(comparison.second)):
             continue
@@ -290,6 +324,22 @@ def witnesses(
                 yield one, found
         left = unseen
     yield from ((one, None) for one in left)
+
+
+def why_unseen(comparison: Comparison, one: Difference) -> str:
+    """Why no history shows a difference, as far as that is known."""
+    found = hints.reason(one.id)
+    if not found and one.users:
+        sent = [
+            fact.values[0] if fact else None
+            for commands in comparison.commands
+            for user in one.users
+            if user in commands
+            for fact in [next((f for f in commands[user].facts if f.kind == "never-sent"), None)]
+        ]
+        if sent and None not in sent:
+            found = f"requests of this command are not sent: {sent[0]}"
+    return found or "no history was found that shows it"
 
 
 def _suits(setup: Setup, one: Difference) -> bool:
@@ -344,8 +394,12 @@ def _names(one: Difference, asked: tuple[bytes, ...]) -> bool:
 
 
 def _mentions(one: Difference, asked: tuple[bytes, ...]) -> bool:
-    word = one.name.rpartition(" ")[2]
-    return not word.isupper() or word.encode() in [part.upper() for part in asked]
+    within, _, word = one.name.rpartition(" ")
+    words = [part.upper() for part in asked]
+    if not word.isupper() or word.encode() not in words:
+        return not word.isupper()
+    before = words[words.index(word.encode()) - 1]  # a word of TYPE stands behind TYPE
+    return not within.endswith("type") or before in (b"TYPE", b"NOT-TYPE")
 
 
 def _ask(*parts: str) -> History:
