@@ -15,23 +15,24 @@ import random
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from functools import cached_property
 from typing import Protocol
 
 from attrs import evolve, field, mutable
 
-from redlark.conformance import draw, examples, rehearse
-from redlark.conformance.crowd import Crowd
+from redlark.conformance import draw, examples
+from redlark.conformance.crowd import Crowd, several_at_once
 from redlark.conformance.divergence import Divergence
 from redlark.conformance.errors import CannotRun, Lost, NotRestored
-from redlark.conformance.exhaustive import Exhaustive
-from redlark.conformance.generate import Generator, Grammar, grammar, group_of
+from redlark.conformance.exhaustive import Exhaustive, every_sequence
+from redlark.conformance.generate import Generator, Grammar, grammar, group_of, unreachable
 from redlark.conformance.history import History
 from redlark.conformance.judge import Judge
 from redlark.conformance.options import Options
 from redlark.conformance.profiles import Choice
+from redlark.conformance.pursuit import Pursuit
 from redlark.conformance.rehearse import Rehearsal
 from redlark.conformance.report import (
     CONFORMS,
@@ -43,18 +44,20 @@ from redlark.conformance.report import (
     TargetReport,
     Verdict,
 )
-from redlark.conformance.setups import OUT_OF_REACH, SETUPS, Setup
+from redlark.conformance.setups import OUT_OF_REACH, SETUPS, UNREHEARSED, Setup
 from redlark.conformance.shrink import Shrinker
 from redlark.conformance.target import Target
 from redlark.reference import Model
-from redlark.reference.resp import encode_request
 
 Launch = Callable[[Mapping[str, str]], AbstractContextManager[Target]]
 
 UNKNOWN = "(unknown command)"
 SETUP_ROUNDS = 6
+SETUP_HISTORIES = 20  # of such a round
+TRIED_FIRST = 80_000  # requests that are tried in the model before others than examples are sent, at most
+TRIED_A_SECOND = 1_500  # of the budget: the same
+TRIED_A_ROUND = 4_000  # in pursuit of what is still unreached
 SETUP_SHARE = 0.05  # of the budget, at most, for each set-up
-CONCURRENT_SHARE = 0.08  # of the budget, for concurrent histories
 SHRINK_SECONDS = 30.0  # for one; the count of runs ends it sooner, unless silence has to be waited for each time
 SHRINK_SHARE = 0.5  # of the budget, at most, for all shrinking together
 ENOUGH = 3  # different divergences of one command, after which it is not drawn any more
@@ -118,19 +121,19 @@ class Campaign:
     ended: str = field(default="budget", init=False)
     notes: list[str] = field(factory=list, init=False)
     asked: Counter[str] = field(factory=Counter, init=False)
-    _grammars: dict[str, Grammar] = field(init=False)
-    _rehearsal: Rehearsal = field(init=False)
+    grammars: dict[str, Grammar] = field(init=False)
+    rehearsal: Rehearsal = field(init=False)
     _before: Counter[str] = field(init=False)
-    _diverged: Counter[str] = field(factory=Counter, init=False)
+    diverged: Counter[str] = field(factory=Counter, init=False)
     _shrinking: float = field(default=0.0, init=False)
     _started: float = field(factory=time.monotonic, init=False)
     _most_worlds: int = field(default=1, init=False)
 
-    @_grammars.default
+    @grammars.default
     def _read(self) -> dict[str, Grammar]:
         return {name: grammar(c.block, self.model.profile) for name, c in self.model.commands.items()}
 
-    @_rehearsal.default
+    @rehearsal.default
     def _stage(self) -> Rehearsal:
         return Rehearsal(self.model)
 
@@ -141,17 +144,17 @@ class Campaign:
     @cached_property
     def selected(self) -> frozenset[str]:
         """The commands that are to be judged."""
-        return self._chosen.intersection(self._grammars)
+        return self._chosen.intersection(self.grammars)
 
     @cached_property
     def sendable(self) -> frozenset[str]:
         """Those of them of which requests are sent: not those that the text says are never sent."""
-        return frozenset(name for name in self.selected if not self._grammars[name].never_sent)
+        return frozenset(name for name in self.selected if not self.grammars[name].never_sent)
 
     @cached_property
     def _chosen(self) -> frozenset[str]:
         """The commands that were asked for, those that the server lacks among them."""
-        held = {name: one.group for name, one in self._grammars.items()}
+        held = {name: one.group for name, one in self.grammars.items()}
         lacking = {name: group_of(block) for name, block in self.model.lacking.items()}
         return self.options.selected({**held, **lacking}.items())
 
@@ -167,6 +170,12 @@ class Campaign:
     @cached_property
     def common_rules(self) -> tuple[str, ...]:
         return tuple(rule for rule in self.model.rules if rule.split("/")[0] not in self.model.commands)
+
+    @cached_property
+    def unreachable(self) -> dict[str, str]:
+        """Rules that no server can be brought to, as the text says, with the reason."""
+        blocks = [*(shared.block for shared in self.model.shared), *(c.block for c in self.model.commands.values())]
+        return {rule: why for block in blocks for rule, why in unreachable(block, self.model.profile).items()}
 
     @property
     def seconds(self) -> float:
@@ -189,80 +198,72 @@ class Campaign:
     def _run(self) -> None:
         if self.options.exhaustive or self.options.concurrent:
             self.ended = "complete"
-            self._exhaust() if self.options.exhaustive else self._concurrent()
+            every_sequence(self) if self.options.exhaustive else several_at_once(self)
             return
-        judge = self._judge(self.target)
+        judge = self.judge(self.target)
+        pursuit = self.pursuit(self.rehearsal, None)
         try:
-            self.listener.phase("examples")
-            profile, protocols = self.model.profile, self.options.protocols
-            shown = examples.histories(self._grammars, self.sendable, profile, protocols)
-            generator, lists = Generator(self._grammars), "RPUSH" in self._grammars
-            shaped = draw.shapes(generator, self.sendable, self.options.seed, protocols, lists=lists)
-            for history in shown + draw.tour(self.sendable, protocols) + shaped:
-                self._rehearsal.run(history)
-                if not self._over():
-                    self._one(judge, history, None)
+            for phase, histories in self.opening(pursuit):
+                self.listener.phase(phase)
+                self._all(judge, histories)
             judge.close()  # CLIENT KILL in a set-up would reach these connections too
             for number, setup in enumerate(SETUPS):
                 self._set_up(setup, number)
-            if not self._over():
-                self._concurrent()
+            if not self.over():
+                several_at_once(self)
+            self.listener.phase("every command in its plain shapes")
+            self._all(judge, self.shapes())
             self.listener.phase("drawn histories")
             number = 0
-            while not self._over():
-                self._round(judge, number, None, self._rehearsal, self._over)
+            while not self.over():
+                self._round(judge, number, None, pursuit, self.over)
                 number += 1
         finally:
             judge.close()
 
-    def _concurrent(self) -> None:
-        """Several clients at once, for a share of the budget, or as many histories as were asked for."""
-        options, wanted = self.options, self.options.concurrent
-        names, weights = draw.weighted(dict.fromkeys(self._grammars, 0), self.sendable, self._gone, draw.HELPERS)
-        pool = draw.Pool(Generator(self._grammars), names, weights)
-        self.crowd = crowd = Crowd(self.model, self.target, pool, options.seed, timeout=options.timeout)
-        seconds = self.seconds + options.budget * (1.0 if wanted else CONCURRENT_SHARE)
-        requests = (options.requests or 1 << 60) * CONCURRENT_SHARE
+    def opening(self, pursuit: Pursuit) -> Iterator[tuple[str, Iterable[History]]]:
+        """What every run begins with: the text's examples, then histories that reach what those do not."""
+        yield "examples", self._examples(pursuit)
+        pursuit.most = min(TRIED_FIRST, int(TRIED_A_SECOND * self.options.budget))
+        yield "rules that no example reaches", pursuit.run(self.wanting(None, self.rehearsal))
 
-        def over(crowd: Crowd) -> bool:
-            if wanted:
-                return crowd.histories >= wanted or self.seconds >= options.budget
-            return self.seconds >= seconds or crowd.requests >= requests or self._over()
+    def _all(self, judge: Judge, histories: Iterable[History]) -> None:
+        for history in histories:
+            if self.over():
+                return
+            self.one(judge, history, None)
 
-        self.listener.phase("concurrent histories")
-        crowd.run(over, lambda: self.listener.tick(self))
+    def pursuit(self, rehearsal: Rehearsal, setup: Setup | None = None) -> Pursuit:
+        """Who looks for what rehearsals have not reached."""
+        rng = random.Random(f"pursue {self.options.seed} {setup.name if setup else ''}")
+        return Pursuit(self._pool(setup, {}), rehearsal, rng, self._protocols, 0)
 
-    def _exhaust(self) -> None:
-        """Every sequence of a few requests over a small alphabet for each group."""
-        options, judge = self.options, self._judge(self.target)
+    @property
+    def _protocols(self) -> tuple[int, ...]:
+        return (2,) if "HELLO" in self.unsupported else self.options.protocols
 
-        def suspect(history: History) -> None:
-            before = sum(self._diverged.values()), len(self.unsupported)
-            self._one(judge, history, None)
-            if before == (sum(self._diverged.values()), len(self.unsupported)):
-                self.notes.append(f"not allowed as it was seen first, and not seen again: {history.steps}")
+    def _examples(self, pursuit: Pursuit) -> Iterator[History]:
+        """The examples of the text, and what has so long a reply that it is not drawn often."""
+        profile, protocols = self.model.profile, self.options.protocols
+        shared = {c.name: grammar(c.block, self.model.profile) for c in self.model.shared}
+        for name, one in (*shared.items(), *((name, self.grammars[name]) for name in sorted(self.sendable))):
+            for history in examples.histories({name: one}, [name], profile, protocols):
+                pursuit.keep(name, history)
+                yield history
+        for history in draw.tour(pursuit.pool, protocols, random.Random(f"tour {self.options.seed}")):
+            self.rehearsal.run(history)
+            yield history
 
-        def over() -> bool:
-            if self.seconds >= options.budget:
-                self.ended = "budget"
-            return self.ended == "budget"
+    def shapes(self) -> list[History]:
+        """Every command in its plain shapes."""
+        generator, lists = Generator(self.grammars), "RPUSH" in self.grammars
+        return draw.shapes(generator, self.sendable, self.options.seed, self.options.protocols, lists=lists)
 
-        self.exhaustive = Exhaustive(
-            self.model, self.target, suspect, options.exhaustive or 3, options.timeout, options.state
-        )
-        self.exhaustive.plan([self._grammars[name] for name in self.sendable], options.groups)
-        try:
-            for progress in self.exhaustive.groups:
-                self.listener.phase(f"every sequence of {progress.group}: {progress.total:,}")
-            self.exhaustive.run(over, lambda: self.listener.tick(self))
-        finally:
-            self.requests += self.exhaustive.requests
-            judge.close()
-
-    def _judge(self, target: Target) -> Judge:
+    def judge(self, target: Target) -> Judge:
+        """Who runs histories on a target."""
         return Judge(self.model, target, loose=self.options.loose, timeout=self.options.timeout)
 
-    def _over(self) -> bool:
+    def over(self) -> bool:
         """Whether the campaign has spent what it was given."""
         limit = self.options.requests
         if self.enough is not None and len(self.findings) >= self.enough:
@@ -274,24 +275,24 @@ class Campaign:
         return self.seconds >= self.options.budget
 
     def _round(
-        self, judge: Judge, number: int, setup: Setup | None, rehearsal: Rehearsal, over: Callable[[], bool]
+        self, judge: Judge, number: int, setup: Setup | None, pursuit: Pursuit, over: Callable[[], bool]
     ) -> None:
         """Draw one round and run it until it ends, or something is over."""
         seed = self.options.seed * 1_000_003 + number
-        protocols = (2,) if "HELLO" in self.unsupported else self.options.protocols
-        wanting = self._wanting(setup, rehearsal)
-        pool = self._pool(setup, wanting)
-        pursued = rehearse.pursue(pool, rehearsal, wanting, random.Random(f"pursue {seed}"), protocols)
-        for history in pursued + draw.draw(pool, seed, protocols):
+        wanting = self.wanting(setup, pursuit.rehearsal)
+        pursuit.pool, pursuit.most = self._pool(setup, wanting), pursuit.tried + TRIED_A_ROUND
+        count = draw.HISTORIES if setup is None else SETUP_HISTORIES
+        for history in pursuit.run(wanting) + draw.draw(pursuit.pool, seed, self._protocols, count):
             if over():
                 return
             if wanting:
-                rehearsal.run(history)
-            self._one(judge, history, setup)
+                pursuit.rehearsal.run(history)
+            self.one(judge, history, setup)
 
-    def _wanting(self, setup: Setup | None, rehearsal: Rehearsal) -> dict[str, frozenset[str]]:
+    def wanting(self, setup: Setup | None, rehearsal: Rehearsal) -> dict[str, frozenset[str]]:
         """The commands of which rehearsals have not reached all that can be reached here, and those rules."""
-        out_of_reach = [pattern for pattern, _ in OUT_OF_REACH]
+        out_of_reach = [pattern for pattern, _ in OUT_OF_REACH] + [re.escape(rule) for rule in self.unreachable]
+        out_of_reach += UNREHEARSED
         out_of_reach += [one.needed_by for one in SETUPS if setup is None or one.name != setup.name]
         beyond = re.compile("|".join(f"(?:{pattern})" for pattern in out_of_reach))
         called = {} if self.model.called is None else {"CALLED": self.model.called.rules}
@@ -302,31 +303,31 @@ class Campaign:
         return {name: rules for name, rules in sorted(found.items()) if rules}
 
     def _pool(self, setup: Setup | None, wanting: Mapping[str, frozenset[str]]) -> draw.Pool:
-        unreached = {name: len(wanting.get(name, ())) for name in self._grammars}
-        gone = self._gone | (setup.spares if setup is not None else frozenset())
+        unreached = {name: len(wanting.get(name, ())) for name in self.grammars}
+        gone = self.gone | (setup.spares if setup is not None else frozenset())
         names, weights = draw.weighted(unreached, self.sendable, gone, draw.HELPERS)
         if not names:
             raise CannotRun(f"{self.name}: no command is left to be drawn")
         likely = setup.likely if setup else ()
-        return draw.Pool(Generator(self._grammars), names, weights, likely=likely, foreign=self._foreign)
+        return draw.Pool(Generator(self.grammars), names, weights, likely=likely, foreign=self._foreign)
 
     @property
-    def _gone(self) -> frozenset[str]:
+    def gone(self) -> frozenset[str]:
         """The commands that are not drawn any more: the server lacks them, or they have diverged often enough."""
-        often = {name for name, count in self._diverged.items() if count >= REPEATED}
+        often = {name for name, count in self.diverged.items() if count >= REPEATED}
         found = Counter(finding.command for finding in self.findings.values())
         return frozenset(self.unsupported | often | {name for name, count in found.items() if count >= ENOUGH})
 
     def _set_up(self, setup: Setup, number: int) -> None:
         """Some rounds on a server set up otherwise, if there are rules that need it."""
         needed = [rule for rule in self.rules if setup.reaches(rule)]
-        if not needed or self._over() or not setup.is_of(self.model.profile.name):
+        if not needed or self.over() or not setup.is_of(self.model.profile.name):
             return
         seconds = self.seconds + self.options.budget * SETUP_SHARE
         requests = self.requests + (self.options.requests or 1 << 60) * SETUP_SHARE
 
         def over() -> bool:
-            return self._over() or self.seconds >= seconds or self.requests >= requests
+            return self.over() or self.seconds >= seconds or self.requests >= requests
 
         if self.launch is None:
             self.skipped[setup.name] = self.no_launch
@@ -334,13 +335,14 @@ class Campaign:
         self.listener.phase(setup.name)
         try:
             with self.launch(setup.config) as target:
-                judge = self._judge(evolve(target, signed_in=setup.signed_in))
-                rehearsal = Rehearsal(self.model, target.config, setup.signed_in, Counter(self._rehearsal.reached))
+                judge = self.judge(evolve(target, signed_in=setup.signed_in))
+                rehearsal = Rehearsal(self.model, target.config, setup.signed_in, Counter(self.rehearsal.reached))
+                pursuit = self.pursuit(rehearsal, setup)
                 try:
                     for turn in range(SETUP_ROUNDS):
-                        if over() or (turn > 1 and all(rehearsal.reached[rule] for rule in needed)):
+                        if over() or (turn and all(rehearsal.reached[rule] for rule in needed)):
                             break
-                        self._round(judge, 1_000_000 * (number + 1) + turn, setup, rehearsal, over)
+                        self._round(judge, 1_000_000 * (number + 1) + turn, setup, pursuit, over)
                 finally:
                     judge.close()
         except NotRestored:
@@ -348,7 +350,7 @@ class Campaign:
         except CannotRun as problem:
             self.skipped[setup.name] = str(problem)
 
-    def _one(self, judge: Judge, history: History, setup: Setup | None) -> None:
+    def one(self, judge: Judge, history: History, setup: Setup | None) -> None:
         """Run one history, and look into what it shows."""
         before = judge.requests
         found = judge.run(history)
@@ -371,7 +373,7 @@ class Campaign:
             return
         if found.lost:
             self._see_alive(found)
-        self._diverged[name] += 1
+        self.diverged[name] += 1
         if found.signature in self.findings:
             return
         before, began = judge.requests, time.monotonic()
@@ -398,28 +400,16 @@ class Campaign:
     def _never_heard_of(self, name: str) -> bool:
         """Whether the server does not know the command even when it is asked in the plainest way."""
         try:
-            connection = self.target.address.open(self.options.timeout)
-            try:
-                plain = tuple(word.encode() for word in name.split("|"))
-                for request in (*filter(None, (self.target.address.auth,)), plain):
-                    connection.send(encode_request(request))
-                    raw = connection.frame().raw
-            finally:
-                connection.close()
+            with self.target.address.enter(self.options.timeout) as connection:
+                return unknown(connection.ask(*(word.encode() for word in name.split("|"))).raw)
         except (CannotRun, Lost):
             return False
-        return unknown(raw)
 
     def _see_alive(self, found: Divergence) -> None:
         """After a lost connection: whether the server still serves anyone. Raises `CannotRun` if not."""
         try:
-            connection = self.target.address.open(self.options.timeout)
-            try:
-                for request in (*filter(None, (self.target.address.auth,)), (b"PING",)):
-                    connection.send(encode_request(request))
-                    connection.frame()
-            finally:
-                connection.close()
+            with self.target.address.enter(self.options.timeout) as connection:
+                connection.ask(b"PING")
         except (CannotRun, Lost) as problem:
             what = problem.what if isinstance(problem, Lost) else "does not accept connections any more"
             said = f"gone after {self.requests} requests: on {found.command} it {found.seen}, and then it {what}"
@@ -450,7 +440,7 @@ class Campaign:
         for finding in dict.fromkeys(self.findings.values()):
             name = finding.command
             if name not in report.verdicts:  # sent to help a selected command, or no command at all
-                report.verdicts[name] = self._verdict(name) if name in self._grammars else Verdict(name, DIVERGES)
+                report.verdicts[name] = self._verdict(name) if name in self.grammars else Verdict(name, DIVERGES)
             verdict = report.verdicts[name]
             verdict.verdict = DIVERGES
             verdict.findings.append(finding)
@@ -469,17 +459,19 @@ class Campaign:
             verdict = UNSUPPORTED
         else:
             verdict = CONFORMS if self.asked[name] else NOT_RUN
-        grammar = self._grammars[name]
+        grammar = self.grammars[name]
         return Verdict(name, verdict, grammar.group, self.asked[name], rules, reason=grammar.never_sent)
 
     def _reason(self, rule: str) -> str:
         name = rule.split("/")[0]
         if name in self.unsupported:
             return "the server does not know the command"
-        if name in self._grammars and self._grammars[name].never_sent:
-            return f"never sent: {self._grammars[name].never_sent}"
+        if name in self.grammars and self.grammars[name].never_sent:
+            return f"never sent: {self.grammars[name].never_sent}"
         if any(f.command == name for f in self.findings.values()):
             return "not reached: the command diverges, and was not drawn to the end"
+        if rule in self.unreachable:
+            return f"no server can be brought there: {self.unreachable[rule]}"
         for pattern, reason in OUT_OF_REACH:
             if re.fullmatch(pattern, rule):
                 return reason

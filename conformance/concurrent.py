@@ -130,24 +130,16 @@ class Runner:
     def _ready(self, clients: int) -> None:
         """So many connections as good as new, on an empty server."""
         while len(self._connections) < clients:
-            connection = self.target.address.open(self.timeout)
-            self._connections.append(connection)
-            if self.target.address.auth:
-                self.ask(connection, self.target.address.auth)
+            self._connections.append(self.target.address.enter(self.timeout))
         for connection in self._connections[:clients]:
-            self.ask(connection, (b"DISCARD",))  # a reduced program may have lost its EXEC
-            self.ask(connection, (b"UNWATCH",))
+            connection.ask(b"DISCARD")  # a reduced program may have lost its EXEC
+            connection.ask(b"UNWATCH")
         self.empty()
 
     def empty(self) -> None:
         """Delete everything, once there is a connection."""
         for connection in self._connections[:1]:
-            self.ask(connection, (b"FLUSHALL",))
-
-    def ask(self, connection: Connection, asked: tuple[bytes, ...]) -> None:
-        """Ask something whose reply does not matter."""
-        connection.send(encode_request(asked))
-        connection.frame()
+            connection.ask(b"FLUSHALL")
 
     def connections(self, clients: int) -> list[Connection]:
         """The first so many connections."""

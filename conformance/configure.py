@@ -10,7 +10,6 @@ from attrs import evolve
 from redlark.conformance.connection import Connection
 from redlark.conformance.errors import CannotRun, Lost, NotRestored
 from redlark.conformance.target import Address, Target, line, texts
-from redlark.reference.resp import Frame, encode_request
 
 
 @contextlib.contextmanager
@@ -52,35 +51,25 @@ def _put_back(address: Address, before: Mapping[str, str]) -> None:
 
 @contextlib.contextmanager
 def _signed_in(address: Address) -> Iterator[Connection]:
-    connection = address.open()
     try:
-        if address.auth:
-            _ask(connection, *address.auth)
-        yield connection
-    finally:
-        connection.close()
+        with address.enter() as connection:
+            yield connection
+    except Lost as lost:
+        raise CannotRun(f"the target {lost.what}") from None
 
 
 def _set(connection: Connection, config: Mapping[str, str]) -> str | None:
     """CONFIG SET each; gives what was refused first."""
     for name, value in config.items():
-        said = _ask(connection, b"CONFIG", b"SET", name.encode(), value.encode())
+        said = connection.ask(b"CONFIG", b"SET", name.encode(), value.encode())
         if said.is_error:
             return f"CONFIG SET {name}: {line(said)}"
     return None
 
 
 def _old(connection: Connection, name: str) -> str:
-    said = _ask(connection, b"CONFIG", b"GET", name.encode())
+    said = connection.ask(b"CONFIG", b"GET", name.encode())
     pair = texts(said)
     if said.is_error or len(pair) != 2:
         raise CannotRun(f"the target does not tell CONFIG GET {name}")
     return pair[1].decode()
-
-
-def _ask(connection: Connection, *request: bytes) -> Frame:
-    try:
-        connection.send(encode_request(request))
-        return connection.frame()
-    except Lost as lost:
-        raise CannotRun(f"the target {lost.what}") from None

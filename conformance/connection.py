@@ -13,7 +13,7 @@ import time
 from collections import deque
 
 from redlark.conformance.errors import Lost
-from redlark.reference.resp import Decoder, Frame, ProtocolError
+from redlark.reference.resp import Decoder, Frame, ProtocolError, encode_request
 
 CHUNK = 1 << 16
 
@@ -57,6 +57,17 @@ class Connection:
         while not frames:
             self._read()
         return frames.popleft()
+
+    def ask(self, *request: bytes) -> Frame:
+        """One request, and the frame that comes next. Raises `Lost`."""
+        self.send(encode_request(request))
+        return self.frame()
+
+    def __enter__(self) -> Connection:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def _read(self) -> None:
         """One read: what it completes is added to the frames."""

@@ -7,19 +7,24 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attrs import field, mutable
 
-from redlark.conformance import concurrent
+from redlark.conformance import concurrent, draw
 from redlark.conformance.contradiction import Contradiction, Reducer
 from redlark.conformance.draw import Pool
 from redlark.conformance.errors import Lost
+from redlark.conformance.generate import Generator
 from redlark.conformance.linearize import Operation, Undecided, order_of
 from redlark.conformance.target import Target
 from redlark.reference import Model, Worlds
 
+if TYPE_CHECKING:
+    from redlark.conformance.campaign import Campaign
+
 ENOUGH = 3  # contradictions, after which it ends
+SHARE = 0.08  # of a campaign's budget
 
 
 @mutable
@@ -101,3 +106,22 @@ class Crowd:
             return True
         command = self.model.command(one.request)
         return command is not None and b"readonly" in command.flags
+
+
+def several_at_once(campaign: Campaign) -> None:
+    """The concurrent histories of a campaign: for a share of its budget, or as many as were asked for."""
+    options, wanted = campaign.options, campaign.options.concurrent
+    grammars = campaign.grammars
+    names, weights = draw.weighted(dict.fromkeys(grammars, 0), campaign.sendable, campaign.gone, draw.HELPERS)
+    pool = draw.Pool(Generator(grammars), names, weights)
+    campaign.crowd = Crowd(campaign.model, campaign.target, pool, options.seed, timeout=options.timeout)
+    seconds = campaign.seconds + options.budget * (1.0 if wanted else SHARE)
+    requests = (options.requests or 1 << 60) * SHARE
+
+    def over(crowd: Crowd) -> bool:
+        if wanted:
+            return crowd.histories >= wanted or campaign.seconds >= options.budget
+        return campaign.seconds >= seconds or crowd.requests >= requests or campaign.over()
+
+    campaign.listener.phase("concurrent histories")
+    campaign.crowd.run(over, lambda: campaign.listener.tick(campaign))

@@ -366,6 +366,9 @@ _KINDS: tuple[tuple[Callable[[Pool, random.Random], Scenario], float, tuple[str,
 )
 
 
+ITERATIONS = {"SCAN": _iteration, **dict.fromkeys(_COLLECTIONS, _member_iteration)}
+
+
 def scenarios(pool: Pool, count: int, rng: random.Random) -> list[Scenario]:
     """That many scenarios, those with the fewest bytes first."""
     kinds = [(kind, weight) for kind, weight, needs in _KINDS if pool.has(*needs)]
@@ -373,10 +376,33 @@ def scenarios(pool: Pool, count: int, rng: random.Random) -> list[Scenario]:
     return sorted((kind(pool, rng) for kind in chosen), key=_weight)
 
 
-def tour(names: Iterable[str], protocols: Sequence[int]) -> list[History]:
-    """The requests whose replies are too long to be drawn often, once each."""
-    told = [request(*name.split("|")) for name in sorted(_TELLING.intersection(names))]
-    return [History(steps_of(0, told), protocol) for protocol in protocols if told]
+# What no example can show (16,384 numbers), and what pursuit seldom meets (a time that has to pass).
+_REMARKABLE: tuple[tuple[tuple[str, ...], Scenario], ...] = (
+    (("PFADD", "PFDEBUG"), steps_of(0, (request("PFADD", "h", "a"), request("PFDEBUG", "GETREG", "h")))),
+    (
+        ("SET", "MEMORY|USAGE"),
+        (Step(0, (request("SET", "k", "v", "PX", "1"),)), Step(0, (request("MEMORY", "USAGE", "k"),), wait=3)),
+    ),
+)
+
+
+def tour(pool: Pool, protocols: Sequence[int], rng: random.Random) -> list[History]:
+    """The requests whose replies are too long to be drawn often, once each, and some whole iterations.
+
+    An iteration's way is the server's choice, so rehearsals do not tell which of its rules it reaches.
+    """
+    steps = steps_of(0, [request(*name.split("|")) for name in sorted(_TELLING.intersection(pool.names))])
+    for needed, remarkable in _REMARKABLE:
+        if pool.has(*needed):
+            steps += remarkable
+    found = [History(steps, protocol) for protocol in protocols if steps]
+    for name, iteration in ITERATIONS.items():
+        if pool.has(name, *(("SET",) if name == "SCAN" else ())):
+            weights = tuple(float(one == name) for one in pool.names)
+            one = evolve(pool, weights=weights)
+            whole = tuple(step for _ in range(4) for step in iteration(one, rng))
+            found += [History(whole, protocol) for protocol in protocols]
+    return found
 
 
 def shapes(

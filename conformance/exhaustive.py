@@ -15,7 +15,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attrs import field, mutable
 
@@ -28,6 +28,9 @@ from redlark.conformance.history import Request as Asked
 from redlark.conformance.target import Target
 from redlark.reference import Model, Worlds
 from redlark.reference.resp import Frame, encode_request
+
+if TYPE_CHECKING:
+    from redlark.conformance.campaign import Campaign
 
 GROUPS = ("string", "list", "hash", "set", "sorted-set", "stream", "bitmap", "hyperloglog", "geo", "generic")
 # One request of another type, so that sequences meet WRONGTYPE; one that deletes, so that they meet what is gone.
@@ -196,10 +199,7 @@ class Exhaustive:
 
     def _open(self) -> Connection:
         if self._connection is None:
-            self._connection = self.target.address.open(self.timeout)
-            if self.target.address.auth:
-                self._connection.send(encode_request(self.target.address.auth))
-                self._connection.frame()
+            self._connection = self.target.address.enter(self.timeout)
         return self._connection
 
     def _close(self) -> None:
@@ -251,6 +251,35 @@ class Exhaustive:
             temporary.replace(self.state)
         except OSError as problem:
             raise CannotRun(f"{self.state}: the state cannot be kept there: {problem.strerror}") from None
+
+
+def every_sequence(campaign: Campaign) -> None:
+    """The exhaustive part of a campaign: what it suspects is run again, shrunk and told as any other divergence."""
+    options, judge = campaign.options, campaign.judge(campaign.target)
+
+    def suspect(history: History) -> None:
+        before = sum(campaign.diverged.values()), len(campaign.unsupported)
+        campaign.one(judge, history, None)
+        if before == (sum(campaign.diverged.values()), len(campaign.unsupported)):
+            campaign.notes.append(f"not allowed as it was seen first, and not seen again: {history.steps}")
+
+    def over() -> bool:
+        if campaign.seconds >= options.budget:
+            campaign.ended = "budget"
+        return campaign.ended == "budget"
+
+    length = options.exhaustive or 3
+    campaign.exhaustive = one = Exhaustive(
+        campaign.model, campaign.target, suspect, length, options.timeout, options.state
+    )
+    one.plan([campaign.grammars[name] for name in campaign.sendable], options.groups)
+    try:
+        for progress in one.groups:
+            campaign.listener.phase(f"every sequence of {progress.group}: {progress.total:,}")
+        one.run(over, lambda: campaign.listener.tick(campaign))
+    finally:
+        campaign.requests += one.requests
+        judge.close()
 
 
 def _history(sequence: Sequence[Request]) -> History:

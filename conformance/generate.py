@@ -36,6 +36,7 @@ class Grammar:
     tokens: tuple[str, ...]
     examples: tuple[syntax.Example, ...] = ()
     never_sent: str = ""  # why no request of this command is ever sent
+    unreachable: Mapping[str, str] = field(factory=dict)  # rules that no server can be brought to, with the reason
 
 
 def grammar(command: syntax.Command, profile: Profile) -> Grammar:
@@ -51,7 +52,14 @@ def grammar(command: syntax.Command, profile: Profile) -> Grammar:
         words,
         examples,
         next((str(f.values[0]) for f in command.facts if f.kind == "never-sent" and profile.holds(f.guard)), ""),
+        unreachable(command, profile),
     )
+
+
+def unreachable(command: syntax.Command, profile: Profile) -> dict[str, str]:
+    """The rules of a block that no server can be brought to, by their full names, each with the reason."""
+    told = (fact for fact in command.facts if fact.kind == "unreachable" and profile.holds(fact.guard))
+    return {f"{command.name}/{fact.values[0]}": str(fact.values[1]) for fact in told}
 
 
 def group_of(command: syntax.Command) -> str:

@@ -95,14 +95,10 @@ class Judge:
 
     def flush(self) -> None:
         """Empty the server over a connection of its own. Raises `CannotRun` or `Lost`."""
-        connection = self.target.address.open(self.timeout)
-        try:
-            changed = self.putting_back(self.latest.history) if self.latest is not None else []
-            for request in (*filter(None, (self.target.address.auth,)), (b"FLUSHALL",), *self.forgetting, *changed):
-                connection.send(encode_request(request))
-                connection.frame()
-        finally:
-            connection.close()
+        changed = self.putting_back(self.latest.history) if self.latest is not None else []
+        with self.target.address.enter(self.timeout) as connection:
+            for request in ((b"FLUSHALL",), *self.forgetting, *changed):
+                connection.ask(*request)
 
     def close(self) -> None:
         """Close every connection; the next history opens its own."""

@@ -37,22 +37,22 @@ class Setup:
         return re.fullmatch(self.needed_by, rule) is not None
 
 
-# Rules that no run can reach yet, each with the reason.
+# Rules that need a server of a kind that no run starts yet, each with the reason. What no server can be brought to, the
+# text says itself (`unreachable`).
 OUT_OF_REACH: tuple[tuple[str, str], ...] = (
-    (
-        r"(EVAL|EVALSHA|FCALL)(_RO)?/syntax",
-        "keys are counted before they are read: numkeys is refused if there are too few",
-    ),
-    (r"SCRIPT\|DEBUG/syntax", "other words are refused in words of their own"),
     (r"(CLUSTER\|[A-Z-]+|CLUSTERSCAN|ASKING)/told", "needs a server that is part of a cluster"),
     (r"CLUSTER/unknown-subcommand|READONLY/allowed|READWRITE/taken-back", "needs a server that is part of a cluster"),
-    (r"(LOLWUT|CONFIG\|[GS]ET)/syntax", "whatever stands there is taken as an argument"),
+    (r"CONFIG\|[GS]ET/syntax", "whatever stands there is taken as an argument"),
     (r"CLUSTER[A-Z|-]*/syntax", "needs a server that is part of a cluster: no other looks at the arguments"),
     (r"(DEBUG|MODULE\|(LOAD|LOADEX|UNLOAD))/(told|syntax)", "needs a server that was started to allow it"),
     (r"LATENCY\|(GRAPH|HISTORY|LATEST|RESET)/told", "needs a server that was told to measure delays"),
     (r"CONFIG\|SET/(protected|special|too-small)", "a run leaves parameters of that kind as they are"),
     ("ACL\\|LOAD/told", "needs a server that was started with a file of users"),
 )
+
+# Rules that hang on what only a server can choose, so no rehearsal reaches them; every run goes through some whole
+# iterations (`draw.tour`).
+UNREHEARSED = (r"[HSZ]SCAN/goes-on", "SCAN/more")
 
 # What tells how lists and sets are kept, on the keys that they are drawn for most often, and what changes that.
 _LISTS = (
@@ -178,7 +178,12 @@ SETUPS: tuple[Setup, ...] = (
             request("RENAME", "{tag}5", "k1"),
         ),
     ),
-    Setup("memory is full", {"maxmemory": "1"}, r".*/(full|full-at-exec|oom)"),
+    Setup(
+        "memory is full",
+        {"maxmemory": "1"},
+        r".*/(full|full-at-exec|oom)",
+        (request("EVAL", "return redis.call('SET', KEYS[1], 'v')", "1", "k1"), request("SET", "k1", "v")),
+    ),
     Setup("nodes of lists have few elements", {"list-max-ziplist-size": "3"}, r"LMOVE/moved", _LISTS),
     Setup("nodes of lists are small", {"list-max-ziplist-size": "-1"}, r"RPOPLPUSH/moved", _LISTS),
     Setup(

@@ -16,7 +16,7 @@ from attrs import evolve, frozen
 
 from redlark.conformance.connection import Connection, dial, milliseconds
 from redlark.conformance.errors import CannotRun, Lost
-from redlark.reference.resp import Frame, encode_request
+from redlark.reference.resp import Frame
 
 TIMEOUT = 5.0
 SCHEMES = ("redis", "rediss", "unix")
@@ -50,6 +50,17 @@ class Address:
             raise CannotRun(f"{self.text}: unreachable: {what} within {timeout:g} s") from None
         except OSError as problem:
             raise CannotRun(f"{self.text}: unreachable: {(problem.strerror or str(problem)).lower()}") from None
+
+    def enter(self, timeout: float = TIMEOUT) -> Connection:
+        """A connection that has signed in, if there is a password. Raises `CannotRun` or `Lost`."""
+        connection = self.open(timeout)
+        try:
+            if self.auth:
+                connection.ask(*self.auth)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
 
     @property
     def auth(self) -> tuple[bytes, ...] | None:
@@ -138,8 +149,7 @@ class _Talk:
 
     def __call__(self, *request: bytes) -> Frame:
         try:
-            self.connection.send(encode_request(request))
-            return self.connection.frame()
+            return self.connection.ask(*request)
         except Lost as lost:
             raise CannotRun(f"{self.address.text}: {self._explain(lost.what, request)}") from None
 
@@ -193,14 +203,8 @@ def prepare(address: Address, *, destructive: bool, timeout: float = TIMEOUT) ->
 
 def leave_empty(target: Target) -> None:
     """Flush what a run that ended in the middle of a history left; a server that is gone is left alone."""
-    with contextlib.suppress(CannotRun):
-        talk = _Talk(target.address, 1.0)
-        try:
-            if target.address.auth:
-                talk(*target.address.auth)
-            talk(b"FLUSHALL")
-        finally:
-            talk.connection.close()
+    with contextlib.suppress(CannotRun, Lost), target.address.enter(1.0) as connection:
+        connection.ask(b"FLUSHALL")
 
 
 def _sign_in(talk: _Talk) -> None:

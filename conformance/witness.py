@@ -16,10 +16,11 @@ from functools import cached_property
 from attrs import evolve, field, frozen, mutable
 
 from redlark.conformance import draw, examples, hints, values
+from redlark.conformance.attempts import attempt
 from redlark.conformance.divergence import Divergence
 from redlark.conformance.generate import Generator, Grammar, grammar
 from redlark.conformance.history import History, Request, request, steps_of
-from redlark.conformance.rehearse import Rehearsal, Told, attempt
+from redlark.conformance.rehearse import Rehearsal, Told
 from redlark.conformance.setups import SETUPS, Setup
 from redlark.conformance.shrink import Shrinker, measure
 from redlark.reference import Model

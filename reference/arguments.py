@@ -15,7 +15,7 @@ from attrs import define, evolve
 from immutables import Map
 
 from redlark.reference.expressions import expression
-from redlark.reference.lines import declare, ends_counted, held, is_positional, least, most, named, read_by
+from redlark.reference.lines import declare, ends_counted, held, is_positional, least, most, read_by
 from redlark.reference.scope import Closure, Frame, Scope, refuse
 from redlark.reference.values import GO, Uncertain
 from redlark.spec import syntax as s
@@ -463,36 +463,3 @@ def _offered(group: s.Group) -> Iterable[tuple[s.Alternative, bool]]:
 def _repeats(group: s.Group) -> bool:
     inner = (a.parts[0] for a in group.alternatives if len(a.parts) == 1)
     return group.many or any(isinstance(part, s.Group) and _repeats(part) for part in inner)
-
-
-def _takes_all(group: s.Group) -> bool:
-    """``[channel...]``: any number of arguments, whatever they are."""
-    parts = group.alternatives[0].parts
-    return len(group.alternatives) == 1 and len(parts) == 1 and getattr(parts[0], "repeat", None) == "many"
-
-
-def _may_refuse(part: s.Part, refusals: Refusals) -> bool:
-    """Whether a part can refuse a request for which the facts give no error of its own, past the arity."""
-    if isinstance(part, s.Group):
-        if is_positional(part) and (part.many or _takes_all(part)):
-            return False
-        kinds = ("unknown", "excess") if is_positional(part) else ("unknown",)
-    elif isinstance(part, s.Choice):
-        kinds = (part.name, "unknown")
-    elif isinstance(part, s.Token):
-        kinds = ("unknown",)
-    elif part.repeat is None or (part.repeat == "many" and isinstance(part, s.Argument)):
-        return False
-    else:
-        kinds = ("unpaired",) if part.repeat == "many" else ("too-few",)
-    return not any(kind in refusals for kind in kinds)
-
-
-def syntax_rules(parts: Sequence[s.Part], hooks: Hooks) -> list[str]:
-    """The rules by which the parser itself may refuse a request."""
-    rules = list(hooks.rules)
-    if any(_may_refuse(part, hooks.refusals) for part in parts):
-        rules.append(f"{hooks.command}/syntax")
-    kinds = [kind for kind in hooks.refusals if kind != "syntax" and kind not in named(parts)]
-    rules.extend(f"{hooks.command}/{kind}" for kind in kinds)
-    return list(dict.fromkeys(rules))

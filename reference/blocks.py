@@ -11,9 +11,10 @@ from typing import Any
 
 from attrs import define, field
 
-from redlark.reference.arguments import OVERLOOKED, Arguments, Ended, Hooks, compile_parser, syntax_rules
+from redlark.reference.arguments import OVERLOOKED, Arguments, Ended, Hooks, compile_parser
 from redlark.reference.expressions import expression
 from redlark.reference.lines import arguments_of, declare, held, named
+from redlark.reference.refusals import syntax_rules
 from redlark.reference.scope import Definitions, Frame, Scope, refuse
 from redlark.reference.steps import Compiler, Step
 from redlark.reference.values import GO, ErrorReply, Leave

@@ -23,8 +23,9 @@ from redlark.spec.loader import NotationError
 
 def failures(model: Model) -> Iterator[NotationError]:
     """Every example of a profile that does not show what the model does."""
+    names = set(model.commands).union(shared.name for shared in model.shared)
     for command in model.text.commands:
-        if command.name in model.commands:
+        if command.name in names:
             for example in command.examples:
                 if model.profile.holds(example.guard):
                     yield from _failures(model, command, example)

@@ -99,6 +99,7 @@ class Model(Owing):
         self.hidden = {n: self.commands.pop(n) for n in tracking.HIDDEN if n in self.commands}
         self._dispatch, self._delivery = self.hidden.get("DISPATCH"), self.hidden.get("DELIVERY")
         self.called = self.hidden.get("CALLED")  # what a command meets that a script calls
+        self.shared = tuple(self.hidden.values())
         self._encodings = self._compile_encodings()
         self._by_arity = self.definition("subcommand-by-arity")
         self.gone_at_deadline = self.definition("gone-at-deadline")

@@ -399,6 +399,9 @@ class _Trees(Transformer):  # type: ignore[type-arg]
     def f_never_sent(self, reason: str, guard: Any) -> s.Fact:
         return self._fact("never-sent", _unquoted(reason), guard=guard)
 
+    def f_unreachable(self, rule: str, reason: str, guard: Any) -> s.Fact:
+        return self._fact("unreachable", str(rule), _unquoted(reason), guard=guard)
+
     def r_either(self, *types: s.ReplyType) -> s.ReplyType:
         return s.ReplyType("either", types)
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import random
-
 import pytest
 
-from redlark.conformance import draw, rehearse
+from redlark.conformance import draw
 from redlark.conformance.campaign import Campaign
-from redlark.conformance.generate import Generator, grammar
 from redlark.conformance.history import History, request, steps_of
 from redlark.conformance.options import Options
 from redlark.conformance.profiles import choose, model_of
@@ -31,19 +28,6 @@ def test_a_rehearsal_tells_the_rules_of_a_history(model: Model) -> None:
     waited = History((*steps, draw.Step(0, (request("GET", "k"),), wait=10)))
     told = [rule for rule in Rehearsal(model).rules(waited) if rule.startswith(("SET/", "GET/"))]
     assert told == ["SET/stored", "GET/value", "GET/absent"]
-
-
-def test_what_is_pursued_is_reached(model: Model) -> None:
-    """A rule that draws seldom meet is found by trying on the model, and the history found does reach it."""
-    grammars = {name: grammar(command.block, model.profile) for name, command in model.commands.items()}
-    names, weights = tuple(grammars), tuple(1.0 for _ in grammars)
-    pool = draw.Pool(Generator(grammars), names, weights)
-    wanting = {"SETRANGE": frozenset(r for r in model.commands["SETRANGE"].rules if r != "SETRANGE/too-long")}
-    rehearsal = Rehearsal(model)
-    found = rehearse.pursue(pool, rehearsal, wanting, random.Random(3), (2, 3))
-    assert found
-    for history in found:
-        assert wanting["SETRANGE"].intersection(rehearsal.rules(history))
 
 
 def test_the_same_seed_sends_the_same_requests() -> None:
