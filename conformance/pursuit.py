@@ -23,6 +23,7 @@ from redlark.conformance.rehearse import Rehearsal, Stage
 
 TRIES = 40  # for each command, in each turn
 TURNS = 40  # as long as something is lacking
+CALLING = {"CALLED": "EVAL"}  # what runs the block of no command
 LATEST = 12  # steps of a beginning from which words are taken over
 
 LUCK = (0, 0, 0, 0, 0, 0, 1, 2)  # mostly the first way that a request may go
@@ -91,13 +92,14 @@ class Pursuit:
         """Histories each of which reaches a rule that nothing before it has reached; `wanting` has them by command."""
         found: list[History] = []
         left = {rule: name for name, rules in wanting.items() for rule in rules}
-        names = [name for name in wanting if name in self.pool.names and name != "CLIENT|REPLY"]
+        asked = {name: CALLING.get(name, name) for name in wanting}
+        asked = {name: by for name, by in asked.items() if by in self.pool.names and by != "CLIENT|REPLY"}
         for _ in range(TURNS):
-            for name in names:
+            for name, by in asked.items():
                 for _ in range(TRIES):
                     if self.tried >= self.most or name not in left.values():
                         break
-                    found += self._try(name, left)
+                    found += self._try(by, left)
         return found
 
     def _try(self, name: str, left: dict[str, str]) -> Iterable[History]:
