@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import signal
 import sys
 import threading
@@ -200,9 +201,11 @@ def _conform_one(name: str, options: Options, live: display.Live, reports: list[
                 found = campaign.run()
     except CannotRun as problem:
         click.echo(f"redlark: {problem}", err=True)
+        reports.append(report.not_judged(_bare(name), options, str(problem)))
         return COULD_NOT
     except KeyboardInterrupt:
         click.echo("redlark: interrupted before anything was run", err=True)
+        reports.append(report.not_judged(_bare(name), options, "interrupted before anything was run"))
         return COULD_NOT
     except Exception as problem:  # status 1 would say that the server diverges
         if DEBUG:
@@ -217,6 +220,11 @@ def _conform_one(name: str, options: Options, live: display.Live, reports: list[
     if found.ended == "lost":
         return COULD_NOT
     return DIVERGED if found.diverges else CONFORMED
+
+
+def _bare(name: str) -> str:
+    """A target as it was given, without its password."""
+    return re.sub(r"(?<=://)[^/]*@", "", name)
 
 
 @contextlib.contextmanager

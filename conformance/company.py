@@ -20,6 +20,7 @@ from redlark.conformance.divergence import PING, Divergence, Exchange
 from redlark.conformance.errors import Lost
 from redlark.conformance.history import Step
 from redlark.conformance.judge import Attempt, Sent
+from redlark.reference import Worlds
 from redlark.reference.resp import Frame, encode_request
 from redlark.reference.transcript import printed
 
@@ -125,6 +126,11 @@ class Company(Attempt):
         """Whether a frame is there, once the server has done all that was asked."""
         self._barrier()
         return self.judge.connection(client).has_come()
+
+    def _gone(self, client: int, closed: Worlds) -> None:
+        """What a connection had still to be asked is gone with it: the next one answers only for itself."""
+        super()._gone(client, closed)
+        self.backlog.get(client, deque()).clear()
 
     # -- what comes unasked ------------------------------------------------------------------------------------------
 

@@ -15,6 +15,7 @@ from attrs import field, frozen, mutable
 from redlark.conformance.crowd import Crowd
 from redlark.conformance.divergence import Divergence, Exchange
 from redlark.conformance.exhaustive import Exhaustive
+from redlark.conformance.options import Options
 from redlark.conformance.setups import PASSWORD
 from redlark.reference.transcript import command_line
 
@@ -192,6 +193,15 @@ class TargetReport:
             "exhaustive": None if self.exhaustive is None else [one.as_json() for one in self.exhaustive.groups],
             "totals": self.totals,
         }
+
+
+def not_judged(target: str, options: Options, why: str) -> TargetReport:
+    """The report on a target of which nothing could be judged."""
+    level = "loose" if options.loose else "strict"
+    profile = options.profile or ""
+    return TargetReport(
+        target, profile, "", "", level=level, protocols=options.protocols, ended="could not run", notes=[why]
+    )
 
 
 def as_json(version: str, seed: int, reports: list[TargetReport]) -> dict[str, Any]:

@@ -115,6 +115,18 @@ def test_what_cannot_run_is_one_line_and_status_2(arguments: list[str], line: st
     assert line in told[0]
 
 
+def test_what_cannot_run_has_an_entry_in_the_report(tmp_path: Path) -> None:
+    """A target that could not be judged is told of with the reason, without its password, as the schema says."""
+    file = tmp_path / "report.json"
+    assert run("redis://user:secret@127.0.0.1:1", "--json", str(file))[0] == 2
+    told = json.loads(file.read_text())
+    jsonschema.validate(told, report.schema())
+    (target,) = told["targets"]
+    assert (target["target"], target["ended"]) == ("redis://127.0.0.1:1", "could not run")
+    assert "unreachable" in target["notes"][0]
+    assert target["totals"]["requests"] == 0
+
+
 def test_a_hanging_server_is_told_by_the_program_itself(deaf: str) -> None:
     """The real program, in a process of its own: one line on stderr, no traceback, status 2."""
     done = subprocess.run([*COMMAND, "conform", deaf, "--timeout", "0.3"], capture_output=True, text=True, check=False)
