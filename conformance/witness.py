@@ -212,7 +212,8 @@ class Search:
         """What CONFIG GET tells of it, or what CONFIG SET says of values at the bounds that either profile has."""
         listed = (each for text in self.comparison.texts for each in text.parameters if one.name in each.names)
         values = [value for each in listed for value in _edges(each)]
-        asked = [_ask("CONFIG", "GET", one.name), *(_ask("CONFIG", "SET", one.name, value) for value in values)]
+        names = (_ask("CONFIG", "GET", one.name), _ask("CONFIG", "GET", f"{one.name}*"))
+        asked = [*names, *(_ask("CONFIG", "SET", one.name, value) for value in values)]
         for history in asked:
             first, second = (self.told(model, history) for model in self.models)
             if first is not None and second is not None and first_difference(first, second, "reply") is not None:
