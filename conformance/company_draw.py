@@ -30,10 +30,13 @@ LISTENERS = ("SUBSCRIBE", "PSUBSCRIBE", "SSUBSCRIBE", "UNSUBSCRIBE", "PUNSUBSCRI
 SPEAKERS = ("PUBLISH", "SPUBLISH", "PUBSUB|CHANNELS", "PUBSUB|NUMSUB", "PUBSUB|NUMPAT", "PUBSUB|SHARDCHANNELS")
 COMPANY = frozenset((*WAITERS, "CLIENT|UNBLOCK", *LISTENERS, *SPEAKERS, "PUBSUB|SHARDNUMSUB", TRACKING))
 
+_MANIFOLD = {TRACKING: 6.0}  # what concerns every command that reads or writes
+
 
 def share(names: tuple[str, ...], weights: tuple[float, ...]) -> float:
     """How many of a round's histories are in company, of one."""
-    ours = sum(weight for name, weight in zip(names, weights, strict=True) if name in COMPANY or name in STREAM_WAITERS)
+    parts = [pair for pair in zip(names, weights, strict=True) if pair[0] in COMPANY or pair[0] in STREAM_WAITERS]
+    ours = sum(weight * _MANIFOLD.get(name, 1.0) for name, weight in parts)
     return 0.0 if not ours else max(0.12, min(0.9, ours / sum(weights) * 1.5))
 
 

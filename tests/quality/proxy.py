@@ -9,7 +9,7 @@ import socketserver
 import threading
 from collections.abc import Callable, Iterator
 
-from redlark.reference.resp import Decoder, encode_request
+from redlark.reference.resp import Decoder, Frame, encode_request
 
 Handler = Callable[["Link", tuple[bytes, ...]], bytes]
 
@@ -101,6 +101,48 @@ def proxy(host: str, port: int, handler: Handler) -> Iterator[str]:
     """The address of a proxy to a server; stopped at the end."""
     with _Server(("127.0.0.1", 0), _Handler) as server:
         server.behind, server.handler = (host, port), handler
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+        thread.start()
+        yield f"redis://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+        thread.join()
+
+
+# ---- a proxy for what is pushed -------------------------------------------------------------------------------------
+
+Pusher = Callable[[Frame], bytes]  # what becomes of a frame on its way to the client
+
+
+class _Tap(socketserver.BaseRequestHandler):
+    def handle(self) -> None:
+        decoder = Decoder()
+        with contextlib.suppress(OSError), socket.create_connection(self.server.behind) as behind:
+            for one in (self.request, behind):
+                one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            while True:
+                for ready in select.select([self.request, behind], [], [])[0]:
+                    data = ready.recv(1 << 16)
+                    if not data:
+                        return
+                    if ready is self.request:
+                        behind.sendall(data)
+                    else:
+                        self.request.sendall(b"".join(map(self.server.pusher, decoder.feed(data))))
+
+
+class _Tapped(socketserver.ThreadingTCPServer):
+    allow_reuse_address = True
+    daemon_threads = True
+    request_queue_size = 64
+    behind: tuple[str, int]
+    pusher: Pusher
+
+
+@contextlib.contextmanager
+def tap(host: str, port: int, pusher: Pusher) -> Iterator[str]:
+    """The address of a proxy that passes frames on as they come, pushes too, through a function; stopped at the end."""
+    with _Tapped(("127.0.0.1", 0), _Tap) as server:
+        server.behind, server.pusher = (host, port), pusher
         thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
         thread.start()
         yield f"redis://127.0.0.1:{server.server_address[1]}"
