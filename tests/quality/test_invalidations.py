@@ -43,6 +43,8 @@ def of_another_key(frame: Frame) -> bytes:
     return frame.raw.replace(b"$2\r\nk1\r\n", b"$2\r\nk9\r\n") if is_invalidation(frame) else frame.raw
 
 
+pytestmark = pytest.mark.slow  # on real servers, with time outs
+
 FAULTS = (missing, doubled, of_another_key)
 
 
