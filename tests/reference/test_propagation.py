@@ -14,7 +14,7 @@ from contextlib import ExitStack
 from typing import Any
 
 import pytest
-from attrs import define, field
+from attrs import define, evolve, field
 
 from redlark.conformance.connection import milliseconds
 from redlark.conformance.history import request
@@ -122,6 +122,74 @@ def test_what_is_propagated_is_what_replicas_get(name: str, start_server: Any) -
         assert changed > REQUESTS // 10
 
 
+# Some wait, and one request after another wakes them: what replicas get is as if nobody had waited.
+SCENES: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = (
+    (("BLPOP k 0", "BRPOP k 0"), ("RPUSH k a b c",)),
+    (("BLMOVE k l LEFT RIGHT 0", "BLPOP l 0"), ("RPUSH k a",)),
+    (("BRPOPLPUSH k l 0", "BRPOPLPUSH l m 0"), ("RPUSH k a b",)),
+    (("BLMPOP 0 2 j k LEFT COUNT 2", "BLMPOP 0 1 k RIGHT"), ("RPUSH k a b c d",)),
+    (("BZPOPMIN k 0", "BZPOPMAX k 0"), ("ZADD k 1 a 2 b",)),
+    (("BZMPOP 0 2 j k MAX COUNT 5", "BZMPOP 0 1 k MIN"), ("ZADD k 1 a", "ZADD k 1 a 2 b")),
+    (("XREAD BLOCK 0 STREAMS s $",), ("XADD s 1-1 f v",)),
+    (
+        ("XREADGROUP GROUP g alice BLOCK 0 STREAMS s >", "XREADGROUP GROUP g bob BLOCK 0 NOACK STREAMS s >"),
+        ("XADD s 1-1 f v", "XADD s 1-2 f v"),
+    ),
+    (("XREADGROUP GROUP g alice BLOCK 0 NOACK STREAMS s >",), ("XADD s 2-1 f v",)),
+    (("XREADGROUP GROUP g alice BLOCK 0 STREAMS s >",), ("XGROUP DESTROY s g",)),
+    (("XREADGROUP GROUP g alice BLOCK 0 STREAMS s >",), ("DEL s",)),
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SERVERS)
+def test_what_is_propagated_as_waiting_ends(name: str, start_server: Any) -> None:
+    """What a client does that is woken reaches replicas behind what woke it, and not as the request that waited."""
+    model = Model.load(SERVERS[name])
+    running = start_server(name, repl_diskless_sync="no")
+    with ExitStack() as opened:
+        address = ("127.0.0.1", running.port)
+        first, second, feeder, other, replica = (
+            Wire(opened.enter_context(socket.create_connection(address, 20))) for _ in range(5)
+        )
+        replica.follow()
+        for number, (waiting, feeding) in enumerate(SCENES):
+            if any(model.command((words.split()[0].encode(),)) is None for words in waiting):
+                continue
+            worlds = model.start(now=milliseconds())
+            for client in range(3):
+                worlds = model.connect(worlds, client)
+            set_up = ("FLUSHALL", "XGROUP CREATE s g $ MKSTREAM") if "XREADGROUP" in waiting[0] else ("FLUSHALL",)
+            for place, words in enumerate((*set_up, *feeding)):
+                if place == len(set_up):
+                    for client, (wire, asked) in enumerate(zip((first, second), waiting, strict=False)):
+                        worlds = parked(model, worlds, client, wire, asked, other, replica)
+                request, when = tuple(words.encode().split()), milliseconds()
+                reply = feeder.ask(*request)
+                marker = b"scene %d %d" % (number, place)
+                other.ask(b"PUBLISH", b"marker", marker)
+                worlds = after(model, worlds, request, (when, milliseconds()), reply, replica.sent_before(marker), 2)
+                for owed in worlds[0].outbox:
+                    assert matches(owed.reply, (first, second)[owed.client].frame(), owed.resp)
+                worlds = tuple(evolve(world, outbox=()) for world in worlds)
+            assert not worlds[0].parked
+
+
+def parked(
+    model: Model, worlds: tuple[World, ...], client: int, wire: Wire, asked: str, other: Wire, replica: Wire
+) -> tuple[World, ...]:  # fmt: skip
+    """The worlds in which a client waits, as it does on the server by then; what that propagates is compared, too."""
+    request, when = tuple(asked.encode().split()), milliseconds()
+    wire.socket.sendall(encode_request(request))
+    while b"blocked_clients:%d" % (client + 1) not in other.ask(b"INFO", b"clients").value:
+        assert milliseconds() < when + 5_000, f"{asked} does not wait"
+    other.ask(b"PUBLISH", b"marker", b"parked")
+    seen = replica.sent_before(b"parked")
+    runs = [run for run, _ in model._runs(worlds[0], client, request, (when, milliseconds()), None)]
+    assert any(agree(run.propagated, seen) for run in runs), f"{asked} propagates {seen}"
+    return model.left_waiting(worlds, client, request, (when, milliseconds()))
+
+
 def drawn(profile: str) -> Iterator[Call]:
     """Requests of the product's own draws, now and then some of them as a transaction."""
     rng, model = random.Random(profile), Model.load(profile)
@@ -150,12 +218,13 @@ def waits(call: Call) -> bool:
 
 
 def after(
-    model: Model, worlds: tuple[World, ...], request: Words, when: tuple[int, int], reply: Frame, seen: Propagated
-) -> tuple[World, ...]:
+    model: Model, worlds: tuple[World, ...], request: Words, when: tuple[int, int], reply: Frame, seen: Propagated,
+    client: int = 0,
+) -> tuple[World, ...]:  # fmt: skip
     """The worlds in which the request has this reply and propagates this."""
     found, told = [], []
     for world in worlds:
-        for run, given in model._runs(world, 0, request, when, reply):
+        for run, given in model._runs(world, client, request, when, reply):
             if given is not NO_REPLY and matches(given, reply, run.session["resp"]):
                 told.append(living(run.propagated, world, when[1]))
                 if agree(told[-1], living(seen, world, when[1])):
