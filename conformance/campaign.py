@@ -285,6 +285,7 @@ class Campaign:
         for history in pursuit.run(wanting) + draw.draw(pursuit.pool, seed, self._protocols, count):
             if over():
                 return
+            history = setup.begun(history) if setup is not None else history
             if wanting:
                 pursuit.rehearsal.run(history)
             self.one(judge, history, setup)

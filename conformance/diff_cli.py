@@ -136,6 +136,7 @@ def subject_of(subject: str) -> str:
         "DISPATCH": "Every request",
         "DELIVERY": "Every reply",
         "CALLED": "Every call of a script",
+        "NOTIFIED": "Every event",
     }
     return named.get(subject, subject.replace("|", " "))
 

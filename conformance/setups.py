@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import re
 
-from attrs import frozen
+from attrs import evolve, frozen
 
-from redlark.conformance.history import Request, request
+from redlark.conformance.history import History, Request, Step, request
 
 PASSWORD = "secret"
+LISTENER = 7  # the client that hears of all others, and asks for nothing else
 
 
 @frozen
@@ -26,11 +27,16 @@ class Setup:
     likely: tuple[Request, ...] = ()
     signed_in: bool = True
     spares: frozenset[str] = frozenset()  # commands that are not drawn there
+    begins: tuple[Request, ...] = ()  # what a client of its own asks for before each history, to hear of the others
     profiles: str = ".*"  # a pattern over the profiles' names: others have not all of these parameters
 
     def is_of(self, profile: str) -> bool:
         """Whether this set-up is one for servers of that profile."""
         return re.fullmatch(self.profiles, profile) is not None
+
+    def begun(self, history: History) -> History:
+        """The history, with who listens to it before it begins."""
+        return evolve(history, steps=(Step(LISTENER, self.begins), *history.steps)) if self.begins else history
 
     def reaches(self, rule: str) -> bool:
         """Whether this set-up exists for that rule."""
@@ -183,6 +189,13 @@ SETUPS: tuple[Setup, ...] = (
         {"maxmemory": "1"},
         r".*/(full|full-at-exec|oom)",
         (request("EVAL", "return redis.call('SET', KEYS[1], 'v')", "1", "k1"), request("SET", "k1", "v")),
+    ),
+    Setup(
+        "events are told",
+        {"notify-keyspace-events": "KEA"},
+        r"NOTIFIED/told",
+        spares=frozenset({"CLIENT|KILL", "CLIENT|REPLY"}),
+        begins=(request("PSUBSCRIBE", "__key*__:*"),),
     ),
     Setup("nodes of lists have few elements", {"list-max-ziplist-size": "3"}, r"LMOVE/moved", _LISTS),
     Setup("nodes of lists are small", {"list-max-ziplist-size": "-1"}, r"RPOPLPUSH/moved", _LISTS),

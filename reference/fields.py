@@ -138,13 +138,13 @@ def take_away(run: Run, number: int, key: bytes, fields: Any) -> None:
     for field in late:
         value, deadlines = value.delete(field), deadlines.delete(field)
         run.propagated.append((number, (b"HDEL", key, field)))
-    run.events.append((number, b"hexpired", key))
+    run.notify(number, b"hexpired", key, early=True)
     if value:
         kept = entry._replace(value=value, fields=deadlines or None)
         run.databases[number] = run.databases[number].set(key, kept)
     else:
         run.remove(number, key)
-        run.events.append((number, b"del", key))
+        run.notify(number, b"del", key, early=True)
     run.over_for(number, key)
 
 

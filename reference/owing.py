@@ -10,16 +10,20 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections import Counter
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from attrs import evolve
 
 from redlark.reference import tracking
 from redlark.reference.blocks import Compiled
+from redlark.reference.notifying import NOTIFY, expiries
 from redlark.reference.replies import describe, encode, matches, some
 from redlark.reference.resp import Frame
 from redlark.reference.values import NO_REPLY, PARKED, Dead, Owed, Parked, Place, Several, Spoken
 from redlark.reference.world import Run, World
+
+if TYPE_CHECKING:
+    from redlark.reference.model import Model
 
 Worlds = tuple[World, ...]
 Request = tuple[bytes, ...]
@@ -134,7 +138,7 @@ class Owing:
         return tuple(found)[:MAX_WORLDS]
 
     def spontaneous(self, world: World, until: int) -> Iterable[World]:
-        """The worlds that come of this one by nobody's request: someone has waited long enough, or a key expires."""
+        """The worlds that come of this one by nobody's request: someone has waited long enough, something expired."""
         for parked in world.parked:
             if parked.deadline is not None and parked.deadline[0] <= until:
                 yield self._late(world, parked)
@@ -144,6 +148,13 @@ class Owing:
             return
         for place in watched_deadlines(world):
             yield from self._expires(world, place, until)
+        if world.server["config"].get(NOTIFY):
+            client = next(iter(world.sessions))
+            yield from expiries(
+                lambda decisions: Run(cast("Model", self), world, client, (), (world.now, until), None, decisions),
+                world,
+                until,
+            )
 
     def owes(self, world: World) -> bool:
         """Whether somebody is still to get a frame, now that the server has done all that was asked."""
@@ -222,12 +233,19 @@ def first_of(reply: Any, client: int, resp: int) -> tuple[Any, tuple[Owed, ...]]
 
 def taken(owed: tuple[Owed, ...], frame: Frame) -> Owed | None:
     """Which of these, in order but for what shares a bag, a frame is; None if it is none that may come first."""
-    for one in owed:
-        if one is not owed[0] and (one.bag is None or one.bag != owed[0].bag):
-            return None
-        if matches(one.reply, frame, one.resp):
+    in_bag = True
+    for place, one in enumerate(owed):
+        in_bag = in_bag and (not place or (one.bag is not None and one.bag == owed[0].bag))
+        if (in_bag or _overtakes(one, owed[:place])) and matches(one.reply, frame, one.resp):
             return one
     return None
+
+
+def _overtakes(one: Owed, ahead: tuple[Owed, ...]) -> bool:
+    """Whether what is told may come first: that something expired, or before that, what is about other keys."""
+    return one.about is not None and all(
+        other.about is not None and other.about != one.about and (one.early or other.early) for other in ahead
+    )
 
 
 def left_after(owed: tuple[Owed, ...], frames: tuple[Frame, ...]) -> tuple[Owed, ...] | None:

@@ -88,7 +88,9 @@ def _forget_iterations(run: Any, numbers: set[int]) -> None:
 @of_run
 def store_unseen(run: Any, key: bytes, value: Any) -> None:
     """Stores a value and counts it as no change: no replica and no watcher hears of it. The deadline stays."""
-    run.put_unseen(run.selected, key, value)
+    old, number = run.entry(run.selected, key), run.selected
+    entry = Entry(value, None if old is None else old.deadline, run.encodings(run, key, value, old))
+    run.databases[number] = run.databases[number].set(key, entry)
 
 
 @of_run
@@ -98,6 +100,12 @@ def keep_what_is_written(run: Any) -> None:
 
 
 # ---- who waits -------------------------------------------------------------------------------------------------
+
+
+@of_run
+def bury(run: Any, key: bytes) -> None:
+    """Takes a key that has expired out without an event."""
+    run.clear(run.selected, key)
 
 
 @of_run
@@ -221,6 +229,15 @@ def clear_late(run: Any, key: bytes, fields: Iterable[bytes]) -> None:
     """Clears these fields away as far as they have expired: their server has, or does so now that it meets them."""
     if run.databases[run.selected].get(key, Entry(None)).fields is not None:
         take_away(run, run.selected, key, fields)
+
+
+@of_run
+def clear_late_untold(run: Any, key: bytes, fields: Iterable[bytes]) -> None:
+    """Clears fields away as :func:`clear_late` does, without an event."""
+    events, outbox = len(run.events), run.outbox
+    clear_late(run, key, fields)
+    run.outbox = outbox
+    del run.events[events:]
 
 
 @of_run

@@ -422,7 +422,7 @@ class Compiler:
     def _event(self, node: s.Event, scope: Scope) -> Step:
         name, key = expression(node.event, scope), expression(node.key, scope)
         number = expression(s.Name("selected") if node.database is None else node.database, scope)
-        return self._when(node, scope, lambda v: v[0].events.append((number(v), name(v), key(v))))
+        return self._when(node, scope, lambda v: v[0].notify(number(v), name(v), key(v)))
 
     def _propagate(self, node: s.Propagate, scope: Scope) -> Step:
         if node.items is None:

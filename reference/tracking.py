@@ -17,7 +17,7 @@ from redlark.reference.scripts import nobody
 from redlark.reference.values import READ, Spoken
 from redlark.reference.world import Run, World
 
-HIDDEN = ("DISPATCH", "DELIVERY", "CALLED", "REMEMBER", "INVALIDATE", "ANSWERED", "ENDED", "BROADCAST")
+HIDDEN = ("DISPATCH", "DELIVERY", "CALLED", "REMEMBER", "INVALIDATE", "ANSWERED", "ENDED", "BROADCAST", "NOTIFIED")
 BY_ITSELF = tuple(f"{name}/" for name in HIDDEN[3:])  # rules that are not of what was asked
 NOBODY = -1  # the client of what the server does by itself
 

@@ -152,6 +152,8 @@ class Owed(NamedTuple):
     reply: Any
     resp: int
     bag: Any = None  # what shares a bag with its neighbours may change places with them
+    about: Any = None  # of a notification: the place that it is about
+    early: bool = False  # whether it may come before what is about other places: that something expired
 
 
 class Parked(NamedTuple):

@@ -17,7 +17,9 @@ from immutables import Map
 
 from redlark.reference import fields
 from redlark.reference.candidates import candidates_of, perhaps_unseen
+from redlark.reference.iterations import forget, narrow
 from redlark.reference.moments import Comparing
+from redlark.reference.notifying import NOTIFY, is_listened, precedes, tell
 from redlark.reference.resp import Frame
 from redlark.reference.values import (
     CHANGED,
@@ -70,10 +72,12 @@ class Run(Comparing):
     """One attempt to execute a request; raises :class:`~values.Dead` where its decisions cannot have been."""
 
     __slots__ = (
+        "about",
         "alive",
         "began",
         "changes",
         "children",
+        "cleared",
         "client",
         "databases",
         "deadlines",
@@ -142,6 +146,7 @@ class Run(Comparing):
         self.field_places: set[tuple[int, bytes]] = set()
         self.over: dict[tuple[Variable, int], bool] = {}
         self.emptied: dict[tuple[int, bytes], tuple[Any, bool]] = {}
+        self.cleared: list[Place] = []  # keys that have expired and were met
         self.events: list[tuple[int, bytes, bytes]] = []
         self.propagated: list[tuple[int, tuple[Any, ...]]] = []
         self.silent_propagation = self.replied = False  # replied: what its client is pushed now follows the reply
@@ -155,6 +160,7 @@ class Run(Comparing):
         self.children = -1  # how many replies of a surrounding EXEC have been given; -1 outside
         self.script: Map[str, Any] | None = None  # what a script may do, while one runs
         self.delay = 0  # milliseconds that the reply must have taken at least
+        self.about: tuple[Any, ...] = ()  # of a notification that is being sent: its place, and whether it may be early
         self.parked = world.parked
         self.outbox = world.outbox
         self.pushed: tuple[Owed, ...] = ()  # what this client gets before its reply
@@ -200,19 +206,24 @@ class Run(Comparing):
         if entry is None or (entry.deadline is None and entry.fields is None) or (number, key) in self.alive:
             return entry
         if self._overdue(number, key):
-            self.remove(number, key)
-            self.over_for(number, key)
+            self.clear(number, key)
             self.propagated.append((number, (b"DEL", key)))
-            self.events.append((number, b"expired", key))
+            self.notify(number, b"expired", key, early=True)
             return None
         if entry.fields is not None and fields.emptied(self, number, key):
-            self.remove(number, key)
-            self.over_for(number, key)
+            self.clear(number, key)
             self.propagated.append((number, (b"HDEL", key, *entry.fields)))
-            self.events += [(number, b"hexpired", key), (number, b"del", key)]
+            self.notify(number, b"hexpired", key, early=True)
+            self.notify(number, b"del", key, early=True)
             return None
         self.alive.add((number, key))
         return self.databases[number].get(key)
+
+    def clear(self, number: int, key: bytes) -> None:
+        """Takes out what has expired; it is gone even if the command that met it fails."""
+        self.remove(number, key)
+        self.over_for(number, key)
+        self.cleared.append((number, key))
 
     def over_for(self, number: int, key: bytes) -> None:
         """Counts that a key's time was up, for WATCH and for who tracks."""
@@ -289,12 +300,6 @@ class Run(Comparing):
         if self.parked and (old is None or (type(old.value) is not type(value) and self._any_change(number, key))):
             self.signalled.append((number, key))
 
-    def put_unseen(self, number: int, key: bytes, value: Any) -> None:
-        """Stores a value that is not empty without counting a change: servers have a few such blind spots."""
-        old = self.entry(number, key)
-        entry = Entry(value, None if old is None else old.deadline, self.encodings(self, key, value, old))
-        self.databases[number] = self.databases[number].set(key, entry)
-
     def put_entry(self, number: int, key: bytes, entry: Entry | None, deadline: Moment | None) -> None:
         """Stores an entry as it is, or removes the key: what moving a key needs."""
         self.deadlines.pop((number, key), None)
@@ -345,28 +350,12 @@ class Run(Comparing):
             self.signalled.append((number, key))
         self.databases[number] = self.databases[number].delete(key)
         self.deadlines.pop((number, key), None)
-        self.narrow_iterations(number, key)
-        iterations = self.server.get("iterations")
-        if iterations:  # an iteration does not owe what was away meanwhile
-            for place, keys in iterations.items():
-                if place[0] == number and key in keys:
-                    iterations = iterations.set(place, keys - {key})
-            self.server = self.server.set("iterations", iterations)
+        narrow(self, number, key)
+        forget(self, number, key)
 
     def _any_change(self, number: int, key: bytes) -> bool:
         """Whether somebody waits for any change of a key: it is a stream that a group reads."""
         return any(parked.type is None and (number, key) in parked.places for parked in self.parked)
-
-    def narrow_iterations(self, number: int, key: bytes) -> None:
-        """An iteration over a key's members does not owe what was away meanwhile."""
-        iterations = self.server.get("member-iterations")
-        if iterations and (number, key) in iterations:
-            entry = self.databases[number].get(key)
-            there = () if entry is None or isinstance(entry.value, bytes) else entry.value
-            kept = {x: frozenset(m for m in due if m in there) for x, due in iterations[number, key].items()}
-            left = Map({cursor: due for cursor, due in kept.items() if due})
-            changed = iterations.set((number, key), left) if left else iterations.delete((number, key))
-            self.server = self.server.set("member-iterations", changed)
 
     def touch(self, number: int, key: bytes) -> None:
         """Counts a change, for WATCH and for what is propagated."""
@@ -375,7 +364,7 @@ class Run(Comparing):
             self.count(number, key)
             if self.server.get("tracking"):
                 self.happened.append((CHANGED, (number, key), -1 if self.script is not None else self.client))
-        self.narrow_iterations(number, key)
+        narrow(self, number, key)
 
     def count(self, number: int, key: bytes) -> None:
         """Counts a change for WATCH alone."""
@@ -413,12 +402,17 @@ class Run(Comparing):
         session = self.session_of(client)
         if session.get("closed"):
             return
-        owed = Owed(client, reply, session["resp"], bag)
-        follows = (self.model.own_pushes_follow and not ahead) or self.replied
-        if push and client == self.client and not follows:
+        owed = Owed(client, reply, session["resp"], bag, *self.about)
+        if push and client == self.client and precedes(self, ahead):
             self.pushed = (*self.pushed, owed)
         else:
             self.outbox = (*self.outbox, owed)
+
+    def notify(self, number: int, event: bytes, key: bytes, *, early: bool = False) -> None:
+        """An event, which the text tells to whoever listens; an `early` one may have come before others' events."""
+        self.events.append((number, event, key))
+        if self.server["config"].get(NOTIFY) and is_listened(self):
+            tell(self, number, event, key, early)
 
     def park(self, waiting: Waiting) -> None:
         """Leaves the request's client waiting."""
@@ -453,12 +447,13 @@ class Run(Comparing):
         """What a failed command gives back: the databases, not the sessions."""
         deadlines, written = self.deadlines.copy(), frozenset(self.written)
         self.recoded.clear()
-        counts = len(self.events), len(self.propagated), len(self.signalled), len(self.happened)
+        counts = len(self.events), len(self.propagated), len(self.signalled), len(self.happened), len(self.cleared)
         return tuple(self.databases), self.versions, *counts, self.changes, deadlines, written
 
     def restore(self, snapshot: tuple[Any, ...]) -> None:
         """Undoes a failed command's writes; what was found out about times stands, and how an old value is now kept."""
-        databases, self.versions, events, propagated, signalled, happened, self.changes, deadlines, written = snapshot
+        databases, self.versions, events, propagated, signalled, happened, cleared, *rest = snapshot
+        self.changes, deadlines, written = rest
         self.databases = list(databases)
         for place in self.written - written:
             self.deadlines.pop(place, None)
@@ -469,7 +464,7 @@ class Run(Comparing):
         del self.propagated[propagated:]
         del self.signalled[signalled:]
         self.happened[happened:] = [one for one in self.happened[happened:] if one[0] == EXPIRED]
-        for _, (number, key), _ in self.happened[happened:]:  # who tracks is told of it: it is gone
+        for number, key in self.cleared[cleared:]:  # who listens or tracks is told of it: it is gone
             if key in self.databases[number]:
                 self.remove(number, key)
         for number, key, value, encoding in self.recoded:

@@ -28,7 +28,7 @@ Lines = tuple[str, ...]
 
 SHARED = "(shared)"
 CONFIGURATION = "(parameters)"
-UNTOLD = frozenset({"DISPATCH", "DELIVERY", "CALLED"})  # blocks that are no commands
+UNTOLD = frozenset({"DISPATCH", "DELIVERY", "CALLED", "NOTIFIED"})  # blocks that are no commands
 
 # Definitions that the text gives to the model, and the commands that show them.
 USED_BY_THE_MODEL = {

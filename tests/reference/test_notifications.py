@@ -1,0 +1,102 @@
+"""Keyspace notifications: which events become messages, on which channels, in which order."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from redlark.conformance.setups import LISTENER, SETUPS
+from redlark.reference import Model
+from redlark.reference.resp import Decoder
+
+from .histories import BEGIN, pool
+
+LETTERS = {"g": b"del", "$": b"set", "l": b"rpush", "s": b"sadd", "h": b"hset", "z": b"zadd", "t": b"xadd"}
+MAKING = (
+    (b"SET", b"k", b"v"), (b"DEL", b"k"), (b"RPUSH", b"k", b"v"), (b"DEL", b"k"), (b"SADD", b"k", b"v"), (b"DEL", b"k"),
+    (b"HSET", b"k", b"f", b"v"), (b"DEL", b"k"), (b"ZADD", b"k", b"1", b"v"), (b"DEL", b"k"),
+    (b"XADD", b"k", b"1-1", b"f", b"v"), (b"DEL", b"k"),
+)  # fmt: skip
+DATA = ("string", "list", "set", "hash", "generic")
+Messages = list[tuple[bytes, bytes]]
+
+
+def heard(flags: str, requests: tuple[tuple[bytes, ...], ...], profile: str = "redis-8.2", gap: int = 0) -> Messages:
+    """The channels and messages that a listener to all channels gets, in order."""
+    model = Model.load(profile)
+    worlds = model.connect(model.connect(model.start(config={"notify-keyspace-events": flags}, now=BEGIN), 0), 1)
+    world, _ = model.perform(worlds[0], 1, (b"PSUBSCRIBE", b"*"), BEGIN)
+    decoder, now = Decoder(), BEGIN
+    found: Messages = []
+    for request in requests:
+        now += gap
+        world, _ = model.perform(world, 0, request, now)
+        world, frames = model.deliver(world, now)
+        for client, raw in frames:
+            assert client == 1
+            found += [(f.value[2].value, f.value[3].value) for f in decoder.feed(raw)]
+    return found
+
+
+def test_the_key_is_told_before_the_event() -> None:
+    """Each event is a message on the channel of its key, then one on the channel of its name, in the right database."""
+    assert heard("KEA", ((b"SELECT", b"3"), (b"SET", b"k", b"v", b"EX", b"9"))) == [
+        (b"__keyspace@3__:k", b"set"),
+        (b"__keyevent@3__:set", b"k"),
+        (b"__keyspace@3__:k", b"expire"),
+        (b"__keyevent@3__:expire", b"k"),
+    ]
+
+
+@given(st.sets(st.sampled_from(sorted(LETTERS))), st.sampled_from(("K", "E", "KE", "")))
+def test_a_class_is_let_through_by_its_letter(letters: set[str], channels: str) -> None:
+    """What is told is what the letters ask for, and A asks for all of it; without K and E nothing is."""
+    events = [name for channel, name in heard("KA", MAKING)]
+    asked = {LETTERS[letter] for letter in letters}
+    found = heard(channels + "".join(sorted(letters)), MAKING)
+    expected = [name for name in events if name in asked]
+    assert [name for channel, name in found if channel == b"__keyspace@0__:k"] == (expected if "K" in channels else [])
+    assert len(found) == len(expected) * len(channels)
+
+
+def test_what_expired_is_told_before_what_met_it() -> None:
+    """A key that has expired is told as such before what the command that met it does, even if that fails."""
+    expiring = (b"SET", b"k", b"v", b"PX", b"1")
+    assert [m for _, m in heard("Kx$", (expiring, (b"APPEND", b"k", b"w")), gap=5)] == [b"set", b"expired", b"append"]
+    failing = (b"LCS", b"k", b"l")
+    assert [m for _, m in heard("Kx", (expiring, (b"RPUSH", b"l", b"v"), failing, failing), gap=5)] == [b"expired"]
+
+
+@pytest.mark.parametrize("profile", ["redis-6.2", "redis-7.0", "redis-8.2", "valkey-9.1"])
+def test_without_listeners_nothing_is_sent(profile: str) -> None:
+    """Where nobody listens, the configuration changes neither a reply nor what is owed."""
+    rng, model = random.Random(profile), Model.load(profile)
+    loud, silent = (
+        model.connect(model.start(config=config, now=BEGIN), 0)[0] for config in ({"notify-keyspace-events": "KEA"}, {})
+    )
+    for call in rng.sample(pool(profile), 300):
+        request = call.request.resolve(BEGIN, lambda _: b"0")
+        command = model.command(request)
+        if (
+            command is None
+            or command.parks
+            or command.facts["group"][0] not in ("string", "list", "set", "hash", "generic")
+        ):
+            continue
+        loud, reply = model.perform(loud, 0, request, BEGIN)
+        silent, other = model.perform(silent, 0, request, BEGIN)
+        assert reply == other
+        assert loud.outbox == silent.outbox
+
+
+def test_the_set_up_listens_before_its_histories_begin() -> None:
+    """The judge's set-up of events has a listener of its own, whom the histories' clients are not."""
+    (setup,) = (one for one in SETUPS if one.begins)
+    from redlark.conformance.history import History, request, steps_of
+
+    begun = setup.begun(History(steps_of(0, [request("PING")])))
+    assert begun.social
+    assert begun.clients == (LISTENER, 0)
