@@ -253,10 +253,14 @@ def _refuse_data(talk: _Talk, info: dict[str, str], destructive: bool) -> None:
 
 
 def _config(talk: _Talk) -> dict[str, str]:
-    said = talk(b"CONFIG", b"GET", b"*")
-    if said.is_error:
+    return configuration(talk(b"CONFIG", b"GET", b"*"))
+
+
+def configuration(told: Frame) -> dict[str, str]:
+    """The parameters and values that CONFIG GET tells; none where it is refused."""
+    if told.is_error:
         return {}
-    flat = [part.decode(errors="replace") for part in texts(said)]
+    flat = [part.decode(errors="replace") for part in texts(told)]
     return dict(zip(flat[::2], flat[1::2], strict=False))
 
 

@@ -18,6 +18,7 @@ from attrs import define, evolve, field
 
 from redlark.conformance.connection import milliseconds
 from redlark.conformance.history import request
+from redlark.conformance.target import configuration
 from redlark.reference import Model, World
 from redlark.reference.replies import matches
 from redlark.reference.resp import Decoder, Frame, encode_request
@@ -109,7 +110,8 @@ def test_what_is_propagated_is_what_replicas_get(name: str, start_server: Any) -
         client, other, replica = (Wire(opened.enter_context(socket.create_connection(address, 20))) for _ in range(3))
         replica.follow()
         walk, changed = Walk(Model.load(profile), (0,)), 0
-        worlds: tuple[World, ...] = walk.model.connect(walk.model.start(), 0)
+        config = configuration(client.ask(b"CONFIG", b"GET", b"*"))
+        worlds: tuple[World, ...] = walk.model.connect(walk.model.start(config=config), 0)
         for number, call in enumerate(drawn(profile)):
             walk.now = milliseconds()
             words = walk.request(call)

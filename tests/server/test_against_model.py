@@ -33,8 +33,9 @@ from hypothesis.stateful import (
 
 from redlark.conformance.generate import Generator, grammar
 from redlark.conformance.history import ClientId, Cursor, Request, request
+from redlark.conformance.target import configuration
 from redlark.conformance.values import KEYS
-from redlark.reference import Model
+from redlark.reference import Model, World
 from redlark.reference.resp import Decoder, Frame, encode_request
 from redlark.reference.transcript import command_line, printed
 from redlark.server import Server
@@ -116,7 +117,7 @@ class AgainstModel(RuleBasedStateMachine):
     def __init__(self, port: int) -> None:
         super().__init__()
         self.port, self.model = port, known()
-        self.worlds = self.model.start()
+        self.worlds: tuple[World, ...] = ()
         self.links: dict[int, Link] = {}
         self.next = 1
         self.transcript: list[str] = []
@@ -125,9 +126,11 @@ class AgainstModel(RuleBasedStateMachine):
 
     @initialize(target=clients, protocol=st.sampled_from([2, 3]))
     def begin(self, protocol: int) -> int:
-        with socket.create_connection(("127.0.0.1", self.port), TIMEOUT) as sweeper:
-            sweeper.sendall(encode_request([b"FLUSHALL"]))
-            assert sweeper.recv(64) == b"+OK\r\n"
+        with socket.create_connection(("127.0.0.1", self.port), TIMEOUT) as connection:
+            sweeper = Link(connection)
+            connection.sendall(encode_request([b"FLUSHALL"]) + encode_request([b"CONFIG", b"GET", b"*"]))
+            assert sweeper.frame().value == b"OK"
+            self.worlds = self.model.start(config=configuration(sweeper.frame()))
         return self.open(protocol)
 
     @precondition(lambda self: len(self.links) < MOST)
