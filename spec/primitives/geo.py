@@ -89,7 +89,7 @@ def _bits(score: float) -> int:
 
 @primitive("geo-cell(float, float) -> int")
 def geo_cell(longitude: float, latitude: float) -> int:
-    """The cell of the finest grid that a place lies in, which replicas are told; 180 degrees east is one beyond the map.
+    """The cell of the finest grid that a place lies in, as replicas are told; 180 degrees east is beyond the map.
 
     >>> geo_cell(13.361389, 38.115556), geo_cell(180.0, 2.5)
     (3479099956230698, 10133464239064401)
