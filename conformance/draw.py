@@ -15,7 +15,7 @@ from attrs import evolve, frozen
 from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
 from hypothesis import strategies as st
 
-from redlark.conformance import binary, company_draw, functions, places, sorting, streaming, values
+from redlark.conformance import binary, company_draw, functions, places, scenes, sorting, streaming, values
 from redlark.conformance.generate import Generator
 from redlark.conformance.history import ClientAddress, ClientId, Cursor, History, Request, Step, request, steps_of
 
@@ -44,7 +44,7 @@ class Pool:
         drawn: list[Request] = []
         while len(drawn) < count:
             name, one = self.request(rng)
-            if name not in ALONE and not (self.likely and _immodest(one)):
+            if name not in ALONE and (self.alone or name not in _STOPPING) and not (self.likely and _immodest(one)):
                 drawn.append(one)
         return tuple(drawn)
 
@@ -315,6 +315,12 @@ def _library(pool: Pool, rng: random.Random) -> Scenario:
     return (Step(client, functions.set_up(rng)), *steps_of(client, [pool.of(name, rng) for name in names]))
 
 
+def _payload(pool: Pool, rng: random.Random) -> Scenario:
+    """A value as bytes, dumped and restored."""
+    helpers = [name for name in HELPERS if pool.has(name)]
+    return scenes.payload(pool.client(rng), lambda: pool.of(rng.choice(helpers), rng), at_key, rng)
+
+
 def _silence(pool: Pool, rng: random.Random) -> Scenario:
     """Replies switched off and on again, in one write: what stands between must not be answered."""
     client = pool.client(rng)
@@ -360,6 +366,7 @@ _KINDS: tuple[tuple[Callable[[Pool, random.Random], Scenario], float, tuple[str,
     (_sorting, 5, ("SORT", "DEL", "RPUSH", "SADD", "ZADD", "HSET", "SET")),
     (_places, 3, ("DEL", "GEOADD", *_SEARCHING)),
     (_library, 5, ("FUNCTION|LOAD", "FUNCTION|LIST", "FCALL", "FCALL_RO")),
+    (_payload, 5, ("DUMP", "RESTORE")),
     (_waiting, 0.2, ("WAIT",)),
     (_silence, 1, ("CLIENT|REPLY",)),
     (_murder, 0.4, ("CLIENT|ID", "CLIENT|KILL")),
@@ -503,6 +510,9 @@ def weighted(
 def _tells_all(name: str, one: Request) -> bool:
     return name in _TELLING and len(one.parts) <= 1 + name.count("|")
 
+
+# They stop a server while it waits for another one: where several clients meet, nobody can tell what happened when.
+_STOPPING = frozenset(("MIGRATE",))
 
 # Never in a pipeline or a transaction: Redis (7.2 and later) loses the reply of a failed AUTH or HELLO when others are
 # still to be sent, and CLIENT REPLY, or a CLIENT KILL that hits its own sender, tears the array that EXEC has begun.

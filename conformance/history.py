@@ -2,7 +2,7 @@
 
 A history is a list of steps; a step is one write of one client: one request, or several in a pipeline, perhaps after a
 pause. Requests are bytes, except where only the run can know the value: a moment near now, the cursor that SCAN gave,
-the id of a connection. Those are symbols, so that the same seed draws the same histories.
+the payload that DUMP gave, the id of a connection. Those are symbols, so that the same seed draws the same histories.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 
 from attrs import evolve, field, frozen
 
+from redlark.conformance import payloads
 from redlark.reference.resp import encode_request
 
 
@@ -32,6 +33,18 @@ class Cursor:
 
 
 @frozen
+class Dumped:
+    """The payload that a DUMP of this history has told last, changed in a way that `payloads.CHANGES` names."""
+
+    change: str = payloads.WHOLE
+    place: int = 0
+
+    def of(self, payload: bytes | None) -> bytes:
+        """This change of a payload; of one made here where there was no DUMP."""
+        return payloads.CHANGES[self.change](payloads.FIRST if payload is None else payload, self.place)
+
+
+@frozen
 class ClientId:
     """The id of the connection of a client of this history."""
 
@@ -46,7 +59,8 @@ class ClientAddress:
 
 
 SCANS = frozenset((b"scan", b"sscan", b"hscan", b"zscan"))  # whose replies begin with a cursor
-Symbol = Moment | Cursor | ClientId | ClientAddress
+Learnt = Cursor | Dumped | ClientId | ClientAddress  # what only the run can know
+Symbol = Moment | Learnt
 Part = bytes | Symbol
 
 # Requests after which a connection may be gone or silent; only histories that hold one are watched for it.
@@ -97,7 +111,7 @@ class Request:
         """What a subcommand of COMMAND may take for the name of a command, in capitals."""
         return (part.upper() for part in self.parts[2:] if isinstance(part, bytes))
 
-    def resolve(self, now: int, known: Callable[[Cursor | ClientId | ClientAddress], bytes]) -> tuple[bytes, ...]:
+    def resolve(self, now: int, known: Callable[[Learnt], bytes]) -> tuple[bytes, ...]:
         """The request as it is sent now; `known` tells what the run has learnt."""
         return tuple(
             part if isinstance(part, bytes) else part.resolve(now) if isinstance(part, Moment) else known(part)

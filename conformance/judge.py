@@ -20,7 +20,7 @@ from redlark.conformance import parameters
 from redlark.conformance.connection import Connection, milliseconds
 from redlark.conformance.divergence import PING, RESET, Divergence, Exchange
 from redlark.conformance.errors import CannotRun, Lost
-from redlark.conformance.history import SCANS, ClientAddress, ClientId, Cursor, History, Request, Step
+from redlark.conformance.history import SCANS, ClientAddress, ClientId, Cursor, Dumped, History, Learnt, Request, Step
 from redlark.conformance.target import Target
 from redlark.reference import Allowed, Model, Observed, Worlds
 from redlark.reference.resp import Frame, encode_request
@@ -155,6 +155,7 @@ class Attempt:
     worlds: Worlds = ()
     exchanges: list[Exchange] = field(factory=list)
     cursors: dict[int, bytes] = field(factory=dict)
+    payload: bytes | None = None  # of the latest DUMP
     ids: dict[int, bytes] = field(factory=dict)
     greeted: int = 0
     waiting: tuple[int, tuple[bytes, ...]] = (0, RESET)
@@ -297,10 +298,12 @@ class Attempt:
         return not self.judge.target.signed_in or request[0].lower() in _CLOSING
 
     def _resolved(self, client: int, request: Request, now: int) -> tuple[tuple[bytes, ...], bytes]:
-        def known(symbol: Cursor | ClientId | ClientAddress) -> bytes:
+        def known(symbol: Learnt) -> bytes:
             match symbol:
                 case Cursor():
                     return self.cursors.get(client, b"0")
+                case Dumped():
+                    return symbol.of(self.payload)
                 case ClientId(other):
                     return self.ids.get(other, b"0")
                 case ClientAddress(other) if other in self.history.clients and self.judge.connected(other):
@@ -344,6 +347,8 @@ class Attempt:
         name = request[0].lower()
         if name in SCANS and frame.kind == b"*" and frame.value and isinstance(frame.value[0].value, bytes):
             self.cursors[client] = frame.value[0].value
+        elif name == b"dump" and frame.kind == b"$" and frame.value is not None:
+            self.payload = frame.value
         elif name == b"client" and frame.kind == b":" and len(request) == 2 and request[1].lower() == b"id":
             self.ids[client] = b"%d" % frame.value
 

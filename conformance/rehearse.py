@@ -13,7 +13,7 @@ from itertools import islice
 
 from attrs import evolve, field, frozen, mutable
 
-from redlark.conformance.history import SCANS, ClientAddress, ClientId, Cursor, History, Request, Step
+from redlark.conformance.history import SCANS, ClientAddress, ClientId, Cursor, Dumped, History, Learnt, Request, Step
 from redlark.reference import Model, World
 from redlark.reference.model import encode_some
 from redlark.reference.resp import frame
@@ -87,6 +87,7 @@ class Stage:
     steps: int = 0
     reached: list[str] = field(factory=list)
     cursors: dict[int, bytes] = field(factory=dict)
+    payload: bytes | None = None
     backlog: dict[int, list[Request]] = field(factory=dict)
     told: list[Told] | None = None  # what was said, if that is wanted
     luck: int = 0  # which way of those that a request may go is taken, where there are so many
@@ -136,6 +137,8 @@ class Stage:
         reply = self._ask(client, request, heard=True)
         if request[0].lower() in SCANS and reply.startswith(b"*2"):
             self.cursors[client] = frame(reply).value[0].value
+        if request[0].lower() == b"dump" and reply[:1] == b"$" and reply != b"$-1\r\n":
+            self.payload = frame(reply).value
         if self.rehearsal.model.closes((self.world,), client):
             (self.world,) = self.rehearsal.model.disconnect((self.world,), client)
 
@@ -159,10 +162,12 @@ class Stage:
             self.told.append(told)
         return frame
 
-    def _known(self, client: int, symbol: Cursor | ClientId | ClientAddress) -> bytes:
+    def _known(self, client: int, symbol: Learnt) -> bytes:
         match symbol:
             case Cursor():
                 return self.cursors.get(client, b"0")
+            case Dumped():
+                return symbol.of(self.payload)
             case ClientId(other):
                 return b"%d" % other
             case ClientAddress(other):

@@ -11,7 +11,7 @@ import re
 
 from attrs import evolve, frozen
 
-from redlark.conformance.history import History, Request, Step, request
+from redlark.conformance.history import Dumped, History, Request, Step, request
 
 PASSWORD = "secret"
 LISTENER = 7  # the client that hears of all others, and asks for nothing else
@@ -46,6 +46,7 @@ class Setup:
 # Rules that need a server of a kind that no run starts yet, each with the reason. What no server can be brought to, the
 # text says itself (`unreachable`).
 OUT_OF_REACH: tuple[tuple[str, str], ...] = (
+    (r"MIGRATE/(sent|taken-out)", "needs another server that takes the keys: tests/reference/test_migrate.py has one"),
     (r"(CLUSTER\|[A-Z-]+|CLUSTERSCAN|ASKING)/told", "needs a server that is part of a cluster"),
     (r"CLUSTER/unknown-subcommand|READONLY/allowed|READWRITE/taken-back", "needs a server that is part of a cluster"),
     (r"CONFIG\|[GS]ET/syntax", "whatever stands there is taken as an argument"),
@@ -59,6 +60,13 @@ OUT_OF_REACH: tuple[tuple[str, str], ...] = (
 # Rules that hang on what only a server can choose, so no rehearsal reaches them; every run goes through some whole
 # iterations (`draw.tour`).
 UNREHEARSED = (r"[HSZ]SCAN/goes-on", "SCAN/more")
+
+
+def _passed_on(key: str, other: str) -> tuple[Request, ...]:
+    """A value that is dumped and put under another key: it is then kept as a fresh one of its form is."""
+    restore = Request((b"RESTORE", other.encode(), b"0", Dumped(), b"REPLACE"))
+    return (request("DUMP", key), request("DUMP", key), restore, request("OBJECT", "ENCODING", other))
+
 
 # What tells how lists and sets are kept, on the keys that they are drawn for most often, and what changes that.
 _LISTS = (
@@ -75,6 +83,9 @@ _LISTS = (
     request("LREM", "k3", "0", "a"),
     request("DEL", "k3"),
     request("COPY", "k3", "k1", "REPLACE"),
+    *_passed_on("k3", "k1"),
+    *_passed_on("k3", "k3"),
+    request("SORT", "k3", "ALPHA", "STORE", "k1"),
 )
 _SETS = (
     *(request("OBJECT", "ENCODING", key) for key in ("k4", "k4", "k1", "k1")),
@@ -94,6 +105,8 @@ _SETS = (
     request("SDIFFSTORE", "k4", "k4", "k2", "k2"),
     request("DEL", "k4"),
     request("DEL", "k1"),
+    *_passed_on("k4", "k1"),
+    *_passed_on("k1", "k4"),
 )
 
 SETUPS: tuple[Setup, ...] = (
@@ -155,6 +168,7 @@ SETUPS: tuple[Setup, ...] = (
             request("HINCRBY", "k2", "a long one", "1"),
             request("HDEL", "k2", "a", "b"),
             request("RENAME", "k2", "k1"),
+            *_passed_on("k2", "k1"),
         ),
     ),
     Setup(
@@ -182,6 +196,7 @@ SETUPS: tuple[Setup, ...] = (
             request("ZLEXCOUNT", "{tag}5", "[b", "(d"),
             request("ZREMRANGEBYLEX", "k1", "[b", "(d"),
             request("RENAME", "{tag}5", "k1"),
+            *_passed_on("{tag}5", "k1"),
         ),
     ),
     Setup(

@@ -10,8 +10,8 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 
-from redlark.conformance import binary, functions, places, scripts, sorting
-from redlark.conformance.history import ClientId, Cursor, Moment, Part
+from redlark.conformance import binary, functions, payloads, places, scripts, sorting
+from redlark.conformance.history import ClientId, Cursor, Dumped, Moment, Part
 from redlark.conformance.parameters import asked
 
 MAX = 2**63 - 1
@@ -192,6 +192,22 @@ def _digest(rng: random.Random) -> Part:
 
 Draw = Callable[[random.Random], Part]
 
+
+def _payload(rng: random.Random) -> Part:
+    """What a DUMP has told, mostly as it was, or something made here."""
+    roll = rng.random()
+    if roll < 0.4:
+        return Dumped()
+    if roll < 0.6:
+        return Dumped(rng.choice(list(payloads.CHANGES)), rng.randrange(1000))
+    return payloads.made(rng) if roll < 0.97 else _text(rng)
+
+
+def _lifetime(rng: random.Random) -> Part:
+    """How long a restored key lives: mostly for ever; what may also be a Unix time."""
+    return b"0" if rng.random() < 0.6 else _milliseconds(rng) if rng.random() < 0.5 else _unix(rng, seconds=False)
+
+
 CHANNELS = (b"c1", b"c1", b"c2", b"k1", b"")  # few: of all of them a client may take leave in any order
 LISTENED = (b"c*", b"*", b"c1", b"?[1-9]")
 
@@ -259,6 +275,11 @@ BY_NAME: dict[str, Draw] = {
     "pattern": lambda rng: rng.choice(PATTERNS),
     "by-pattern": sorting.by,
     "get-pattern": sorting.get,
+    "serialized-value": _payload,
+    "host": lambda rng: rng.choice((b"127.0.0.1", b"127.0.0.1", b"::1", b"")),  # where nobody listens
+    "port": lambda rng: rng.choice((b"1", b"1", b"0", b"99999", b"-1", b"abc", b"")),
+    "ttl": _lifetime,
+    "frequency": lambda rng: rng.choice((b"0", b"255", b"5", b"256", b"-1", b"abc")),
     "element": _element,
     "pivot": _element,
     "id": lambda rng: _stream_id(rng),
@@ -437,11 +458,11 @@ def key(rng: random.Random, group: str = "string") -> bytes:
     if roll < 0.04:
         return rng.choice(RARE_KEYS)
     if roll < 0.5:
-        return KEYS[_FAVOURITES[group]] if group in _FAVOURITES else rng.choice(KEYS)
+        return KEYS[GROUPS[group]] if group in GROUPS else rng.choice(KEYS)
     return KEYS[0] if roll < 0.65 and group != "string" else rng.choice(KEYS)
 
 
-_FAVOURITES = {
+GROUPS = {
     "string": 0,
     "bitmap": 0,
     "hyperloglog": 4,

@@ -20,6 +20,7 @@ import redlark.reference.commands
 import redlark.reference.figures
 import redlark.reference.geo
 import redlark.reference.parameters
+import redlark.reference.payloads
 import redlark.reference.scripts
 import redlark.reference.sorting
 import redlark.reference.state

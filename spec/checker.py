@@ -359,8 +359,9 @@ class _Block(Inference):
         told = {
             str(fact.values[0]) for fact in self._facts("touches") if fact.values[1] == "RW"
         }  # PFCOUNT keeps a count
-        if "readonly" in flags and any(not effect.keys <= told for effect in writes):
-            where = writes[0].place
+        changes = [e for e in writes if e.kind != "encoding-write"]  # how a value is kept is not what it is
+        if "readonly" in flags and any(not effect.keys <= told for effect in changes):
+            where = changes[0].place
             self.findings.add(command, f"{command.name} is declared readonly, but line {where.line} has an effect")
         explained = command.means or self._facts("container") or self._facts("semantics")
         kept = any(
@@ -373,7 +374,7 @@ class _Block(Inference):
                 continue
             argument, declared = str(fact.values[0]), str(fact.values[1])
             own = {e.kind for e in self.effects if argument in e.keys}
-            inferred = _access(own)
+            inferred = _access(own if declared != "RO" else own - {"encoding-write"})
             if argument not in self.names:
                 self.unknown(fact, argument, "argument")
             elif "as-told" in fact.values and inferred == declared:

@@ -224,7 +224,9 @@ class _Derivation:
                 alike = [each.argument for each in slots.values() if each.argument.type == slot.argument.type]
                 of |= {each.name: len(specs) - 1 for each in alike if each.name not in of and each.name not in facts}
                 continue
-            specs.append(evolve(slot.spec(_ordered(flags, ACCESS), notes), last=slot.last or last))
+            spec = evolve(slot.spec(_ordered(flags, ACCESS), notes), last=slot.last or last)
+            # where a word's keys may be another option's argument, servers say to look for it from the end
+            specs.append(evolve(spec, start=-2) if "incomplete" in flags else spec)
         return tuple(specs), of
 
     # -- the arguments of COMMAND DOCS
@@ -243,6 +245,8 @@ class _Derivation:
         The facts may also give it another type, tell of it as deprecated, or with a summary. Shown as nothing, it is
         not told of at all.
         """
+        if self._is_shown("optional", name) and "optional" not in argument.flags:
+            argument = evolve(argument, flags=("optional", *argument.flags))
         said, *kind = self._shown_as("shown", name) or (name,)
         summary, deprecated = self._shown_as("shown-with", name), self._shown_as("shown-deprecated", name)
         if dated := self._shown_as("shown-dated", name):
@@ -309,14 +313,14 @@ class _Derivation:
     def _pure(self, word: s.Token) -> Argument:
         return self._named(word.word.lower(), Argument(word.word.lower(), "pure-token", token=word.text))
 
-    def _among(self, argument: Argument) -> Argument:
+    def _among(self, own: str, argument: Argument) -> Argument:
         """An argument, or, where a ``shown ... of`` fact says so, the choice between it and signs that replace it.
 
         Named itself before them, it is the choice of the signs alone.
         """
         for fact in self._facts("shown-of"):
             name, *said = map(_said, fact.values)
-            if argument.name in (name, *said):
+            if own in (name, *said):
                 signs = (item if isinstance(item, str) else s.Token(item[1].upper(), item[0]) for item in said)
                 trees = tuple(argument if isinstance(sign, str) else self._pure(sign) for sign in signs)
                 return self._named(str(name), Argument(str(name), "oneof", arguments=trees))
@@ -327,7 +331,7 @@ class _Derivation:
         if isinstance(part, s.Argument):
             spec = self._specs_of.get(part.name) if self._type(part) in ("key", "pattern") else None
             tree = Argument(part.name, self._type(part), token=token, key_spec=spec, flags=multiple)
-            return self._among(self._named(part.name, tree))
+            return self._among(part.name, self._named(part.name, tree))
         if isinstance(part, s.Choice):
             hidden = self._shown_as("shown-without", part.name)
             told = [word for word in part.words if word[0] not in hidden]

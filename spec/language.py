@@ -67,6 +67,8 @@ FUNCTIONS: dict[str, Signature] = {
         "removals(list of bool, list of bool) -> list of any", "run-counts(list of bool, list of bool) -> list of int",
         "nearest(any, bool, int?, int) -> list of any",
         "united(any, any, text) -> zset", "intersected(any, any, text) -> zset", "less(any) -> zset",
+        "sublists(any) -> list of any", "refused-by-target() -> any",
+        "loaded(text, int, text) -> any?",
         "sort-elements(any) -> list of any", "tied-groups(any, any, bool) -> list of any",
         "arrangements(any, int, int, any) -> list of any",
         "libraries-dumped(any, int) -> any", "libraries-in(text) -> list of any", "payload-version-of(text) -> int?",
@@ -93,7 +95,7 @@ RUN_FUNCTIONS: dict[str, Signature] = {
         "lua-problem(text) -> text?", "run-script(text, text, any, any, bool, bool) -> any",
         "function-problem(text) -> text?", "registering-problem(text) -> text?", "functions-of(text) -> list of any",
         "run-function(text, text, any, any, bool, bool) -> any",
-        "keep-what-is-written() -> any",
+        "keep-what-is-written() -> any", "dumped(text, int, text) -> any",
         "parameter-named(text) -> any?", "parameter-names() -> list of text", "setting(text) -> text",
     ))
 }  # fmt: skip

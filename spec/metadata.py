@@ -398,13 +398,15 @@ def _spelled(flag: str) -> str:
     return flag.replace("-", "_")
 
 
-_NOTHING: tuple[object, ...] = (None, (), [], "")
+def _says(key: str, item: object) -> bool:
+    """Whether a member says something: a token may be the empty text."""
+    return item is not False and item not in (None, (), []) and (item != "" or key == "token")
 
 
 def _sparse(value: Any) -> Any:
     """A value without the members that are empty, so that a row is no longer than it says something."""
     if isinstance(value, dict):
-        return {key: _sparse(item) for key, item in value.items() if item is not False and item not in _NOTHING}
+        return {key: _sparse(item) for key, item in value.items() if _says(key, item)}
     return [_sparse(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 

@@ -466,7 +466,7 @@ class Token(Node):
     @property
     def text(self) -> str:
         """What a request has."""
-        return self.spelling or self.word
+        return self.word if self.spelling is None else self.spelling
 
 
 @frozen

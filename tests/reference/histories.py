@@ -15,7 +15,7 @@ from attrs import define, evolve, field, frozen
 from hypothesis import strategies as st
 
 from redlark.conformance.generate import Generator, grammar
-from redlark.conformance.history import ClientId, Cursor, Request
+from redlark.conformance.history import ClientId, Cursor, Dumped, Request
 from redlark.reference import Model, World
 from redlark.reference.replies import describe
 from redlark.reference.values import Dead, Entry
@@ -101,6 +101,8 @@ class Walk:
         return call.request.resolve(self.now, self._known)
 
     def _known(self, symbol: object) -> bytes:
+        if isinstance(symbol, Dumped):
+            return symbol.of(None)
         if isinstance(symbol, ClientId):
             return b"%d" % (symbol.client + 1)
         iterations = self.world.server.get("iterations") or {}

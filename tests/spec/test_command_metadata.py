@@ -27,6 +27,9 @@ SERVERS = find_servers()
 # docs/reference/metadata.md (a test holds that none is missing there, and that none has become true).
 DIFFERENCES: dict[str, dict[str, str]] = {}
 
+# What an older release of a version told otherwise in COMMAND INFO than the newest one, which the text follows.
+OLDER = {"redis:6.2.5": {"migrate[3]", "migrate[4]", "migrate[5]"}}  # that its key is the third argument
+
 
 @frozen
 class Target:
@@ -113,6 +116,7 @@ def test_command_info(target: Target) -> None:
             found.append(f"{name}: the server has no such command")
         else:
             found += differences(comparable(target.table.info(name)[:9]), real[:9], name)
+    found = [line for line in found if line.partition(":")[0] not in OLDER.get(target.server.name, ())]
     assert not found, "\n".join(found)
 
 

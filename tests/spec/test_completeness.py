@@ -19,15 +19,8 @@ from redlark.spec.profiles import recognise
 # What the text leaves out: modules' commands, and two words that 6.2 knows in order to hang up on web browsers.
 LEFT_OUT = re.compile(r"V(ADD|CARD|DIM|EMB|GETATTR|INFO|ISMEMBER|LINKS|RANDMEMBER|RANGE|REM|SETATTR|SIM)|HOST:|POST")
 
-# Families that the text has not yet; each stands by itself, so that those who strike them out do not meet.
-STILL_TO_COME = frozenset(
-    name
-    for family in (
-        # values as bytes
-        "DUMP RESTORE RESTORE-ASKING MIGRATE",
-    )
-    for name in family.split()
-)
+# Commands that the text has not yet: none.
+STILL_TO_COME: frozenset[str] = frozenset()
 
 # Groups whose commands work on data; what the others do is partly the machine's, and may be told by its type alone.
 DATA = frozenset((
