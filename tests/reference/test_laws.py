@@ -24,6 +24,7 @@ TELLS_REPLICAS = ("PUBLISH", "SPUBLISH")  # replicas have listeners of their own
 RUNS_OTHERS = {
     "PFCOUNT": "keeps the count with the key, and tells its replicas",
     **dict.fromkeys(("EXEC", "EVAL", "EVALSHA"), "writes what the commands that it runs write"),
+    **dict.fromkeys(("SCRIPT|FLUSH", "SCRIPT|LOAD"), "changes no database, and tells its replicas (Redis 6.2)"),
 }
 
 # Inside MULTI these are not queued, or the text says that they behave otherwise there.
