@@ -99,6 +99,21 @@ def test_loose_takes_an_error_by_its_first_word(judged) -> None:
     assert judged(instead(b"PING", lambda: b"+ERR\r\n"), history, loose=True) is not None
 
 
+def test_loose_holds_for_the_errors_inside_exec(judged) -> None:
+    """An error in EXEC's array counts by its first word at the loose level too, and in full at the strict one."""
+    replies = {b"MULTI": b"+OK\r\n", b"SELECT": b"+QUEUED\r\n"}
+    history = History(steps_of(0, (request("MULTI"), request("SELECT", "99"), request("EXEC"))))
+
+    def answer(error: bytes) -> Answer:
+        known = {**replies, b"EXEC": b"*1\r\n-%b\r\n" % error}
+        return lambda asked: known.get(asked[0].upper()) or fine(asked)
+
+    assert judged(answer(b"ERR DB index is out of range"), history) is None
+    assert judged(answer(b"ERR other words"), history) is not None
+    assert judged(answer(b"ERR other words"), history, loose=True) is None
+    assert judged(answer(b"WRONG word"), history, loose=True) is not None
+
+
 def test_nobody_there_is_no_divergence() -> None:
     """A server that cannot be reached is no finding about it."""
     judge = Judge(Model.load("redis-8.2"), Target(parse_address("redis://127.0.0.1:1"), {}, 16, {}, (0, 0)))
