@@ -43,6 +43,17 @@ def has_keys(run: Any, name: bytes) -> bool:
 @of_run
 def keys_of(run: Any, request: Request) -> tuple[tuple[bytes, tuple[bytes, ...]], ...] | None:
     """The keys of a request, each with what is done with it; absent where they cannot be told."""
+    profile = run.model.profile
+    return _keys(run, request, by_command=profile.product == "redis" and profile.version < (7, 0))
+
+
+@of_run
+def found_keys(run: Any, request: Request) -> tuple[tuple[bytes, tuple[bytes, ...]], ...] | None:
+    """The keys that a command itself finds in its request, as `keys_of` has them: nothing else asks specifications."""
+    return _keys(run, request, by_command=True)
+
+
+def _keys(run: Any, request: Request, by_command: bool) -> tuple[tuple[bytes, tuple[bytes, ...]], ...] | None:
     facts = _facts(run, command_of(run, request))
     if facts is None:
         return None
@@ -54,8 +65,7 @@ def keys_of(run: Any, request: Request) -> tuple[tuple[bytes, tuple[bytes, ...]]
         if max(first, stop) >= len(request):
             return None
         return tuple((request[place], ()) for place in range(first, stop + 1, step))
-    profile = run.model.profile
-    found = facts.keys(request, by_command=profile.product == "redis" and profile.version < (7, 0))
+    found = facts.keys(request, by_command=by_command)
     return None if found is None else tuple((key, tuple(_spelled(f) for f in flags)) for key, flags in found)
 
 

@@ -90,7 +90,7 @@ RUN_FUNCTIONS: dict[str, Signature] = {
         "all-command-names() -> list of text", "command-names() -> list of text",
         "command-docs(any) -> list of any", "command-rows(text) -> list of any", "command-tables() -> list of any",
         "name-lists(any) -> list of any", "has-keys(text) -> bool", "in-category(text, text) -> bool",
-        "keys-of(any) -> any?", "store-unseen(text, any) -> any", "is-parked(int) -> bool",
+        "keys-of(any) -> any?", "found-keys(any) -> any?", "store-unseen(text, any) -> any", "is-parked(int) -> bool",
         "unblock(int, text?) -> any", "wake(text) -> any",
         "lua-problem(text) -> text?", "run-script(text, text, any, any, bool, bool) -> any",
         "function-problem(text) -> text?", "registering-problem(text) -> text?", "functions-of(text) -> list of any",

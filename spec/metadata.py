@@ -187,6 +187,8 @@ class Facts:
         """
         if any(spec.unknown or "incomplete" in spec.flags for spec in self.key_specs):
             return _among_options(self, request, by_command)
+        if by_command and any(spec.limit for spec in self.key_specs):
+            return _first_half(self, request)
         counted = [spec for spec in self.key_specs if spec.count is not None]
         worded = [spec for spec in self.key_specs if spec.keyword is not None and spec.count is None]
         fixed = [spec for spec in self.key_specs if spec.keyword is None and spec.count is None]
@@ -250,6 +252,21 @@ def _among_options(facts: Facts, request: Sequence[bytes], by_command: bool) -> 
             place += widths.get(word, 0)
         place += 1
     return found + ([last] if last else [])
+
+
+def _first_half(facts: Facts, request: Sequence[bytes]) -> list[KeyUse] | None:
+    """Keys in the first half of what stands behind a word, looked for option by option; none if halves differ."""
+    (spec,) = facts.key_specs
+    widths, place = _option_widths(facts.arguments), 1
+    while place < len(request):
+        word = request[place].upper()
+        if word == str(spec.keyword).encode():
+            behind = request[place + 1 :]
+            return None if len(behind) % 2 else [(key, spec.flags) for key in behind[: len(behind) // 2]] or None
+        if word not in widths:
+            return None
+        place += widths[word] + 1
+    return None
 
 
 def _option_widths(arguments: Sequence[Argument]) -> dict[bytes, int]:
