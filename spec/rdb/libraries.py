@@ -21,7 +21,7 @@ def libraries_in(payload: bytes) -> tuple[Record, ...]:
     >>> libraries_in(b"\xf5\x01a\xf5\x02bc" + footer), libraries_in(b"\xf5\x03a" + footer)
     (((b'code', b'a'), (b'code', b'bc')), ((b'code', b'a\x00\x00'),))
     >>> libraries_in(b"\xf5\x01a\x00" + footer), libraries_in(b"\xf6" + footer), libraries_in(b"\xf5\x2fa" + footer)
-    (((b'code', b'a'), (b'other', b'')), ((b'old', b''),), ((b'broken', b''),))
+    (((b'code', b'a'), (b'other', b'')), ((b'old', b'library blob'),), ((b'broken', b''),))
 
     Source: the snapshot's format, as FUNCTION DUMP of redis 7.0.15 and 8.2.3 shows it.
     """
@@ -30,7 +30,7 @@ def libraries_in(payload: bytes) -> tuple[Record, ...]:
     while cursor.place < len(payload) - FOOTER:
         kind = cursor.byte()
         if kind != LIBRARY:
-            found.append((b"old" if kind == OLD_LIBRARY else b"other", b""))
+            found.append((b"old", _unread(cursor)) if kind == OLD_LIBRARY else (b"other", b""))
             break
         try:
             found.append((b"code", cursor.string()))
@@ -38,6 +38,18 @@ def libraries_in(payload: bytes) -> tuple[Record, ...]:
             found.append((b"broken", b""))
             break
     return tuple(found)
+
+
+def _unread(cursor: Cursor) -> bytes:
+    """What of a library as release candidates of 7.0 wrote it cannot be read."""
+    part = b"library name"
+    try:
+        cursor.string()
+        part = b"engine name"
+        cursor.string()
+    except BadFormat:
+        return part
+    return b"library blob"
 
 
 def libraries_packed(codes: Iterable[bytes]) -> bytes:
