@@ -13,7 +13,12 @@ from redlark.reference.values import Entry, Kinded
 
 
 def push_all(run: Any, client: int, frames: tuple[Any, ...]) -> None:
-    """Several pushes in any order."""
+    """Several pushes in any order; among the replies of EXEC, which are told in one, that order is a choice."""
+    if client == run.client and run.children >= 0 and not run.model.own_pushes_follow:
+        left = list(frames)
+        while left:
+            run.send(client, Kinded("push", left.pop(run.fork(len(left)))))
+        return
     for frame in frames:
         run.send(client, Kinded("push", frame), bag=frames if len(frames) > 1 else None)
 
