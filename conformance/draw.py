@@ -351,10 +351,24 @@ def _waiting(pool: Pool, rng: random.Random) -> Scenario:
     return steps_of(pool.client(rng), (request(*asked, str(values.MAX)),))
 
 
+_MAKING = (("SET", "v"), ("RPUSH", "a", "b"), ("SADD", "a", "b"), ("HSET", "a", "1"), ("ZADD", "1", "a"))
+
+
+def _one_key(pool: Pool, rng: random.Random) -> Scenario:
+    """Requests that name one key which is there, and no other, however many they take."""
+    key = rng.choice(values.KEYS)
+    made = [request(name, key, *rest) for name, *rest in _MAKING if pool.has(name)]
+    return steps_of(
+        rng.randrange(pool.clients),
+        ([rng.choice(made)] if made else []) + [on_one_key(one, key) for one in pool.requests(2, rng)],
+    )
+
+
 _KINDS: tuple[tuple[Callable[[Pool, random.Random], Scenario], float, tuple[str, ...]], ...] = (
     (_single, 42, ()),
     (_pipeline, 26, ()),
     (_transaction, 9, ("MULTI", "EXEC")),
+    (_one_key, 4, ()),
     (_watched, 3, ("MULTI", "EXEC", "WATCH", "SET")),
     (_iteration, 2, ("SCAN", "SET")),
     (_member_iteration, 2, ()),

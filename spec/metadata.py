@@ -255,9 +255,12 @@ def _among_options(facts: Facts, request: Sequence[bytes], by_command: bool) -> 
 
 
 def _first_half(facts: Facts, request: Sequence[bytes]) -> list[KeyUse] | None:
-    """Keys in the first half of what stands behind a word, looked for option by option; none if halves differ."""
+    """Keys in the first half of what stands behind a word, looked for option by option; none if halves differ.
+
+    XREAD and XREADGROUP are the only ones, and each lets the other's options pass here.
+    """
     (spec,) = facts.key_specs
-    widths, place = _option_widths(facts.arguments), 1
+    widths, place = {b"BLOCK": 1, b"COUNT": 1, b"GROUP": 2, b"NOACK": 0}, 1
     while place < len(request):
         word = request[place].upper()
         if word == str(spec.keyword).encode():

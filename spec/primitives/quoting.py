@@ -35,6 +35,18 @@ def last_line(text: bytes) -> bytes:
     return one_line(text.rstrip(b"\r\n"))
 
 
+@primitive("without-line-end(text) -> text")
+def without_line_end(text: bytes) -> bytes:
+    r"""A text without the line breaks at its end.
+
+    >>> without_line_end(b"\na\n\r\n")
+    b'\na'
+
+    Source: observed with FUNCTION LOAD of redis 7.0.15, 8.2.3 and valkey 8.1.8, 9.1.2.
+    """
+    return text.rstrip(b"\r\n")
+
+
 @primitive("until-nul(text) -> text")
 def until_nul(text: bytes) -> bytes:
     """A text as C's ``%s`` prints it: up to the first NUL.
