@@ -16,7 +16,7 @@ from redlark.reference.replies import Predicate, matches
 from redlark.reference.resp import Frame
 from redlark.reference.values import Kinded, Status
 from redlark.spec.derivation import table as derived
-from redlark.spec.metadata import CATEGORIES, Facts, Prose, SetOf, Table
+from redlark.spec.metadata import CATEGORIES, Facts, KeySpec, Prose, SetOf, Table
 
 Request = Sequence[bytes]
 
@@ -57,7 +57,8 @@ def _keys(run: Any, request: Request, by_command: bool) -> tuple[tuple[bytes, tu
     facts = _facts(run, command_of(run, request))
     if facts is None:
         return None
-    if not facts.key_specs:  # redis 6.2 knows the first key, the last and the step alone
+    # Redis 6.2 knows the first key, the last and the step alone.
+    if not facts.key_specs or (by_command and facts.key_range[0] and all(map(_is_fixed, facts.key_specs))):
         first, last, step = facts.key_range
         if not first:
             return None
@@ -67,6 +68,10 @@ def _keys(run: Any, request: Request, by_command: bool) -> tuple[tuple[bytes, tu
         return tuple((request[place], ()) for place in range(first, stop + 1, step))
     found = facts.keys(request, by_command=by_command)
     return None if found is None else tuple((key, tuple(_spelled(f) for f in flags)) for key, flags in found)
+
+
+def _is_fixed(spec: KeySpec) -> bool:
+    return spec.keyword is None and spec.count is None and not spec.unknown
 
 
 def _spelled(flag: str) -> bytes:
