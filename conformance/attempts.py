@@ -8,8 +8,8 @@ from __future__ import annotations
 import random
 
 from redlark.conformance import company_draw, functions, sorting, streaming, values
-from redlark.conformance.draw import ALONE, HELPERS, Pool, at_key, on_one_key
 from redlark.conformance.history import History, Request, steps_of
+from redlark.conformance.scenarios import ALONE, HELPERS, Pool, at_key, on_one_key
 
 
 def attempt(pool: Pool, name: str, rng: random.Random, protocol: int) -> History:

@@ -44,6 +44,7 @@ from redlark.conformance.report import (
     TargetReport,
     Verdict,
 )
+from redlark.conformance.scenarios import HELPERS, Pool
 from redlark.conformance.setups import OUT_OF_REACH, SETUPS, UNREHEARSED, Setup
 from redlark.conformance.shrink import Shrinker
 from redlark.conformance.target import Target
@@ -303,14 +304,14 @@ class Campaign:
         }
         return {name: rules for name, rules in sorted(found.items()) if rules}
 
-    def _pool(self, setup: Setup | None, wanting: Mapping[str, frozenset[str]]) -> draw.Pool:
+    def _pool(self, setup: Setup | None, wanting: Mapping[str, frozenset[str]]) -> Pool:
         unreached = {name: len(wanting.get(name, ())) for name in self.grammars}
         gone = self.gone | (setup.spares if setup is not None else frozenset())
-        names, weights = draw.weighted(unreached, self.sendable, gone, draw.HELPERS)
+        names, weights = draw.weighted(unreached, self.sendable, gone, HELPERS)
         if not names:
             raise CannotRun(f"{self.name}: no command is left to be drawn")
         likely = setup.likely if setup else ()
-        return draw.Pool(Generator(self.grammars), names, weights, likely=likely, foreign=self._foreign)
+        return Pool(Generator(self.grammars), names, weights, likely=likely, foreign=self._foreign)
 
     @property
     def gone(self) -> frozenset[str]:

@@ -17,7 +17,7 @@ from redlark.conformance.history import ClientId, History, Part, Request, Step, 
 from redlark.conformance.tracking_draw import TRACKING
 
 if TYPE_CHECKING:
-    from redlark.conformance.draw import Pool
+    from redlark.conformance.scenarios import Pool
 
 Scenario = tuple[Step, ...]
 

@@ -16,10 +16,10 @@ from collections.abc import Sequence
 from attrs import evolve, field, frozen, mutable
 
 from redlark.conformance.connection import Connection, milliseconds
-from redlark.conformance.draw import Pool
 from redlark.conformance.errors import Lost
 from redlark.conformance.history import Request, request
 from redlark.conformance.linearize import Operation
+from redlark.conformance.scenarios import Pool
 from redlark.conformance.target import Target
 from redlark.reference.resp import encode_request
 

@@ -13,10 +13,10 @@ from attrs import field, mutable
 
 from redlark.conformance import concurrent, draw
 from redlark.conformance.contradiction import Contradiction, Reducer
-from redlark.conformance.draw import Pool
 from redlark.conformance.errors import Lost
 from redlark.conformance.generate import Generator
 from redlark.conformance.linearize import Operation, Undecided, order_of
+from redlark.conformance.scenarios import HELPERS, Pool
 from redlark.conformance.target import Target
 from redlark.reference import Model, Worlds
 
@@ -112,8 +112,8 @@ def several_at_once(campaign: Campaign) -> None:
     """The concurrent histories of a campaign: for a share of its budget, or as many as were asked for."""
     options, wanted = campaign.options, campaign.options.concurrent
     grammars = campaign.grammars
-    names, weights = draw.weighted(dict.fromkeys(grammars, 0), campaign.sendable, campaign.gone, draw.HELPERS)
-    pool = draw.Pool(Generator(grammars), names, weights)
+    names, weights = draw.weighted(dict.fromkeys(grammars, 0), campaign.sendable, campaign.gone, HELPERS)
+    pool = Pool(Generator(grammars), names, weights)
     campaign.crowd = Crowd(campaign.model, campaign.target, pool, options.seed, timeout=options.timeout)
     seconds = campaign.seconds + options.budget * (1.0 if wanted else SHARE)
     requests = (options.requests or 1 << 60) * SHARE

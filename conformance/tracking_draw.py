@@ -12,7 +12,7 @@ from redlark.conformance import values
 from redlark.conformance.history import ClientId, Part, Request, Step, request, steps_of
 
 if TYPE_CHECKING:
-    from redlark.conformance.draw import Pool
+    from redlark.conformance.scenarios import Pool
 
 Scenario = tuple[Step, ...]
 

@@ -21,6 +21,7 @@ from redlark.conformance.divergence import Divergence
 from redlark.conformance.generate import Generator, Grammar, grammar
 from redlark.conformance.history import History, Request, request, steps_of
 from redlark.conformance.rehearse import Rehearsal, Told
+from redlark.conformance.scenarios import HELPERS, Pool
 from redlark.conformance.setups import SETUPS, Setup
 from redlark.conformance.shrink import Shrinker, measure
 from redlark.reference import Model
@@ -87,7 +88,7 @@ class Search:
     likely: tuple[Request, ...] = ()
     models: tuple[Model, Model] = field(init=False)
     grammars: tuple[dict[str, Grammar], dict[str, Grammar]] = field(init=False)
-    pools: tuple[draw.Pool, draw.Pool] = field(init=False)
+    pools: tuple[Pool, Pool] = field(init=False)
     kept: dict[str, list[Entry]] = field(factory=dict, init=False)
     tried: dict[str, int] = field(factory=dict, init=False)
 
@@ -101,7 +102,7 @@ class Search:
         return first, second
 
     @pools.default
-    def _fill(self) -> tuple[draw.Pool, draw.Pool]:
+    def _fill(self) -> tuple[Pool, Pool]:
         first, second = (_pool(grammars) for grammars in self.grammars)
         return first, second
 
@@ -442,7 +443,7 @@ def _observed(history: History, group: str, rng: random.Random) -> History:
     return evolve(history, steps=(*history.steps, *steps_of(client, looks)))
 
 
-def _pool(grammars: Mapping[str, Grammar]) -> draw.Pool:
+def _pool(grammars: Mapping[str, Grammar]) -> Pool:
     sendable = frozenset(name for name, one in grammars.items() if not one.never_sent)
-    names, weights = draw.weighted(dict.fromkeys(grammars, 0), sendable, frozenset(), draw.HELPERS)
-    return draw.Pool(Generator(grammars), names, weights)
+    names, weights = draw.weighted(dict.fromkeys(grammars, 0), sendable, frozenset(), HELPERS)
+    return Pool(Generator(grammars), names, weights)

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 
 from redlark.conformance import company_draw
 from redlark.conformance.divergence import Divergence
-from redlark.conformance.draw import HELPERS, Pool
 from redlark.conformance.generate import Generator, grammar
 from redlark.conformance.history import History, Step, request, steps_of
 from redlark.conformance.judge import Judge
+from redlark.conformance.scenarios import HELPERS, Pool
 from redlark.conformance.target import Target, parse_address
 from redlark.reference import Model
 from redlark.reference.tcp import ModelServer

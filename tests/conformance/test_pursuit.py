@@ -7,13 +7,14 @@ import re
 
 import pytest
 
-from redlark.conformance import draw, pursuit
+from redlark.conformance import pursuit
 from redlark.conformance.campaign import Campaign
 from redlark.conformance.generate import Generator, grammar
 from redlark.conformance.options import Options
 from redlark.conformance.profiles import Choice
 from redlark.conformance.pursuit import Pursuit
 from redlark.conformance.rehearse import Rehearsal
+from redlark.conformance.scenarios import Pool
 from redlark.conformance.target import Address, Target
 from redlark.reference import Model
 
@@ -65,7 +66,7 @@ def test_what_is_pursued_is_reached() -> None:
     model = Model.load("redis-8.2")
     grammars = {name: grammar(command.block, model.profile) for name, command in model.commands.items()}
     names, weights = tuple(grammars), tuple(1.0 for _ in grammars)
-    pool = draw.Pool(Generator(grammars), names, weights)
+    pool = Pool(Generator(grammars), names, weights)
     wanting = {"SETRANGE": frozenset(r for r in model.commands["SETRANGE"].rules if r != "SETRANGE/too-long")}
     found = Pursuit(pool, Rehearsal(model), random.Random(3), (2, 3), 5_000).run(wanting)
     assert found

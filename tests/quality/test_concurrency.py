@@ -11,6 +11,7 @@ from redlark.conformance import servers as machine
 from redlark.conformance.crowd import Crowd
 from redlark.conformance.generate import Generator, grammar
 from redlark.conformance.profiles import model_of
+from redlark.conformance.scenarios import HELPERS, Pool
 from redlark.conformance.target import parse_address, prepare
 
 from .proxy import Handler, Link, proxy
@@ -35,8 +36,8 @@ def crowd(running: machine.Running, handler: Handler, histories: int, seed: int 
         target = prepare(parse_address(url), destructive=True)
         model = model_of(PROFILE, target)
         grammars = {name: grammar(command.block, model.profile) for name, command in model.commands.items()}
-        names, weights = draw.weighted(dict.fromkeys(grammars, 0), frozenset(grammars), frozenset(), draw.HELPERS)
-        one = Crowd(model, target, draw.Pool(Generator(grammars), names, weights), seed)
+        names, weights = draw.weighted(dict.fromkeys(grammars, 0), frozenset(grammars), frozenset(), HELPERS)
+        one = Crowd(model, target, Pool(Generator(grammars), names, weights), seed)
         one.run(lambda c: c.histories >= histories or bool(c.contradictions))
     return one
 
