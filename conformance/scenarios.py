@@ -1,6 +1,6 @@
 """What may be sent in a row: a request, a pipeline, a transaction, an iteration, something that expires.
 
-What must live here: the pool that scenarios are made from, and every kind of scenario. The histories that they make up are
+What must live here: the pool that scenarios are made from, and every kind of scenario. The histories made of them are
 ``draw``'s.
 """
 

@@ -30,7 +30,7 @@ runs that on both servers. Lines that begin with `>` are what a client sends (`2
 servers gave stands alone.
 
 A difference is *seen* where each server does what its own profile says, and the two differ. Where it was not seen, the
-reason stands there; the rule itself was observed on both servers by `redlark conform` all the same.
+reason stands there.
 """
 
 TITLES = {
