@@ -129,6 +129,7 @@ class Campaign:
     _shrinking: float = field(default=0.0, init=False)
     _started: float = field(factory=time.monotonic, init=False)
     _most_worlds: int = field(default=1, init=False)
+    _given_up: int = field(default=0, init=False)
 
     @grammars.default
     def _read(self) -> dict[str, Grammar]:
@@ -361,6 +362,10 @@ class Campaign:
         self.asked.update(judge.asked)
         judge.asked.clear()
         self._most_worlds = max(self._most_worlds, judge.most_worlds)
+        if judge.given_up:
+            self.notes.append(
+                f"{judge.given_up} histories were left: what nobody heard of could have gone too many ways"
+            )
         if found:
             self._look_into(judge, found, history, setup)
         if self.histories % 8 == 0:
@@ -421,6 +426,7 @@ class Campaign:
 
     def report(self) -> TargetReport:
         """The report on what was run so far."""
+        unheard = f"{self._given_up} histories were left: what nobody heard of could have gone too many ways"
         report = TargetReport(
             self.name,
             self.choice.profile,
@@ -433,7 +439,7 @@ class Campaign:
             seconds=self.seconds,
             most_worlds=self._most_worlds,
             ended=self.ended,
-            notes=self.notes,
+            notes=[*self.notes, *([unheard] if self._given_up else [])],
             crowd=self.crowd,
             exhaustive=self.exhaustive,
         )

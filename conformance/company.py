@@ -88,7 +88,7 @@ class Company(Attempt):
         """Read the frames up to a request's reply, and judge them; of one that parks there is none."""
         judge, model = self.judge, self.judge.model
         if self.watched and self._silent(client, request):
-            return self._judge(client, request, (at, self._now()), None)
+            return self._unheard(client, request, (at, self._now()))
         if model.parks(request):
             waits = model.waits(self.worlds, client, request, (at, self._now()))
             if True in waits and (waits == {True} or not self._has_come(client)):

@@ -44,6 +44,7 @@ class Judge:
     timeout: float = 5.0
     requests: int = 0
     most_worlds: int = 1
+    given_up: int = 0  # histories that could not be followed to their end
     asked: Counter[str] = field(factory=Counter)
     _connections: dict[int, Connection] = field(factory=dict, init=False)
     _beginnings: dict[tuple[int, ...], Worlds] = field(factory=dict, init=False)
@@ -147,6 +148,10 @@ class Sent:
 _CLOSING = frozenset((b"quit", b"client", b"exec"))
 
 
+class _Unheard(Exception):
+    """What was asked in silence may have gone more ways than can be followed."""
+
+
 @mutable
 class Attempt:
     """One run of one history."""
@@ -197,6 +202,12 @@ class Attempt:
             client, request = self.waiting
             self.exchanges.append(Exchange(client, request, None))
             return self._divergence(client, request, None, lost.what)
+        except _Unheard:
+            for client in self.history.clients:
+                self.judge.drop(client)
+            self.judge.flush()
+            self.judge.given_up += 1
+            return None
         except CannotRun:
             raise
         except Exception as problem:
@@ -284,7 +295,7 @@ class Attempt:
                         break
                     raise
                 interval = (sent.at, connection.received + late)
-            found = self._judge(client, request, interval, frame)
+            found = self._judge(client, request, interval, frame) if frame else self._unheard(client, request, interval)
             if found:
                 return found
             if self.watched and self._closes(request) and (found := self._closings(client, request)):
@@ -294,6 +305,13 @@ class Attempt:
         if sent.requests and frame is None:
             time.sleep(UNSEEN)
         return None
+
+    def _unheard(self, client: int, request: tuple[bytes, ...], interval: tuple[int, int]) -> Divergence | None:
+        """Judge what has no reply: an id made of the time (XADD) is then any of thousands."""
+        try:
+            return self._judge(client, request, interval, None)
+        except OverflowError as many:
+            raise _Unheard from many
 
     def _closes(self, request: tuple[bytes, ...]) -> bool:
         """Whether a connection may be closed after this request."""

@@ -127,3 +127,13 @@ def test_commands_are_named_in_full() -> None:
     assert command_of((b"client", b"Id"), commands) == "CLIENT|ID"
     assert command_of((b"client", b"nosuch"), commands) == "CLIENT"
     assert command_of((), commands) == ""
+
+
+def test_a_history_that_cannot_be_followed_is_left(judged) -> None:
+    """An id made of the time, of which nobody hears, is any of thousands: the history ends, and that is no divergence."""
+    steps = steps_of(0, (request("CLIENT", "REPLY", "OFF"), request("XADD", "k", "*", "f", "v"), request("GET", "k")))
+
+    def deaf(asked: tuple[bytes, ...]) -> bytes | None:
+        return polite(asked) if asked[0].upper() in (b"FLUSHALL", b"RESET") else b""
+
+    assert judged(deaf, History(steps)) is None
