@@ -396,6 +396,7 @@ def _weight(scenario: Scenario) -> tuple[int, int]:
 
 
 def tells_all(name: str, one: Request) -> bool:
+    """Whether a request asks a command to tell all that it can."""
     return name in TELLING and len(one.parts) <= 1 + name.count("|")
 
 

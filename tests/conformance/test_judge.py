@@ -130,7 +130,7 @@ def test_commands_are_named_in_full() -> None:
 
 
 def test_a_history_that_cannot_be_followed_is_left(judged) -> None:
-    """An id made of the time, of which nobody hears, is any of thousands: the history ends, and that is no divergence."""
+    """An id made of the time, of which nobody hears, is any of thousands: the history ends without a divergence."""
     steps = steps_of(0, (request("CLIENT", "REPLY", "OFF"), request("XADD", "k", "*", "f", "v"), request("GET", "k")))
 
     def deaf(asked: tuple[bytes, ...]) -> bytes | None:

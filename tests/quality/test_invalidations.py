@@ -78,7 +78,7 @@ def test_without_a_fault_no_invalidation_is_wrong(real: machine.Running) -> None
         told.extend([frame.raw] if is_invalidation(frame) else [])
         return frame.raw
 
-    one = campaign(real, noted, 2_000)
+    one = campaign(real, noted, 4_000)
     assert [finding.paste for finding in one.findings.values()] == []
     assert len(told) > 10
 
