@@ -6,7 +6,7 @@ cannot fire is left out, or coverage would wait for it for ever. What must not l
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from redlark.spec import syntax as s
 
@@ -43,3 +43,15 @@ def missing(node: s.Expression, scope: Scope) -> bool:
 
 def _missing(node: s.Expression, scope: Scope) -> bool:
     return isinstance(node, s.Name) and node.name in scope.elsewhere and node.name not in scope.names
+
+
+def literal_of(node: s.Expression) -> Any:
+    """What a text, a whole number or a list of such is in itself; None where it has to be computed."""
+    if isinstance(node, s.Text):
+        return node.value.encode()
+    if isinstance(node, s.Int):
+        return node.value
+    if isinstance(node, s.Array):
+        items = tuple(literal_of(item) for item in node.items)
+        return None if None in items else items
+    return None

@@ -15,7 +15,7 @@ from typing import Any
 from immutables import Map
 
 from redlark.reference import fields, values
-from redlark.reference.certain import certain
+from redlark.reference.certain import certain, literal_of
 from redlark.reference.functions import FUNCTIONS, RUN_FUNCTIONS, DatabaseHandle, Numbers
 from redlark.reference.scope import CONSTANTS, STATE, WORDS, Closure, Frame, Scope, refuse
 from redlark.reference.values import ABSENT, ErrorReply, Kinded, Spoken, Uncertain
@@ -170,8 +170,8 @@ _COMPARE = {
 def _compare(node: s.Compare, scope: Scope) -> Closure:
     left, right, symbol = expression(node.left, scope), expression(node.right, scope), node.operator
     plain = _COMPARE[symbol]
-    if isinstance(node.right, s.Text):  # a text is never uncertain
-        literal = node.right.value.encode()
+    literal = literal_of(node.right)
+    if isinstance(literal, bytes | tuple):  # never uncertain
         return lambda v: plain(left(v), literal)
     if isinstance(node.right, s.Int):
         number = node.right.value
@@ -285,13 +285,12 @@ _ARITHMETIC = {
 def _arithmetic(node: s.Arithmetic, scope: Scope) -> Closure:
     left, right = expression(node.left, scope), expression(node.right, scope)
     if node.operator == "++":
-        # an absent text or list reads as the empty one: a command that appends makes its key
         return lambda v: _joined(left(v), right(v))
     apply = _ARITHMETIC[node.operator]
     return lambda v: apply(left(v), right(v))
 
 
-def _joined(left: Any, right: Any) -> Any:
+def _joined(left: Any, right: Any) -> Any:  # an absent one reads as empty: a command that appends makes its key
     if left is None:
         return right
     return left if right is None else left + right
@@ -319,9 +318,9 @@ def _as(node: s.As, scope: Scope) -> Closure:
 
 
 def _array(node: s.Array, scope: Scope) -> Closure:
+    if (literal := literal_of(node)) is not None:
+        return _constant(literal)
     items = [expression(item, scope) for item in node.items]
-    if all(isinstance(item, (s.Text, s.Int)) for item in node.items):
-        return _constant(tuple(item([]) for item in items))
     return lambda v: tuple([item(v) for item in items])
 
 
@@ -409,9 +408,12 @@ def _define(name: str, arguments: tuple[Closure, ...], scope: Scope) -> Closure:
             slot = inner.slot(parameter)
             inner.words[parameter] = slot
         body = expression(definition.value, inner)
-        size = inner.size
-        text.compiled[name] = lambda v: body(v + [None] * (size[0] - len(v)))
-    return lambda v: text.compiled[name]([v[0], *[argument(v) for argument in arguments]])
+        room = [None] * (inner.size[0] - 1 - len(definition.parameters))  # for the names that it binds itself
+        text.compiled[name] = (lambda v: body(v + room)) if room else body
+    compiled = text.compiled
+    if not arguments:
+        return lambda v: compiled[name]([v[0]])
+    return lambda v: compiled[name]([v[0], *[argument(v) for argument in arguments]])
 
 
 _BRACES = re.compile(r"\{([a-z][a-z0-9-]*)\}")
