@@ -20,11 +20,11 @@ from redlark.spec.profiles import PROFILES
 
 from .histories import Walk, calls, is_over, live, told, ways
 
-TELLS_REPLICAS = ("PUBLISH", "SPUBLISH")  # replicas have listeners of their own
+# Replicas have listeners of their own, and up to 6.2 the scripts of their master.
+TELLS_REPLICAS = ("PUBLISH", "SPUBLISH", "SCRIPT|FLUSH", "SCRIPT|LOAD")
 RUNS_OTHERS = {
     "PFCOUNT": "keeps the count with the key, and tells its replicas",
-    **dict.fromkeys(("EXEC", "EVAL", "EVALSHA"), "writes what the commands that it runs write"),
-    **dict.fromkeys(("SCRIPT|FLUSH", "SCRIPT|LOAD"), "changes no database, and tells its replicas (Redis 6.2)"),
+    **dict.fromkeys(("EXEC", "EVAL", "EVALSHA", "FCALL"), "writes what the commands that it runs write"),
 }
 
 # Inside MULTI these are not queued, or the text says that they behave otherwise there.
