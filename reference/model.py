@@ -189,13 +189,7 @@ class Model(Owing):
                     run.outbox = (*rest, *run.outbox)
                 if run.delay and observed is not None and interval[1] - interval[0] < run.delay:
                     continue
-                try:
-                    after = run.finish()
-                except Dead:
-                    continue
-                self.reached.update(run.reached)
-                if after not in found:
-                    found.append(after)
+                self._keep(run, found)
         return tuple(found[:MAX_WORLDS])
 
     def _waited(self, run: Run) -> Any:

@@ -101,14 +101,18 @@ class Owing:
                 known = run.world.outbox
                 left = tuple(one for one in known if one.client != client)
                 run.outbox = (*left, *rest, *run.outbox[len(known) :])
-                try:
-                    after = run.finish()
-                except Dead:
-                    continue
-                self.reached.update(run.reached)
-                if after not in found:
-                    found.append(after)
+                self._keep(run, found)
         return tuple(found[:MAX_WORLDS]), not found and self._more(worlds, client, request, interval, frames)
+
+    def _keep(self, run: Run, found: list[World]) -> None:
+        """Adds the world after a run to those that were found, where there can be one."""
+        try:
+            after = run.finish()
+        except Dead:
+            return
+        self.reached.update(run.reached)
+        if after not in found:
+            found.append(after)
 
     def _more(
         self, worlds: Worlds, client: int, request: Request, interval: Interval, frames: tuple[Frame, ...]

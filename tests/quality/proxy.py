@@ -88,12 +88,16 @@ class _Handler(socketserver.BaseRequestHandler):
                 self.request.sendall(b"".join(replies))
 
 
+Pusher = Callable[[Frame], bytes]  # what becomes of a frame on its way to the client
+
+
 class _Server(socketserver.ThreadingTCPServer):
     allow_reuse_address = True
     daemon_threads = True
     request_queue_size = 64
     behind: tuple[str, int]
     handler: Handler
+    pusher: Pusher
 
 
 @contextlib.contextmanager
@@ -101,16 +105,18 @@ def proxy(host: str, port: int, handler: Handler) -> Iterator[str]:
     """The address of a proxy to a server; stopped at the end."""
     with _Server(("127.0.0.1", 0), _Handler) as server:
         server.behind, server.handler = (host, port), handler
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-        thread.start()
-        yield f"redis://127.0.0.1:{server.server_address[1]}"
-        server.shutdown()
-        thread.join()
+        yield from _serving(server)
+
+
+def _serving(server: _Server) -> Iterator[str]:
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+    thread.start()
+    yield f"redis://127.0.0.1:{server.server_address[1]}"
+    server.shutdown()
+    thread.join()
 
 
 # ---- a proxy for what is pushed -------------------------------------------------------------------------------------
-
-Pusher = Callable[[Frame], bytes]  # what becomes of a frame on its way to the client
 
 
 class _Tap(socketserver.BaseRequestHandler):
@@ -130,21 +136,9 @@ class _Tap(socketserver.BaseRequestHandler):
                         self.request.sendall(b"".join(map(self.server.pusher, decoder.feed(data))))
 
 
-class _Tapped(socketserver.ThreadingTCPServer):
-    allow_reuse_address = True
-    daemon_threads = True
-    request_queue_size = 64
-    behind: tuple[str, int]
-    pusher: Pusher
-
-
 @contextlib.contextmanager
 def tap(host: str, port: int, pusher: Pusher) -> Iterator[str]:
     """The address of a proxy that passes frames on as they come, pushes too, through a function; stopped at the end."""
-    with _Tapped(("127.0.0.1", 0), _Tap) as server:
+    with _Server(("127.0.0.1", 0), _Tap) as server:
         server.behind, server.pusher = (host, port), pusher
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-        thread.start()
-        yield f"redis://127.0.0.1:{server.server_address[1]}"
-        server.shutdown()
-        thread.join()
+        yield from _serving(server)
