@@ -13,6 +13,7 @@ import re
 from redlark.conformance import scripts
 from redlark.conformance.history import Request, request
 from redlark.spec.rdb import sealed
+from redlark.spec.rdb.encoding import string
 from redlark.spec.rdb.libraries import libraries_packed
 
 CALLING = (b"call", b"pcall")  # these pass a whole request on
@@ -112,6 +113,16 @@ def code(rng: random.Random) -> bytes:
     return _whole(rng) if roll < 0.65 else rng.choice(HEADS if roll < 0.82 else REGISTERING)
 
 
+BROKEN = (b"\x00\x01a", b"\xf6\x01a", b"\xf6", b"\xf5", b"\xf5\x05a", b"\xff", b"\xf5\xc0\x05", b"\xf5\xc4")
+
+
+def _old(rng: random.Random) -> bytes:
+    """A library as release candidates of 7.0 wrote it: a name, an engine, perhaps a description, and code."""
+    name, engine = rng.choice((b"lib1", b"b", b"", b"a b", b"a\0b")), rng.choice((b"LUA", b"lua", b"LUA", b"b"))
+    described = rng.choice((b"\x00", b"\x01" + string(b"words"), b"\xc0", b"\x82", b""))
+    return b"\xf6" + string(name) + string(engine) + described + string(rng.choice((_SET, b"x", _SET + b"\0x x")))
+
+
 def payload(rng: random.Random) -> bytes:
     """What FUNCTION RESTORE takes: mostly libraries of an old version, which every server reads."""
     roll = rng.random()
@@ -120,9 +131,7 @@ def payload(rng: random.Random) -> bytes:
         codes = [*codes[:1], code(rng)] if roll < 0.2 else [rng.choice(HEADS)]
     body = libraries_packed(codes)
     if 0.4 <= roll < 0.55:
-        body += rng.choice(
-            (b"\x00\x01a", b"\xf6\x01a", b"\xf6", b"\xf5", b"\xf5\x05a", b"\xff", b"\xf5\xc0\x05", b"\xf5\xc4")
-        )
+        body += rng.choice((_old(rng), *BROKEN))
     if roll > 0.98:
         return body
     version = 10 if roll < 0.88 else rng.choice((0, 1, 9, 11, 12, 13, 79, 80, 81))

@@ -41,14 +41,14 @@ class Cursor:
 
     def length(self) -> int:
         """A length: in 6, 14, 32 or 64 bits."""
-        length, special = self._length()
+        length, special = self.mark()
         if special:
             raise BadFormat("an encoding where a length should be")
         return length
 
     def string(self) -> bytes:
         """A string: as it is, as a number of 8, 16 or 32 bits, or compressed."""
-        length, special = self._length()
+        length, special = self.mark()
         if not special:
             return self.take(length)
         if length < 3:
@@ -58,7 +58,8 @@ class Cursor:
             return decompressed(self.take(packed), size)
         raise BadFormat(f"no encoding {length} of a string")
 
-    def _length(self) -> tuple[int, bool]:
+    def mark(self) -> tuple[int, bool]:
+        """A length, or the number of an encoding that stands in its place; and whether it is that."""
         first = self.byte()
         kind = first >> 6
         if kind == 0:

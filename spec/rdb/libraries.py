@@ -15,41 +15,55 @@ Record = tuple[bytes, bytes]
 def libraries_in(payload: bytes) -> tuple[Record, ...]:
     r"""The libraries of a payload, each as ``code`` and its text; what cannot be read ends it, named by its kind.
 
-    A string may reach into the footer.
+    One that release candidates of 7.0 wrote is ``old``, with the text that it would have today; of one ``broke-off``
+    the part is told that cannot be read. A string may reach into the footer.
 
     >>> footer = bytes(10)
     >>> libraries_in(b"\xf5\x01a\xf5\x02bc" + footer), libraries_in(b"\xf5\x03a" + footer)
     (((b'code', b'a'), (b'code', b'bc')), ((b'code', b'a\x00\x00'),))
-    >>> libraries_in(b"\xf5\x01a\x00" + footer), libraries_in(b"\xf6" + footer), libraries_in(b"\xf5\x2fa" + footer)
-    (((b'code', b'a'), (b'other', b'')), ((b'old', b'library blob'),), ((b'broken', b''),))
+    >>> libraries_in(b"\xf5\x01a\x00" + footer), libraries_in(b"\xf5\x2fa" + footer)
+    (((b'code', b'a'), (b'other', b'')), ((b'broken', b''),))
+    >>> libraries_in(b"\xf6\x01m\x03LUA\x00\x01x" + footer), libraries_in(b"\xf6\x01m\x3fLUA" + footer)
+    (((b'old', b'#!LUA name=m\nx'),), ((b'broke-off', b'engine name'),))
 
-    Source: the snapshot's format, as FUNCTION DUMP of redis 7.0.15 and 8.2.3 shows it.
+    Source: the snapshot's format, as FUNCTION DUMP of redis 7.0.15 and 8.2.3 shows it, and FUNCTION RESTORE of 7.0.15.
     """
     found: list[Record] = []
     cursor = Cursor(payload)
-    while cursor.place < len(payload) - FOOTER:
+    readable = True
+    while readable and cursor.place < len(payload) - FOOTER:
         kind = cursor.byte()
-        if kind != LIBRARY:
-            found.append((b"old", _unread(cursor)) if kind == OLD_LIBRARY else (b"other", b""))
-            break
-        try:
-            found.append((b"code", cursor.string()))
-        except BadFormat:
-            found.append((b"broken", b""))
-            break
+        record = _old(cursor) if kind == OLD_LIBRARY else _library(cursor) if kind == LIBRARY else (b"other", b"")
+        found.append(record)
+        readable = record[0] in (b"code", b"old")
     return tuple(found)
 
 
-def _unread(cursor: Cursor) -> bytes:
-    """What of a library as release candidates of 7.0 wrote it cannot be read."""
+def _library(cursor: Cursor) -> Record:
+    try:
+        return b"code", cursor.string()
+    except BadFormat:
+        return b"broken", b""
+
+
+def _old(cursor: Cursor) -> Record:
+    """A library in the form of release candidates: a name, an engine, perhaps a description (dropped), and code."""
     part = b"library name"
     try:
-        cursor.string()
+        name = cursor.string()
         part = b"engine name"
-        cursor.string()
+        engine = cursor.string()
+        part = b"library description indicator"
+        described, _ = cursor.mark()
+        if described:
+            part = b"library description"
+            cursor.string()
+        part = b"library blob"
+        code = cursor.string()
     except BadFormat:
-        return part
-    return b"library blob"
+        return b"broke-off", part
+    engine, name, code = (one.partition(b"\0")[0] for one in (engine, name, code))
+    return b"old", b"#!" + engine + b" name=" + name + b"\n" + code
 
 
 def libraries_packed(codes: Iterable[bytes]) -> bytes:
