@@ -2,7 +2,7 @@
 return function(NULL, tools)
   local host, type, floor, huge, byte, char, sub, concat = tools.host, type, math.floor, math.huge, string.byte, string.char, string.sub,
     table.concat
-  local next, error, unpack, rawget, format, select = next, error, unpack, rawget, string.format, select
+  local next, error, unpack, rawget, format, select, octets = next, error, unpack, rawget, string.format, select, tools.octets
   local DEEPEST = 16      -- a table nested deeper is packed as nil
   local STACK = 8000      -- values that a C function may hold
 
@@ -10,21 +10,6 @@ return function(NULL, tools)
 
   -- ---- packing --------------------------------------------------------------------------------------------------------
 
-  -- The octets of a whole number, the highest first; those of a negative one are a complement.
-  local function octets(number, count)
-    local parts, carry, rest = {}, 1, number < 0 and -number or number
-    for place = count, 1, -1 do
-      local octet = rest % 256
-      rest = (rest - octet) / 256
-      if number < 0 then
-        octet = 255 - octet + carry
-        carry = octet > 255 and 1 or 0
-        octet = octet % 256
-      end
-      parts[place] = char(octet)
-    end
-    return concat(parts)
-  end
   local function integer(number)
     if number >= 0 then
       if number < 128 then return char(number) end

@@ -10,8 +10,8 @@ local assert, error, pcall, xpcall, type, tostring, tonumber, select, unpack, ne
   assert, error, pcall, xpcall, type, tostring, tonumber, select, unpack, next, rawget, rawset, setmetatable, getmetatable
 local pairs, ipairs, setfenv, loadstring, newproxy, rawequal = pairs, ipairs, setfenv, loadstring, newproxy, rawequal
 local getinfo, sethook = debug.getinfo, debug.sethook
-local sub, format, byte, find, gsub, rep, dump, concat = string.sub, string.format, string.byte, string.find, string.gsub,
-  string.rep, string.dump, table.concat
+local sub, format, byte, char, find, gsub, rep, dump, concat = string.sub, string.format, string.byte, string.char, string.find,
+  string.gsub, string.rep, string.dump, table.concat
 local floor, huge, resume, create, ldexp, frexp = math.floor, math.huge, coroutine.resume, coroutine.create, math.ldexp, math.frexp
 
 local NULL = newproxy()
@@ -102,6 +102,21 @@ function tools.text(position, ...)
   return value
 end
 function tools.real(t) return hidden[t] or t end
+-- The octets of a whole number, the highest first; those of a negative one are a complement.
+function tools.octets(number, count)
+  local parts, carry, rest = {}, 1, number < 0 and -number or number
+  for place = count, 1, -1 do
+    local octet = rest % 256
+    rest = (rest - octet) / 256
+    if number < 0 then
+      octet = 255 - octet + carry
+      carry = octet > 255 and 1 or 0
+      octet = octet % 256
+    end
+    parts[place] = char(octet)
+  end
+  return concat(parts)
+end
 -- A double as so many octets, the highest first; a zero's sign would not reach the host.
 function tools.ieee(number, size)
   if number == 0 then return (1 / number < 0 and "\128" or "\0") .. rep("\0", size - 1) end

@@ -1,6 +1,6 @@
 -- struct: numbers and texts as C keeps them, as the library of Roberto Ierusalimschy packs them, to the byte.
 return function(NULL, tools)
-  local host, floor, byte, char, sub, find, rep, reverse, concat = tools.host, math.floor, string.byte, string.char, string.sub,
+  local host, floor, byte, sub, find, rep, reverse, concat = tools.host, math.floor, string.byte, string.sub,
     string.find, string.rep, string.reverse, table.concat
   local error, format, unpack, select, tonumber, type = error, string.format, unpack, select, tonumber, type
   local WIDEST, MOST, STACK, EXACT = 32, 2147483647, 8000, 2 ^ 64
@@ -76,21 +76,9 @@ return function(NULL, tools)
 
   -- A number as the unsigned integer of eight octets that C makes of it, lowest octet first.
   local function words(number)
-    local parts, low = {}, number < 0
-    if number ~= number or number < -2 ^ 63 then number = 2 ^ 63 low = false
+    if number ~= number or number < -2 ^ 63 then number = 2 ^ 63
     elseif number >= EXACT then number = 0 end
-    local rest, carry = floor(low and -number or number), 1
-    for place = 1, 8 do
-      local octet = rest % 256
-      rest = (rest - octet) / 256
-      if low then
-        octet = 255 - octet + carry
-        carry = octet > 255 and 1 or 0
-        octet = octet % 256
-      end
-      parts[place] = char(octet)
-    end
-    return concat(parts)
+    return reverse(tools.octets(number < 0 and -floor(-number) or floor(number), 8))
   end
   local function placed(h, little) return h.big and reverse(little) or little end
   local function integer(h, number, size)
