@@ -21,6 +21,10 @@ DATA = re.compile(
     r"spec/([^/]+\.lark|text/.+\.redlark|generated/.+\.json)|reference/lualib/.+\.lua|conformance/schema/.+\.json|.+/py\.typed"
 )
 
+# Where this environment has its packages, without the hook of its editable install: that is a .pth file, which
+# PYTHONPATH does not read. A worktree's environment may borrow those of another one.
+DEPENDENCIES = os.pathsep.join(path for path in sys.path if Path(path).name == "site-packages")
+
 
 def run(*command: str | Path, cwd: Path, **environment: str) -> str:
     """Run a command that must succeed, and give what it printed."""
@@ -101,9 +105,7 @@ def answers(python: Path, where: Path) -> str:
         "    asked.sendall(b'PING\\r\\n')\n"
         "    print(s.__file__, asked.recv(64))\n"
     )
-    # The dependencies of this environment, without the hook of its editable install: that is a .pth file, which
-    # PYTHONPATH does not read.
-    return run(python, "-c", program, cwd=where, PYTHONPATH=sysconfig.get_paths()["purelib"])
+    return run(python, "-c", program, cwd=where, PYTHONPATH=DEPENDENCIES)
 
 
 def test_every_package_is_listed(root: Path, files: list[Path]) -> None:
@@ -155,7 +157,7 @@ def test_wheel_holds_the_packages_and_their_data(
     assert str(site) in said
     assert "+PONG" in said
     if can_compile(tmp_path):
-        run(python, "-c", "import redlark.server._core", cwd=tmp_path, PYTHONPATH=sysconfig.get_paths()["purelib"])
+        run(python, "-c", "import redlark.server._core", cwd=tmp_path, PYTHONPATH=DEPENDENCIES)
 
 
 @pytest.mark.slow
