@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from immutables import Map
@@ -19,6 +19,7 @@ from redlark.reference.certain import certain, literal_of
 from redlark.reference.functions import FUNCTIONS, RUN_FUNCTIONS, DatabaseHandle, Numbers
 from redlark.reference.scope import CONSTANTS, STATE, WORDS, Closure, Frame, Scope, refuse
 from redlark.reference.values import ABSENT, ErrorReply, Kinded, Spoken, Uncertain
+from redlark.reference.walks import bind, rows
 from redlark.spec import syntax as s
 from redlark.spec.inference import PARTS, PARTS_OF_ALL
 from redlark.spec.primitives import primitives
@@ -44,8 +45,7 @@ def _name(node: s.Name, scope: Scope) -> Closure:
     if name == "command":
         return _constant(scope.command.encode())
     if name in STATE:
-        state = STATE[name]
-        return lambda v: state(v[0])
+        return STATE[name]
     if name in CONSTANTS:
         return _constant(CONSTANTS[name])
     if name in scope.text.defines and not scope.text.defines[name].parameters:
@@ -178,12 +178,16 @@ def _compare(node: s.Compare, scope: Scope) -> Closure:
 
         def compare_number(v: Frame) -> bool:
             a = left(v)
+            if type(a) is int:  # by far the most
+                return bool(plain(a, number))
             return bool(v[0].compare(symbol, a, number) if isinstance(a, Uncertain) else plain(a, number))
 
         return compare_number
 
     def compare(v: Frame) -> bool:
         a, b = left(v), right(v)
+        if type(a) is int and type(b) is int:
+            return bool(plain(a, b))
         if isinstance(a, Uncertain) or isinstance(b, Uncertain):
             return bool(v[0].compare(symbol, a, b))
         return bool(plain(a, b))
@@ -232,32 +236,22 @@ def _is(node: s.Is, scope: Scope) -> Closure:
 
 def _given(node: s.Given, scope: Scope) -> Closure:
     item = expression(node.item, scope)
-    if node.negated:
-        return lambda v: item(v) in ABSENT
-    return lambda v: item(v) not in ABSENT
+    negated = node.negated
+
+    def given(v: Frame) -> bool:
+        value = item(v)
+        return (value is not None and (type(value) is bytes or value not in ABSENT)) != negated
+
+    return given
 
 
 def _quantified(node: s.Quantified, scope: Scope) -> Closure:
     domain = expression(node.domain, scope)
     slot, body = _bound(scope, (node.variable,), lambda: expression(node.body, scope))
     if node.kind == "some":
-        return lambda v: any(body(v) for _ in _bind(v, slot[0], domain(v)))
+        return lambda v: any(body(v) for _ in bind(v, slot[0], domain(v)))
 
-    return lambda v: all(body(v) for _ in _bind(v, slot[0], domain(v)))
-
-
-def _bind(v: Frame, slot: int, domain: Any) -> Iterator[None]:
-    """Walks over a domain, its members one by one in a slot."""
-    for member in _members(domain):
-        v[slot] = member
-        yield
-
-
-def _members(value: Any) -> Any:
-    """A text's members are its single bytes; other collections' are their own."""
-    if isinstance(value, bytes):
-        return [value[i : i + 1] for i in range(len(value))]
-    return tuple(value)
+    return lambda v: all(body(v) for _ in bind(v, slot[0], domain(v)))
 
 
 def _bound(scope: Scope, names: tuple[str, ...], compile_body: Callable[[], Any]) -> tuple[list[int], Any]:
@@ -345,16 +339,6 @@ def _comprehension(node: s.Comprehension, scope: Scope) -> Closure:
     return build
 
 
-def rows(domains: list[Closure], width: int, v: Frame) -> Any:
-    """What a loop walks over: several domains side by side, or one whose elements are taken apart."""
-    if len(domains) == 1:
-        members = domains[0](v)
-        if width > 1:
-            return tuple(members.items()) if isinstance(members, Map) else tuple(members)
-        return [(member,) for member in _members(members)]
-    return list(zip(*(_members(domain(v)) for domain in domains), strict=True))
-
-
 def _mapping(node: s.Mapping, scope: Scope) -> Closure:
     pairs = [(expression(k, scope), expression(x, scope)) for k, x in node.pairs]
     return lambda v: Map({k(v): x(v) for k, x in pairs})
@@ -384,6 +368,9 @@ def _call(node: s.Call, scope: Scope) -> Closure:
         if len(arguments) == 1:
             (one,) = arguments
             return lambda v: of_run(v[0], one(v))
+        if len(arguments) == 2:
+            first, second = arguments
+            return lambda v: of_run(v[0], first(v), second(v))
         return lambda v: of_run(v[0], *[argument(v) for argument in arguments])
     raise refuse(node, f"no function {name!r}: neither defined in the text nor built in nor a primitive")
 
@@ -410,9 +397,14 @@ def _define(name: str, arguments: tuple[Closure, ...], scope: Scope) -> Closure:
         body = expression(definition.value, inner)
         room = [None] * (inner.size[0] - 1 - len(definition.parameters))  # for the names that it binds itself
         text.compiled[name] = (lambda v: body(v + room)) if room else body
+    if (literal := literal_of(text.defines[name].value)) is not None:
+        return _constant(literal)
     compiled = text.compiled
     if not arguments:
         return lambda v: compiled[name]([v[0]])
+    if len(arguments) == 1:
+        (one,) = arguments
+        return lambda v: compiled[name]([v[0], one(v)])
     return lambda v: compiled[name]([v[0], *[argument(v) for argument in arguments]])
 
 

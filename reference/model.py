@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from functools import cache, cached_property
+from itertools import chain
 from typing import Any
 
 from attrs import evolve, frozen
@@ -254,10 +255,9 @@ class Model(Owing):
         self, world: World, client: int, request: Request, interval: Interval, observed: Frame | None
     ) -> Iterable[tuple[Run, Any]]:
         if world.parked or tracking.tracks(world):
-            for start in self._starts(world, interval):
-                yield from self._runs_from(start, client, request, interval, observed)
-            return
-        yield from self._runs_from(world, client, request, interval, observed)
+            starts = self._starts(world, interval)
+            return chain.from_iterable(self._runs_from(s, client, request, interval, observed) for s in starts)
+        return self._runs_from(world, client, request, interval, observed)
 
     def _runs_from(
         self, world: World, client: int, request: Request, interval: Interval, observed: Frame | None

@@ -110,7 +110,8 @@ class Owing:
             after = run.finish()
         except Dead:
             return
-        self.reached.update(run.reached)
+        for rule in run.reached:
+            self.reached[rule] += 1
         if after not in found:
             found.append(after)
 

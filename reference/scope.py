@@ -25,22 +25,22 @@ CONSTANTS: dict[str, Any] = {
     "stop": values.STOP, "max-time": 9223372036854775807,
 }  # fmt: skip
 WORDS: dict[str, Any] = {"OK": values.OK, "TRUE": True, "FALSE": False}
-STATE: dict[str, Callable[[Any], Any]] = {
-    "now": lambda run: run.now,
-    "selected": lambda run: run.selected,
-    "request": lambda run: run.request,
-    "client": lambda run: run.client,
-    "in-exec": lambda run: run.children >= 0 or run.script is not None,
-    "in-script": lambda run: run.script is not None,
-    "script": lambda run: run.script,
-    "woken-by": lambda run: run.woken_by,
-    "woken-with": lambda run: run.woken_with,
-    "databases": lambda run: len(run.databases),
-    "db": lambda run: DatabaseHandle(run, run.selected),
-    "session": lambda run: run.session,
-    "sessions": lambda run: tuple(sorted(run.sessions)),
-    "server": lambda run: run.server,
-    "config": lambda run: run.server["config"],
+STATE: dict[str, Closure] = {
+    "now": lambda v: v[0].now,
+    "selected": lambda v: v[0].selected,
+    "request": lambda v: v[0].request,
+    "client": lambda v: v[0].client,
+    "in-exec": lambda v: v[0].children >= 0 or v[0].script is not None,
+    "in-script": lambda v: v[0].script is not None,
+    "script": lambda v: v[0].script,
+    "woken-by": lambda v: v[0].woken_by,
+    "woken-with": lambda v: v[0].woken_with,
+    "databases": lambda v: len(v[0].databases),
+    "db": lambda v: DatabaseHandle(v[0], v[0].selected),
+    "session": lambda v: v[0].session,
+    "sessions": lambda v: tuple(sorted(v[0].sessions)),
+    "server": lambda v: v[0].server,
+    "config": lambda v: v[0].server["config"],
 }
 
 

@@ -10,15 +10,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from attrs import frozen
 from immutables import Map
 
 from redlark.reference import fields, values, writes
 from redlark.reference.arguments import reader
 from redlark.reference.certain import certain, missing
-from redlark.reference.expressions import expression, root_of, rows
+from redlark.reference.expressions import expression, root_of
 from redlark.reference.scope import Closure, Frame, Scope, refuse
 from redlark.reference.shapes import declared
 from redlark.reference.values import GO, Leave, Waiting
+from redlark.reference.walks import rows
 from redlark.spec import syntax as s
 
 Step = Callable[[Frame], Any]
@@ -27,6 +29,18 @@ Step = Callable[[Frame], Any]
 def nothing(v: Frame) -> Any:
     """A step that does nothing: one that this profile has not."""
     return GO
+
+
+@frozen
+class Conditional:
+    """A step that is taken only where a condition holds; the block around it asks, which saves a call a step."""
+
+    when: Closure
+    then: Step
+
+    def __call__(self, v: Frame) -> Any:
+        """The step by itself, where no block is around it."""
+        return self.then(v) if self.when(v) else GO
 
 
 class Compiler:
@@ -57,11 +71,14 @@ class Compiler:
         if len(compiled) <= 1:
             return compiled[0] if compiled else nothing
 
+        pairs = [(s.when, s.then) if isinstance(s, Conditional) else (None, s) for s in compiled]
+
         def block(v: Frame) -> Any:
-            for step in compiled:
-                reply = step(v)
-                if reply is not GO:
-                    return reply
+            for when, then in pairs:
+                if when is None or when(v):
+                    reply = then(v)
+                    if reply is not GO:
+                        return reply
             return GO
 
         return block
@@ -187,28 +204,24 @@ class Compiler:
         when = None if node.when is None else expression(node.when, scope)
         steps = self.steps(node.steps, scope) if node.steps else None
         reply = None if node.reply is None else self.reply(node.reply, scope)
-        if when is not None and steps is None and reply is not None:
-            condition, answer = when, reply
+        if steps is None and reply is not None:
+            answer = reply
 
-            def answer_when(v: Frame) -> Any:
-                if not condition(v):
-                    return GO
+            def fire(v: Frame) -> Any:
                 v[0].reached.append(rule)
                 return answer(v)
 
-            return answer_when
+        else:
 
-        def fire(v: Frame) -> Any:
-            if when is not None and not when(v):
-                return GO
-            v[0].reached.append(rule)
-            if steps is not None:
-                ended = steps(v)
-                if ended is not GO:
-                    return ended
-            return GO if reply is None else reply(v)
+            def fire(v: Frame) -> Any:
+                v[0].reached.append(rule)
+                if steps is not None:
+                    ended = steps(v)
+                    if ended is not GO:
+                        return ended
+                return GO if reply is None else reply(v)
 
-        return fire
+        return fire if when is None else Conditional(when, fire)
 
     def reply(self, node: s.Reply, scope: Scope) -> Step:
         """What stands behind an arrow."""
@@ -286,17 +299,14 @@ class Compiler:
             if name not in fragment.parameters and name not in scope.names:
                 scope.names[name] = slot
                 scope.given.add(name)
-        if not assigned and when is None:
-            return steps
 
         def use(v: Frame) -> Any:
-            if when is not None and not when(v):
-                return GO
             for slot, value in assigned:
                 v[slot] = value(v)
             return steps(v)
 
-        return use
+        used = use if assigned else steps
+        return used if when is None else Conditional(when, used)
 
     def _each(self, node: s.Each, scope: Scope) -> Step:
         domains = [expression(domain, scope) for domain in node.domains]
@@ -347,21 +357,12 @@ class Compiler:
         if known is False:
             expression(node.when, scope)
             return nothing
-        if known:
 
-            def always(v: Frame) -> Any:
-                effect(v)
-                return GO
-
-            return always
-        when = expression(node.when, scope)
-
-        def sometimes(v: Frame) -> Any:
-            if when(v):
-                effect(v)
+        def always(v: Frame) -> Any:
+            effect(v)
             return GO
 
-        return sometimes
+        return always if known else Conditional(expression(node.when, scope), always)
 
     def _assign(self, node: s.Assign, scope: Scope) -> Step:
         value = expression(node.value, scope)

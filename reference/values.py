@@ -297,6 +297,8 @@ class Quotient(Uncertain):
 
 def plus(left: Any, right: Any) -> Any:
     """Addition, also of uncertain numbers and whole ones, of sets (union) and of maps (the right one's pairs win)."""
+    if type(left) is int and type(right) is int:  # by far the most
+        return left + right
     if isinstance(right, Uncertain):
         left, right = right, left
     if isinstance(left, Moment):
@@ -312,6 +314,8 @@ def plus(left: Any, right: Any) -> Any:
 
 def minus(left: Any, right: Any) -> Any:
     """Subtraction, also of uncertain numbers."""
+    if type(left) is int and type(right) is int:
+        return left - right
     if isinstance(left, Moment) and isinstance(right, Moment):
         return Difference(left, right)
     if isinstance(left, Uncertain):

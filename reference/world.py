@@ -9,7 +9,6 @@ that a command does by name.
 
 from __future__ import annotations
 
-from operator import is_
 from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
@@ -445,7 +444,7 @@ class Run(Comparing):
 
     def snapshot(self) -> tuple[Any, ...]:
         """What a failed command gives back: the databases, not the sessions."""
-        deadlines, written = self.deadlines.copy(), frozenset(self.written)
+        deadlines, written = self.deadlines.copy(), self.written.copy()
         self.recoded.clear()
         counts = len(self.events), len(self.propagated), len(self.signalled), len(self.happened), len(self.cleared)
         return tuple(self.databases), self.versions, *counts, self.changes, deadlines, written
@@ -459,7 +458,7 @@ class Run(Comparing):
             self.deadlines.pop(place, None)
             self.alive.discard(place)
         self.deadlines.update(deadlines)
-        self.written = set(written)
+        self.written = written
         del self.events[events:]
         del self.propagated[propagated:]
         del self.signalled[signalled:]
@@ -489,7 +488,7 @@ class Run(Comparing):
         if (
             sessions is world.sessions and self.server is world.server and self.versions is world.versions
             and now == world.now and self.parked is world.parked and self.outbox is world.outbox
-            and all(map(is_, databases, world.databases))
+            and databases == world.databases
         ):  # fmt: skip
             return world
         return World(databases, sessions, self.server, self.versions, now, self.parked, self.outbox)
