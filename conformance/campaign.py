@@ -130,6 +130,7 @@ class Campaign:
     _started: float = field(factory=time.monotonic, init=False)
     _most_worlds: int = field(default=1, init=False)
     _given_up: int = field(default=0, init=False)
+    _judging: float = field(default=0.0, init=False)  # seconds
 
     @grammars.default
     def _read(self) -> dict[str, Grammar]:
@@ -355,17 +356,16 @@ class Campaign:
 
     def one(self, judge: Judge, history: History, setup: Setup | None) -> None:
         """Run one history, and look into what it shows."""
-        before = judge.requests
+        before, began = judge.requests, time.monotonic()
         found = judge.run(history)
+        self._judging += time.monotonic() - began
         self.requests += judge.requests - before
         self.histories += 1
         self.asked.update(judge.asked)
         judge.asked.clear()
         self._most_worlds = max(self._most_worlds, judge.most_worlds)
-        if judge.given_up:
-            self.notes.append(
-                f"{judge.given_up} histories were left: what nobody heard of could have gone too many ways"
-            )
+        self._given_up += judge.given_up
+        judge.given_up = 0
         if found:
             self._look_into(judge, found, history, setup)
         if self.histories % 8 == 0:
@@ -437,6 +437,7 @@ class Campaign:
             requests=self.requests,
             histories=self.histories,
             seconds=self.seconds,
+            judging=self._judging,
             most_worlds=self._most_worlds,
             ended=self.ended,
             notes=[*self.notes, *([unheard] if self._given_up else [])],

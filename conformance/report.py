@@ -139,6 +139,7 @@ class TargetReport:
     requests: int = 0
     histories: int = 0
     seconds: float = 0.0
+    judging: float = 0.0  # of these seconds, those in which requests were sent and judged
     most_worlds: int = 1
     ended: str = "budget"
     notes: list[str] = field(factory=list)
@@ -173,6 +174,7 @@ class TargetReport:
             "histories": self.histories,
             "worlds": self.most_worlds,
             "seconds": round(self.seconds, 3),
+            "seconds_judging": round(self.judging, 3),
         }
 
     def as_json(self) -> dict[str, Any]:
