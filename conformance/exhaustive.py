@@ -23,27 +23,45 @@ from attrs import field, mutable
 from redlark.conformance.alphabet import KEYS, Request, alphabet
 from redlark.conformance.connection import Connection, milliseconds
 from redlark.conformance.errors import CannotRun, Lost
-from redlark.conformance.generate import Grammar
+from redlark.conformance.generate import Grammar, walk
 from redlark.conformance.history import History, steps_of
 from redlark.conformance.history import Request as Asked
 from redlark.conformance.target import Target
 from redlark.reference import Model, Worlds
 from redlark.reference.resp import Frame, encode_request
+from redlark.spec import syntax
 
 if TYPE_CHECKING:
     from redlark.conformance.campaign import Campaign
 
-GROUPS = ("string", "list", "hash", "set", "sorted-set", "stream", "bitmap", "hyperloglog", "geo", "generic")
+GROUPS = (
+    "string", "list", "hash", "set", "sorted-set", "stream", "bitmap", "hyperloglog", "geo", "generic", "transactions",
+)  # fmt: skip
 # One request of another type, so that sequences meet WRONGTYPE; one that deletes, so that they meet what is gone.
 STRANGERS: dict[str, tuple[Request, ...]] = {
     "string": ((b"RPUSH", b"a", b"x"), (b"DEL", b"a")),
+    "generic": ((b"SET", b"a", b"1"), (b"RPUSH", b"a", b"x", b"1"), (b"SADD", b"b", b"1", b"2")),
+    "transactions": (
+        (b"SET", b"a", b"1"),
+        (b"GET", b"a"),
+        (b"INCR", b"b"),
+        (b"LPOP", b"a"),
+        (b"DEL", b"a"),
+        (b"NOSUCH",),
+    ),
     "*": ((b"SET", b"a", b"1"), (b"DEL", b"a")),
 }
-UNFIT = frozenset(("MIGRATE", "WAIT", "WAITAOF"))  # they stop a pipeline, as do those that park their client
+# They stop a pipeline, as do those that park their client; or test the server itself, half a second long; or need what
+# only DUMP gives.
+UNFIT = frozenset(("MIGRATE", "WAIT", "WAITAOF", "PFSELFTEST", "RESTORE", "RESTORE-ASKING"))
 FLUSH = (b"FLUSHALL",)
 # Before each sequence, with DBSIZE. FLUSHALL costs Redis 8 a turn of another thread, which would be most of a run; only
 # where keys go to other databases it is needed.
-EMPTYING: dict[str, Request] = {"generic": FLUSH, "*": (b"DEL", *KEYS)}
+EMPTYING: dict[str, tuple[Request, ...]] = {
+    "generic": (FLUSH,),
+    "transactions": ((b"DISCARD",), (b"UNWATCH",), (b"DEL", *KEYS)),
+    "*": ((b"DEL", *KEYS),),
+}
 SIZE = (b"DBSIZE",)
 NO_KEYS = b":0\r\n"
 
@@ -108,18 +126,25 @@ class Exhaustive:
 
     def plan(self, grammars: Sequence[Grammar], wanted: frozenset[str]) -> None:
         """Lay out the groups; those of the data types where none is wanted. Goes on from the saved state."""
-        commands = self.model.commands
         for group in sorted(wanted) or GROUPS:
             fit = [
                 one
                 for one in sorted(grammars, key=lambda one: one.name)
-                if one.group == group and one.name not in UNFIT and not commands[one.name].parks
+                if one.group == group and one.name not in UNFIT
             ]
             if fit:
                 strangers = STRANGERS.get(group, STRANGERS["*"])
-                known = tuple(one for one in strangers if one[0].decode() in commands)
-                self.groups.append(Progress(group, alphabet(fit, known), self.length))
+                letters = tuple(one for one in alphabet(fit, strangers) if not self._may_park(one))
+                self.groups.append(Progress(group, letters, self.length))
         self._load()
+
+    def _may_park(self, request: Request) -> bool:
+        """Whether a request may leave its client waiting: of XREAD, only with BLOCK."""
+        command = self.model.command(request)
+        if command is None or not command.parks:
+            return False
+        words = {part.word for part in walk(command.block.syntax) if isinstance(part, syntax.Token)}
+        return "BLOCK" not in words or b"BLOCK" in request
 
     def run(self, over: Callable[[], bool], tick: Callable[[], None]) -> None:
         """Judge unit after unit until all are done, or it is over."""
@@ -157,8 +182,8 @@ class Exhaustive:
     def _judge(self, progress: Progress, prefix: tuple[Request, ...]) -> None:
         """Send a prefix with every request behind it, and judge the replies."""
         emptying = EMPTYING.get(progress.group, EMPTYING["*"])
-        head = b"".join([encode_request(one) for one in (emptying, SIZE, *prefix)])
-        width = len(prefix) + 3
+        head = b"".join([encode_request(one) for one in (*emptying, SIZE, *prefix)])
+        width = len(emptying) + len(prefix) + 2
         wire = b"".join([head + encode_request(last) for last in progress.alphabet])
         try:
             connection = self._open()
@@ -176,7 +201,7 @@ class Exhaustive:
         seen: tuple[bytes, ...] = ()
         worlds: Worlds = ()
         for number, last in enumerate(progress.alphabet):
-            replies = frames[number * width + 1 : (number + 1) * width]  # from the number of keys on
+            replies = frames[number * width + len(emptying) : (number + 1) * width]  # from the number of keys on
             before = tuple(frame.raw for frame in replies[:-1])
             if before != seen:
                 seen, worlds = before, self._worlds(prefix, replies, interval)
@@ -194,9 +219,12 @@ class Exhaustive:
         return worlds
 
     def _is_idle(self, worlds: Worlds) -> bool:
-        """Whether the server is certainly as it was before: no key, none of its own fields changed."""
-        server = self._empty[0].server
-        return all(not any(world.databases) and world.server == server for world in worlds)
+        """Whether the server is certainly as it was before: no key, no field of its own or of the client changed."""
+        before = self._empty[0]
+        return all(
+            not any(world.databases) and (world.server, world.sessions) == (before.server, before.sessions)
+            for world in worlds
+        )
 
     def _suspect(self, progress: Progress, sequence: tuple[Request, ...]) -> None:
         self._close()

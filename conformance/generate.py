@@ -37,6 +37,7 @@ class Grammar:
     examples: tuple[syntax.Example, ...] = ()
     never_sent: str = ""  # why no request of this command is ever sent
     unreachable: Mapping[str, str] = field(factory=dict)  # rules that no server can be brought to, with the reason
+    needs: frozenset[str] = frozenset()  # words of options without which every request is refused
 
 
 def grammar(command: syntax.Command, profile: Profile) -> Grammar:
@@ -53,6 +54,9 @@ def grammar(command: syntax.Command, profile: Profile) -> Grammar:
         examples,
         next((str(f.values[0]) for f in command.facts if f.kind == "never-sent" and profile.holds(f.guard)), ""),
         unreachable(command, profile),
+        frozenset(
+            str(word) for f in command.facts if f.kind == "needs" and profile.holds(f.guard) for word in f.values
+        ),
     )
 
 

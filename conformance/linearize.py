@@ -2,9 +2,32 @@
 
 A history is a list of operations, each with the numbers of the event at which it was invoked and of the one at which
 its reply was there. It is sound if its operations can be put in an order that respects those (what returned before
-something else was invoked comes first) and in which the model allows each reply. The search is Wing and Gong's (Testing
-and verifying concurrent objects, 1993) with the memory of Lowe (Testing for linearizability, 2017): depth first over
-worlds, and never twice from the same world with the same operations done.
+something else was invoked comes first, what one client wrote at once stays in its order) and in which the model allows
+each reply. That is linearizability as Herlihy and Wing define it (Linearizability: a correctness condition for
+concurrent objects, 1990), the object being the model.
+
+The search is Wing and Gong's (Testing and verifying concurrent objects, 1993) with the memory of Lowe (Testing for
+linearizability, 2017): depth first over worlds, and never twice from the same world with the same operations done. A
+world is remembered without what nobody can see any more: how low the clock's lower bound is, where all that is left was
+sent later, and how often a key was changed, beyond whether those who watch it have missed a change.
+
+Before it, a history is split. Linearizability is local (Herlihy and Wing, theorem 1): a history has an order if the
+histories of its objects have one each. Horn and Kroening (Faster linearizability checking via P-compositionality, 2015)
+split so by keys; here requests that share keys are joined (``footprints.py``), and what one client sent in one write,
+whose order is promised beyond real time. The clock stands in no way: orders of the parts merge by their moments, which
+in each part never go back.
+
+Within it, two kinds of operation come as early as they may, and nothing else is tried in their place. What touches
+its own client alone (a request that is queued, MULTI) commutes with all that others do. What reads, and is allowed
+where it stands, would leave every later world as it is: each order that has it later is one that has it here. But
+reading later is also running later, after others whose deadlines are then earlier by a millisecond. So the first search
+may take too much for granted where deadlines can be set: what it finds is an order all the same, since the model has
+judged it; what it does not find is looked for a second time, with reads taken early only where the clock cannot matter.
+A part in which no request knows of time is searched once, all its operations with the same interval.
+
+A client that waits is at the head of its own queue until it is told: its request may be answered at once, or park it;
+what other requests then owe it must be its reply, and at any time that its deadline permits it may be told that its
+time is over.
 What must not live here: sockets, and how histories are drawn (``concurrent.py``).
 """
 
@@ -12,9 +35,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from attrs import field, frozen, mutable
+from attrs import evolve, field, frozen, mutable
+from immutables import Map
 
+from redlark.conformance.footprints import Footprints, components, footprints_of
 from redlark.reference import Model, World, Worlds
+from redlark.reference.replies import matches
 from redlark.reference.resp import Frame
 
 NEVER = 1 << 62  # when something returns that had not returned as the history was cut
@@ -41,23 +67,37 @@ class Operation:
     interval: tuple[int, int] = (0, 0)
 
 
+Done = tuple[int, ...]  # how many operations of each client are in the order
+Move = tuple[tuple[Operation, ...], Done, World]  # what is added to an order, and where that leads
+
+
 @mutable
 class _Search:
-    """One depth-first search; `steps` counts what the model was asked."""
+    """One depth-first search; `steps` counts what the model was asked. `eager` takes reads early without a proof."""
 
     model: Model
+    footprints: Footprints
     queues: tuple[tuple[Operation, ...], ...]
     most: int
+    eager: bool
     steps: int = field(default=0, init=False)
-    tried: set[tuple[tuple[int, ...], World]] = field(factory=set, init=False)
+    tried: set[tuple[Done, World]] = field(factory=set, init=False)
+    _floors: tuple[tuple[int, ...], ...] = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        """Of each queue, from each place on: the earliest moment at which one of its operations was sent."""
+        self._floors = tuple(
+            tuple(min((one.interval[0] for one in queue[place:]), default=NEVER) for place in range(len(queue) + 1))
+            for queue in self.queues
+        )
 
     def run(self, world: World) -> list[Operation] | None:
         """An order of the operations from this world on, None if there is none."""
         start = (0,) * len(self.queues)
-        path: list[Operation] = []
+        path: list[tuple[Operation, ...]] = []
         agenda = [self._next(start, world)]
-        if self._done(start):
-            return path
+        if self._is_done(start):
+            return []
         while agenda:
             following = next(agenda[-1], None)
             if following is None:
@@ -65,40 +105,150 @@ class _Search:
                 if path:
                     path.pop()
                 continue
-            operation, done, after = following
+            operations, done, after = following
+            after = self._settled(done, after)
             if (done, after) in self.tried:
                 continue
             self.tried.add((done, after))
-            path.append(operation)
-            if self._done(done):
-                return path
+            path.append(operations)
+            if self._is_done(done):
+                return [one for several in path for one in several]
             agenda.append(self._next(done, after))
         return None
 
-    def _done(self, done: tuple[int, ...]) -> bool:
+    def _is_done(self, done: Done) -> bool:
         """Whether all operations that were answered are in the order."""
         return all(
             place >= len(queue) or all(later.reply is None for later in queue[place:])
             for place, queue in zip(done, self.queues, strict=True)
         )
 
-    def _next(self, done: tuple[int, ...], world: World) -> Iterator[tuple[Operation, tuple[int, ...], World]]:
+    def _settled(self, done: Done, world: World) -> World:
+        """The world without what makes no difference to what is left."""
+        floor = min(floors[place] for floors, place in zip(self._floors, done, strict=True))
+        if world.now < floor < NEVER:
+            world = evolve(world, now=floor)
+        return forgotten(world) if world.versions else world
+
+    def _ask(self) -> None:
+        self.steps += 1
+        if self.steps > self.most:
+            raise Undecided
+
+    # ---- what may come next --------------------------------------------------------------------------------------
+
+    def _next(self, done: Done, world: World) -> Iterator[Move]:
         """What may come next: a client's first operation, if nothing else had returned before it was invoked."""
-        heads = [
-            (queue[place], number)
-            for number, (place, queue) in enumerate(zip(done, self.queues, strict=True))
-            if place < len(queue)
-        ]
-        first_return = min((one.returned for one, _ in heads), default=NEVER)
-        heads = [head for head in heads if head[0].invoked < first_return or head[0].returned == first_return]
-        for operation, number in sorted(heads, key=lambda head: head[0].returned):
-            self.steps += 1
-            if self.steps > self.most:
-                raise Undecided
-            after = (*done[:number], done[number] + 1, *done[number + 1 :])
-            worlds = self.model.allows((world,), number, operation.request, operation.interval, operation.reply)
-            for one in worlds:
-                yield operation, after, one
+        heads = [queue[place] for place, queue in zip(done, self.queues, strict=True) if place < len(queue)]
+        first_return = min((one.returned for one in heads), default=NEVER)
+        heads = [one for one in heads if one.invoked < first_return or one.returned == first_return]
+        heads.sort(key=lambda one: one.returned)
+        known: dict[int, list[Move]] = {}
+        for one in heads:
+            alone = self._is_its_own(one, world)
+            if not alone and not self._may_come_early(one, world):
+                continue
+            known[one.client] = moves = list(self._moves(one, done, world))
+            early = next((move for move in moves if self._is_early(move, one, alone, world)), None)
+            if early is not None or alone:
+                if early is not None:
+                    yield (early[0], early[1], evolve(early[2], now=world.now)) if alone else early
+                return
+        for one in heads:
+            yield from known.get(one.client) or self._moves(one, done, world)
+
+    def _is_its_own(self, one: Operation, world: World) -> bool:
+        """Whether an operation meets its own client's session alone: it is queued, or begins a transaction."""
+        name = one.request[0].upper()
+        if world.sessions[one.client]["in-multi"]:
+            return name != b"EXEC"
+        return name in (b"MULTI", b"UNWATCH") and len(one.request) == 1
+
+    def _may_come_early(self, one: Operation, world: World) -> bool:
+        return (
+            one.reply is not None
+            and world.waits(one.client) is None
+            and self.footprints.only_reads(one, world.sessions[one.client]["queue"])
+            and (self.eager or not (_has_deadlines(world) or one.interval[0] > world.now))
+        )
+
+    def _is_early(self, move: Move, one: Operation, alone: bool, world: World) -> bool:
+        """Whether a move leaves all as it was but its client's session, and perhaps the clock's lower bound."""
+        after = move[2]
+        same = (
+            after.databases == world.databases
+            and after.parked == world.parked
+            and after.server == world.server
+            and not after.outbox
+            and after.sessions.delete(one.client) == world.sessions.delete(one.client)
+        )
+        return same and (alone or self.eager or after.now == world.now)
+
+    def _moves(self, one: Operation, done: Done, world: World) -> Iterator[Move]:
+        """The worlds after an operation and what it tells those who waited, each with what is in the order then."""
+        client, reply = one.client, one.reply
+        if world.waits(client) is not None:
+            if reply is not None:
+                self._ask()
+                for after in self.model.arrives((world,), client, reply, one.interval[1]):
+                    yield from self._told((one,), _with(done, client), after)
+            return
+        self._ask()
+        if not self.model.parks(one.request) or world.sessions[client]["in-multi"]:
+            for after in self.model.allows((world,), client, one.request, one.interval, reply):
+                yield from self._told((one,), _with(done, client), after)
+            return
+        if reply is not None:
+            answered, _ = self.model.answers((world,), client, one.request, one.interval, (reply,))
+            for after in answered:
+                yield from self._told((one,), _with(done, client), after)
+        for after in self.model.allows((world,), client, one.request, one.interval, None):
+            parked = after.waits(client) is not None
+            if parked or reply is None:
+                yield from self._told(() if parked else (one,), done if parked else _with(done, client), after)
+
+    def _told(self, operations: tuple[Operation, ...], done: Done, world: World) -> Iterator[Move]:
+        """A move, if what is owed to those who waited are the replies that they got."""
+        while world.outbox:
+            owed = world.outbox[0]
+            place = done[owed.client]
+            if place >= len(self.queues[owed.client]):
+                return
+            waited = self.queues[owed.client][place]
+            if waited.reply is not None and not matches(owed.reply, waited.reply, owed.resp):
+                return
+            operations, done = (*operations, waited), _with(done, owed.client)
+            world = evolve(world, outbox=world.outbox[1:])
+        yield operations, done, world
+
+
+def _with(done: Done, client: int) -> Done:
+    return (*done[:client], done[client] + 1, *done[client + 1 :])
+
+
+def _has_deadlines(world: World) -> bool:
+    """Whether the clock can change what a world holds."""
+    held = (entry for database in world.databases for entry in database.values())
+    return any(entry.deadline is not None or entry.fields is not None for entry in held) or any(
+        parked.deadline is not None for parked in world.parked
+    )
+
+
+def forgotten(world: World) -> World:
+    """The world without how often keys were changed: of a watched key remains whether it was, since it was watched.
+
+    It goes on exactly as the world does: what is counted is only compared with what it was when it was watched.
+    """
+    sessions, watched = world.sessions, dict[tuple[int, bytes], int]()
+    for client, session in sessions.items():
+        if session["watched"]:
+            kept = {
+                place: seen if seen < 0 else int(seen == world.versions.get(place, 0))
+                for place, seen in session["watched"].items()
+            }
+            watched.update(dict.fromkeys(kept, 1))
+            sessions = sessions.set(client, session.set("watched", Map(kept)))
+    return evolve(world, sessions=sessions, versions=Map(watched))
 
 
 def order_of(
@@ -109,16 +259,47 @@ def order_of(
     ``worlds`` are those before the first operation; their clients are called as the operations call them. Raises
     `Undecided` after `most` questions to the model.
     """
-    clients = max((one.client for one in operations), default=-1) + 1
-    queues = tuple(tuple(one for one in operations if one.client == client) for client in range(clients))
+    footprints = footprints_of(model)
+    orders = []
+    for part in components(footprints, operations):
+        order = _order_of_part(model, footprints, worlds, part, most)
+        if order is None:
+            return None
+        orders.append(order)
+    return merged(orders)
+
+
+def _order_of_part(
+    model: Model, footprints: Footprints, worlds: Worlds, part: Sequence[Operation], most: int
+) -> list[Operation] | None:
+    """An order of operations that share nothing with others."""
+    timeless = not any(footprints.is_timed(one.request) for one in part)
+    hull = min(one.interval[0] for one in part), max(one.interval[1] for one in part)
+    clients = max(one.client for one in part) + 1
+    queues: list[list[Operation]] = [[] for _ in range(clients)]
+    for one in part:
+        queues[one.client].append(evolve(one, interval=hull) if timeless else one)
     left = most
-    for world in worlds:
-        search = _Search(model, queues, left)
-        found = search.run(world)
-        if found is not None:
-            return found
-        left -= search.steps
+    for eager in (False,) if timeless else (True, False):
+        for world in worlds:
+            search = _Search(model, footprints, tuple(map(tuple, queues)), left, eager)
+            found = search.run(world)
+            if found is not None:
+                return found
+            left -= search.steps
     return None
+
+
+def merged(orders: Sequence[Sequence[Operation]]) -> list[Operation]:
+    """One order of operations of which some parts have an order each: what returned first comes first."""
+    left = [list(reversed(order)) for order in orders if order]
+    found = []
+    while left:
+        first_return = min(one.returned for order in left for one in order)
+        order = next(order for order in left if order[-1].invoked < first_return or order[-1].returned == first_return)
+        found.append(order.pop())
+        left = [order for order in left if order]
+    return found
 
 
 def cut(operations: Iterable[Operation], event: int) -> list[Operation]:

@@ -131,4 +131,4 @@ def test_without_a_fault_every_history_has_an_order(embedded: machine.Running) -
     one = crowd(embedded, lambda link, request: link.ask(*request), 60)
     assert [found.picture() for found in one.contradictions] == []
     assert one.histories == 60
-    assert one.undecided <= 3  # the search has a bound
+    assert one.undecided == 0

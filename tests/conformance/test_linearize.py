@@ -1,0 +1,126 @@
+"""The search for an order says what trying every order says, whatever it leaves out."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Iterator, Sequence
+
+from attrs import evolve
+from hypothesis import given
+from hypothesis import strategies as st
+
+from redlark.conformance.linearize import NEVER, Operation, order_of
+from redlark.reference import Model, Worlds
+from redlark.reference.resp import Frame, frame
+
+MODEL = Model.load("redis-8.2")
+CLIENTS = 3
+NOW = 1_700_000_000_000
+
+Request = tuple[bytes, ...]
+
+REQUESTS: tuple[Request, ...] = tuple(
+    tuple(line.encode().split())
+    for line in (
+        "SET a 1", "SET a 2", "GET a", "GET b", "MGET a b", "INCR a", "APPEND a x", "DEL a", "DEL a b", "SETNX b 1",
+        "RENAME a b", "LPUSH a x", "LPOP a", "RPUSH b y", "LRANGE a 0 -1", "LMOVE a b LEFT LEFT", "SADD a m", "SCARD a",
+        "MULTI", "EXEC", "DISCARD", "WATCH a", "WATCH b", "UNWATCH", "NOSUCH", "SET a 1 PX 3", "PTTL a", "PERSIST a",
+        "EXISTS a b", "PFADD a e", "PFCOUNT a", "SET c 1", "GET c", "COPY a b REPLACE", "BLPOP a 0",
+        "BLPOP b a 0", "BLMOVE a b LEFT LEFT 0", "BLPOP a 0.002", "XADD s * f v", "XREAD BLOCK 0 STREAMS s $",
+    )
+)  # fmt: skip
+
+
+def beginning(clients: int) -> Worlds:
+    worlds = MODEL.start()
+    for client in range(clients):
+        worlds = MODEL.connect(worlds, client)
+    return worlds
+
+
+def happened(rng: random.Random, size: int) -> list[Operation]:
+    """What a server that is what the model says shows to clients whose requests overlap."""
+    (world,) = beginning(CLIENTS)
+    sent: dict[int, Operation] = {}
+    served: dict[int, Frame] = {}
+    waiting: set[int] = set()
+    seen: list[Operation] = []
+    event, now, left = 0, NOW, size
+
+    def deliver() -> None:
+        nonlocal world
+        world, frames = MODEL.deliver(world, now)
+        for client, raw in frames:
+            waiting.discard(client)
+            served[client] = frame(raw)
+
+    while left or sent.keys() - waiting:
+        event += 1
+        now += rng.choice((0, 0, 0, 1, 2))
+        deliver()
+        client = rng.randrange(CLIENTS)
+        if client not in sent:
+            if left:
+                left -= 1
+                sent[client] = Operation(client, rng.choice(REQUESTS), None, event, event, (now, now))
+        elif client in served:
+            one = sent.pop(client)
+            seen.append(evolve(one, reply=served.pop(client), returned=event, interval=(one.interval[0], now)))
+        elif client not in waiting:
+            world, raw = MODEL.perform(world, client, sent[client].request, now)
+            if raw:
+                served[client] = frame(raw)
+            else:
+                waiting.add(client)
+            deliver()
+    seen += [evolve(sent[client], returned=NEVER) for client in waiting]
+    return sorted(seen, key=lambda one: one.invoked)
+
+
+def disturbed(seen: list[Operation], rng: random.Random) -> list[Operation]:
+    """The same with one reply that another request got, or that came a little earlier."""
+    seen = list(seen)
+    place = rng.randrange(len(seen))
+    one = seen[place]
+    if rng.random() < 0.5:
+        replies = [other.reply for other in seen if other.request[0] == one.request[0]]
+        seen[place] = evolve(one, reply=rng.choice(replies))
+    else:
+        seen[place] = evolve(one, returned=one.invoked)
+    return seen
+
+
+def orders(seen: Sequence[Operation]) -> Iterator[tuple[Operation, ...]]:
+    """Every order in which nothing stands before what had returned before it was sent."""
+    for order in itertools.permutations(seen):
+        if all(not later.returned < one.invoked for one, later in itertools.combinations(order, 2)):
+            yield order
+
+
+def allowed(worlds: Worlds, order: Sequence[Operation]) -> bool:
+    for one in order:
+        worlds = MODEL.allows(worlds, one.client, one.request, one.interval, one.reply)
+    return bool(worlds)
+
+
+@given(st.integers(0, 1 << 32), st.integers(1, 6), st.booleans())
+def test_the_search_finds_an_order_where_there_is_one(seed: int, size: int, disturb: bool) -> None:
+    """Nothing that the search splits, forgets or takes early changes its verdict."""
+    rng = random.Random(seed)
+    seen = [one for one in happened(rng, size) if not MODEL.parks(one.request)]
+    if disturb and seen:
+        seen = disturbed(seen, rng)
+    worlds = beginning(CLIENTS)
+    found = order_of(MODEL, worlds, seen)
+    assert (found is not None) == any(allowed(worlds, order) for order in orders(seen))
+    if found is not None:
+        assert sorted(one.invoked for one in found) == [one.invoked for one in seen]
+        assert all(not later.returned < one.invoked for one, later in itertools.combinations(found, 2))
+
+
+@given(st.integers(0, 1 << 32), st.integers(1, 14))
+def test_what_happened_has_an_order(seed: int, size: int) -> None:
+    """A history of a server that is what the model says has an order, those who waited and were served in it."""
+    seen = happened(random.Random(seed), size)
+    assert order_of(MODEL, beginning(CLIENTS), seen) is not None
