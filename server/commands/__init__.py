@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from redlark.server.commands import (  # imported for what they register
     admin,
+    bitmaps,
     client,
     command,
     connection,
@@ -22,7 +23,7 @@ from redlark.spec.metadata import Facts
 
 __all__ = ["command_table"]
 
-_GROUPS = (admin, client, command, connection, expiry, help, keys, lcs, lists_sets, strings, transactions)
+_GROUPS = (admin, bitmaps, client, command, connection, expiry, help, keys, lcs, lists_sets, strings, transactions)
 
 keep_only(FUNCTIONS)
 

@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from redlark.server import errors
-from redlark.server.interfaces import CommandError, Context
+from redlark.server.interfaces import CommandError, Context, Database
 from redlark.server.values import INT64_MAX, INT64_MIN, int32, integer
+
+
+@contextmanager
+def unseen(db: Database) -> Iterator[None]:
+    """What is written meanwhile is told to nobody who watches: it changes how a value is kept, not what it is."""
+    watched, db.watched = db.watched, {}
+    try:
+        yield
+    finally:
+        db.watched = watched
 
 
 def string_at(ctx: Context, key: bytes) -> bytes | None:
