@@ -81,6 +81,7 @@ PARAMETERS: Final = {
         Parameter("dbfilename", TEXT, b"dump.rdb", immutable=True, inert=_NO_SAVE),
         Parameter("protected-mode", YES_NO, True),
         Parameter("notify-keyspace-events", TEXT, b"", inert="nothing is published yet"),
+        Parameter("hll-sparse-max-bytes", MEMORY, 3000, high=2**63 - 1),
         Parameter("cluster-enabled", YES_NO, False, immutable=True, only="no"),
     )
 }
@@ -91,7 +92,7 @@ TUNING: Final = re.compile(
     r"(acllog|active-?defrag|active-expire|aof-|append|auto-aof|client-output-buffer|cluster-|crash-|io-threads|latency-|lazyfree-"
     r"|lfu-|list-compress|maxmemory-|no-appendfsync|oom-score|proc-title|rdb|repl-|replica-|slave-|slowlog-|stop-writes"
     r"|stream-node|supervised$|set-proc|syslog-|tracking-table).*"
-    r"|.*-(listpack|ziplist|intset)-(size|entries|value)|hll-sparse-max-bytes|activerehashing|always-show-logo|disable-thp"
+    r"|.*-(listpack|ziplist|intset)-(size|entries|value)|activerehashing|always-show-logo|disable-thp"
     r"|dynamic-hz|jemalloc-bg-thread|lua-time-limit|busy-reply-threshold|sanitize-dump-payload|shutdown-timeout"
 )
 
@@ -125,6 +126,7 @@ class Config:
     dbfilename: bytes = b"dump.rdb"
     protected_mode: bool = True
     notify_keyspace_events: bytes = b""
+    hll_sparse_max_bytes: int = 3000
     cluster_enabled: bool = False
     given: set[str] = attrs.Factory(set)  # names that a file, the command line or CONFIG SET has set
     ignored: dict[str, None] = attrs.Factory(dict)  # names of TUNING that a file has set, in their order

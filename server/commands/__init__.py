@@ -10,6 +10,7 @@ from redlark.server.commands import (  # imported for what they register
     connection,
     expiry,
     help,
+    hyperloglogs,
     keys,
     lcs,
     lists_sets,
@@ -23,7 +24,21 @@ from redlark.spec.metadata import Facts
 
 __all__ = ["command_table"]
 
-_GROUPS = (admin, bitmaps, client, command, connection, expiry, help, keys, lcs, lists_sets, strings, transactions)
+_GROUPS = (
+    admin,
+    bitmaps,
+    client,
+    command,
+    connection,
+    expiry,
+    help,
+    hyperloglogs,
+    keys,
+    lcs,
+    lists_sets,
+    strings,
+    transactions,
+)
 
 keep_only(FUNCTIONS)
 
