@@ -19,6 +19,7 @@ from redlark.conformance.linearize import Operation, Undecided, order_of
 from redlark.conformance.scenarios import HELPERS, Pool
 from redlark.conformance.target import Target
 from redlark.reference import Model, Worlds
+from redlark.reference.resp import Frame
 
 if TYPE_CHECKING:
     from redlark.conformance.campaign import Campaign
@@ -45,26 +46,33 @@ class Crowd:
     _beginning: Worlds = field(default=(), init=False)
 
     def __attrs_post_init__(self) -> None:
+        freed = self.pool.has("CLIENT|UNBLOCK")  # or who waits could wait for ever
         groups = {
             name: str(command.facts["group"][0])
             for name, command in self.model.commands.items()
-            if not command.parks  # who waits and who is served is judged in company (`company.py`), one at a time
+            if freed or not command.parks
         }
         self.pool = concurrent.fit(self.pool, groups)
-        self._beginning = self.model.start(databases=self.target.databases, config=self.target.config)
-        for client in range(self.clients):
-            self._beginning = self.model.connect(self._beginning, client)
+
+    def _begin(self, ids: Sequence[Frame]) -> Worlds:
+        """The worlds in which a history begins: nobody has asked for more than its own id."""
+        worlds = self.model.start(databases=self.target.databases, config=self.target.config)
+        for client, told in enumerate(ids):
+            worlds = self.model.connect(worlds, client)
+            worlds = self.model.allows(worlds, client, (b"CLIENT", b"ID"), (0, 0), told)
+        return worlds
 
     def run(self, over: Callable[[Crowd], bool], tick: Callable[[], None] = lambda: None) -> None:
         """One history after another until it is over; a server that falls silent ends it, and is noted."""
         if not self.pool.names:
             return
-        runner = concurrent.Runner(self.target, self.timeout)
+        runner = concurrent.Runner(self.target, self.timeout, self.model.parks)
         try:
             while not over(self) and len(self.contradictions) < ENOUGH:
                 rng = random.Random(f"crowd {self.seed} {self.histories}")
                 program = concurrent.draw(self.pool, rng, self.clients)
                 seen = runner.run(program, rng)
+                self._beginning = self._beginning or self._begin(runner.ids)
                 self.histories += 1
                 self.requests += len(seen)
                 try:
@@ -102,10 +110,10 @@ class Crowd:
 
     def _changes_nothing(self, one: Operation) -> bool:
         """Whether an operation outside a transaction cannot have changed anything."""
-        if one.reply is not None and one.reply.is_error:
+        if one.reply is not None and one.reply.is_error and not self.model.parks(one.request):
             return True
         command = self.model.command(one.request)
-        return command is not None and b"readonly" in command.flags
+        return command is not None and b"readonly" in command.flags and not command.parks
 
 
 def several_at_once(campaign: Campaign) -> None:

@@ -119,6 +119,9 @@ def components(footprints: Footprints, operations: Sequence[Operation]) -> list[
             thing = up
         return thing
 
+    freeing = any(
+        WAITING in footprints.keys(one.request) and not footprints.model.parks(one.request) for one in operations
+    )
     inside: dict[int, int] = {}  # of a client: where what it is inside of began
     homes: list[Thing] = []
     for one in operations:
@@ -130,7 +133,7 @@ def components(footprints: Footprints, operations: Sequence[Operation]) -> list[
         things = footprints.keys(one.request)
         if one.client in inside:
             things |= {("write", (one.client, inside[one.client]))}
-        for thing in things:
+        for thing in things if freeing else things - {WAITING}:
             groups[root(thing)] = root(home)
         ended = one.reply is not None and (not one.reply.is_error or one.reply.raw.startswith(b"-EXECABORT"))
         if name in (b"EXEC", b"DISCARD") and ended:

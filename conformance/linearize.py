@@ -27,7 +27,8 @@ A part in which no request knows of time is searched once, all its operations wi
 
 A client that waits is at the head of its own queue until it is told: its request may be answered at once, or park it;
 what other requests then owe it must be its reply, and at any time that its deadline permits it may be told that its
-time is over.
+time is over. Who would wait for ever is freed by CLIENT UNBLOCK, an operation like any other, so that a wake-up that
+was lost is a contradiction, too.
 What must not live here: sockets, and how histories are drawn (``concurrent.py``).
 """
 

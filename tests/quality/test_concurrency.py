@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -13,6 +14,7 @@ from redlark.conformance.generate import Generator, grammar
 from redlark.conformance.profiles import model_of
 from redlark.conformance.scenarios import HELPERS, Pool
 from redlark.conformance.target import parse_address, prepare
+from redlark.reference import Observed
 
 from .proxy import Handler, Link, proxy
 
@@ -21,6 +23,7 @@ HISTORIES = 400  # in which a fault must be found; most take a few
 LONGEST = 12  # operations of what is told
 
 Request = tuple[bytes, ...]
+Starter = Callable[..., machine.Running]
 
 
 @pytest.fixture(scope="module")
@@ -115,15 +118,82 @@ def lost_updates() -> Handler:
     return handle
 
 
+def lost_wakeups() -> Handler:
+    """Every other BLPOP that finds nothing is registered where nobody looks: what is pushed does not wake it."""
+    count = 0
+
+    def handle(link: Link, request: Request) -> bytes:
+        nonlocal count
+        if request[0].upper() == b"BLPOP" and len(request) == 3 and not link.in_multi:
+            count += 1
+            if count % 2 and link.ask(b"EXISTS", request[1]) == b":0\r\n":
+                return link.ask(b"BLPOP", b"nobody looks here", request[2])
+        return link.ask(*request)
+
+    return handle
+
+
+def split_blmove() -> Handler:
+    """BLMOVE is a BLPOP and an RPUSH: what is moved is nowhere for a while."""
+
+    def handle(link: Link, request: Request) -> bytes:
+        words = tuple(part.upper() for part in request)
+        if words[0] == b"BLMOVE" and words[3:4] == (b"LEFT",) and len(request) == 6 and not link.in_multi:
+            raw = link.ask(b"BLPOP", request[1], request[5])
+            frame = Observed(raw)
+            if frame.kind == b"*" and frame.value:
+                moved = frame.value[1]
+                link.ask(b"RPUSH" if words[4] == b"RIGHT" else b"LPUSH", request[2], moved.value)
+                return moved.raw
+            return raw
+        return link.ask(*request)
+
+    return handle
+
+
+def polling() -> Handler:
+    """BLPOP looks every few milliseconds, and others take away meanwhile what it waits for."""
+
+    def handle(link: Link, request: Request) -> bytes:
+        if request[0].upper() != b"BLPOP" or len(request) != 3 or link.in_multi:
+            return link.ask(*request)
+        raw = link.ask(b"BLPOP", request[1], b"0.001")
+        for _ in range(10):
+            if raw != b"*-1\r\n" or request[2] != b"0":
+                break
+            time.sleep(0.002)
+            raw = link.ask(b"BLPOP", request[1], b"0.001")
+        return link.ask(*request) if raw == b"*-1\r\n" and request[2] == b"0" else raw
+
+    return handle
+
+
 @pytest.mark.parametrize("fault", [split_exec, split_mset, stale_reads, lost_updates], ids=lambda one: one.__name__)
 def test_what_is_not_atomic_is_found(embedded: machine.Running, fault: Callable[[], Handler]) -> None:
     """A fault of atomicity or of freshness is found, and the picture of it is short."""
-    one = crowd(embedded, fault(), HISTORIES)
+    found_and_short(crowd(embedded, fault(), HISTORIES))
+
+
+@pytest.mark.parametrize("fault", [lost_wakeups, split_blmove, polling], ids=lambda one: one.__name__)
+def test_who_waits_and_is_served_wrongly_is_found(start_server: Starter, fault: Callable[[], Handler]) -> None:
+    """A waiter that is not woken, or whose waiting is not one request, is found, and told as a short picture."""
+    found_and_short(crowd(start_server("redis:8.2"), fault(), HISTORIES))
+
+
+def found_and_short(one: Crowd) -> None:
     assert one.contradictions, f"not found in {one.histories} histories"
     found = one.contradictions[0]
     assert len(found.operations) <= LONGEST, found.picture()
     assert len(found.picture().splitlines()) == len(found.operations)
     assert not one.explains(found.operations)
+
+
+def test_with_those_who_wait_every_history_has_an_order(start_server: Starter) -> None:
+    """The proxy contradicts nothing where clients wait for each other, either."""
+    one = crowd(start_server("redis:8.2"), lambda link, request: link.ask(*request), 60)
+    assert [found.picture() for found in one.contradictions] == []
+    assert one.histories == 60
+    assert one.undecided == 0
 
 
 def test_without_a_fault_every_history_has_an_order(embedded: machine.Running) -> None:
