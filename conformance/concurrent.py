@@ -139,7 +139,7 @@ def _waiter(pool: Pool, rng: random.Random) -> list[Write]:
     lists, ordered = rng.sample(_LISTS, rng.randint(1, 2)), rng.sample(_SORTED, rng.randint(1, 2))
     one, other = rng.sample(_LISTS, 2)
     milliseconds = f"{1000 * float(soon):.0f}"
-    ways = {
+    ways: dict[str, tuple[str | bytes, ...]] = {
         "BLPOP": (*lists, soon),
         "BRPOP": (*lists, soon),
         "BLMOVE": (one, rng.choice((one, other)), side, end, soon),
