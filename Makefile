@@ -2,14 +2,15 @@
 #
 #   make conform     hold the embedded server to the text and print the verdict
 #   make test        every test, within 15 minutes on two cores
-#   make campaign    the long searches
+#   make campaign    the long searches, an hour of them
 #   make bench       the server beside redis-server and Valkey
 #   make generated   write anew what is derived from the text and kept in the tree
 #   make versions    write docs/versions.md: what differs between versions, as real servers show it (half an hour)
 #   make setup       the virtual environment, with the core built where a C compiler is
 #   make clean       remove what the above made
 #
-# Options: PYTHON=python3.12, CONFORM="redis:8.2 --budget 20", TESTS="tests/spec -k loader", BENCH="--quick"
+# Options: PYTHON=python3.12, CONFORM="redis:8.2 --budget 20", TESTS="tests/spec -k loader", BENCH="--quick",
+# CAMPAIGN_MINUTES=10 for all searches together, CAMPAIGN_SEED=7 to draw again what was drawn
 
 PYTHON ?= python3
 VENV := .venv
@@ -18,6 +19,8 @@ PIP = PYTHONWARNINGS=ignore PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip
 CONFORM ?=
 TESTS ?=
 BENCH ?=
+CAMPAIGN_MINUTES ?= 60
+CAMPAIGN_SEED ?=
 
 CORE := $(wildcard server/core/*.pyx server/core/*.pxi server/core/*.pxd server/core/*.h)
 PYTEST_WORKERS ?= 2
@@ -63,7 +66,8 @@ test: setup
 	$(BIN)/python -m pytest -n $(PYTEST_WORKERS) --dist loadgroup -m "not campaign" --durations=10 $(TESTS)
 
 campaign: setup
-	$(BIN)/python -m pytest -m campaign --hypothesis-profile=campaign --timeout=7200 $(TESTS)
+	$(BIN)/python -m pytest -m campaign --hypothesis-profile=campaign \
+	    --campaign-minutes=$(CAMPAIGN_MINUTES) $(if $(CAMPAIGN_SEED),--campaign-seed=$(CAMPAIGN_SEED)) $(TESTS)
 
 bench: $(VENV)/bench.stamp
 	$(BIN)/python -m tests.bench $(BENCH)

@@ -23,22 +23,7 @@ from redlark.spec.primitives.hyperloglog import (
     murmur64,
 )
 
-
-def added(elements: list[bytes], limit: int = 3000, begin: bytes | None = None) -> bytes:
-    """A string to which these elements were added one by one."""
-    data = hll_empty() if begin is None else begin
-    for element in elements:
-        changed = hll_add(data, element, limit, True)
-        assert changed is not None
-        data = changed
-    return data
-
-
-def registers(data: bytes) -> bytes:
-    """The registers of a string that is whole."""
-    found = hll_registers(data, True)
-    assert found is not None
-    return found
+from .sketches import added, registers
 
 
 @pytest.mark.parametrize("length", range(20))

@@ -7,6 +7,7 @@ import pytest
 
 from redlark.conformance.servers import find_servers, start
 from redlark.spec.primitives import geo
+from tests.campaign import Rounds
 
 from .test_real_servers import Client
 
@@ -32,11 +33,9 @@ def drawn(source: random.Random) -> tuple[float, float]:
     return source.uniform(-180, 180), source.uniform(-85, 85)
 
 
-@pytest.mark.parametrize("rounds", [60, pytest.param(3_000, marks=pytest.mark.campaign)])
-def test_members_found(client: Client, rounds: int) -> None:
+def test_members_found(client: Client, rounds: Rounds) -> None:
     """A circle holds what the primitives say, cell by cell; a radius that is exactly a distance holds its member."""
-    source = random.Random(rounds)
-    for _ in range(rounds):
+    for source in rounds(60):
         middle, spread = drawn(source), 10 ** source.uniform(-5, 1)
         places = [drawn(source) for _ in range(10)]
         places += [

@@ -6,6 +6,7 @@ A longer search over the same properties is `make campaign`.
 import random
 import socket
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import BinaryIO
 
 import pytest
@@ -17,9 +18,11 @@ from redlark.spec.primitives.glob import glob
 from redlark.spec.primitives.integers import parse_int, parse_unsigned, parse_unsigned_by_strtoul
 from redlark.spec.primitives.lcs import lcs_ranges, longest_common_subsequence
 from redlark.spec.primitives.slots import key_slot
+from tests.campaign import Rounds
 
 Reply = bytes | int | None | list["Reply"] | Exception
 Draw = random.Random
+Drawn = Callable[[Callable[[Draw], bytes]], list[bytes]]
 
 
 class Client:
@@ -69,15 +72,15 @@ def client(request: pytest.FixtureRequest) -> Iterator[Client]:
         client.close()
 
 
-@pytest.fixture(params=[(7, 300), pytest.param((11, 5_000), marks=pytest.mark.campaign)], ids=["few", "many"])
-def drawn(request: pytest.FixtureRequest) -> Callable[[Callable[[Draw], bytes]], list[bytes]]:
-    """Draws cases: the same ones each time, and many in a campaign."""
-    seed, count = request.param
-    source = random.Random(seed)
-    return lambda draw: [draw(source) for _ in range(count)]
+def drawn(rounds: Rounds) -> Iterator[Drawn]:
+    """Draws cases by the hundred, the same ones each time or, in a campaign, for as long as there is time."""
+    for source in rounds(3):
+        yield partial(_drawn, source)
 
 
-Drawn = Callable[[Callable[[Draw], bytes]], list[bytes]]
+def _drawn(source: Draw, draw: Callable[[Draw], bytes]) -> list[bytes]:
+    return [draw(source) for _ in range(100)]
+
 
 EDGES = (
     *(b"inf", b"-inf", b"+infinity", b"nan", b"0", b"-0", b"", b".", b"1e", b"0x", b"e5", b"1 ", b" 1", b"1e4932"),
@@ -107,55 +110,62 @@ def integer(draw: Draw) -> bytes:
     return b"".join(draw.choices(pieces, k=draw.randrange(4)))
 
 
-def test_long_doubles(client: Client, drawn: Drawn) -> None:
+def test_long_doubles(client: Client, rounds: Rounds) -> None:
     """INCRBYFLOAT of drawn numbers gives what parse, sum and print give, or the error that goes with their failure."""
-    pairs = list(zip(drawn(number), drawn(number), strict=True))
-    replies = client(*(request for a, b in pairs for request in ((b"SET", b"k", a), (b"INCRBYFLOAT", b"k", b))))
-    for (a, b), reply in zip(pairs, replies[1::2], strict=True):
-        one, other = parse_long_double(a), parse_long_double(b)
-        if one is None or other is None:
-            assert str(reply) == "ERR value is not a valid float", (a, b)
-        else:
-            total = long_double_sum(one, other)
-            expected = print_long_double(total) if is_finite(total) else "ERR increment would produce NaN or Infinity"
-            assert (str(reply) if isinstance(reply, Exception) else reply) == expected, (a, b)
+    for some in drawn(rounds):
+        pairs = list(zip(some(number), some(number), strict=True))
+        replies = client(*(request for a, b in pairs for request in ((b"SET", b"k", a), (b"INCRBYFLOAT", b"k", b))))
+        for (a, b), reply in zip(pairs, replies[1::2], strict=True):
+            assert (str(reply).encode() if isinstance(reply, Exception) else reply) == added(a, b), (a, b)
 
 
-def test_doubles(client: Client, drawn: Drawn) -> None:
+def added(a: bytes, b: bytes) -> bytes:
+    """What INCRBYFLOAT says of a number and its increment."""
+    one, other = parse_long_double(a), parse_long_double(b)
+    if one is None or other is None:
+        return b"ERR value is not a valid float"
+    total = long_double_sum(one, other)
+    return print_long_double(total) if is_finite(total) else b"ERR increment would produce NaN or Infinity"
+
+
+def test_doubles(client: Client, rounds: Rounds) -> None:
     """A score read by ZADD and told by ZSCORE is printed as the primitives print it."""
-    texts = drawn(number)
     client((b"CONFIG", b"SET", b"zset-max-ziplist-entries", b"0"))
-    replies = client(*(r for x in texts for r in ((b"DEL", b"z"), (b"ZADD", b"z", x, b"m"), (b"ZSCORE", b"z", b"m"))))
     parse = parse_decimal_double if client.server.product == "valkey" and client.server.number >= (9,) else parse_double
-    for text, reply in zip(texts, replies[2::3], strict=True):
-        value = parse(text)
-        assert reply == (None if value is None else (print_double_17 if client.old else print_double)(value)), text
+    asked = ((b"DEL", b"z"), (b"ZADD", b"z", b"?", b"m"), (b"ZSCORE", b"z", b"m"))
+    for some in drawn(rounds):
+        texts = some(number)
+        replies = client(*(tuple(x if word == b"?" else word for word in one) for x in texts for one in asked))
+        for text, reply in zip(texts, replies[2::3], strict=True):
+            value = parse(text)
+            assert reply == (None if value is None else (print_double_17 if client.old else print_double)(value)), text
 
 
-def test_integers(client: Client, drawn: Drawn) -> None:
+def test_integers(client: Client, rounds: Rounds) -> None:
     """INCRBY takes the stored texts that parse-int reads, and SCAN the cursors that parse-unsigned reads."""
-    texts = drawn(integer)
     client((b"FLUSHALL",))
-    replies = client(*(r for x in texts for r in ((b"SET", b"k", x), (b"INCRBY", b"k", b"0"), (b"SCAN", x))))
     parse = parse_unsigned_by_strtoul if client.old else parse_unsigned
-    for text, added, scanned in zip(texts, replies[1::3], replies[2::3], strict=True):
-        assert (None if isinstance(added, Exception) else added) == parse_int(text), text
-        assert isinstance(scanned, Exception) == (parse(text) is None), text
+    for some in drawn(rounds):
+        texts = some(integer)
+        replies = client(*(r for x in texts for r in ((b"SET", b"k", x), (b"INCRBY", b"k", b"0"), (b"SCAN", x))))
+        for text, increased, scanned in zip(texts, replies[1::3], replies[2::3], strict=True):
+            assert (None if isinstance(increased, Exception) else increased) == parse_int(text), text
+            assert isinstance(scanned, Exception) == (parse(text) is None), text
 
 
-def test_globs(client: Client, drawn: Drawn) -> None:
+def test_globs(client: Client, rounds: Rounds) -> None:
     """KEYS finds the keys that glob matches, the lone star apart, which finds all."""
-    source = random.Random(3)
-    keys = {bytes(source.choices(b"abcA-]^\\z[?*\xff\0", k=source.randrange(6))) for _ in range(60)}
-    client((b"FLUSHALL",), *((b"SET", key, b"") for key in keys))
     weights = [4, 3, 2, 1, 2, 3, 4, 2, 2, 2, 3, 1]
-    patterns = drawn(lambda draw: bytes(draw.choices(b"abcA-][^\\?*z", weights, k=draw.randrange(9))))
-    for pattern, found in zip(patterns, client(*((b"KEYS", pattern) for pattern in patterns)), strict=True):
-        assert isinstance(found, list)
-        assert set(map(str, found)) == {str(key) for key in keys if pattern == b"*" or glob(pattern, key)}, pattern
+    for source in rounds(3):
+        keys = {bytes(source.choices(b"abcA-]^\\z[?*\xff\0", k=source.randrange(6))) for _ in range(60)}
+        patterns = [bytes(source.choices(b"abcA-][^\\?*z", weights, k=source.randrange(9))) for _ in range(100)]
+        client((b"FLUSHALL",), *((b"SET", key, b"") for key in keys))
+        for pattern, found in zip(patterns, client(*((b"KEYS", pattern) for pattern in patterns)), strict=True):
+            assert isinstance(found, list)
+            assert set(map(str, found)) == {str(k) for k in keys if pattern == b"*" or glob(pattern, k)}, pattern
 
 
-def test_subsequences(client: Client, drawn: Drawn) -> None:
+def test_subsequences(client: Client, rounds: Rounds) -> None:
     """LCS and LCS IDX give the subsequence and the ranges of the primitives, in their order."""
     if client.server.number < (7,):
         pytest.skip("LCS came with 7.0")
@@ -163,16 +173,17 @@ def test_subsequences(client: Client, drawn: Drawn) -> None:
     def word(draw: Draw) -> bytes:
         return bytes(draw.choices(draw.choice([b"ab", b"abc", b"abcdef"]), k=draw.randrange(14)))
 
-    for one, other, shortest in zip(drawn(word), drawn(word), (0, 1, 2, 3, -1) * 1000, strict=False):
-        ask = (b"LCS", b"x", b"y", b"IDX", b"WITHMATCHLEN", b"MINMATCHLEN", b"%d" % shortest)
-        _, common, ranges = client((b"MSET", b"x", one, b"y", other), (b"LCS", b"x", b"y"), ask)
-        assert common == longest_common_subsequence(one, other)
-        assert ranges == [
-            b"matches",
-            [[[*a], [*b], length] for a, b, length in lcs_ranges(one, other, shortest)],
-            b"len",
-            len(longest_common_subsequence(one, other)),
-        ]
+    for some in drawn(rounds):
+        for one, other, shortest in zip(some(word), some(word), (0, 1, 2, 3, -1) * 20, strict=True):
+            ask = (b"LCS", b"x", b"y", b"IDX", b"WITHMATCHLEN", b"MINMATCHLEN", b"%d" % shortest)
+            _, common, ranges = client((b"MSET", b"x", one, b"y", other), (b"LCS", b"x", b"y"), ask)
+            assert common == longest_common_subsequence(one, other)
+            assert ranges == [
+                b"matches",
+                [[[*a], [*b], length] for a, b, length in lcs_ranges(one, other, shortest)],
+                b"len",
+                len(longest_common_subsequence(one, other)),
+            ]
 
 
 def test_slots() -> None:

@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 from attrs import define, field
-from hypothesis import Phase, settings
+from hypothesis import Phase, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     Bundle,
@@ -40,6 +40,7 @@ from redlark.reference.resp import Decoder, Frame, encode_request
 from redlark.reference.transcript import command_line, printed
 from redlark.server import Server
 from redlark.server.commands.facts import TABLE
+from tests.campaign import Rounds
 
 PROFILE = "redis-8.2"
 TIMEOUT = 2.0  # seconds; a shrinking search waits for it again and again
@@ -304,14 +305,15 @@ def milliseconds() -> int:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "steps",
-    [pytest.param((40, 40), id="some"), pytest.param((2_000, 60), id="more", marks=pytest.mark.campaign)],
-)
-def test_every_reply_is_one_that_the_text_allows(server: Server, steps: tuple[int, int]) -> None:
+def test_every_reply_is_one_that_the_text_allows(server: Server, rounds: Rounds) -> None:
     """Whatever several clients send, in pipelines, transactions and pieces, the model allows what comes back."""
-    examples, count = steps
-    run_state_machine_as_test(
-        lambda: AgainstModel(server.port),
-        settings=settings(max_examples=examples, stateful_step_count=count, phases=[Phase.generate, Phase.shrink]),
-    )
+    count = 60 if rounds.many else 40  # requests of each example
+    chosen = settings(max_examples=40, stateful_step_count=count, phases=[Phase.generate, Phase.shrink])
+    for source in rounds(1):
+
+        def machine() -> AgainstModel:
+            return AgainstModel(server.port)
+
+        if rounds.many:
+            seed(source.randrange(1 << 31))(machine)
+        run_state_machine_as_test(machine, settings=chosen)
