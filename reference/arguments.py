@@ -114,7 +114,7 @@ def compile_parser(parts: Sequence[s.Part], scope: Scope, hooks: Hooks) -> Calla
         if limit is not None and count > limit:
             raise hooks.refuse(v, "excess", arguments[limit])
         position = match(arguments, position, count, v)
-        if position < count:
+        if position < count and not (overlooks and surplus == "excess"):
             raise hooks.refuse(v, surplus, arguments[position])
 
     return parse

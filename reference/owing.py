@@ -78,7 +78,8 @@ class Owing:
         """Someone who waited gets the reply that says so."""
         owed = Owed(parked.client, parked.late, world.sessions[parked.client]["resp"])
         left = tuple(one for one in world.parked if one is not parked)
-        return evolve(world, parked=left, outbox=(*world.outbox, owed))
+        after = evolve(world, parked=left, outbox=(*world.outbox, owed))
+        return tracking.waited(self, after, parked) if tracking.tracks(world) else after
 
     def answers(
         self, worlds: Worlds, client: int, request: Request, interval: Interval, frames: tuple[Frame, ...]

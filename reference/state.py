@@ -17,6 +17,7 @@ from redlark.reference.fields import is_late, take_away
 from redlark.reference.functions import of_run, pure, version
 from redlark.reference.replies import Predicate
 from redlark.reference.resp import Frame
+from redlark.reference.tracking import answered_as
 from redlark.reference.values import Entry, ErrorReply, Status
 
 ITERATIONS = "iterations"
@@ -120,6 +121,8 @@ def unblock(run: Any, client: int, error: bytes | None) -> None:
     for parked in run.parked:
         if parked.client == client:
             run.unpark(parked, parked.late if error is None else ErrorReply(error))
+            if run.server.get("tracking"):
+                answered_as(run, parked)
 
 
 @of_run

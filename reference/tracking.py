@@ -14,7 +14,7 @@ from attrs import evolve
 
 from redlark.reference.functions import pure
 from redlark.reference.scripts import nobody
-from redlark.reference.values import READ, Spoken
+from redlark.reference.values import READ, Parked, Spoken
 from redlark.reference.world import Run, World
 
 HIDDEN = ("DISPATCH", "DELIVERY", "CALLED", "REMEMBER", "INVALIDATE", "ANSWERED", "ENDED", "BROADCAST", "NOTIFIED")
@@ -64,6 +64,31 @@ def answered(run: Run, waits: bool) -> None:
     tell(run)
     run.replied = True
     _execute(run, "ANSWERED", waits)
+
+
+def answered_as(run: Run, parked: Parked) -> None:
+    """The same as a client that has waited, and waits no longer."""
+    mine = run.client, run.request
+    become(run, parked.client)
+    run.request = parked.request
+    answered(run, False)
+    become(run, mine[0])
+    run.request = mine[1]
+
+
+def become(run: Run, client: int) -> None:
+    """Goes on as another client."""
+    if run.client in run.sessions:
+        run.sessions = run.sessions.set(run.client, run.session)
+    run.client, run.session = client, run.sessions[client]
+    run.selected = run.session["selected"]
+
+
+def waited(model: Any, world: World, parked: Parked) -> World:
+    """The world in which a client has been told that its time is over, after all that this entails."""
+    run = Run(model, world, parked.client, parked.request, (world.now, world.now), None, ())
+    answered(run, False)
+    return run.finish()
 
 
 def ended(run: Run) -> None:

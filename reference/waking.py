@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from redlark.reference.tracking import after_nobody, answered, by_nobody, ended, tell, tracks
+from redlark.reference.tracking import after_nobody, answered_as, become, by_nobody, ended, tell, tracks
 from redlark.reference.values import Dead, Moment, Parked, Place, Variable, Waiting, type_of
 from redlark.reference.world import Run, World
 
@@ -79,38 +79,20 @@ def cleared(model: Model, world: World, until: int) -> Iterable[World]:
 def _serve(run: Run, parked: Parked, place: Place) -> None:
     """Runs the block of a client that waits again; where it would wait again, it goes on waiting."""
     mine = run.client, run.request, run.observed, run.children
-    _become(run, parked.client)
+    become(run, parked.client)
     run.now = Moment(Variable(run.now.lo, run.latest))  # a command of its own, a little later
     run.woken_by, run.woken_with, run.observed, run.children = place[1], parked.kept, None, -1
     at = next(number for number, one in enumerate(run.parked) if one is parked)
     run.parked = (*run.parked[:at], *run.parked[at + 1 :])
     reply = run.model.execute(run, parked.request, True)
-    _become(run, mine[0])
+    become(run, mine[0])
     _, run.request, run.observed, run.children = mine
     run.woken_by = run.woken_with = None
     if not isinstance(reply, Waiting):
         run.send(parked.client, reply, push=False)
         if run.server.get("tracking"):
-            _answered(run, parked)
+            answered_as(run, parked)
     elif run.model.waits_anew:
         run.parked = (*run.parked, parked)
     else:
         run.parked = (*run.parked[:at], parked, *run.parked[at:])
-
-
-def _answered(run: Run, parked: Parked) -> None:
-    """What the text has for the end of a request, as the client that waited."""
-    mine = run.client, run.request
-    _become(run, parked.client)
-    run.request = parked.request
-    answered(run, False)
-    _become(run, mine[0])
-    run.request = mine[1]
-
-
-def _become(run: Run, client: int) -> None:
-    """Goes on as another client."""
-    if run.client in run.sessions:
-        run.sessions = run.sessions.set(run.client, run.session)
-    run.client, run.session = client, run.sessions[client]
-    run.selected = run.session["selected"]
