@@ -29,7 +29,7 @@ BUDGET = pytest.StashKey[Budget]()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """How long a campaign takes, and what it draws."""
-    parser.addoption("--campaign-minutes", type=float, default=60.0, help="for all campaign tests together")
+    parser.addoption("--campaign-minutes", type=float, help="run what is marked `campaign`, so long in all")
     parser.addoption("--campaign-seed", type=int, help="the same seed draws the same (default: a new one, and said)")
 
 
@@ -37,7 +37,15 @@ def pytest_configure(config: pytest.Config) -> None:
     """A budget, spent by tests marked `campaign` alone."""
     number = config.getoption("--campaign-seed")
     number = random.randrange(1 << 31) if number is None else number
-    config.stash[BUDGET] = Budget(config.getoption("--campaign-minutes") * 60, number)
+    config.stash[BUDGET] = Budget((config.getoption("--campaign-minutes") or 0) * 60, number)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Searches are run where they are given time."""
+    if config.getoption("--campaign-minutes") is None:
+        searches = [item for item in items if item.get_closest_marker("campaign")]
+        items[:] = [item for item in items if not item.get_closest_marker("campaign")]
+        config.hook.pytest_deselected(items=searches)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
