@@ -16,6 +16,7 @@ SIZES = (
     b"1", b"1024", b"1k", b"1kb", b"2MB", b"1Mb", b"1g", b"0", b"-1", b"k", b"", b"1 k", b"1kk", b"01k", b"1.5", b"1b",
     b"1\x00k", b"9223372036854775807", b"1048575", b"1e3", b"0x10",
 )  # fmt: skip
+FEW = (b"0", b"1", b"2", b"3", b"5", b"8", b"64", b"512", b"-1", b"-2", b"abc", b"1k")
 WORDS = (
     b"everysec", b"ALWAYS", b"no", b"always\x00x", b"nosuch", b"", b"allchannels", b"ResetChannels", b"disabled",
     b"swapdb", b"on-empty-db",
@@ -30,6 +31,9 @@ VALUES: dict[bytes, tuple[bytes, ...]] = {
     **dict.fromkeys((b"cluster-node-timeout", b"active-expire-effort", b"cluster-announce-port"), NUMBERS),
     **dict.fromkeys((b"auto-aof-rewrite-percentage", b"tracking-table-max-keys", b"min-slaves-max-lag"), NUMBERS),
     **dict.fromkeys((b"auto-aof-rewrite-min-size", b"active-defrag-ignore-bytes"), SIZES),
+    **dict.fromkeys((b"hash-max-ziplist-entries", b"hash-max-ziplist-value", b"zset-max-ziplist-entries"), FEW),
+    **dict.fromkeys((b"zset-max-ziplist-value", b"set-max-intset-entries", b"set-max-listpack-entries"), FEW),
+    **dict.fromkeys((b"set-max-listpack-value", b"list-max-ziplist-size"), FEW),
     **dict.fromkeys((b"appendfsync", b"acl-pubsub-default", b"repl-diskless-load"), WORDS),
     **dict.fromkeys((b"masteruser", b"replica-announce-ip", b"slave-announce-ip"), (b"", b"abc", b"two words")),
     **dict.fromkeys((b"databases", b"daemonize", b"unixsocket", b"nosuch", b"", b"two\r\nlines"), (b"1", b"yes", b"")),

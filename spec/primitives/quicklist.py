@@ -4,7 +4,8 @@ What lives here: the *layout* of a list, as a text: ``listpack``, or ``quicklist
 elements each has; an element too large for any listpack is a node of its own, ``plain``. A quicklist becomes a
 listpack again once it has a single node of at most half the limit, so whoever wants to tell ``OBJECT ENCODING`` must
 know how its nodes came about. A *limit* is the parameter ``list-max-listpack-size``: a number of elements, or, below 0,
-a class of sizes. What must not: what a command does with the list.
+a class of sizes. Nodes keep to the limit under which their quicklist was made (``=2``), the return to a listpack and
+the departure from one to the limit that holds now. What must not live here: what a command does with the list.
 """
 
 from __future__ import annotations
@@ -52,25 +53,33 @@ class _Node:
         return len(self.elements[0]) if self.plain else listpack_size(tuple(self.elements))
 
 
-Nodes = list[_Node]
+@define
+class _Chain:
+    """A quicklist: its nodes, and the limit that each of them keeps to."""
 
+    nodes: list[_Node]
+    limit: int
 
-def _nodes(layout: bytes, elements: Elements) -> Nodes:
-    nodes, start = [], 0
-    for word in layout.split()[1:]:
-        count = 1 if word == b"plain" else int(word)
-        nodes.append(_Node(list(elements[start : start + count]), word == b"plain"))
-        start += count
-    return nodes
+    @classmethod
+    def of(cls, layout: bytes, elements: Elements, limit: int) -> _Chain:
+        """The chain of a layout that tells its limit, or has the one that holds now; a listpack is its only node."""
+        if layout == PACKED:
+            return cls([_Node(list(elements))] if elements else [], limit)
+        chain, start = cls([], limit), 0
+        for word in layout.split()[1:]:
+            if word.startswith(b"="):
+                chain.limit = int(word[1:])
+                continue
+            count = 1 if word == b"plain" else int(word)
+            chain.nodes.append(_Node(list(elements[start : start + count]), word == b"plain"))
+            start += count
+        return chain
 
-
-def _layout(nodes: Nodes) -> bytes:
-    return b" ".join([CHAINED, *(b"plain" if node.plain else b"%d" % len(node.elements) for node in nodes)])
-
-
-def _converted(elements: Elements) -> Nodes:
-    """A listpack that becomes a quicklist is its only node, however large."""
-    return [_Node(list(elements))] if elements else []
+    @property
+    def layout(self) -> bytes:
+        """Its layout, its limit behind its name."""
+        sizes = (b"plain" if node.plain else b"%d" % len(node.elements) for node in self.nodes)
+        return b" ".join([CHAINED, b"=%d" % self.limit, *sizes])
 
 
 def _accepts(node: _Node | None, size: int, limit: int) -> bool:
@@ -79,14 +88,14 @@ def _accepts(node: _Node | None, size: int, limit: int) -> bool:
     return not _exceeds(limit, node.size + size + ESTIMATE, len(node.elements) + 1)
 
 
-def _shrunk(nodes: Nodes, limit: int, share: int = 2) -> bytes:
+def _shrunk(chain: _Chain, limit: int, share: int = 2) -> bytes:
     """The layout of a quicklist that may be a listpack again: one node of at most that share of the limit."""
-    if len(nodes) == 1 and not nodes[0].plain:
-        (node,) = nodes
+    if len(chain.nodes) == 1 and not chain.nodes[0].plain:
+        (node,) = chain.nodes
         small = node.size <= _class(limit) // share if limit < 0 else len(node.elements) <= max(limit, 1) // share
         if small:
             return PACKED
-    return _layout(nodes)
+    return chain.layout
 
 
 # ---- what the text asks for ------------------------------------------------------------------------------------
@@ -113,16 +122,15 @@ def list_grown(
     ``bytes_added`` is what the server takes them to be as it looks whether a listpack still has room for all.
 
     >>> list_grown(None, (), (b"a", b"b"), b"RIGHT", 2, -2), list_grown(None, (), (b"a", b"b"), b"RIGHT", 2, 1)
-    (b'listpack', b'quicklist 1 1')
+    (b'listpack', b'quicklist =1 1 1')
 
     Source: observed with redis 8.2.3 and valkey 9.1.2; redis.conf on list-max-listpack-size.
     """
-    if layout is None or layout == PACKED:
-        if not _exceeds(limit, listpack_size(elements) + bytes_added, len(elements) + len(added)):
-            return PACKED
-        nodes = _converted(elements)
-    else:
-        nodes = _nodes(layout, elements)
+    layout = PACKED if layout is None else layout
+    if layout == PACKED and not _exceeds(limit, listpack_size(elements) + bytes_added, len(elements) + len(added)):
+        return PACKED
+    chain = _Chain.of(layout, elements, limit)
+    nodes, limit = chain.nodes, chain.limit
     end, front = (0, True) if where == b"LEFT" else (-1, False)
     for element in added:
         size = len(element)
@@ -131,7 +139,7 @@ def list_grown(
             kept.insert(0 if front else len(kept), element)
         else:
             nodes.insert(0 if front else len(nodes), _Node([element], _is_large(size, limit)))
-    return _layout(nodes)
+    return chain.layout
 
 
 @primitive("list-stored(list of text, int) -> text")
@@ -139,12 +147,12 @@ def list_stored(elements: Elements, limit: int) -> bytes:
     """The layout of a list that was gathered in a listpack and is stored.
 
     >>> list_stored((b"a", b"b"), 1)
-    b'quicklist 2'
+    b'quicklist =1 2'
 
     Source: observed with SORT ... STORE of redis 8.2.3 and valkey 9.1.2.
     """
     if _exceeds(limit, listpack_size(elements), len(elements)):
-        return _layout(_converted(elements))
+        return _Chain.of(PACKED, elements, limit).layout
     return PACKED
 
 
@@ -153,13 +161,13 @@ def list_loaded(layout: bytes, elements: Elements, limit: int) -> bytes:
     """The layout of a list that was loaded node by node: a listpack where one holds it, up to the whole limit.
 
     >>> list_loaded(b"quicklist 1 1", (b"a", b"b"), 2), list_loaded(b"quicklist 2", (b"a", b"b"), 2)
-    (b'quicklist 1 1', b'listpack')
+    (b'quicklist =2 1 1', b'listpack')
 
     Source: observed with RESTORE of redis 8.2.3 and valkey 9.1.2.
     """
     if layout == PACKED:
         return list_stored(elements, limit)
-    return _shrunk(_nodes(layout, elements), limit, 1)
+    return _shrunk(_Chain.of(layout, elements, limit), limit, 1)
 
 
 @primitive("list-without(text, list of text, list of int, int) -> text")
@@ -167,18 +175,19 @@ def list_without(layout: bytes, elements: Elements, gone: Iterable[int], limit: 
     """The layout of a list after the elements at these places (from 0) are taken out; nodes are not merged.
 
     >>> list_without(b"quicklist 2 1", (b"a", b"b", b"c"), (0, 2), 2), list_without(b"quicklist 2", (b"a", b"b"), (), 2)
-    (b'listpack', b'quicklist 2')
+    (b'listpack', b'quicklist =2 2')
 
     Source: observed with redis 8.2.3 and valkey 9.1.2.
     """
     if layout == PACKED:
         return PACKED
-    nodes, away, start = _nodes(layout, elements), frozenset(gone), 0
-    for node in nodes:
+    chain, away, start = _Chain.of(layout, elements, limit), frozenset(gone), 0
+    for node in chain.nodes:
         count = len(node.elements)
         node.elements = [e for place, e in enumerate(node.elements, start) if place not in away]
         start += count
-    return _shrunk([node for node in nodes if node.elements], limit)
+    chain.nodes = [node for node in chain.nodes if node.elements]
+    return _shrunk(chain, limit)
 
 
 @primitive("list-rotated(text, list of text, text, text, int, int) -> text")
@@ -186,19 +195,20 @@ def list_rotated(layout: bytes, elements: Elements, source: bytes, where: bytes,
     """The layout of a list after the element at one end (``LEFT``, ``RIGHT``) is taken out and pushed at an end.
 
     >>> list_rotated(b"quicklist 2 1", (b"a", b"b", b"c"), b"RIGHT", b"LEFT", 1, 2)
-    b'quicklist 1 2'
+    b'quicklist =2 1 2'
 
     Source: observed with LMOVE of redis 8.2.3 and valkey 9.1.2.
     """
     gone = 0 if source == b"LEFT" else len(elements) - 1
     left, element = elements[:gone] + elements[gone + 1 :], elements[gone]
     if layout != PACKED:
-        nodes = _nodes(layout, elements)
-        nodes[0 if gone == 0 else -1].elements.pop(0 if gone == 0 else -1)
-        layout = _layout([node for node in nodes if node.elements])
+        chain = _Chain.of(layout, elements, limit)
+        chain.nodes[0 if gone == 0 else -1].elements.pop(0 if gone == 0 else -1)
+        chain.nodes = [node for node in chain.nodes if node.elements]
+        layout = chain.layout
     grown = list_grown(layout, left, (element,), where, bytes_added, limit)
     both = (element, *left) if where == b"LEFT" else (*left, element)
-    return grown if grown == PACKED else _shrunk(_nodes(grown, both), limit)
+    return grown if grown == PACKED else _shrunk(_Chain.of(grown, both, limit), limit)
 
 
 @primitive("list-inserted(text, list of text, text, int, bool, int) -> text")
@@ -211,19 +221,16 @@ def list_inserted(
     room before it is known whether the place exists.
 
     >>> list_inserted(b"quicklist 3", (b"a", b"b", b"c"), b"x", 1, True, 3)
-    b'quicklist 2 2'
+    b'quicklist =3 2 2'
 
     Source: observed with LINSERT of redis 8.2.3 and valkey 9.1.2.
     """
-    if layout == PACKED:
-        if not _exceeds(limit, listpack_size(elements) + len(element), len(elements) + 1):
-            return PACKED
-        nodes = _converted(elements)
-    else:
-        nodes = _nodes(layout, elements)
+    if layout == PACKED and not _exceeds(limit, listpack_size(elements) + len(element), len(elements) + 1):
+        return PACKED
+    chain = _Chain.of(layout, elements, limit)
     if place is not None:
-        _insert(nodes, *_find(nodes, place), element, after, limit)
-    return _layout(nodes)
+        _insert(chain.nodes, *_find(chain.nodes, place), element, after, chain.limit)
+    return chain.layout
 
 
 @primitive("list-replaced(text, list of text, text, int, int) -> text")
@@ -233,26 +240,23 @@ def list_replaced(layout: bytes, elements: Elements, element: bytes, place: int,
     A listpack makes room for one element more before it is known whether the place exists.
 
     >>> list_replaced(b"listpack", (b"a", b"b"), b"c", 0, 2), list_replaced(b"listpack", (b"a", b"b"), b"c", 2, 2)
-    (b'quicklist 2', b'quicklist 2')
+    (b'quicklist =2 2', b'quicklist =2 2')
 
     Source: observed with LSET of redis 8.2.3 and valkey 9.1.2.
     """
-    if layout == PACKED:
-        if not _exceeds(limit, listpack_size(elements) + len(element), len(elements) + 1):
-            return PACKED
-        nodes = _converted(elements)
-    else:
-        nodes = _nodes(layout, elements)
+    if layout == PACKED and not _exceeds(limit, listpack_size(elements) + len(element), len(elements) + 1):
+        return PACKED
+    chain = _Chain.of(layout, elements, limit)
     if not 0 <= place < len(elements):
-        return _layout(nodes)
-    _replace(nodes, *_find(nodes, place), element, limit)
-    return _shrunk(nodes, limit)
+        return chain.layout
+    _replace(chain.nodes, *_find(chain.nodes, place), element, chain.limit)
+    return _shrunk(chain, limit)
 
 
 # ---- the chain -------------------------------------------------------------------------------------------------
 
 
-def _find(nodes: Nodes, place: int) -> tuple[int, int]:
+def _find(nodes: list[_Node], place: int) -> tuple[int, int]:
     """The node that has a place, and the place in it."""
     for index, node in enumerate(nodes):
         if place < len(node.elements):
@@ -261,11 +265,11 @@ def _find(nodes: Nodes, place: int) -> tuple[int, int]:
     raise IndexError(place)
 
 
-def _at(nodes: Nodes, index: int) -> _Node | None:
+def _at(nodes: list[_Node], index: int) -> _Node | None:
     return nodes[index] if 0 <= index < len(nodes) else None
 
 
-def _insert(nodes: Nodes, index: int, offset: int, element: bytes, after: bool, limit: int) -> None:
+def _insert(nodes: list[_Node], index: int, offset: int, element: bytes, after: bool, limit: int) -> None:
     node, size = nodes[index], len(element)
     side = 1 if after else 0  # where a new neighbour stands, and the offset behind
     at_edge = offset == (len(node.elements) - 1 if after else 0)
@@ -296,7 +300,7 @@ def _split(node: _Node, offset: int, after: bool) -> _Node:
     return _Node(taken)
 
 
-def _merge_around(nodes: Nodes, center: _Node, limit: int) -> None:
+def _merge_around(nodes: list[_Node], center: _Node, limit: int) -> None:
     """Merges the nodes on either side of one, then that one with them, where two fit into one."""
     index = next(i for i, node in enumerate(nodes) if node is center)
     if _merge(nodes, index - 2, limit):
@@ -307,7 +311,7 @@ def _merge_around(nodes: Nodes, center: _Node, limit: int) -> None:
     _merge(nodes, index, limit)
 
 
-def _merge(nodes: Nodes, index: int, limit: int) -> bool:
+def _merge(nodes: list[_Node], index: int, limit: int) -> bool:
     """Merges a node with the next one, if both exist and may."""
     one, other = _at(nodes, index), _at(nodes, index + 1)
     if one is None or other is None or one.plain or other.plain:
@@ -319,7 +323,7 @@ def _merge(nodes: Nodes, index: int, limit: int) -> bool:
     return True
 
 
-def _replace(nodes: Nodes, index: int, offset: int, element: bytes, limit: int) -> None:
+def _replace(nodes: list[_Node], index: int, offset: int, element: bytes, limit: int) -> None:
     node, large = nodes[index], _is_large(len(element), limit)
     if node.plain:
         nodes[index] = _Node([element], large)

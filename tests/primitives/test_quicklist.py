@@ -20,12 +20,12 @@ from redlark.spec.primitives.quicklist import (
 ELEMENTS = st.sampled_from((b"a", b"1", b"bcd", b"x" * 100, b"y" * 3000, b"z" * 9000))
 LIMITS = st.sampled_from((-5, -2, -1, 0, 1, 2, 3, 5))
 CHANGES = ("push", "pop", "cut", "insert", "replace", "rotate")
-STEPS = st.lists(st.tuples(st.sampled_from(CHANGES), ELEMENTS, st.integers(0, 9)))
+STEPS = st.lists(st.tuples(st.sampled_from(CHANGES), ELEMENTS, st.integers(0, 9), LIMITS))
 
 
 def counts(layout: bytes) -> list[int]:
     """How many elements each node of a quicklist has."""
-    return [1 if word == b"plain" else int(word) for word in layout.split()[1:]]
+    return [1 if word == b"plain" else int(word) for word in layout.split()[2:]]
 
 
 def one_step(
@@ -56,15 +56,18 @@ def one_step(
 
 
 @given(STEPS, LIMITS)
-def test_nodes_hold_the_list(steps: list[tuple[str, bytes, int]], limit: int) -> None:
-    """The nodes of a quicklist have as many elements together as the list, none is empty, and large ones are alone."""
+def test_nodes_hold_the_list(steps: list[tuple[str, bytes, int, int]], limit: int) -> None:
+    """The nodes of a quicklist have as many elements together as the list, none is empty, and large ones are alone; its
+    limit stays, whatever the configuration says as it is changed."""
     held: Elements = (b"a",)
     layout = list_grown(None, (), held, b"RIGHT", 1, limit)
-    for what, element, number in steps:
+    for what, element, number, limit in steps:
+        before = layout.split()[1:2]
         layout, held = one_step(layout, held, what, element, number, limit)
         if not held:
             break
         if layout != b"listpack":
+            assert layout.split()[1:2] == (before or [b"=%d" % limit])
             assert layout.startswith(b"quicklist ")
             assert sum(counts(layout)) == len(held)
             assert 0 not in counts(layout)
@@ -74,16 +77,16 @@ def test_nodes_hold_the_list(steps: list[tuple[str, bytes, int]], limit: int) ->
 def test_a_number_of_elements_has_a_bound_in_bytes() -> None:
     """A node counted in elements may not pass 8 KiB; a size class knows nothing of counts."""
     large = (b"x" * 3000,) * 3
-    assert list_stored(large, 100) == b"quicklist 3"
+    assert list_stored(large, 100) == b"quicklist =100 3"
     assert list_stored(large[:2], 100) == b"listpack"
     assert list_stored(large, -3) == b"listpack"
-    assert list_stored((b"x" * (SAFE + 1),), -2) == b"quicklist 1"
+    assert list_stored((b"x" * (SAFE + 1),), -2) == b"quicklist =-2 1"
 
 
 def test_back_at_half_the_limit() -> None:
     """A quicklist is a listpack again at half the limit, and as it is loaded at all of it."""
     four = (b"a", b"b", b"c", b"d")
-    assert list_without(b"quicklist 4", four, (0,), 4) == b"quicklist 3"
+    assert list_without(b"quicklist 4", four, (0,), 4) == b"quicklist =4 3"
     assert list_without(b"quicklist 4", four, (0, 1), 4) == b"listpack"
     assert list_loaded(b"quicklist 4", four, 4) == b"listpack"
-    assert list_loaded(b"quicklist 3 1", four, 4) == b"quicklist 3 1"
+    assert list_loaded(b"quicklist 3 1", four, 4) == b"quicklist =4 3 1"
