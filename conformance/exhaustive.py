@@ -5,7 +5,8 @@ no longer sequence: that would be a shorter one again. Those sequences are count
 
 A unit of work is what begins with one request; all sequences that share all but their last request travel in one write,
 each behind what empties the server, and asks whether it is. The model judges what is new: where the replies before the
-last one are the bytes that they were in the sequence before, so are the worlds. A sequence that diverges is run again
+last one are the bytes that they were in the sequence before, so are the worlds. Groups with commands that wait have
+sequences of a second kind, each request by a client of its own (``served.py``). A sequence that diverges is run again
 alone, shrunk and told like any other. Finished units are kept in a file, if one is named, and an interrupted run goes
 on behind them.
 """
@@ -20,11 +21,12 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import field, mutable
 
+from redlark.conformance import served
 from redlark.conformance.alphabet import KEYS, Request, alphabet
 from redlark.conformance.connection import Connection, milliseconds
 from redlark.conformance.errors import CannotRun, Lost
 from redlark.conformance.generate import Grammar, walk
-from redlark.conformance.history import History, steps_of
+from redlark.conformance.history import History, Step, steps_of
 from redlark.conformance.history import Request as Asked
 from redlark.conformance.target import Target
 from redlark.reference import Model, Worlds
@@ -34,6 +36,7 @@ from redlark.spec import syntax
 if TYPE_CHECKING:
     from redlark.conformance.campaign import Campaign
 
+Letter = served.Letter
 GROUPS = (
     "string", "list", "hash", "set", "sorted-set", "stream", "bitmap", "hyperloglog", "geo", "generic", "transactions",
 )  # fmt: skip
@@ -71,11 +74,12 @@ class Progress:
     """How far one group is: its alphabet, the units that are done, and how many sequences were judged."""
 
     group: str
-    alphabet: tuple[Request, ...]
+    alphabet: tuple[Letter, ...]
     length: int
+    together: bool = False  # whether each letter is another client's
     done: set[int] = field(factory=set)
     sequences: int = 0
-    suspects: list[tuple[Request, ...]] = field(factory=list)  # sequences whose replies the text did not allow
+    suspects: list[Sequence[Letter]] = field(factory=list)  # those whose replies the text did not allow
     idle: set[int] = field(factory=set)  # requests that leave the empty server empty; known when the first unit is done
 
     @property
@@ -121,6 +125,7 @@ class Exhaustive:
     groups: list[Progress] = field(factory=list, init=False)
     requests: int = field(default=0, init=False)
     _connection: Connection | None = field(default=None, init=False)
+    _served: served.Company | None = field(default=None, init=False)
     _empty: Worlds = field(default=(), init=False)
     _saved: dict[str, dict[str, Any]] = field(factory=dict, init=False)  # of other targets, lengths and texts too
 
@@ -134,8 +139,14 @@ class Exhaustive:
             ]
             if fit:
                 strangers = STRANGERS.get(group, STRANGERS["*"])
-                letters = tuple(one for one in alphabet(fit, strangers) if not self._may_park(one))
-                self.groups.append(Progress(group, letters, self.length))
+                letters = alphabet(fit, strangers)
+                self.groups.append(
+                    Progress(group, tuple((one,) for one in letters if not self._may_park(one)), self.length)
+                )
+                if group in served.FEEDERS and any(one.name == "CLIENT|UNBLOCK" for one in grammars):
+                    waiting = tuple((one,) for one in letters if self._may_park(one))
+                    both = (*waiting, *served.FEEDERS[group])
+                    self.groups.append(Progress(f"{group}, who waits", both, self.length, together=True))
         self._load()
 
     def _may_park(self, request: Request) -> bool:
@@ -153,7 +164,7 @@ class Exhaustive:
         try:
             for progress in self.groups:
                 for sequence in progress.suspects:  # of a run that was interrupted
-                    self.suspect(_history(sequence))
+                    self.suspect(_history(sequence, progress.together))
                 for unit in range(len(progress.alphabet)):
                     if unit in progress.done:
                         continue
@@ -167,7 +178,7 @@ class Exhaustive:
         finally:
             self._close()
 
-    def _prefixes(self, progress: Progress, unit: int) -> Iterator[tuple[Request, ...]]:
+    def _prefixes(self, progress: Progress, unit: int) -> Iterator[tuple[Letter, ...]]:
         """What every request is put behind: nothing (in the first unit), the unit's request, that and another."""
         first = progress.alphabet[unit]
         if unit == 0:
@@ -179,35 +190,56 @@ class Exhaustive:
 
     # ---- one write -------------------------------------------------------------------------------------------
 
-    def _judge(self, progress: Progress, prefix: tuple[Request, ...]) -> None:
+    def _judge(self, progress: Progress, prefix: tuple[Letter, ...]) -> None:
+        """Judge a prefix with every letter behind it."""
+        if not progress.together:
+            self._judge_write(progress, prefix)
+            return
+        for number, last in enumerate(progress.alphabet):
+            sequence = (*prefix, last)
+            try:
+                worlds = self._company.worlds(sequence)
+            except Lost:
+                self._close()
+                worlds = ()
+            self.requests += sum(map(len, sequence))
+            if not worlds:
+                self._suspect(progress, sequence)
+            elif not prefix and not any(world.parked for world in worlds) and self._is_idle(worlds):
+                progress.idle.add(number)
+            progress.sequences += 1
+
+    def _judge_write(self, progress: Progress, letters: tuple[Letter, ...]) -> None:
         """Send a prefix with every request behind it, and judge the replies."""
+        prefix = tuple(request for letter in letters for request in letter)
+        every = [request for letter in progress.alphabet for request in letter]
         emptying = EMPTYING.get(progress.group, EMPTYING["*"])
         head = b"".join([encode_request(one) for one in (*emptying, SIZE, *prefix)])
         width = len(emptying) + len(prefix) + 2
-        wire = b"".join([head + encode_request(last) for last in progress.alphabet])
+        wire = b"".join([head + encode_request(last) for last in every])
         try:
             connection = self._open()
             began = milliseconds() + self.target.clock[0]
             connection.send(wire)
-            frames = [connection.frame() for _ in range(width * len(progress.alphabet))]
+            frames = [connection.frame() for _ in range(width * len(every))]
         except Lost:
             self._close()
-            for last in progress.alphabet:  # which one it was, each alone will tell
-                self._suspect(progress, (*prefix, last))
-            progress.sequences += len(progress.alphabet)
+            for letter in progress.alphabet:  # which one it was, each alone will tell
+                self._suspect(progress, (*letters, letter))
+            progress.sequences += len(every)
             return
         interval = (began, connection.received + self.target.clock[1])
         self.requests += len(frames)
         seen: tuple[bytes, ...] = ()
         worlds: Worlds = ()
-        for number, last in enumerate(progress.alphabet):
+        for number, last in enumerate(every):
             replies = frames[number * width + len(emptying) : (number + 1) * width]  # from the number of keys on
             before = tuple(frame.raw for frame in replies[:-1])
             if before != seen:
                 seen, worlds = before, self._worlds(prefix, replies, interval)
             after = self.model.allows(worlds, 0, last, interval, replies[-1]) if worlds else ()
             if not after:
-                self._suspect(progress, (*prefix, last))
+                self._suspect(progress, (*letters, (last,)))
             elif not prefix and self._is_idle(after):
                 progress.idle.add(number)
             progress.sequences += 1
@@ -226,10 +258,10 @@ class Exhaustive:
             for world in worlds
         )
 
-    def _suspect(self, progress: Progress, sequence: tuple[Request, ...]) -> None:
+    def _suspect(self, progress: Progress, sequence: Sequence[Letter]) -> None:
         self._close()
         progress.suspects.append(sequence)
-        self.suspect(_history(sequence))
+        self.suspect(_history(sequence, progress.together))
 
     def _open(self) -> Connection:
         if self._connection is None:
@@ -240,6 +272,15 @@ class Exhaustive:
         if self._connection is not None:
             self._connection.close()
         self._connection = None
+        if self._served is not None:
+            self._served.close()
+        self._served = None
+
+    @property
+    def _company(self) -> served.Company:
+        if self._served is None:
+            self._served = served.Company(self.model, self.target, self.length, self.timeout)
+        return self._served
 
     # ---- what is kept ----------------------------------------------------------------------------------------
 
@@ -257,7 +298,7 @@ class Exhaustive:
                 progress.done, progress.sequences = set(one["done"]), one["sequences"]
                 progress.idle = set(one["idle"])
                 progress.suspects = [
-                    tuple(tuple(word.encode("latin-1") for word in request) for request in sequence)
+                    [tuple(tuple(word.encode("latin-1") for word in one) for one in letter) for letter in sequence]
                     for sequence in one["suspects"]
                 ]
 
@@ -275,7 +316,7 @@ class Exhaustive:
                 "sequences": progress.sequences,
                 "idle": sorted(progress.idle),
                 "suspects": [
-                    [[word.decode("latin-1") for word in request] for request in sequence]
+                    [[[word.decode("latin-1") for word in one] for one in letter] for letter in sequence]
                     for sequence in progress.suspects
                 ],
             }
@@ -316,5 +357,8 @@ def every_sequence(campaign: Campaign) -> None:
         judge.close()
 
 
-def _history(sequence: Sequence[Request]) -> History:
-    return History(steps_of(0, [Asked(one) for one in sequence]))
+def _history(sequence: Sequence[Letter], together: bool) -> History:
+    writes = [tuple(Asked(one) for one in letter) for letter in sequence]
+    if together:
+        return History(tuple(Step(client, write) for client, write in enumerate(writes)))
+    return History(steps_of(0, [one for write in writes for one in write]))

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from redlark.conformance.alphabet import alphabet
-from redlark.conformance.exhaustive import Exhaustive
+from redlark.conformance.exhaustive import Exhaustive, Letter
 from redlark.conformance.generate import Grammar, grammar
 from redlark.conformance.history import History
 from redlark.conformance.servers import Running, running
 from redlark.conformance.target import parse_address, prepare
 from redlark.reference import Model
 from tests.quality.faults import FAULTS
-from tests.quality.proxy import Handler, proxy
+from tests.quality.proxy import Handler, Link, proxy
 
 PROFILE = "redis-8.2"
+Starter = Callable[..., Running]
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +71,64 @@ def test_a_fault_is_suspect(server: Running) -> None:
         one = explore(url, ("SET", "GET"))
     suspects = one.groups[0].suspects
     assert suspects
-    assert all(any(b"NX" in request for request in sequence) for sequence in suspects)
+    assert all(any(b"NX" in request for letter in sequence for request in letter) for sequence in suspects)
+
+
+def waiting(url: str, over: Callable[[Exhaustive], bool], timeout: float = 5.0) -> Exhaustive:
+    """The sequences of BLPOP's letters and what feeds them, each letter of a client of its own, until it is over."""
+    target = prepare(parse_address(url), destructive=True)
+    model = Model.load(PROFILE)
+    one = Exhaustive(model, target, lambda _: None, timeout=timeout)
+    one.plan(grammars(model, "BLPOP", "CLIENT|UNBLOCK"), frozenset({"list"}))
+    one.groups = [progress for progress in one.groups if progress.together]
+    one.run(lambda: over(one), lambda: None)
+    return one
+
+
+def test_who_waits_is_served_as_the_text_says(start_server: Starter) -> None:
+    """Every sequence that begins with a client that waits for a key is what the text allows, on a real server."""
+    one = waiting(start_server("redis:8.2").url, lambda one: bool(one.groups[0].done))
+    (progress,) = one.groups
+    size = len(progress.alphabet)
+    assert progress.sequences == size + size + size * size
+    assert progress.suspects == []
+
+
+def last_come_first_served() -> Handler:
+    """Who waits for a key is sent to the end of the queue, when another one comes to wait for it."""
+    waits: dict[bytes, bytes] = {}
+    sent_back: set[bytes] = set()
+
+    def handle(link: Link, request: tuple[bytes, ...]) -> bytes:
+        if request[0] != b"BLPOP" or len(request) != 3 or link.in_multi:
+            return link.ask(*request)
+        own = link.ask(b"CLIENT", b"ID")[1:-2]
+        if request[1] in waits:
+            sent_back.add(waits[request[1]])
+            link.ask(b"CLIENT", b"UNBLOCK", waits[request[1]])
+        waits[request[1]] = own
+        raw = link.ask(*request)
+        if own in sent_back and raw == b"*-1\r\n":
+            sent_back.discard(own)
+            time.sleep(0.005)
+            raw = link.ask(*request)
+        if waits.get(request[1]) == own:
+            del waits[request[1]]
+        return raw
+
+    return handle
+
+
+def test_who_is_served_in_the_wrong_order_is_suspect(start_server: Starter) -> None:
+    """A server that serves who came last is caught by two who wait and one who pushes."""
+    behind = start_server("redis:8.2")
+    with proxy(behind.host, behind.port, last_come_first_served()) as url:
+        one = waiting(url, lambda one: any(map(two_wait, one.groups[0].suspects)), 0.5)
+    assert any(map(two_wait, one.groups[0].suspects))
+
+
+def two_wait(sequence: Sequence[Letter]) -> bool:
+    return [letter[0][0] for letter in sequence[:-1]] == [b"BLPOP", b"BLPOP"]
 
 
 def test_an_interrupted_run_goes_on_where_it_was(server: Running, tmp_path: Path) -> None:
