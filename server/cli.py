@@ -76,7 +76,9 @@ class _Raw(click.Command):
         rows = []
         for name, row in PARAMETERS.items():
             default = shown(row, row.default).decode() or '""'
-            note = f"; accepted, but {row.inert}" if row.inert else f"; only '{row.only}' yet" if row.only else ""
+            note = f"; accepted, but {row.inert}" if row.inert else ""
+            if row.only is not None:
+                note = f"; only '{row.only}' yet"
             rows.append((f"--{name}", f"{row.kind}, default {default}{note}"))
         with formatter.section("Parameters (of redis.conf, the command line, CONFIG SET)"):
             formatter.write_dl(rows)

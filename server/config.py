@@ -37,7 +37,7 @@ class Parameter:
     choices: tuple[str, ...] = ()
     immutable: bool = False  # CONFIG SET refuses it
     inert: str = ""  # why it changes nothing yet
-    only: str = ""  # the one value that can be had, and is asked for by CONFIG SET or a file in vain otherwise
+    only: str | None = None  # the one value that can be had, and is asked for by CONFIG SET or a file in vain otherwise
 
     @property
     def attribute(self) -> str:
@@ -80,7 +80,7 @@ PARAMETERS: Final = {
         Parameter("appendonly", YES_NO, False, only="no"),
         Parameter("dbfilename", TEXT, b"dump.rdb", immutable=True, inert=_NO_SAVE),
         Parameter("protected-mode", YES_NO, True),
-        Parameter("notify-keyspace-events", TEXT, b"", inert="nothing is published yet"),
+        Parameter("notify-keyspace-events", TEXT, b"", only=""),
         Parameter("hll-sparse-max-bytes", MEMORY, 3000, high=2**63 - 1),
         Parameter("cluster-enabled", YES_NO, False, immutable=True, only="no"),
     )
@@ -142,7 +142,7 @@ class Config:
         """
         parameter = PARAMETERS[name]
         setting = parse(parameter, texts)
-        if last and parameter.only and shown(parameter, setting) != parameter.only.encode():
+        if last and parameter.only is not None and shown(parameter, setting) != parameter.only.encode():
             raise ConfigError(f"redlark has only '{parameter.only}' yet")
         setattr(self, parameter.attribute, setting)
         self.given.add(name)
@@ -151,8 +151,8 @@ class Config:
         """Refuse what was set and cannot be had.  Raises ConfigError."""
         for name, row in PARAMETERS.items():
             said = shown(row, self.get(name)).decode("utf-8", "replace")
-            if row.only and said != row.only:
-                instead = f"--{name} {row.only} overrides a file"
+            if row.only is not None and said != row.only:
+                instead = f"--{name} {row.only or chr(34) * 2} overrides a file"
                 raise ConfigError(f"{name} {said}: redlark has only '{row.only}' yet; {instead}")
 
     def matching(self, patterns: Iterable[bytes]) -> dict[bytes, bytes]:

@@ -21,6 +21,11 @@ from redlark.server.state import unwatch
 
 # Never queued: they end or refuse the transaction themselves.
 UNQUEUED = frozenset((b"exec", b"discard", b"multi", b"watch", b"quit", b"reset"))
+# What a client of RESP2 may ask while it listens: replies could be taken for messages.
+WHILE_SUBSCRIBED = frozenset((
+    b"subscribe", b"psubscribe", b"ssubscribe", b"unsubscribe", b"punsubscribe", b"sunsubscribe", b"ping", b"quit",
+    b"reset",
+))  # fmt: skip
 # An HTTP client that talks to the port (cross-protocol scripting): closed without a word.
 HTTP_WORDS = frozenset((b"POST", b"HOST:"))
 
@@ -58,6 +63,7 @@ def process(ctx: Context, request: list[bytes]) -> None:
 def _checked(ctx: Context, command: Command, request: list[bytes]) -> None:
     client = ctx.client
     ctx.command = command
+    ctx.running = True
     refusal = _refusal(ctx, command, request)
     if refusal is not None:
         _refuse(client, command, refusal)
@@ -72,6 +78,7 @@ def _checked(ctx: Context, command: Command, request: list[bytes]) -> None:
     else:
         client.run(request)
     ctx.command = None
+    ctx.ran()
 
 
 def _refusal(ctx: Context, command: Command, request: list[bytes]) -> bytes | None:
@@ -86,6 +93,8 @@ def _refusal(ctx: Context, command: Command, request: list[bytes]) -> bytes | No
         return errors.NO_MULTI
     if server.memory_limited and _takes_memory(ctx, command) and server.used_memory() > server.config.maxmemory:
         return errors.OOM
+    if client.subscribed and client.resp == 2 and command.name not in WHILE_SUBSCRIBED:
+        return errors.subscribed(command.name)
     return None
 
 

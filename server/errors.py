@@ -53,6 +53,14 @@ _SHOWN = 128  # bytes of a name and of the arguments that an error repeats
 _BLANKS = bytes.maketrans(b"\r\n", b"  ")
 
 
+def subscribed(name: bytes) -> bytes:
+    """A command that a listening client of RESP2 may not send."""
+    return (
+        b"ERR Can't execute '%b': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this "
+        b"context" % name
+    )
+
+
 def one_line(text: bytes) -> bytes:
     """An error that repeats what the client sent must not break the protocol: line ends become blanks."""
     return text.translate(_BLANKS)

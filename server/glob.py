@@ -22,6 +22,15 @@ def matcher(pattern: bytes, fold: bool = False) -> Callable[[bytes], bool]:
     return lambda text: whole(text) is not None if text else not pattern
 
 
+def matches(pattern: bytes, text: bytes) -> bool:
+    """Does a text match as a whole, where a single `*` is a pattern like others, as in PSUBSCRIBE?
+
+    >>> matches(b"n*", b"news"), matches(b"*", b"")
+    (True, False)
+    """
+    return _compiled(pattern, False).fullmatch(text) is not None if text else not pattern
+
+
 @lru_cache(maxsize=256)
 def _compiled(pattern: bytes, fold: bool) -> re.Pattern[bytes]:
     """The pattern as a regular expression.

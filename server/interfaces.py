@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 import attrs
 
 if TYPE_CHECKING:
+    from redlark.server.pubsub import Listening
     from redlark.server.state import State
 
 # ------------------------------------------------------------------------------------------------------------- replies
@@ -239,6 +240,7 @@ class Client(Protocol):
     touched: bool  # a watched key changed: EXEC answers null
     reply_mode: int
     no_evict: bool
+    subscribed: bool  # listens to a channel or a pattern
     no_touch: bool
     parked: bool  # waits (WAIT, later BLPOP): input is kept, not executed, until `resume`
     net_in: int  # bytes read
@@ -253,6 +255,9 @@ class Client(Protocol):
 
     def push(self, value: Reply, /) -> None:
         """As `reply`, from outside the client's own request; sees to it that the output is sent."""
+
+    def deliver(self, frame: bytes, /) -> None:
+        """Send an encoded push, whatever CLIENT REPLY has asked for; not behind replies that wait."""
 
     def run(self, request: list[bytes], /) -> None:
         """Execute a request that has passed every check, and reply (used by EXEC)."""
@@ -298,6 +303,8 @@ class Context(Protocol):
     index: int
     executing: bool  # inside EXEC: nothing may block
     command: Command | None  # of the request under way, which `dispatch.process` found and `dispatch.call` takes
+    running: bool  # between `process` and the reply to what the client itself has asked for
+    listening: Listening
 
     @property
     def now(self) -> int:
@@ -305,6 +312,12 @@ class Context(Protocol):
 
     def select(self, index: int, /) -> None:
         """Make databases[index] the current one."""
+
+    def tell(self, body: bytes, /) -> None:
+        """Send a message: the frame without its first byte, which is the protocol's."""
+
+    def ran(self) -> None:
+        """End of `running`: what the request has sent to its own client may follow."""
 
     def notify(self, event: bytes, key: bytes, /) -> None:
         """Keyspace event; an empty hook until pub/sub is there."""

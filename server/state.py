@@ -16,6 +16,7 @@ import attrs
 
 from redlark.server.config import Config
 from redlark.server.interfaces import REPLY_OFF, REPLY_SKIP, Client, Command, CommandError, Database, Loop
+from redlark.server.pubsub import Listening, PubSub
 
 PRODUCT_VERSION = "8.2.3"  # the Redis whose behaviour this server has, as HELLO and INFO tell clients
 PROTECTED = (
@@ -62,6 +63,9 @@ class ClientContext:
     index: int = 0
     executing: bool = False
     command: Command | None = None
+    listening: Listening = attrs.Factory(Listening)
+    running: bool = False  # a request of this client is under way
+    _later: list[bytes] = attrs.Factory(list)  # frames that come behind its reply
 
     @property
     def now(self) -> int:
@@ -70,6 +74,22 @@ class ClientContext:
     def select(self, index: int, /) -> None:
         self.index = index
         self.db = self.client.db = self.server.databases[index]
+
+    def tell(self, body: bytes, /) -> None:
+        """Send a message; what a request sends to its own client comes behind its reply, or behind its EXEC's."""
+        frame = (b">" if self.client.resp == 3 else b"*") + body
+        if self.running:
+            self._later.append(frame)
+        else:
+            self.client.deliver(frame)
+
+    def ran(self) -> None:
+        """The request under way is answered."""
+        self.running = False
+        if self._later:
+            frames, self._later = self._later, []
+            for frame in frames:
+                self.client.deliver(frame)
 
     def notify(self, event: bytes, key: bytes, /) -> None:
         """Nobody can subscribe yet."""
@@ -91,6 +111,7 @@ class State:
     commands: dict[bytes, Command] = attrs.Factory(dict)
     loop: Loop = attrs.field(init=False)
     timers: Timers = attrs.Factory(Timers)
+    pubsub: PubSub = attrs.Factory(PubSub)
     now: int = attrs.Factory(milliseconds)
     started: int = attrs.Factory(milliseconds)
     memory_limited: bool = False  # maxmemory is set: every request takes the way through `dispatch`
@@ -121,6 +142,7 @@ class State:
     def disconnected(self, client: Client) -> None:
         """A connection is gone: it watches and waits for nothing any more."""
         unwatch(client)
+        self.pubsub.leave_all(client)
         self.waiting.discard(client.id)
 
     def configured(self) -> None:

@@ -14,6 +14,7 @@ from redlark.server.commands import (  # imported for what they register
     keys,
     lcs,
     lists_sets,
+    pubsub,
     strings,
     transactions,
 )
@@ -36,6 +37,7 @@ _GROUPS = (
     keys,
     lcs,
     lists_sets,
+    pubsub,
     strings,
     transactions,
 )

@@ -98,6 +98,8 @@ def _flags(client: Client) -> bytes:
     flags = b""
     if client.context.executing or client.queue is not None:
         flags += b"x"
+    if client.subscribed:
+        flags += b"P"
     if client.touched:
         flags += b"d"
     if client.id in client.context.server.waiting:
@@ -114,7 +116,7 @@ def _flags(client: Client) -> bytes:
 def line(client: Client, now: int) -> bytes:
     """A client as CLIENT LIST shows it."""
     sizes = client.sizes()
-    queue = client.queue
+    queue, listening = client.queue, client.context.listening
     fields: list[tuple[str, object]] = [
         ("id", client.id),
         ("addr", client.addr),
@@ -125,9 +127,9 @@ def line(client: Client, now: int) -> bytes:
         ("idle", max(0, now - client.last_active) // 1000),
         ("flags", _flags(client)),
         ("db", client.context.index),
-        ("sub", 0),
-        ("psub", 0),
-        ("ssub", 0),
+        ("sub", len(listening.channels)),
+        ("psub", len(listening.patterns)),
+        ("ssub", len(listening.shards)),
         ("multi", -1 if queue is None else len(queue)),
         ("watch", len(client.watching)),
         ("qbuf", sizes.qbuf),

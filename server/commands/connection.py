@@ -95,6 +95,8 @@ def _hello_options(words: list[bytes]) -> tuple[tuple[bytes, bytes] | None, byte
 def ping(ctx: Context, args: list[bytes]) -> Reply:
     if len(args) > 2:
         raise CommandError(errors.wrong_arity(b"ping"))
+    if ctx.client.subscribed and ctx.client.resp == 2:
+        return [b"pong", args[1] if len(args) == 2 else b""]
     return args[1] if len(args) == 2 else Status(b"PONG")
 
 
@@ -121,6 +123,7 @@ def reset(ctx: Context, args: list[bytes]) -> Reply:
     """Back to a fresh connection, but for its id, what it said of its library, and a reply that is to be skipped."""
     client = ctx.client
     discard(client)
+    ctx.server.pubsub.leave_all(client)
     client.name = b""
     client.resp = 2
     if client.reply_mode == REPLY_OFF:  # what CLIENT REPLY SKIP skips stays skipped

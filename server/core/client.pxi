@@ -25,6 +25,7 @@ cdef class Client:
     cdef public bint no_touch
     cdef public bint parked
     cdef public bint touched
+    cdef public bint subscribed     # listens to something: of RESP2, redlark.server.dispatch asks whether it may send that
     cdef public int reply_mode
     cdef public int resp
     cdef int state
@@ -107,6 +108,12 @@ cdef class Client:
             buffer_add(self.out, raw, len(raw))
             self.note()
 
+    def deliver(self, bytes frame not None, /):
+        if self.state != CLOSED:
+            self.in_order()
+            buffer_add(self.out, frame, len(frame))
+            self.note()
+
     def push(self, value, /):
         self.reply(value)
 
@@ -141,7 +148,7 @@ cdef class Client:
         self.loop.stats.commands += 1
         self.in_order()
         hot = hot_find(self.loop.hot, <const char*><bytes>request[0], len(<bytes>request[0]))
-        if hot != NULL and self.reply_mode == REPLY_ON and not self.no_touch and self.state == OPEN:
+        if hot != NULL and self.reply_mode == REPLY_ON and not self.no_touch and not self.subscribed and self.state == OPEN:
             if argc > 8:
                 a = <Slice*>rl_alloc(argc * sizeof(Slice))
             for i in range(argc):

@@ -67,7 +67,8 @@ cdef int hot_add(Loop loop, bytes name, HotFunction run, bint keyed) except -1:
 
 cdef inline bint is_usual(Client c) noexcept:
     """Nothing holds that only redlark.server.dispatch knows how to deal with."""
-    return c.queue is None and c.authenticated and c.reply_mode == REPLY_ON and not c.no_touch
+    return c.queue is None and c.authenticated and c.reply_mode == REPLY_ON and not c.no_touch and \
+        not (c.subscribed and c.resp == 2)
 
 cdef inline bint run_hot(Loop loop, Client c, const Hot* hot, int64_t argc, const Slice* a, uint64_t h) noexcept:
     if hot.arity != argc and (hot.arity >= 0 or argc < -hot.arity):

@@ -42,7 +42,7 @@ class Client:
         self.watching: list[tuple[Database, bytes]] = []
         self.touched = False
         self.reply_mode = REPLY_ON
-        self.no_evict = self.no_touch = self.parked = False
+        self.no_evict = self.no_touch = self.parked = self.subscribed = False
         self.net_in = self.net_out = self.commands = 0
 
     def reply(self, value: Reply, /) -> None:
@@ -52,6 +52,11 @@ class Client:
     def write(self, raw: bytes, /) -> None:
         if not (self.closing or self.reply_mode in (REPLY_OFF, REPLY_SKIP)):
             self.output += raw
+
+    def deliver(self, frame: bytes, /) -> None:
+        if not self.closing:
+            self.output += frame
+            self.loop.has_output(self)
 
     def push(self, value: Reply, /) -> None:
         self.reply(value)
