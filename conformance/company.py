@@ -178,10 +178,13 @@ class Company(Attempt):
         """Judge a frame of each connection, if one is there; then what those ask who wait no longer.
 
         A frame that nobody owes yet may be owed once another one has been read, or a backlog been judged. Backlogs are
-        done in the order in which their clients' waiting ended, each to its end.
+        done in the order in which their clients' waiting ended, each to its end, and before anything is read of those
+        who have none: what servers put off (broadcasts) they may tell of such a backlog's changes, too.
         """
         any_came, strange = False, -1
-        for client in dict.fromkeys((*(owed.client for owed in self.worlds[0].outbox), *self.history.clients)):
+        for client in self._in_turn():
+            if self.freed and not self.backlog.get(client):
+                break
             if not self.judge.connected(client):
                 continue
             connection = self.judge.connection(client)
@@ -207,6 +210,11 @@ class Company(Attempt):
             self._tell(strange, (frame,))
             return self._unasked(strange, frame), True
         return None, any_came
+
+    def _in_turn(self) -> list[int]:
+        """The clients, those with a backlog first, and of both kinds those first who are owed something."""
+        clients = dict.fromkeys((*(owed.client for owed in self.worlds[0].outbox), *self.history.clients))
+        return sorted(clients, key=lambda client: not self.backlog.get(client))
 
     def _unasked(self, client: int, frame: Frame) -> Divergence:
         owed = self.worlds[0].owed(client)

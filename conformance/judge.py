@@ -97,10 +97,13 @@ class Judge:
         ]
 
     def flush(self) -> None:
-        """Empty the server over a connection of its own. Raises `CannotRun` or `Lost`."""
+        """Empty the server over a connection of its own. Raises `CannotRun` or `Lost`.
+
+        When it has answered PING, connections closed before are gone: who waited there is not woken by FLUSHALL.
+        """
         changed = self.putting_back(self.latest.history) if self.latest is not None else []
         with self.target.address.enter(self.timeout) as connection:
-            for request in ((b"FLUSHALL",), *self.forgetting, *changed):
+            for request in (PING, (b"FLUSHALL",), *self.forgetting, *changed):
                 connection.ask(*request)
 
     def close(self) -> None:

@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from functools import cache, cached_property
-from itertools import chain
 from typing import Any
 
 from attrs import evolve, frozen
@@ -53,7 +52,7 @@ from redlark.reference.values import (
     Waiting,
     type_of,
 )
-from redlark.reference.waking import already, cleared, expire, wake
+from redlark.reference.waking import already, cleared, expire, unheard, wake
 from redlark.reference.world import Run, World
 from redlark.spec import syntax as s
 from redlark.spec.derivation import exists
@@ -254,10 +253,15 @@ class Model(Owing):
     def _runs(
         self, world: World, client: int, request: Request, interval: Interval, observed: Frame | None
     ) -> Iterable[tuple[Run, Any]]:
-        if world.parked or tracking.tracks(world):
-            starts = self._starts(world, interval)
-            return chain.from_iterable(self._runs_from(s, client, request, interval, observed) for s in starts)
-        return self._runs_from(world, client, request, interval, observed)
+        for start in self._starts(world, interval) if world.parked or tracking.tracks(world) else (world,):
+            audiences: dict[World, None] = {}
+            for run, reply in self._runs_from(start, client, request, interval, observed):
+                audience = tracking.audience(run)
+                if audience is not None:
+                    audiences[audience] = None
+                yield run, reply
+            for earlier in dict.fromkeys(w for one in audiences for w in unheard(self, start, one, interval[1])):
+                yield from self._runs_from(earlier, client, request, interval, observed)
 
     def _runs_from(
         self, world: World, client: int, request: Request, interval: Interval, observed: Frame | None

@@ -91,7 +91,7 @@ class Owing:
         """
         found: list[World] = []
         before, last = frames[:-1], frames[-1]
-        for world in self._flushed(worlds, len(before)):
+        for world in self._flushed(worlds, client, len(before), interval[1]):
             for run, reply in self._runs(world, client, request, interval, last):
                 ahead = (*_of(run.world, client), *run.pushed)
                 if len(ahead) != len(before) or left_after(ahead, before) is None or reply in (NO_REPLY, PARKED):
@@ -119,7 +119,7 @@ class Owing:
     def _more(
         self, worlds: Worlds, client: int, request: Request, interval: Interval, frames: tuple[Frame, ...]
     ) -> bool:
-        for world in self._flushed(worlds, len(frames)):
+        for world in self._flushed(worlds, client, len(frames), interval[1]):
             for run, _ in self._runs(world, client, request, interval, None):
                 ahead = (*_of(run.world, client), *run.pushed)
                 if len(ahead) >= len(frames) and left_after(ahead, frames) is not None:
@@ -132,15 +132,16 @@ class Owing:
         ``until`` is the Unix time in milliseconds at which it was here.
         """
         found: dict[World, None] = {}
-        waiting = list(worlds)
+        waiting: Iterable[World] = worlds
         for _ in range(SPONTANEOUS):
+            unmet: list[World] = []
             for world in waiting:
                 head = taken(_of(world, client), observed)
                 if head is not None:
                     found[evolve(world, outbox=tuple(one for one in world.outbox if one is not head))] = None
-            if found:
-                break
-            waiting = [after for world in waiting for after in self.spontaneous(world, until)]
+                elif not found or tracking.tracks(world):  # the same may be told of more, or of what expired meanwhile
+                    unmet.append(world)
+            waiting = dict.fromkeys(after for world in unmet for after in self.spontaneous(world, until))
         return tuple(found)[:MAX_WORLDS]
 
     def spontaneous(self, world: World, until: int) -> Iterable[World]:
@@ -149,8 +150,7 @@ class Owing:
             if parked.deadline is not None and parked.deadline[0] <= until:
                 yield self._late(world, parked)
         if tracking.tracks(world):
-            yield from tracking.broadcasts(self, world)
-            yield from self._cleared(world, until)
+            yield from self._by_itself(world, until)
             return
         for place in watched_deadlines(world):
             yield from self._expires(world, place, until)
@@ -162,6 +162,11 @@ class Owing:
                 until,
             )
 
+    def _by_itself(self, world: World, until: int) -> Iterable[World]:
+        """The worlds in which the server has told what it had put off, or cleared away what somebody hears of."""
+        yield from tracking.broadcasts(self, world)
+        yield from self._cleared(world, until)
+
     def owes(self, world: World) -> bool:
         """Whether somebody is still to get a frame, now that the server has done all that was asked."""
         return bool(world.outbox or tracking.rested(self, world).outbox)
@@ -170,12 +175,13 @@ class Owing:
         """The worlds in which the server has told all that it had put off."""
         return tuple(dict.fromkeys(tracking.rested(self, world) for world in worlds))
 
-    def _flushed(self, worlds: Worlds, frames: int) -> Iterable[World]:
+    def _flushed(self, worlds: Worlds, client: int, frames: int, until: int) -> Iterable[World]:
         """The worlds, and where frames came before a reply, those in which they may be what had been put off."""
         yield from worlds
-        last = [world for world in worlds if frames and tracking.tracks(world)]
-        for _ in range(min(frames, SPONTANEOUS)):
-            last = [after for world in last for after in tracking.broadcasts(self, world)]
+        last: Iterable[World] = [world for world in worlds if frames and tracking.tracks(world)]
+        for _ in range(SPONTANEOUS if frames else 0):
+            short = [world for world in last if len(_of(world, client)) < frames]
+            last = dict.fromkeys(after for world in short for after in self._by_itself(world, until))
             yield from last
 
     def spoken(self, owed: Owed) -> str:

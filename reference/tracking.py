@@ -13,12 +13,26 @@ from typing import Any
 from attrs import evolve
 
 from redlark.reference.functions import pure
+from redlark.reference.notifying import NOTIFY
 from redlark.reference.scripts import nobody
 from redlark.reference.values import READ, Parked, Spoken
 from redlark.reference.world import Run, World
 
 HIDDEN = ("DISPATCH", "DELIVERY", "CALLED", "REMEMBER", "INVALIDATE", "ANSWERED", "ENDED", "BROADCAST", "NOTIFIED")
 BY_ITSELF = tuple(f"{name}/" for name in HIDDEN[3:])  # rules that are not of what was asked
+# Fields of a session that decide whether its connection is told of something:
+HEARING = (
+    "tracking",
+    "bcast",
+    "prefixes",
+    "remembered",
+    "redirect",
+    "resp",
+    "channels",
+    "patterns",
+    "shards",
+    "closed",
+)
 NOBODY = -1  # the client of what the server does by itself
 
 
@@ -43,6 +57,27 @@ def in_protocol(reply: Any, protocol: int) -> Spoken:
 def tracks(world: World) -> bool:
     """Whether somebody has tracked."""
     return bool(world.server.get("tracking"))
+
+
+def audience(run: Run) -> World | None:
+    """The world before a run with the connections as they are after it, if somebody may hear now who did not before."""
+    world, own = run.world, run.session
+    before = world.sessions
+    if own is before.get(run.client) and run.sessions is before and run.server is world.server:
+        return None
+    sessions = run.sessions if own is before.get(run.client) else run.sessions.set(run.client, own)
+    told = run.server["config"].get(NOTIFY) != world.server["config"].get(NOTIFY)
+    if not told and (
+        sessions is before or all(_hears(sessions[c]) == _hears(before[c]) for c in sessions if c in before)
+    ):
+        return None
+    server = world.server.update({"config": run.server["config"], "tracking": run.server.get("tracking")})
+    return evolve(world, sessions=sessions, server=server)
+
+
+def _hears(session: Any) -> tuple[Any, ...]:
+    """What a connection hears."""
+    return tuple(session.get(field) for field in HEARING)
 
 
 def tell(run: Run) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from redlark.reference.tracking import after_nobody, answered_as, become, by_nobody, ended, tell, tracks
 from redlark.reference.values import Dead, Moment, Parked, Place, Variable, Waiting, type_of
-from redlark.reference.world import Run, World
+from redlark.reference.world import Database, Run, World
 
 if TYPE_CHECKING:
     from redlark.reference.model import Model
@@ -40,7 +40,7 @@ def expire(model: Model, world: World, place: Place, until: int) -> Iterable[Wor
     """
     entry = world.databases[place[0]].get(place[1])
     agenda: list[tuple[int, ...]] = [()]
-    while agenda and entry is not None and entry.deadline is not None and entry.deadline[0] < until:
+    while agenda and entry is not None and entry.deadline is not None and entry.deadline[0] <= until:
         run = by_nobody(model, world, max(entry.deadline[0], world.now), until, agenda.pop())
         try:
             if run.entry(*place) is None:
@@ -69,11 +69,43 @@ def already(model: Model, world: World, until: int) -> list[World]:
 def cleared(model: Model, world: World, until: int) -> Iterable[World]:
     """The worlds in which one key has been cleared away, where somebody hears of that."""
     for number, database in enumerate(world.databases):
-        due = [key for key, entry in database.items() if entry.deadline is not None and entry.deadline[0] < until]
-        for key in sorted(due):
+        for key in sorted(_due(database, until)):
             for after in expire(model, world, (number, key), until):
-                if after.outbox is not world.outbox or after.server["unsent"] != world.server["unsent"]:
+                if _tells(world, after):
                     yield after
+
+
+def unheard(model: Model, world: World, audience: World, until: int) -> list[World]:
+    """The worlds in which keys whose time is up were cleared before a request by which others came to hear of that.
+
+    ``world``: before the request; ``audience``: that world, with the connections as they are after it. Only the keys
+    matter of which nobody would have heard before, and somebody would now.
+    """
+    found = [world]
+    for number, database in enumerate(world.databases):
+        for key in sorted(_due(database, until)):
+            place = (number, key)
+            if _is_heard(model, audience, place, until) and not _is_heard(model, world, place, until):
+                found += [after for one in found for after in expire(model, one, place, until)]
+    return found[1:]
+
+
+def _is_heard(model: Model, world: World, place: Place, until: int) -> bool:
+    """Whether anybody would be told that a key is cleared away."""
+    return any(_tells(world, after) for after in expire(model, world, place, until))
+
+
+def _tells(world: World, after: World) -> bool:
+    """Whether what happened by itself was told, is still to be, or could not be."""
+    if after.outbox is not world.outbox or after.server.get("unsent") != world.server.get("unsent"):
+        return True
+    before, field = world.sessions, "redirect-broken"
+    return after.sessions is not before and any(before[c].get(field) != after.sessions[c].get(field) for c in before)
+
+
+def _due(database: Database, until: int) -> list[bytes]:
+    """The keys whose time may be up."""
+    return [key for key, entry in database.items() if entry.deadline is not None and entry.deadline[0] <= until]
 
 
 def _serve(run: Run, parked: Parked, place: Place) -> None:

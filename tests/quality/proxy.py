@@ -88,16 +88,12 @@ class _Handler(socketserver.BaseRequestHandler):
                 self.request.sendall(b"".join(replies))
 
 
-Pusher = Callable[[Frame], bytes]  # what becomes of a frame on its way to the client
-
-
 class _Server(socketserver.ThreadingTCPServer):
     allow_reuse_address = True
     daemon_threads = True
     request_queue_size = 64
     behind: tuple[str, int]
     handler: Handler
-    pusher: Pusher
 
 
 @contextlib.contextmanager
@@ -105,40 +101,103 @@ def proxy(host: str, port: int, handler: Handler) -> Iterator[str]:
     """The address of a proxy to a server; stopped at the end."""
     with _Server(("127.0.0.1", 0), _Handler) as server:
         server.behind, server.handler = (host, port), handler
-        yield from _serving(server)
-
-
-def _serving(server: _Server) -> Iterator[str]:
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    yield f"redis://127.0.0.1:{server.server_address[1]}"
-    server.shutdown()
-    thread.join()
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+        thread.start()
+        yield f"redis://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+        thread.join()
 
 
 # ---- a proxy for what is pushed -------------------------------------------------------------------------------------
 
+Pusher = Callable[[Frame], bytes]  # what becomes of a frame on its way to the client
 
-class _Tap(socketserver.BaseRequestHandler):
-    def handle(self) -> None:
-        decoder = Decoder()
-        with contextlib.suppress(OSError), socket.create_connection(self.server.behind) as behind:
-            for one in (self.request, behind):
-                one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            while True:
-                for ready in select.select([self.request, behind], [], [])[0]:
-                    data = ready.recv(1 << 16)
-                    if not data:
-                        return
-                    if ready is self.request:
-                        behind.sendall(data)
-                    else:
-                        self.request.sendall(b"".join(map(self.server.pusher, decoder.feed(data))))
+
+class _Tap:
+    """Passes frames on between clients and a server, in one thread: in the order in which the server wrote them.
+
+    A judge asks on one connection whether all has been done, and then looks whether something has come on another. So
+    whatever the server has written before an answer must be passed on before it: all that can be read is read first,
+    and the answer to whoever has asked last is passed on last.
+    """
+
+    def __init__(self, host: str, port: int, pusher: Pusher) -> None:
+        self.behind, self.pusher = (host, port), pusher
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.waker, self.ended = socket.socketpair()
+        self.servers: dict[socket.socket, socket.socket] = {}  # of each client's connection the one to the server
+        self.clients: dict[socket.socket, socket.socket] = {}
+        self.decoders: dict[socket.socket, Decoder] = {}
+        self.latest: socket.socket | None = None
+
+    def serve(self) -> None:
+        """Pass on until `ended` is readable."""
+        while True:
+            ready = select.select([self.listener, self.ended, *self.servers, *self.clients], [], [])[0]
+            if self.ended in ready:
+                break
+            if self.listener in ready:
+                self._open()
+            for client in [one for one in ready if one in self.servers]:
+                self._forward(client)
+            self._pass_on()
+        for one in (self.listener, self.ended, self.waker, *self.servers, *self.clients):
+            one.close()
+
+    def _open(self) -> None:
+        client, server = self.listener.accept()[0], socket.create_connection(self.behind)
+        for one in (client, server):
+            one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.servers[client], self.clients[server], self.decoders[server] = server, client, Decoder()
+
+    def _forward(self, client: socket.socket) -> None:
+        if client not in self.servers:  # closed meanwhile
+            return
+        server = self.servers[client]
+        data = _received(client)
+        if data:
+            self.latest = server
+            with contextlib.suppress(OSError):
+                server.sendall(data)
+        else:
+            self._close(server)
+
+    def _pass_on(self) -> None:
+        """Read what there is until there is no more, then pass it on."""
+        read: dict[socket.socket, list[bytes]] = {}
+        while ready := select.select([one for one in self.clients if read.get(one, [b"-"])[-1]], [], [], 0)[0]:
+            for server in ready:
+                read.setdefault(server, []).append(_received(server))
+        for server in sorted(read, key=lambda one: one is self.latest):
+            frames = self.decoders[server].feed(b"".join(read[server]))
+            with contextlib.suppress(OSError):
+                self.clients[server].sendall(b"".join(map(self.pusher, frames)))
+            if not read[server][-1]:
+                self._close(server)
+
+    def _close(self, server: socket.socket) -> None:
+        client = self.clients.pop(server)
+        del self.servers[client], self.decoders[server]
+        client.close()
+        server.close()
+
+
+def _received(one: socket.socket) -> bytes:
+    """What can be read; nothing where the other side has closed."""
+    try:
+        return one.recv(1 << 16)
+    except OSError:
+        return b""
 
 
 @contextlib.contextmanager
 def tap(host: str, port: int, pusher: Pusher) -> Iterator[str]:
     """The address of a proxy that passes frames on as they come, pushes too, through a function; stopped at the end."""
-    with _Server(("127.0.0.1", 0), _Tap) as server:
-        server.behind, server.pusher = (host, port), pusher
-        yield from _serving(server)
+    one = _Tap(host, port, pusher)
+    thread = threading.Thread(target=one.serve, daemon=True)
+    thread.start()
+    try:
+        yield f"redis://127.0.0.1:{one.listener.getsockname()[1]}"
+    finally:
+        one.waker.send(b".")
+        thread.join()

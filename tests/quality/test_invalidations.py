@@ -9,11 +9,13 @@ import pytest
 from redlark.conformance import servers as machine
 from redlark.conformance.campaign import Campaign
 from redlark.conformance.errors import CannotRun
+from redlark.conformance.history import History, Step, request
 from redlark.conformance.judge import Judge
 from redlark.conformance.options import Options
 from redlark.conformance.profiles import choose, model_of
 from redlark.conformance.target import parse_address, prepare
 from redlark.reference.resp import Frame
+from redlark.spec.profiles import recognise
 
 from .proxy import Pusher, tap
 
@@ -43,9 +45,17 @@ def of_another_key(frame: Frame) -> bytes:
     return frame.raw.replace(b"$2\r\nk1\r\n", b"$2\r\nk9\r\n") if is_invalidation(frame) else frame.raw
 
 
+def one_short(frame: Frame) -> bytes:
+    """An invalidation of several keys, which only broadcasts are, leaves the last one out."""
+    keys = frame.value[1].value if is_invalidation(frame) else None
+    if not keys or len(keys) < 2:
+        return frame.raw
+    return b">2\r\n$10\r\ninvalidate\r\n*%d\r\n%b" % (len(keys) - 1, b"".join(key.raw for key in keys[:-1]))
+
+
 pytestmark = pytest.mark.slow  # on real servers, with time outs
 
-FAULTS = (missing, doubled, of_another_key)
+FAULTS = (missing, doubled, of_another_key, one_short)
 
 
 @pytest.fixture(scope="module")
@@ -59,12 +69,15 @@ def real() -> Iterator[machine.Running]:
         yield found
 
 
-def campaign(running: machine.Running, pusher: Pusher, requests: int) -> Campaign:
-    """A campaign through a proxy that changes what is pushed, until the first divergence."""
+def campaign(running: machine.Running, pusher: Pusher, requests: int, seed: int = 1) -> Campaign:
+    """A campaign through a proxy that changes what is pushed, until the first divergence.
+
+    It ends with so many requests, however slow the machine is.
+    """
     sound = prepare(parse_address(running.url), destructive=True)
     with tap(running.host, running.port, pusher) as url:
         target = prepare(parse_address(url), destructive=True)
-        options = Options(profile=PROFILE, seed=1, budget=60, requests=requests, commands=COMMANDS)
+        options = Options(profile=PROFILE, seed=seed, budget=600, requests=requests, commands=COMMANDS)
         one = Campaign(url, target, model_of(PROFILE, sound), choose(target.info, PROFILE), options, enough=1)
         one.run()
     return one
@@ -78,22 +91,68 @@ def test_without_a_fault_no_invalidation_is_wrong(real: machine.Running) -> None
         told.extend([frame.raw] if is_invalidation(frame) else [])
         return frame.raw
 
-    one = campaign(real, noted, 4_000)
-    assert [finding.paste for finding in one.findings.values()] == []
+    run = campaign(real, noted, 4_000)
+    assert [finding.paste for finding in run.findings.values()] == []
     assert len(told) > 10
+
+
+def one(client: int, *words: str, wait: int = 0) -> Step:
+    """A step of one request."""
+    return Step(client, (request(*words),), wait)
+
+
+READ = ("XREADGROUP", "GROUP", "g", "a", "BLOCK", "0", "STREAMS", "k", "j", ">", ">")
+GROUPS = (one(1, "XGROUP", "CREATE", "k", "g", "0", "MKSTREAM"), one(1, "XGROUP", "CREATE", "j", "g", "0", "MKSTREAM"))
+BROADCAST = one(0, "CLIENT", "TRACKING", "ON", "BCAST")
+
+HISTORIES = {
+    "what those change who were woken may be told together with what woke them": (
+        BROADCAST, *GROUPS,
+        Step(1, (request(*READ), request("XADD", "b", "1-1", "f", "v"), request("SET", "c", "1"))),
+        Step(2, (request(*READ), request("DEL", "b"))), one(0, "DEL", "j", "k"), one(1, "SET", "d", "1"),
+    ),
+    "who was woken is told behind what it had asked": (
+        *GROUPS, Step(2, (request(*READ), request("HELLO"), request("PING"))), BROADCAST,
+        one(3, "CLIENT", "TRACKING", "ON", "BCAST"), one(3, "DEL", "j", "k"),
+    ),
+    "what expired before anybody listened is not told": (
+        one(1, "SET", "t", "v", "PX", "3"), Step(0, BROADCAST.requests, 300), one(1, "SET", "k", "v"),
+        one(1, "DEL", "t", "k"),
+    ),
+    "it may have been about to when somebody did": (
+        one(1, "SET", "t", "v", "PX", "3"), Step(0, BROADCAST.requests, 3), one(1, "SET", "k", "v"),
+        one(1, "DEL", "t", "k"),
+    ),
+    "nor is it an event": (
+        one(1, "CONFIG", "SET", "notify-keyspace-events", "KEA"), one(1, "SET", "t", "v", "PX", "3"),
+        one(0, "SUBSCRIBE", "__keyevent@0__:expired", wait=300), one(1, "DEL", "t"),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("server", machine.find_servers(), ids=lambda server: server.name)
+def test_what_is_told_together_or_never_is_no_divergence(server: machine.Server) -> None:
+    """What a server tells in one message or in several, by its timing, is right, and nothing is owed beyond it."""
+    profile = recognise(server.product, server.version)
+    with machine.running(server) as running:
+        target = prepare(parse_address(running.url), destructive=True)
+        judge = Judge(model_of(profile.name, target), target)
+        found = {name: judge.run(History(steps, 3)) for name, steps in HISTORIES.items() for _ in range(3)}
+        judge.close()
+    assert {name: divergence.seen for name, divergence in found.items() if divergence} == {}
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)
 def test_each_fault_is_found_and_shrunk(real: machine.Running, fault: Pusher) -> None:
     """A fault shows itself within the budget, again when repeated, in a few requests that conform without it."""
-    one = campaign(real, fault, BUDGET)
-    findings = list(one.findings.values())
-    assert findings, f"not found in {one.requests} requests: {one.notes}"
+    run = campaign(real, fault, BUDGET)
+    findings = list(run.findings.values())
+    assert findings, f"not found in {run.requests} requests: {run.notes}"
     history = findings[0].divergence.history
     asked = [r.parts for step in history.steps for r in step.requests]
     asked = [parts for parts in asked if parts[0] != b"HELLO" and parts[1:] != (b"ID",)]
     assert findings[0].reproduced
     assert len(asked) <= LONGEST, findings[0].paste
-    sound = Judge(one.model, prepare(parse_address(real.url), destructive=True))
+    sound = Judge(run.model, prepare(parse_address(real.url), destructive=True))
     assert sound.run(history) is None, findings[0].paste
     sound.close()

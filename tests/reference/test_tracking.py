@@ -73,3 +73,37 @@ def test_changes_are_broadcast_in_any_groups(keys: list[bytes], data: st.DataObj
         assert worlds
     assert any(not model.owes(world) for world in worlds)
     assert not model.arrives(model.rested(worlds), TRACKER, frame(told(b"z")), NOW[1])
+
+
+HEARING = {
+    "broadcasts": ((b"CLIENT", b"TRACKING", b"ON", b"BCAST"),),
+    "reading, though it fails": ((b"CLIENT", b"TRACKING", b"ON"), (b"GETRANGE", b"t", b"x", b"y")),
+    "events": ((b"CONFIG", b"SET", b"notify-keyspace-events", b"KEA"), (b"SUBSCRIBE", b"__keyspace@0__:t")),
+}
+
+
+@pytest.mark.parametrize("how", HEARING)
+@pytest.mark.parametrize("profile", profiles())
+def test_what_was_cleared_before_anybody_heard_is_not_told(profile: str, how: str) -> None:
+    """A key whose time was up before somebody came to hear of it may be told of or never; a later one must be."""
+    model = Model.load(profile)
+    owing = set()
+    for ends in (1_010, 1_030):
+        (start,) = asked(model, model.connect(model.connect(model.start(), TRACKER), WRITER), TRACKER, b"HELLO", b"3")
+        worlds = asked(model, (start,), WRITER, b"SET", b"t", b"v", b"PX", b"%d" % (ends - NOW[0]))
+        for request in HEARING[how]:
+            worlds = model.allows(worlds, TRACKER, request, (1_020, 1_021), None)
+        worlds = model.allows(worlds, WRITER, (b"GET", b"t"), (1_040, 1_041), frame(b"$-1\r\n"))
+        owing.add((ends, frozenset(model.owes(world) for world in worlds)))
+    assert owing == {(1_010, frozenset((True, False))), (1_030, frozenset((True,)))}
+
+
+def test_what_expires_between_is_told_with_the_rest() -> None:
+    """A message may be of changes and of a key that expired meanwhile: the same frame has several explanations."""
+    model = Model.load()
+    worlds = asked(model, begun(model, b"BCAST"), WRITER, b"SET", b"a", b"v", b"PX", b"1")
+    worlds = asked(model, asked(model, worlds, WRITER, b"SET", b"b", b"v"), WRITER, b"SET", b"b", b"w")
+    for keys in ((b"a", b"b"), (b"a",)):
+        worlds = model.arrives(worlds, TRACKER, frame(told(*keys)), NOW[1] + 5)
+        assert worlds
+    assert not all(model.owes(world) for world in worlds)
