@@ -20,7 +20,7 @@ NOTIFY = b"notify-keyspace-events"
 
 def is_listened(run: Run) -> bool:
     """Whether anybody listens to any channel."""
-    return _listens(run.session) or any(map(_listens, run.sessions.values()))
+    return _listens(run.session_of(run.client)) or any(map(_listens, run.sessions.values()))
 
 
 def _listens(session: Any) -> bool:
@@ -37,10 +37,13 @@ def tell(run: Run, number: int, event: bytes, key: bytes, early: bool) -> None:
 
 
 def precedes(run: Run, ahead: bool) -> bool:
-    """Whether a push to the request's own client precedes the reply. For an event before 7.2 it is not specified."""
+    """Whether a push to the request's own client precedes the reply.
+
+    For an event before 7.2 it is not specified, but a script's events precede the script's reply.
+    """
     if (run.model.own_pushes_follow and not ahead) or run.replied:
         return False
-    return not run.about or run.fork(2) == 0
+    return not run.about or run.script is not None or run.fork(2) == 0
 
 
 def expiries(run_of: Any, world: World, until: int) -> Iterable[World]:

@@ -141,7 +141,7 @@ def libraries_dumped(codes: Iterable[bytes], version: int) -> Predicate:
 
 
 class _Calls:
-    """The calls of one script: a session of its own while it runs."""
+    """The calls of one script: a session of their own while it runs, but its caller hears what they cause."""
 
     def __init__(self, run: Any, script: Map[str, Any]) -> None:
         self.run, self.script = run, script
@@ -150,14 +150,15 @@ class _Calls:
 
     def __enter__(self) -> _Calls:
         run = self.run
-        self._before = run.session, run.selected, run.request, run.script
+        self._before = run.selected, run.request, run.script
         own = nobody(run.model).set("selected", run.selected)
-        run.session, run.script = own, self.script
+        run.caller, run.session, run.script = run.session, own, self.script
         return self
 
     def __exit__(self, *_: object) -> None:
         run = self.run
-        run.session, run.selected, run.request, run.script = self._before
+        run.session, run.caller = run.caller, None  # others' sessions, and so its own, it may have changed
+        run.selected, run.request, run.script = self._before
 
     def call(self, words: tuple[bytes, ...] | None, protocol: int) -> tuple[bytes, bool]:
         """The reply to a command that the script calls, and whether it was refused before it ran."""

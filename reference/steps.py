@@ -389,7 +389,7 @@ class Compiler:
         if isinstance(target, s.Field):
             name = target.name
             if isinstance(target.base, s.Name) and target.base.name == "session":
-                return lambda v, x: v[0].set_session(v[0].client, name, x)
+                return lambda v, x: writes.set_own(v[0], name, x)
             if isinstance(target.base, s.Name) and target.base.name == "server":
                 return lambda v, x: writes.set_server(v[0], name, x)
             if isinstance(target.base, s.Index) and _named(target.base.base, "sessions"):

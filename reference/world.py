@@ -35,7 +35,7 @@ from redlark.reference.values import (
     Waiting,
     type_of,
 )  # fmt: skip
-from redlark.reference.writes import without
+from redlark.reference.writes import set_own, without
 
 if TYPE_CHECKING:
     from redlark.reference.model import Model
@@ -74,6 +74,7 @@ class Run(Comparing):
         "about",
         "alive",
         "began",
+        "caller",
         "changes",
         "children",
         "cleared",
@@ -158,6 +159,7 @@ class Run(Comparing):
         self.keeps = False  # whether what a command wrote stays though it fails
         self.children = -1  # how many replies of a surrounding EXEC have been given; -1 outside
         self.script: Map[str, Any] | None = None  # what a script may do, while one runs
+        self.caller: Map[str, Any] | None = None  # its client's connection; its calls have a session of their own
         self.delay = 0  # milliseconds that the reply must have taken at least
         self.about: tuple[Any, ...] = ()  # of a notification that is being sent: its place, and whether it may be early
         self.parked = world.parked
@@ -383,16 +385,17 @@ class Run(Comparing):
 
     def session_of(self, client: int) -> Map[str, Any]:
         """The fields of any connection."""
-        return self.session if client == self.client else self.sessions[client]
+        own = self.session if self.caller is None else self.caller
+        return own if client == self.client else self.sessions[client]
 
     def set_session(self, client: int, field: str, value: Any) -> None:
-        """Writes a field of a connection; ``selected`` moves this one to another database."""
-        if client == self.client:
-            self.session = self.session.set(field, value)
-            if field == "selected":
-                self.selected = value
-        else:
+        """Writes a field of any connection."""
+        if client != self.client:
             self.sessions = self.sessions.set(client, self.sessions[client].set(field, value))
+        elif self.caller is not None:
+            self.caller = self.caller.set(field, value)
+        else:
+            set_own(self, field, value)
 
     # ---- other clients ---------------------------------------------------------------------------------------
 

@@ -31,6 +31,13 @@ def put(run: Any, number: int, key: bytes, value: Any) -> None:
         run.put(number, key, value)
 
 
+def set_own(run: Any, field: str, value: Any) -> None:
+    """Writes a field of the session that asks, in a script that of its calls; ``selected`` moves to a database."""
+    run.session = run.session.set(field, value)
+    if field == "selected":
+        run.selected = value
+
+
 def set_server(run: Any, name: str, value: Any) -> None:
     """Writes a field of the server."""
     run.server = run.server.set(name, value)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import random
+from itertools import product
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from redlark.conformance.setups import LISTENER, SETUPS
 from redlark.reference import Model
+from redlark.reference.model import profiles
 from redlark.reference.resp import Decoder
 
 from .histories import BEGIN, pool
@@ -49,6 +51,31 @@ def test_the_key_is_told_before_the_event() -> None:
         (b"__keyspace@3__:k", b"expire"),
         (b"__keyevent@3__:expire", b"k"),
     ]
+
+
+CALLS = ("'SET','k','v'", "'DEL','k'", "'PUBLISH','x','m'", "'RPUSH','j','a','b'", "'FLUSHALL'", "'PING','k'")
+
+
+@pytest.mark.parametrize("profile", profiles())
+@settings(max_examples=15)
+@given(calls=st.lists(st.sampled_from(CALLS), min_size=1, max_size=4))
+def test_who_runs_a_script_hears_what_it_causes(profile: str, calls: list[str]) -> None:
+    """Messages, events and invalidations come to a script's caller as to others, before 7.2 the messages first."""
+    model = Model.load(profile)
+    worlds = model.connect(model.connect(model.start(config={"notify-keyspace-events": "KEA"}, now=BEGIN), 0), 1)
+    (world,) = worlds
+    for client, words in product((0, 1), ("HELLO 3", "PSUBSCRIBE *", "CLIENT TRACKING ON", "MGET k j")):
+        world, _ = model.perform(world, client, tuple(words.encode().split()), BEGIN)
+    code = "".join(f"redis.call({call}) " for call in calls) + "return 7"
+    world, answered = model.perform(world, 0, (b"EVAL", code.encode(), b"0"), BEGIN)
+    _, later = model.deliver(world, BEGIN)
+    own = [frame.raw for frame in Decoder().feed(answered + b"".join(raw for client, raw in later if client == 0))]
+    others = [frame.raw for frame in Decoder().feed(b"".join(raw for client, raw in later if client == 1))]
+    reply = own.index(b":7\r\n")
+    told = [frame for frame in own if frame != b":7\r\n"]
+    assert sorted(told) == sorted(others)
+    assert all((b"invalidate" in frame) == (own.index(frame) > reply) for frame in told) or model.own_pushes_follow
+    assert reply == 0 or not model.own_pushes_follow
 
 
 @given(st.sets(st.sampled_from(sorted(LETTERS))), st.sampled_from(("K", "E", "KE", "")))
