@@ -38,10 +38,11 @@ class Parameter:
     immutable: bool = False  # CONFIG SET refuses it
     inert: str = ""  # why it changes nothing yet
     only: str | None = None  # the one value that can be had, and is asked for by CONFIG SET or a file in vain otherwise
+    of: str = ""  # the parameter of which this is another name
 
     @property
     def attribute(self) -> str:
-        return self.name.replace("-", "_")
+        return (self.of or self.name).replace("-", "_")
 
 
 _ORDERS = ("lru", "lfu", "random")
@@ -52,6 +53,16 @@ _POLICIES = (
 )
 _LEVELS = ("debug", "verbose", "notice", "warning", "nothing")
 _NO_SAVE = "nothing is written to disk yet"
+_PACKED = (  # until when values are packed: name, the older name, kind, default, lowest
+    ("list-max-listpack-size", "list-max-ziplist-size", INT, -2, -(2**31)),
+    ("set-max-intset-entries", "", INT, 512, 0),
+    ("set-max-listpack-entries", "", INT, 128, 0),
+    ("set-max-listpack-value", "", INT, 64, 0),
+    ("hash-max-listpack-entries", "hash-max-ziplist-entries", INT, 512, 0),
+    ("hash-max-listpack-value", "hash-max-ziplist-value", MEMORY, 64, 0),
+    ("zset-max-listpack-entries", "zset-max-ziplist-entries", INT, 128, 0),
+    ("zset-max-listpack-value", "zset-max-ziplist-value", MEMORY, 64, 0),
+)
 
 PARAMETERS: Final = {
     row.name: row
@@ -83,6 +94,12 @@ PARAMETERS: Final = {
         Parameter("notify-keyspace-events", TEXT, b"", only=""),
         Parameter("hll-sparse-max-bytes", MEMORY, 3000, high=2**63 - 1),
         Parameter("cluster-enabled", YES_NO, False, immutable=True, only="no"),
+        *(
+            Parameter(each, kind, default, low, 2**31 - 1 if low else 2**63 - 1, of=name if each != name else "")
+            for name, older, kind, default, low in _PACKED
+            for each in (name, older)
+            if each
+        ),
     )
 }
 
@@ -92,7 +109,7 @@ TUNING: Final = re.compile(
     r"(acllog|active-?defrag|active-expire|aof-|append|auto-aof|client-output-buffer|cluster-|crash-|io-threads|latency-|lazyfree-"
     r"|lfu-|list-compress|maxmemory-|no-appendfsync|oom-score|proc-title|rdb|repl-|replica-|slave-|slowlog-|stop-writes"
     r"|stream-node|supervised$|set-proc|syslog-|tracking-table).*"
-    r"|.*-(listpack|ziplist|intset)-(size|entries|value)|activerehashing|always-show-logo|disable-thp"
+    r"|activerehashing|always-show-logo|disable-thp"
     r"|dynamic-hz|jemalloc-bg-thread|lua-time-limit|busy-reply-threshold|sanitize-dump-payload|shutdown-timeout"
 )
 
@@ -128,6 +145,14 @@ class Config:
     notify_keyspace_events: bytes = b""
     hll_sparse_max_bytes: int = 3000
     cluster_enabled: bool = False
+    list_max_listpack_size: int = -2
+    set_max_intset_entries: int = 512
+    set_max_listpack_entries: int = 128
+    set_max_listpack_value: int = 64
+    hash_max_listpack_entries: int = 512
+    hash_max_listpack_value: int = 64
+    zset_max_listpack_entries: int = 128
+    zset_max_listpack_value: int = 64
     given: set[str] = attrs.Factory(set)  # names that a file, the command line or CONFIG SET has set
     ignored: dict[str, None] = attrs.Factory(dict)  # names of TUNING that a file has set, in their order
 

@@ -22,11 +22,12 @@ How a request travels:
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, Protocol
 
 import attrs
+
+from redlark.server.types import Hash, List, Set, SortedSet
 
 if TYPE_CHECKING:
     from redlark.server.pubsub import Listening
@@ -111,9 +112,9 @@ NO_REPLY: Final = NoReply()
 
 # -------------------------------------------------------------------------------------------------------------- values
 
-# A value as a command sees it.  Lists and sets are handed out themselves, not copies: a command that changes one in
-# place calls `db.modified(key)` afterwards.  `values` is the one place that knows their type names and encodings.
-Value = bytes | deque[bytes] | set[bytes]
+# A value as a command sees it.  All but strings are handed out themselves, not copies: a command that changes one in
+# place calls `db.modified(key)` afterwards.  Which type it is its `kind` tells (`values.kind_of`).
+Value = bytes | List | Set | Hash | SortedSet
 
 # How a string is held, which only OBJECT ENCODING can tell (`put(..., form=)`, `db.form(key)`).  Redis 8.2 keeps key
 # and short value in one allocation: "embstr" while len(key) + len(value) <= 41, with a deadline 33.  A string that once
@@ -142,7 +143,7 @@ class Database(Protocol):
         """The value, or None.  Counts as an access (idle time)."""
 
     def put(self, key: bytes, value: Value, keep_ttl: bool = False, form: int = FRESH) -> None:
-        """Store; drops the deadline unless keep_ttl.  An empty list or set is never stored by a caller."""
+        """Store; drops the deadline unless keep_ttl.  An empty collection is never stored by a caller."""
 
     def delete(self, key: bytes, /) -> bool:
         """True if there was a (live) key."""
@@ -151,7 +152,7 @@ class Database(Protocol):
         """Is there a live key?  Does not count as an access."""
 
     def kind(self, key: bytes, /) -> bytes | None:
-        """The type's name (b"string", b"list", b"set") without building the value; None when absent.  No access."""
+        """The type's name (b"string", b"list" ...) without building the value; None when absent.  No access."""
 
     def form(self, key: bytes, /) -> int:
         """FRESH, UNENCODED or RAW as it was put and has settled (FRESH for other types and absent keys).  No access."""
@@ -362,7 +363,8 @@ class Stats:
 class Loop(Protocol):
     """An event loop over listening sockets.  Constructed as `Loop(server: State, listeners: list[socket.socket])`.
 
-    Each core module also exposes `Database(index: int, clock: State)` and `NAME: str` ("compiled" or "plain").
+    Each core module also exposes `Database(index: int, clock: State)`, the classes of `types.Types`, and `NAME: str`
+    ("compiled" or "plain").
 
     The loop's duties towards `server`:
     - `server.now = <ms>` before it executes requests (at least once for each batch of ready sockets; for each readable

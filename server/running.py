@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import resource
 import socket
+from typing import cast
 
 from redlark.server import cores, sockets
 from redlark.server.commands import command_table
 from redlark.server.config import Config
 from redlark.server.state import State
+from redlark.server.types import Types
 
 SPARE_DESCRIPTORS = 32  # for listeners, logs and the loop itself, besides the clients
 
@@ -21,7 +23,7 @@ class Running:
 
     def __init__(self, config: Config, core: str | None = None) -> None:
         module = cores.choose(core)
-        self.state = State(config, module.NAME)
+        self.state = State(config, module.NAME, cast(Types, module))
         self.state.databases = [module.Database(index, self.state) for index in range(config.databases)]
         self.state.commands = command_table()
         self.listeners = sockets.listeners(config)

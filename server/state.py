@@ -17,6 +17,7 @@ import attrs
 from redlark.server.config import Config
 from redlark.server.interfaces import REPLY_OFF, REPLY_SKIP, Client, Command, CommandError, Database, Loop
 from redlark.server.pubsub import Listening, PubSub
+from redlark.server.types import Types
 
 PRODUCT_VERSION = "8.2.3"  # the Redis whose behaviour this server has, as HELLO and INFO tell clients
 PROTECTED = (
@@ -107,6 +108,7 @@ class State:
 
     config: Config
     core: str  # "compiled" or "plain"
+    types: Types  # the core's: `ctx.server.types.List(ctx.server.config)` is an empty list
     databases: list[Database] = attrs.Factory(list)
     commands: dict[bytes, Command] = attrs.Factory(dict)
     loop: Loop = attrs.field(init=False)

@@ -6,7 +6,6 @@ Must not live here: anything that looks at a database or a client.
 from __future__ import annotations
 
 import re
-from collections import deque
 from typing import Final
 
 from redlark.server import errors
@@ -21,17 +20,10 @@ _UNSIGNED = re.compile(rb"[ \t\n\v\f\r]*([+-]?)([0-9]+)", re.ASCII)
 EMBEDDED: Final = 41  # the longest key + value that is "embstr"
 EMBEDDED_WITH_DEADLINE: Final = 33
 
-LIST_LISTPACK_BYTES: Final = 8192  # list-max-listpack-size -2
-SET_INTSET_ENTRIES: Final = 512  # set-max-intset-entries
-SET_LISTPACK_ENTRIES: Final = 128  # set-max-listpack-entries
-SET_LISTPACK_VALUE: Final = 64  # set-max-listpack-value
-
 
 def kind_of(value: Value) -> bytes:
     """The name that TYPE gives."""
-    if isinstance(value, bytes):
-        return b"string"
-    return b"list" if isinstance(value, deque) else b"set"
+    return b"string" if isinstance(value, bytes) else value.kind
 
 
 def to_integer(text: bytes) -> int | None:
@@ -104,23 +96,4 @@ def encoding_of(value: Value, form: int) -> bytes:
         if form == RAW:
             return b"raw"
         return b"int" if form == FRESH and to_integer(value) is not None else b"embstr"
-    if isinstance(value, deque):
-        return b"listpack" if sum(map(_entry_size, value)) + 7 <= LIST_LISTPACK_BYTES else b"quicklist"
-    if len(value) <= SET_INTSET_ENTRIES and all(to_integer(member) is not None for member in value):
-        return b"intset"
-    if len(value) <= SET_LISTPACK_ENTRIES and all(len(member) <= SET_LISTPACK_VALUE for member in value):
-        return b"listpack"
-    return b"hashtable"
-
-
-def _entry_size(element: bytes) -> int:
-    """Bytes of an element in a listpack: its header, itself, and its length written backwards."""
-    number = to_integer(element)
-    if number is None:
-        size = len(element) + (1 if len(element) < 64 else 2 if len(element) < 4096 else 5)
-    elif 0 <= number < 128:
-        size = 1
-    else:
-        bits = (number if number >= 0 else ~number).bit_length() + 1
-        size = next(size for limit, size in ((13, 2), (16, 3), (24, 4), (32, 5), (64, 9)) if bits <= limit)
-    return size + (1 if size < 128 else 2 if size < 16384 else 3)
+    return value.encoding

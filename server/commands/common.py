@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import chain
 
 from redlark.server import errors
-from redlark.server.interfaces import CommandError, Context, Database
-from redlark.server.values import INT64_MAX, INT64_MIN, int32, integer
+from redlark.server.interfaces import CommandError, Context, Database, Reply
+from redlark.server.types import Hash, List, Set, SortedSet
+from redlark.server.values import INT64_MAX, INT64_MIN, int32, integer, to_integer
 
 
 @contextmanager
@@ -29,20 +30,121 @@ def string_at(ctx: Context, key: bytes) -> bytes | None:
     raise errors.wrong_type()
 
 
-def list_at(ctx: Context, key: bytes) -> deque[bytes] | None:
+def list_at(ctx: Context, key: bytes) -> List | None:
     """The list, or None when absent.  Raises WRONGTYPE."""
     value = ctx.db.get(key)
-    if value is None or isinstance(value, deque):
-        return value
-    raise errors.wrong_type()
+    if value is None:
+        return None
+    if isinstance(value, bytes) or value.kind != b"list":
+        raise errors.wrong_type()
+    return value
 
 
-def set_at(ctx: Context, key: bytes) -> set[bytes] | None:
+def set_at(ctx: Context, key: bytes) -> Set | None:
     """The set, or None when absent.  Raises WRONGTYPE."""
     value = ctx.db.get(key)
-    if value is None or isinstance(value, set):
-        return value
-    raise errors.wrong_type()
+    if value is None:
+        return None
+    if isinstance(value, bytes) or value.kind != b"set":
+        raise errors.wrong_type()
+    return value
+
+
+def hash_at(ctx: Context, key: bytes) -> Hash | None:
+    """The hash, or None when absent.  Raises WRONGTYPE."""
+    value = ctx.db.get(key)
+    if value is None:
+        return None
+    if isinstance(value, bytes) or value.kind != b"hash":
+        raise errors.wrong_type()
+    return value
+
+
+def zset_at(ctx: Context, key: bytes) -> SortedSet | None:
+    """The sorted set, or None when absent.  Raises WRONGTYPE."""
+    value = ctx.db.get(key)
+    if value is None:
+        return None
+    if isinstance(value, bytes) or value.kind != b"zset":
+        raise errors.wrong_type()
+    return value
+
+
+def settle(ctx: Context, key: bytes, value: List | Set | Hash | SortedSet) -> None:
+    """Elements of a value were taken out in place: what is empty goes."""
+    if value:
+        ctx.db.modified(key)
+    else:
+        ctx.db.delete(key)
+
+
+def counted_keys(args: list[bytes], place: int, too_few: bytes = errors.SYNTAX) -> tuple[list[bytes], list[bytes]]:
+    """The keys behind their number, which stands at a place, and what stands behind them.  Raises CommandError."""
+    number = to_integer(args[place])
+    if number is None or number < 1:
+        raise CommandError(b"ERR numkeys should be greater than 0")
+    if number >= len(args) - place:
+        raise CommandError(too_few)
+    return args[place + 1 : place + 1 + number], args[place + 1 + number :]
+
+
+def first_key(ctx: Context, keys: list[bytes]) -> bytes | None:
+    """The first key that is there, whatever it holds."""
+    return next(filter(ctx.db.exists, keys), None)
+
+
+def pop_from(ctx: Context, args: list[bytes], ends: tuple[bytes, bytes]) -> tuple[list[bytes], bool, int]:
+    """What LMPOP and ZMPOP want: keys, whether from the first of the two ends, how many.  Raises CommandError."""
+    keys, rest = counted_keys(args, 1)
+    if not rest or rest[0].upper() not in ends:
+        raise errors.syntax()
+    count = 1
+    if len(rest) > 1:
+        if len(rest) < 3 or rest[1].upper() != b"COUNT":
+            raise errors.syntax()
+        given = to_integer(rest[2])
+        if given is None or given < 1:
+            raise CommandError(b"ERR count should be greater than 0")
+        if len(rest) > 3:
+            raise errors.syntax()
+        count = given
+    return keys, rest[0].upper() == ends[0], count
+
+
+def sample_size(text: bytes) -> int:
+    """How many random members: so many different ones, or, below 0, so many draws.  Raises CommandError."""
+    count = integer(text)
+    if count == INT64_MIN:
+        raise CommandError(errors.NOT_SYMMETRIC)
+    return count
+
+
+def has_word(words: list[bytes], wanted: bytes) -> bool:
+    """Is the one word there that may stand at the end?  Raises a syntax error at any other."""
+    if len(words) > 1 or (words and words[0].upper() != wanted):
+        raise errors.syntax()
+    return bool(words)
+
+
+def sample_of_pairs(args: list[bytes], word: bytes) -> tuple[int | None, bool]:
+    """What HRANDFIELD and ZRANDMEMBER are asked for: a count, if any, and whether values too.  Raises CommandError."""
+    count = sample_size(args[2]) if len(args) > 2 else None
+    wanted = has_word(args[3:], word)
+    if wanted and count is not None and abs(count) > INT64_MAX // 2:  # the length of the reply must have 64 bits
+        raise CommandError(errors.OUT_OF_RANGE)
+    return count, wanted
+
+
+def random_members(value: Set | Hash | SortedSet, count: int) -> list[bytes]:
+    """As many as `sample_size` has read."""
+    return value.draw(-count) if count < 0 else value.sample(count)
+
+
+def pairs(ctx: Context, items: Iterable[tuple[Reply, Reply]]) -> list[Reply]:
+    """Pairs as they are told: each by itself in RESP3, one behind the other in RESP2."""
+    if ctx.client.resp == 3:
+        return list(items)
+    return list(chain.from_iterable(items))
 
 
 def deadline_of(ctx: Context, text: bytes, seconds: bool, absolute: bool, name: bytes) -> int:

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from redlark.server import errors
 from redlark.server.commands.common import database_index
 from redlark.server.commands.registry import command
+from redlark.server.commands.scanning import LONGEST_SCAN, read_cursor, read_options
 from redlark.server.dispatch import finished
 from redlark.server.glob import matcher
 from redlark.server.interfaces import NO_DEADLINE, NO_REPLY, OK, CommandError, Context, Database, Reply, Status, Value
-from redlark.server.values import encoding_of, integer, positive, to_integer, unsigned
-
-SCAN_COUNT: Final = 10
-LONGEST_SCAN: Final = 2**31 - 1  # more keys than that are not asked for at once
+from redlark.server.values import encoding_of, integer, positive, to_integer
 
 
 @command("DEL", "UNLINK")
@@ -48,38 +44,13 @@ def keys(ctx: Context, args: list[bytes]) -> Reply:
 
 @command("SCAN")
 def scan(ctx: Context, args: list[bytes]) -> Reply:
-    cursor = unsigned(args[1])
-    if cursor is None:
-        raise CommandError(b"ERR invalid cursor")
-    count, pattern, kind = _scan_options(args[2:])
-    cursor, found = ctx.db.scan(cursor, min(count, LONGEST_SCAN))
-    matches = matcher(pattern)
-    wanted = [
-        key for key in found if matches(key) and (ctx.db.exists(key) if kind is None else ctx.db.kind(key) == kind)
-    ]
-    return [b"%d" % cursor, wanted]
-
-
-def _scan_options(words: list[bytes]) -> tuple[int, bytes, bytes | None]:
-    """(COUNT, MATCH, TYPE).  Raises CommandError."""
-    count, pattern, kind = SCAN_COUNT, b"*", None
-    rest = iter(words)
-    for word in rest:
-        name = word.upper()
-        if name == b"NOVALUES":
-            raise CommandError(b"ERR NOVALUES option can only be used in HSCAN")
-        value = next(rest, None)
-        if value is None or name not in (b"COUNT", b"MATCH", b"TYPE"):
-            raise errors.syntax()
-        if name == b"COUNT":
-            count = integer(value)
-            if count < 1:
-                raise errors.syntax()
-        elif name == b"MATCH":
-            pattern = value
-        else:
-            kind = value.lower()
-    return count, pattern, kind
+    cursor = read_cursor(args[1])
+    options = read_options(args[2:], frozenset((b"TYPE",)))
+    cursor, found = ctx.db.scan(cursor, min(options.count, LONGEST_SCAN))
+    wanted = filter(options.matches, found)
+    if options.kind is None:
+        return [b"%d" % cursor, [key for key in wanted if ctx.db.exists(key)]]
+    return [b"%d" % cursor, [key for key in wanted if ctx.db.kind(key) == options.kind]]
 
 
 # ------------------------------------------------------------------------------------------------- moving and copying

@@ -23,7 +23,6 @@ the hash's secret, so several servers can live in one process.
 
 import os
 import traceback
-from collections import deque
 from collections.abc import Mapping, Sequence
 from functools import partial
 
@@ -37,6 +36,7 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport free
 from libc.string cimport memcpy, memmove, memset
 
+from redlark.server.doubles import show as SHOW_DOUBLE
 from redlark.server.interfaces import CommandError as COMMAND_ERROR
 from redlark.server.interfaces import NoReply as NO_REPLY
 from redlark.server.interfaces import NullArray as NULL_ARRAY
@@ -45,6 +45,12 @@ from redlark.server.interfaces import SetReply as SET_REPLY
 from redlark.server.interfaces import Sizes as SIZES
 from redlark.server.interfaces import Status as STATUS
 from redlark.server.interfaces import Verbatim as VERBATIM
+
+# Collections are Python objects here, referred to from their entries; types of C take their names here.
+from redlark.server.plain.hash import Hash
+from redlark.server.plain.list import List
+from redlark.server.plain.set import Set
+from redlark.server.plain.sorted_set import SortedSet
 
 NAME = "compiled"
 

@@ -57,7 +57,7 @@ cdef class Database:
             return None
         if kind_of(e) != OBJECT:
             return b"string"
-        return KINDS[type(<object>object_of(e))]
+        return (<object>object_of(e)).kind
 
     def form(self, bytes key not None, /):
         cdef Entry* e = db_find(self, key)
@@ -116,7 +116,7 @@ cdef class Database:
             text.n = <size_t>BYTES_SIZE(<PyObject*>value)
             db_set(self, p, n, rl_hash(p, n), &text, form, KEEP if keep_ttl else WITHOUT)
         else:
-            if type(value) not in KINDS:
+            if not hasattr(value, "kind"):
                 raise TypeError(f"not a value: {type(value).__name__}")
             rl_store8(payload, <uint64_t><size_t><PyObject*>value)
             Py_INCREF(value)
@@ -204,8 +204,6 @@ cdef class Database:
         """Move some buckets, if there is a reason to; False when there is none.  The loop does so of its own accord."""
         return table_upkeep(&self.table, buckets)
 
-
-cdef dict KINDS = {deque: b"list", set: b"set"}
 
 cdef inline int64_t db_now(Database db) noexcept:
     return db.loop.now if db.loop is not None else clock_now(db.clock)

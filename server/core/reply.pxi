@@ -129,7 +129,7 @@ cdef int out_value(Buffer* b, object value, int resp) except -1:
         else:
             buffer_add(b, b"#t\r\n" if value else b"#f\r\n", 4)
     elif kind is float:
-        text = double_text(value)
+        text = SHOW_DOUBLE(value)
         if resp == 2:
             out_bulk(b, <const char*><bytes>text, len(<bytes>text))
         else:
@@ -157,12 +157,3 @@ cdef int out_value(Buffer* b, object value, int resp) except -1:
         else:
             raise TypeError(f"not a reply: {kind.__name__}")
     return 0
-
-cdef bytes double_text(double value):
-    """The shortest text that reads back as the same double, an integral one without a point."""
-    if value != value:
-        return b"nan"
-    if value - value != 0:
-        return b"inf" if value > 0 else b"-inf"
-    text = repr(value)
-    return text.removesuffix(".0").encode()

@@ -1,11 +1,15 @@
 """The core in plain Python: the same interfaces as the compiled one, for where no C compiler is.
 
-`NAME`, `Database` and `Loop` are what `redlark.server.interfaces` promises of a core.
+`NAME`, `Database`, `Loop` and the types of values are what `redlark.server.interfaces` promises of a core.
 """
 
 from redlark.server.plain.database import Database
+from redlark.server.plain.hash import Hash
+from redlark.server.plain.list import List
 from redlark.server.plain.loop import Loop
+from redlark.server.plain.set import Set
+from redlark.server.plain.sorted_set import SortedSet
 
 NAME = "plain"
 
-__all__ = ["NAME", "Database", "Loop"]
+__all__ = ["NAME", "Database", "Hash", "List", "Loop", "Set", "SortedSet"]

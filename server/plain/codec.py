@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from redlark.server import errors
+from redlark.server import doubles, errors
 from redlark.server.config import split_words
 from redlark.server.interfaces import (
     CommandError,
@@ -195,7 +195,7 @@ def _encode_items(sign: bytes, items: list[Reply] | tuple[Reply, ...] | object, 
 
 def _encode_rare(reply: Reply, resp: int, out: bytearray) -> None:
     if isinstance(reply, float):
-        text = repr(reply).encode().removesuffix(b".0")  # the shortest that reads back, as Redis prints it
+        text = doubles.show(reply)
         out += b"$%d\r\n%b\r\n" % (len(text), text) if resp == 2 else b",%b\r\n" % text
     elif isinstance(reply, NullArray):
         out += b"*-1\r\n" if resp == 2 else b"_\r\n"

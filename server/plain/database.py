@@ -7,7 +7,6 @@ active expiry finds the past ones without looking at the others.  The heap may b
 from __future__ import annotations
 
 import heapq
-import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -168,10 +167,10 @@ class Database:
                 client.touched = True
 
     def _weigh(self, key: bytes, entry: Entry) -> None:
-        """Keep the total; of a collection only the container is counted, and 64 bytes an element."""
+        """Keep the total."""
         value = entry.value
         size = len(key) + OVERHEAD
-        size += len(value) if isinstance(value, bytes) else sys.getsizeof(value) + 64 * len(value)
+        size += len(value) if isinstance(value, bytes) else value.memory()
         self._memory += size - entry.size
         entry.size = size
 

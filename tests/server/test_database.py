@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections import deque
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,17 +12,17 @@ from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from redlark.server import cores
+from redlark.server.config import Config
 from redlark.server.interfaces import FRESH, NO_DEADLINE, RAW, UNENCODED
-from redlark.server.values import EMBEDDED, EMBEDDED_WITH_DEADLINE, encoding_of
+from redlark.server.values import EMBEDDED, EMBEDDED_WITH_DEADLINE, encoding_of, kind_of
 
 KEYS = st.sampled_from([b"%d" % number for number in range(12)] + [b"", b"k" * 40])
 VALUES = st.one_of(
     st.binary(max_size=8),
     st.integers(-(2**63), 2**63 - 1).map(lambda number: b"%d" % number),
     st.integers(0, 50).map(lambda size: b"x" * size),
-    st.builds(lambda items: deque(items), st.lists(st.binary(max_size=3), min_size=1, max_size=3)),
-    st.sets(st.binary(max_size=3), min_size=1, max_size=3),
 )
+MEMBERS = st.lists(st.binary(max_size=3), min_size=1, max_size=3)
 
 
 class Client:
@@ -53,6 +52,19 @@ class Keyspace(RuleBasedStateMachine):
         old = self.live().get(key)
         self.database.put(key, value, keep, form if isinstance(value, bytes) else FRESH)
         self.model[key] = (value, old[1] if old and keep else NO_DEADLINE)
+
+    @rule(key=KEYS, members=MEMBERS, keep=st.booleans(), kind=st.sampled_from(["List", "Set", "Hash", "SortedSet"]))
+    def put_collection(self, key: bytes, members: list[bytes], keep: bool, kind: str) -> None:
+        value = getattr(cores.choose(self.core), kind)(Config())
+        if kind == "List":
+            value.push(members, left=False)
+        elif kind == "Set":
+            value.add(members)
+        elif kind == "Hash":
+            value.set(members, members)
+        else:
+            value.put(members[0], 1.0)
+        self.put(key, value, keep, FRESH)
 
     @rule(key=KEYS)
     def delete(self, key: bytes) -> None:
@@ -117,8 +129,7 @@ class Keyspace(RuleBasedStateMachine):
         assert self.database.get(key) == value
         assert self.database.exists(key) == (value is not None)
         assert self.database.deadline(key) == deadline
-        kinds = {type(None): None, bytes: b"string", deque: b"list", set: b"set"}
-        assert self.database.kind(key) == kinds[type(value)]
+        assert self.database.kind(key) == (None if value is None else kind_of(value))
 
     @invariant()
     def holds(self) -> None:

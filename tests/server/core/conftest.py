@@ -50,7 +50,7 @@ class Running:
         def args(ctx: Context, args: list[bytes]) -> Any:
             return args[1:]
 
-        self.state = State(Config(port=0), "compiled")
+        self.state = State(Config(port=0), "compiled", core)
         self.state.databases = [core.Database(index, self.state) for index in range(2)]
         for name, arity in HOT.items():
             self.state.commands[name.upper().encode()] = Command(name.encode(), cold, arity, frozenset())

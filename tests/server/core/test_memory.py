@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import resource
 import weakref
-from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +15,12 @@ core = pytest.importorskip("redlark.server._core", reason="the compiled core is 
 
 class Clock:
     now = 1_000_000
+
+
+class Held:
+    """All that a database knows of a collection."""
+
+    kind = b"list"
 
 
 def expire(database: Any) -> None:
@@ -29,7 +34,7 @@ def expire(database: Any) -> None:
         lambda database: database.delete(b"k"),
         lambda database: database.put(b"k", b"text"),
         lambda database: database.put(b"k", b"7"),
-        lambda database: database.put(b"k", deque([b"other"])),
+        lambda database: database.put(b"k", Held()),
         lambda database: database.flush(),
         lambda database: database.swap(core.Database(1, Clock())),
         lambda database: database.expire_cycle(1000),
@@ -39,7 +44,7 @@ def expire(database: Any) -> None:
 def test_a_collection_is_given_up(end: Callable[[Any], object]) -> None:
     """However a key comes to its end, the object that it held is released."""
     database = core.Database(0, Clock())
-    value = deque([b"element"])
+    value = Held()
     watch = weakref.ref(value)
     database.put(b"k", value)
     del value
@@ -55,7 +60,7 @@ def test_a_collection_is_given_up(end: Callable[[Any], object]) -> None:
 def test_a_database_gives_up_what_it_holds() -> None:
     """A keyspace that goes takes its values with it."""
     database = core.Database(0, Clock())
-    value = deque([b"element"])
+    value = Held()
     watch = weakref.ref(value)
     database.put(b"k", value)
     del value, database

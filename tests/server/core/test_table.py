@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections import deque
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
+
+from redlark.server.config import Config
 
 core = pytest.importorskip("redlark.server._core", reason="the compiled core is not built here")
 
@@ -34,7 +36,7 @@ class Keyspace(RuleBasedStateMachine):
     def start(self) -> None:
         self.clock = Clock()
         self.database = core.Database(0, self.clock)
-        self.model: dict[bytes, bytes | deque[bytes] | set[bytes]] = {}
+        self.model: dict[bytes, Any] = {}
         self.deadlines: dict[bytes, int] = {}
         self.made = 0
 
@@ -58,7 +60,11 @@ class Keyspace(RuleBasedStateMachine):
 
     @rule(key=names, members=st.sets(short, min_size=1, max_size=4), ordered=st.booleans())
     def put_collection(self, key: bytes, members: set[bytes], ordered: bool) -> None:
-        value = deque(members) if ordered else set(members)
+        value = core.List(Config()) if ordered else core.Set(Config())
+        if ordered:
+            value.push(sorted(members), left=False)
+        else:
+            value.add(sorted(members))
         self.database.put(key, value)
         self.model[key] = value
         self.deadlines.pop(key, None)

@@ -1,0 +1,223 @@
+"""The types of values that are more than a string: what each promises to commands, whichever core supplies it.
+
+A core exposes the classes `List`, `Set`, `Hash` and `SortedSet` (`Types`), each constructed empty from the limits of
+the configuration; commands reach them through `State.types` and name no class.  What a value is its `kind` tells.
+
+Must live here: protocols, with what each method costs.  Must not: behaviour, which is the cores'.
+
+Costs: n is the number of elements, k that of those named, told or moved.  A structure that is packed (listpack, intset)
+is as small as the limits say, so that what is linear in it is bounded; costs are those of the other form.
+
+Encodings are Redis 8.2's, step by step: which form a value has depends on how it came about, and OBJECT ENCODING tells.
+An emptied value is not kept by a caller, and is of no use to it any more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Final, Literal, Protocol, Self
+
+NO_LIMIT: Final = 2**63 - 1
+
+
+class Limits(Protocol):
+    """What of the configuration decides how values are kept; `config.Config` has it.  Read anew at each write."""
+
+    list_max_listpack_size: int
+    set_max_intset_entries: int
+    set_max_listpack_entries: int
+    set_max_listpack_value: int
+    hash_max_listpack_entries: int
+    hash_max_listpack_value: int
+    zset_max_listpack_entries: int
+    zset_max_listpack_value: int
+
+
+class Collection(Protocol):
+    """What all of them have."""
+
+    def __len__(self) -> int:
+        """How many elements.  O(1)."""
+
+    @property
+    def encoding(self) -> bytes:
+        """The name that OBJECT ENCODING gives.  O(1)."""
+
+    def memory(self) -> int:
+        """About how many bytes the value takes.  O(1)."""
+
+    def copy(self) -> Self:
+        """A value of its own with the same content in the same form.  O(n)."""
+
+    def check(self) -> None:
+        """Assert every invariant of the structure (for tests)."""
+
+
+class List(Collection, Protocol):
+    """A sequence of byte strings.  Places count from 0, and are within it where a method does not say otherwise."""
+
+    kind: Literal[b"list"]
+
+    def __iter__(self) -> Iterator[bytes]:
+        """From the first.  Nothing may be changed meanwhile."""
+
+    def __reversed__(self) -> Iterator[bytes]:
+        """From the last."""
+
+    def push(self, elements: Sequence[bytes], left: bool, moved: bool = False) -> None:
+        """Put them at an end, one after another.  O(k).
+
+        moved: they come from another list: those that it kept as numbers count no bytes while room is looked for.
+        """
+
+    def pop(self, count: int, left: bool) -> list[bytes]:
+        """Take at most count from an end, the one at the very end first.  O(k)."""
+
+    def rotate(self, from_left: bool, to_left: bool) -> bytes:
+        """Take one from an end and put it at an end of the same list.  O(1)."""
+
+    def get(self, place: int) -> bytes:
+        """The element at a place.  O(n / elements in a node)."""
+
+    def range(self, start: int, stop: int) -> list[bytes]:
+        """The elements from start up to, without it, stop.  O(n / elements in a node + k)."""
+
+    def set(self, place: int, element: bytes) -> bool:
+        """Replace.  False where there is no such place, but the list makes room as if there were.  As `get`."""
+
+    def insert(self, pivot: bytes, element: bytes, after: bool) -> bool:
+        """Put an element beside the first that equals pivot.  False where none does; makes room even so.  O(n)."""
+
+    def remove(self, element: bytes, count: int) -> int:
+        """Take out what equals element: count from the first, -count from the last, 0: all; how many went.  O(n)."""
+
+    def trim(self, start: int, stop: int) -> None:
+        """Keep what stands from start up to, without it, stop.  O(elements that go)."""
+
+
+class Walked(Collection, Protocol):
+    """What is in no order that clients may rely on, and is walked by SSCAN and its kin.
+
+    A sample is of different elements, in any order, all equally likely; draws may repeat.
+    """
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Every member (field), once.  Nothing may be changed meanwhile."""
+
+    def __contains__(self, member: object, /) -> bool:
+        """O(1)."""
+
+    def scan(self, cursor: int, count: int) -> tuple[int, list[bytes]]:
+        """One step of a walk: the next cursor (0 at the end) and about count members; a packed value all at once.
+
+        cursor is any unsigned 64-bit number.  What is there from the start to the end of a walk is told at least once,
+        whatever comes and goes meanwhile, and even if the value is replaced by another one that has it.  O(k + log n)
+        """
+
+    def draw(self, count: int) -> list[bytes]:
+        """count times a random member.  O(k), packed O(n + k)."""
+
+    def sample(self, count: int) -> list[bytes]:
+        """count different random members, or all if there are no more.  O(k), packed O(n)."""
+
+
+class Set(Walked, Protocol):
+    """Different byte strings."""
+
+    kind: Literal[b"set"]
+
+    def add(self, members: Sequence[bytes], announced: int = 0) -> int:
+        """Add them; how many were new.  O(k), while it grows O(log n) each.
+
+        announced: so many will come, as SADD takes the number of its arguments, which may decide the form at once.
+        """
+
+    def gather(self, members: Iterable[bytes], integers: bool = True) -> None:
+        """Fill the empty set with a result that is stored.  As `add`.
+
+        integers: it begins as an intset; otherwise it is one only if it can be in the end.
+        """
+
+    def remove(self, members: Iterable[bytes]) -> int:
+        """Take them out; how many were there.  As `add`."""
+
+    def take(self, count: int) -> list[bytes]:
+        """Take count < n random members out, as SPOP with a count does.  O(k), or O(n) where k exceeds a third of n."""
+
+
+class Hash(Walked, Protocol):
+    """Fields and their values."""
+
+    kind: Literal[b"hash"]
+
+    def set(self, fields: Sequence[bytes], values: Sequence[bytes]) -> int:
+        """Give each field its value; how many were new.  O(k), while it grows O(log n) each."""
+
+    def get(self, field: bytes) -> bytes | None:
+        """The value of a field.  O(1)."""
+
+    def items(self) -> Iterable[tuple[bytes, bytes]]:
+        """Fields with values, in the order of `__iter__`."""
+
+    def remove(self, fields: Iterable[bytes]) -> int:
+        """Take them out; how many were there.  As `set`."""
+
+
+Scored = tuple[bytes, float]
+
+
+class SortedSet(Walked, Protocol):
+    """Members with scores, in the order of the scores and, where these are equal, of the members' bytes.
+
+    A rank is a place in that order, from 0.  A score is never NaN.
+    """
+
+    kind: Literal[b"zset"]
+
+    def score(self, member: bytes) -> float | None:
+        """O(1)."""
+
+    def put(self, member: bytes, score: float) -> None:
+        """Give a member its score, adding it if need be.  A packed one keeps -0 as 0.  O(log n + sqrt n moves)."""
+
+    def unpack(self) -> None:
+        """Never be packed from now on.  O(n) the first time."""
+
+    def gather(self, scores: Iterable[Scored]) -> None:
+        """Fill the empty sorted set with a result whose size is known before it is stored.  O(n log n)."""
+
+    def remove(self, members: Iterable[bytes]) -> int:
+        """Take them out; how many were there.  As `put`, each."""
+
+    def remove_range(self, start: int, stop: int) -> None:
+        """Take out the members of these ranks, without stop.  O(k + sqrt n)."""
+
+    def rank(self, member: bytes) -> int | None:
+        """O(log n + blocks), which are about sqrt n in a large one."""
+
+    def range(self, start: int, stop: int) -> list[Scored]:
+        """The members of these ranks, without stop, with their scores.  O(blocks + k)."""
+
+    def first(self, test: Callable[[float, bytes], bool]) -> int:
+        """The rank of the first member of which a test of score and member holds; n if of none.
+
+        If it holds of one it should hold of what follows.  Where it does not, of a packed one the first of all is
+        found, else one behind a member of which it does not hold, or n if it does not hold of the last.
+        O(log n + blocks)
+        """
+
+
+class Types(Protocol):
+    """The classes of a core, each called with the limits."""
+
+    @property
+    def List(self) -> Callable[[Limits], List]: ...
+
+    @property
+    def Set(self) -> Callable[[Limits], Set]: ...
+
+    @property
+    def Hash(self) -> Callable[[Limits], Hash]: ...
+
+    @property
+    def SortedSet(self) -> Callable[[Limits], SortedSet]: ...
