@@ -21,6 +21,77 @@ WORDS = (
     b"everysec", b"ALWAYS", b"no", b"always\x00x", b"nosuch", b"", b"allchannels", b"ResetChannels", b"disabled",
     b"swapdb", b"on-empty-db",
 )  # fmt: skip
+CLASSES = (
+    b"KEA",
+    b"KEAn",
+    b"AKEm",
+    b"g$lshzxetdKE",
+    b"Kg",
+    b"Elx",
+    b"",
+    b"n",
+    b"ocK",
+    b"q",
+    b"K E",
+    b"kea",
+    b"K\x00q",
+    b"mmKK",
+)
+SAVES = (
+    b"",
+    b"900",
+    b"900 a",
+    b"a 900",
+    b"0 1",
+    b"900 -1",
+    b" 900 1",
+    b"900 1 ",
+    b" ",
+    b"900 1\x00 a",
+)  # none that saves
+LIMITS = (
+    b"normal 0 0 0", b"Replica 256mb 64mb 60", b"slave 268435456 67108864 60", b"pubsub 33554432 8388608 60", b"",
+    b"pubsub 32mb 8mb 060 normal 0 0 0", b"master 0 0 0", b"normal 0 0 -1", b"normal 0x 0 0", b"normal  0 0 0",
+    b"pubsub 64mb 8mb 4294967295", b"normal 0 0 4294967296", b"normal 0 0 0\x00x", b"nosuch 0 0", b"normal 0 0",
+)  # fmt: skip
+SCORES = (
+    b"0 200 800",
+    b"-1 +5 07",
+    b"0  800",
+    b"1 2",
+    b"1 2 2001",
+    b"-2001 0 0",
+    b"a 0 0",
+    b"",
+    b"800 200 0",
+    b"0 200 800 ",
+)
+PERCENTILES = (
+    b"50 99 99.9",
+    b"",
+    b"0 100",
+    b"50.0 1e1",
+    b"33.3333333",
+    b"50 abc",
+    b"-1",
+    b"100.1",
+    b"101 abc",
+    b"50  99",
+    b"nan",
+)
+SHARES = (b"0", b"0%", b"1gb", b"%", b"101%", b"-1%", b"05%", b"", b"abc", b"5%%", b"9223372036854775808", b"101%\x00")
+SIGNALS = (
+    b"default",
+    b"nosave now",
+    b"NOW Force",
+    b"save nosave",
+    b"abort",
+    b"",
+    b"default default",
+    b"now  force",
+    b"safe now",
+)
+RATES = (b"10", b"0", b"500", b"501", b"-1", b"2147483648", b"a", b"")
 
 VALUES: dict[bytes, tuple[bytes, ...]] = {
     **dict.fromkeys((b"lazyfree-lazy-user-flush", b"rdbcompression", b"rdbchecksum", b"jemalloc-bg-thread"), BOOLEANS),
@@ -34,6 +105,14 @@ VALUES: dict[bytes, tuple[bytes, ...]] = {
     **dict.fromkeys((b"hash-max-ziplist-entries", b"hash-max-ziplist-value", b"zset-max-ziplist-entries"), FEW),
     **dict.fromkeys((b"zset-max-ziplist-value", b"set-max-intset-entries", b"set-max-listpack-entries"), FEW),
     **dict.fromkeys((b"set-max-listpack-value", b"list-max-ziplist-size"), FEW),
+    b"notify-keyspace-events": CLASSES,
+    b"save": SAVES,
+    b"client-output-buffer-limit": LIMITS,
+    b"hz": RATES,
+    b"oom-score-adj-values": SCORES,
+    b"latency-tracking-info-percentiles": PERCENTILES,
+    b"maxmemory-clients": SHARES,
+    b"shutdown-on-sigint": SIGNALS,
     **dict.fromkeys((b"appendfsync", b"acl-pubsub-default", b"repl-diskless-load"), WORDS),
     **dict.fromkeys((b"masteruser", b"replica-announce-ip", b"slave-announce-ip"), (b"", b"abc", b"two words")),
     **dict.fromkeys((b"databases", b"daemonize", b"unixsocket", b"nosuch", b"", b"two\r\nlines"), (b"1", b"yes", b"")),

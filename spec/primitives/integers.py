@@ -95,21 +95,45 @@ def parse_unsigned_by_strtoul(text: bytes) -> int | None:
     return None if text[:1].isspace() else _c_unsigned(text)
 
 
+_DECIMAL = re.compile(rb"[ \t-\r]*([+-]?[0-9]+)").fullmatch
 _MEMORY = re.compile(rb"([0-9]*)(|b|k|kb|m|mb|g|gb)", re.IGNORECASE).fullmatch
 _UNITS = {b"": 1, b"b": 1, b"k": 1000, b"kb": 1024, b"m": 1000**2, b"mb": 1024**2, b"g": 1000**3, b"gb": 1024**3}
 
 
-@primitive("parse-memory(text) -> int?")
-def parse_memory(text: bytes) -> int | None:
+@primitive("parse-memory(text, int) -> int?")
+def parse_memory(text: bytes, most: int) -> int | None:
     """The bytes that an amount of memory spells: digits, perhaps none, and perhaps a unit in any case.
 
-    >>> parse_memory(b"1kb"), parse_memory(b"2K"), parse_memory(b"gb"), parse_memory(b"1 k"), parse_memory(b"-1")
-    (1024, 2000, 0, None, None)
+    Digits stand for ``most`` where they would be more. What is too much only with its unit wraps around, in 64 bits.
+
+    >>> parse_memory(b"1kb", 99), parse_memory(b"2K", 99), parse_memory(b"gb", 99), parse_memory(b"100", 99)
+    (1024, 2000, 0, 99)
+    >>> parse_memory(b"1 k", 99), parse_memory(b"-1", 99), parse_memory(b"18014398509481985kb", 2**64 - 1)
+    (None, None, 1024)
 
     Source: the comments of redis.conf ("1k => 1000 bytes, 1kb => 1024 bytes ... units are case insensitive"); observed
-    with redis 6.2.14, 7.0.15, 8.2.3 and valkey 8.1.8, 9.1.2. What does not fit into 64 bits wraps around.
+    with redis 6.2.14, 7.0.15, 8.2.3 and valkey 8.1.8, 9.1.2.
     """
     found = _MEMORY(text.split(b"\0", 1)[0])
     if found is None or len(found[1]) > 127:
         return None
-    return int(found[1] or b"0") * _UNITS[found[2].lower()] % 2**64
+    return min(int(found[1] or b"0"), most) * _UNITS[found[2].lower()] % 2**64
+
+
+@primitive("parse-by-strtoll(text) -> int?")
+def parse_by_strtoll(text: bytes) -> int | None:
+    """The number that C reads from a text, all of which must belong to it: what stands before it may be white space.
+
+    Nothing at all is 0; what does not fit into 64 bits is the nearest number that does.
+
+    >>> parse_by_strtoll(b"\\t+07"), parse_by_strtoll(b""), parse_by_strtoll(b"-9223372036854775809")
+    (7, 0, -9223372036854775808)
+    >>> parse_by_strtoll(b" "), parse_by_strtoll(b"1 "), parse_by_strtoll(b"0x1")
+    (None, None, None)
+
+    Source: C17 7.22.1.4; observed with CONFIG SET save of redis 6.2.14, 7.0.15, 8.2.3 and valkey 8.1.8, 9.1.2.
+    """
+    if not text:
+        return 0
+    found = _DECIMAL(text)
+    return None if found is None else max(-(2**63), min(int(found[1]), 2**63 - 1))

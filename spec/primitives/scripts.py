@@ -47,6 +47,18 @@ def split(text: bytes, separator: bytes) -> tuple[bytes, ...]:
     return tuple(part for part in text.split(separator) if part)
 
 
+@primitive("parts-of(text, text) -> list of text")
+def parts_of(text: bytes, separator: bytes) -> tuple[bytes, ...]:
+    """The parts of a text between separators, empty ones among them; nothing has none.
+
+    >>> parts_of(b"900  1", b" "), parts_of(b"", b" ")
+    ((b'900', b'', b'1'), ())
+
+    Source: observed with CONFIG SET save of redis 6.2.14, 7.0.15, 8.2.3 and valkey 8.1.8, 9.1.2.
+    """
+    return tuple(text.split(separator)) if text else ()
+
+
 @primitive("is-plain-name(text) -> bool")
 def is_plain_name(text: bytes) -> bool:
     """Whether a text is one or more ASCII letters, digits and underscores.

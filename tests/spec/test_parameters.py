@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from redlark.conformance.connection import Connection, dial
 from redlark.conformance.servers import Server, find_servers, running
+from redlark.reference import Model
 from redlark.reference.resp import encode_request
 from redlark.spec import syntax as s
 from redlark.spec.profiles import recognise
@@ -74,3 +77,66 @@ def refused(one: s.Parameter) -> list[tuple[str, str]]:
     if one.kind == "memory":
         return [("1 k", "argument must be a memory value")]
     return []
+
+
+# What is taken apart: values that a run does not send where they could hurt (save points, limits on clients' memory).
+TAKEN_APART = {
+    "save": (
+        "900 1",
+        "900 1 300 10",
+        "\t900 1",
+        "900  1 5",
+        "900 2147483648",
+        "99999999999999999999 1",
+        "1 0",
+        "0 1",
+        "x",
+    ),
+    "client-output-buffer-limit": (
+        "pubsub 1k 1kb 5",
+        "SLAVE 1 2 3 replica 4 5 6",
+        "pubsub 1  1",
+        "pubsub k 1 99999999999",
+    ),
+    "notify-keyspace-events": ("KEAnm", "mKEnzg", "nA", "ocn", "dtexzhsl$gE", "o"),
+    "oom-score-adj-values": ("100 50 20", "0  800", "0 \t5 2000", "0 0 4294967297"),
+    "latency-tracking-info-percentiles": ("99 1", "33.3333333333 1.00001 100", "-0", "0x10", "inf"),
+    "maxmemory-clients": ("100%", "5%", "1k", "18446744073709551615", "18446744073709551616", "0%"),
+    "shutdown-on-sigterm": ("NOW SAVE force", "safe failover", "default now"),
+    "auto-aof-rewrite-min-size": (
+        "1m",
+        "1Mb",
+        "1gb",
+        "9223372036854775808",
+        "18446744073709551616",
+        "9007199254740993kb",
+    ),
+    "protected-mode": ("no", "maybe", "YES"),
+}
+
+
+@pytest.mark.parametrize("protocol", [2, 3])
+@pytest.mark.parametrize("server", find_servers(), ids=lambda server: server.name)
+def test_values_are_taken_and_told_as_by_servers(server: Server, protocol: int) -> None:
+    """What CONFIG SET takes of such a parameter, and how CONFIG GET tells it then, is what the text says."""
+    if server.version not in MEASURED:
+        pytest.skip(f"the parameters of {server.version} were not measured")
+    model = Model.load(recognise(server.product, server.version).name)
+    with running(server) as one:
+        connection = dial(one.host, one.port)
+        worlds = model.connect(model.start(config={"save": ""}), 0)
+        for request in asked(protocol):
+            connection.send(encode_request(request))
+            worlds = model.allows(worlds, 0, request, (0, 0), frame := connection.frame())
+            assert worlds, (request, frame.raw)
+        connection.close()
+
+
+def asked(protocol: int) -> Iterator[tuple[bytes, ...]]:
+    """Each value, and what is told of it."""
+    if protocol == 3:
+        yield (b"HELLO", b"3")
+    for name, values in TAKEN_APART.items():
+        for value in values:
+            yield (b"CONFIG", b"SET", name.encode(), value.encode())
+            yield (b"CONFIG", b"GET", name.encode())
