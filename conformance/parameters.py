@@ -92,6 +92,7 @@ SIGNALS = (
     b"safe now",
 )
 RATES = (b"10", b"0", b"500", b"501", b"-1", b"2147483648", b"a", b"")
+LOGGING = (b"0", b"0", b"-1", b"3", b"2", b"100", b"10000", b"1048576", b"-2", b"x")
 
 VALUES: dict[bytes, tuple[bytes, ...]] = {
     **dict.fromkeys((b"lazyfree-lazy-user-flush", b"rdbcompression", b"rdbchecksum", b"jemalloc-bg-thread"), BOOLEANS),
@@ -113,6 +114,9 @@ VALUES: dict[bytes, tuple[bytes, ...]] = {
     b"latency-tracking-info-percentiles": PERCENTILES,
     b"maxmemory-clients": SHARES,
     b"shutdown-on-sigint": SIGNALS,
+    **dict.fromkeys((b"slowlog-log-slower-than", b"slowlog-max-len", b"commandlog-execution-slower-than"), LOGGING),
+    **dict.fromkeys((b"commandlog-request-larger-than", b"commandlog-reply-larger-than"), LOGGING),
+    **dict.fromkeys((b"commandlog-large-request-max-len", b"commandlog-large-reply-max-len"), LOGGING),
     **dict.fromkeys((b"appendfsync", b"acl-pubsub-default", b"repl-diskless-load"), WORDS),
     **dict.fromkeys((b"masteruser", b"replica-announce-ip", b"slave-announce-ip"), (b"", b"abc", b"two words")),
     **dict.fromkeys((b"databases", b"daemonize", b"unixsocket", b"nosuch", b"", b"two\r\nlines"), (b"1", b"yes", b"")),

@@ -216,6 +216,7 @@ def _argument(part: s.Argument, scope: Scope, hooks: Hooks) -> Matcher:
                 raise hooks.refuse(v, "missing")
             v[slot] = read(arguments[position], v)
             if hook is not None:
+                v[0].read = position + 1
                 hook(v)
             return position + 1
 

@@ -26,7 +26,7 @@ import redlark.reference.sorting
 import redlark.reference.state
 import redlark.reference.streams
 import redlark.reference.zsets  # noqa: F401 - these register the functions of the notation
-from redlark.reference import tracking
+from redlark.reference import logs, tracking
 from redlark.reference.blocks import Compiled, compile_command
 from redlark.reference.expressions import expression
 from redlark.reference.functions import arity_holds
@@ -195,6 +195,8 @@ class Model(Owing):
     def _waited(self, run: Run) -> Any:
         assert run.waiting is not None
         run.parked, run.delay = run.parked[:-1], run.waiting.delay or FOREVER
+        if run.server.get("logs"):
+            logs.log(run, run.request, run.waiting.late, logs.WAITED)
         return run.waiting.late
 
     def _agrees(self, run: Run, reply: Any, observed: Frame) -> bool:
@@ -315,7 +317,7 @@ class Model(Owing):
         command = self.command(request)
         if command is None:
             raise LookupError(f"dispatch let an unknown command pass: {request[0]!r}")
-        observed, outer, pushed = run.observed, run.request, len(run.pushed)
+        observed, outer, pushed, concealed = run.observed, run.request, len(run.pushed), run.concealed
         if not dispatching:
             run.observed = self._child(run, observed)
             run.alive -= run.written  # a deadline that lies in the past is met by the next command of an EXEC
@@ -323,7 +325,7 @@ class Model(Owing):
                 run.now = Moment(Variable(run.now.lo, run.latest))
         before = run.snapshot()
         changes = run.changes
-        run.request, run.silent_propagation, run.keeps = request, False, False
+        run.request, run.silent_propagation, run.keeps, run.concealed = request, False, False, frozenset()
         reply = command.execute(run, () if command.container else request[1 + command.name.count("|") :])
         if isinstance(reply, ErrorReply):
             if not run.keeps:
@@ -336,6 +338,9 @@ class Model(Owing):
             if run.script is None:
                 tracking.tell(run)
         run.silent_propagation = True  # for an EXEC around it: what it ran has told its own
+        if run.server.get("logs") and type(reply) is not Waiting:
+            logs.log(run, request, reply, logs.WAITED if run.delay and not run.busy else logs.RAN)
+        run.concealed = concealed
         if not dispatching:
             if len(run.pushed) > pushed or type(reply) is Several:
                 reply = in_exec(run, reply, pushed, observed)

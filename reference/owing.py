@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from attrs import evolve
 
-from redlark.reference import tracking
+from redlark.reference import logs, tracking
 from redlark.reference.blocks import Compiled
 from redlark.reference.notifying import NOTIFY, expiries
 from redlark.reference.replies import describe, encode, matches, some
@@ -79,6 +79,8 @@ class Owing:
         owed = Owed(parked.client, parked.late, world.sessions[parked.client]["resp"])
         left = tuple(one for one in world.parked if one is not parked)
         after = evolve(world, parked=left, outbox=(*world.outbox, owed))
+        if world.server.get("logs") and parked.deadline is not None:
+            after = logs.waited(self, after, parked, parked.deadline[1] + LATENESS)
         return tracking.waited(self, after, parked) if tracking.tracks(world) else after
 
     def answers(

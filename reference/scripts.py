@@ -152,6 +152,7 @@ class _Calls:
         run = self.run
         self._before = run.selected, run.request, run.script
         own = nobody(run.model).set("selected", run.selected)
+        self.script = self.script.set("caller", run.session["name"])
         run.caller, run.session, run.script = run.session, own, self.script
         return self
 

@@ -15,6 +15,7 @@ from immutables import Map
 
 from redlark.reference.fields import is_late, take_away
 from redlark.reference.functions import of_run, pure, version
+from redlark.reference.logs import unblocked
 from redlark.reference.replies import Predicate
 from redlark.reference.resp import Frame
 from redlark.reference.tracking import answered_as
@@ -120,7 +121,10 @@ def unblock(run: Any, client: int, error: bytes | None) -> None:
     """Ends a client's waiting: with an error of this text, or, absent, as if its time were over."""
     for parked in run.parked:
         if parked.client == client:
-            run.unpark(parked, parked.late if error is None else ErrorReply(error))
+            reply = parked.late if error is None else ErrorReply(error)
+            run.unpark(parked, reply)
+            if run.server.get("logs"):
+                unblocked(run, parked, reply)
             if run.server.get("tracking"):
                 answered_as(run, parked)
 

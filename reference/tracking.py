@@ -18,7 +18,18 @@ from redlark.reference.scripts import nobody
 from redlark.reference.values import READ, Parked, Spoken
 from redlark.reference.world import Run, World
 
-HIDDEN = ("DISPATCH", "DELIVERY", "CALLED", "REMEMBER", "INVALIDATE", "ANSWERED", "ENDED", "BROADCAST", "NOTIFIED")
+HIDDEN = (
+    "DISPATCH",
+    "DELIVERY",
+    "CALLED",
+    "REMEMBER",
+    "INVALIDATE",
+    "ANSWERED",
+    "ENDED",
+    "BROADCAST",
+    "NOTIFIED",
+    "LOGGED",
+)
 BY_ITSELF = tuple(f"{name}/" for name in HIDDEN[3:])  # rules that are not of what was asked
 # Fields of a session that decide whether its connection is told of something:
 HEARING = (

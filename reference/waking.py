@@ -111,6 +111,7 @@ def _due(database: Database, until: int) -> list[bytes]:
 def _serve(run: Run, parked: Parked, place: Place) -> None:
     """Runs the block of a client that waits again; where it would wait again, it goes on waiting."""
     mine = run.client, run.request, run.observed, run.children
+    asked, run.asked = run.asked, ()
     become(run, parked.client)
     run.now = Moment(Variable(run.now.lo, run.latest))  # a command of its own, a little later
     run.woken_by, run.woken_with, run.observed, run.children = place[1], parked.kept, None, -1
@@ -120,6 +121,7 @@ def _serve(run: Run, parked: Parked, place: Place) -> None:
     become(run, mine[0])
     _, run.request, run.observed, run.children = mine
     run.woken_by = run.woken_with = None
+    run.asked = asked
     if not isinstance(reply, Waiting):
         run.send(parked.client, reply, push=False)
         if run.server.get("tracking"):

@@ -73,12 +73,16 @@ class Run(Comparing):
     __slots__ = (
         "about",
         "alive",
+        "answered",
+        "asked",
         "began",
+        "busy",
         "caller",
         "changes",
         "children",
         "cleared",
         "client",
+        "concealed",
         "databases",
         "deadlines",
         "decisions",
@@ -104,6 +108,7 @@ class Run(Comparing):
         "pushed",
         "quiet",
         "reached",
+        "read",
         "recoded",
         "replied",
         "request",
@@ -152,9 +157,7 @@ class Run(Comparing):
         self.silent_propagation = self.replied = False  # replied: what its client is pushed now follows the reply
         self.quiet = False  # whether what is written is hidden from those who watch it
         self.reached: list[str] = []
-        self.recoded: list[
-            tuple[int, bytes, Any, bytes]
-        ] = []  # encodings that were said, with the values that had them
+        self.recoded: list[tuple[int, bytes, Any, bytes]] = []  # encodings that were said, of which values
         self.changes = 0
         self.keeps = False  # whether what a command wrote stays though it fails
         self.children = -1  # how many replies of a surrounding EXEC have been given; -1 outside
@@ -170,6 +173,8 @@ class Run(Comparing):
         self.woken_with: Any = None  # what the block that was woken has kept from its first run
         self.happened: list[Happening] = []  # keys that were read or changed, once somebody tracks
         self.waiting: Waiting | None = None  # where the request's own client is left waiting
+        # for logs: what was asked, bytes answered, microseconds of work at least, words that are secrets, words read
+        self.asked, self.answered, self.busy, self.concealed, self.read = request, (0, 0), 0, frozenset[int](), 0
 
     # ---- decisions -------------------------------------------------------------------------------------------
 

@@ -73,6 +73,8 @@ FUNCTIONS: dict[str, Signature] = {
         "arrangements(any, int, int, any) -> list of any",
         "libraries-dumped(any, int) -> any", "libraries-in(text) -> list of any", "payload-version-of(text) -> int?",
         "all-categories() -> list of text", "info-texts(any) -> list of text", "least-memory(any) -> int",
+        "emptied-log(any) -> any", "shortened-log(any, int) -> any", "log-lengths(any) -> list of int",
+        "log-readings(any, int) -> list of any",
     ))
 }  # fmt: skip
 
@@ -96,6 +98,9 @@ RUN_FUNCTIONS: dict[str, Signature] = {
         "function-problem(text) -> text?", "registering-problem(text) -> text?", "functions-of(text) -> list of any",
         "run-function(text, text, any, any, bool, bool) -> any",
         "keep-what-is-written() -> any", "dumped(text, int, text) -> any",
+        "took() -> list of int", "words-read() -> int", "conceal(int) -> any", "is-concealed(int) -> bool",
+        "octets-asked() -> list of int", "octets-answered() -> list of int", "be-busy(int) -> any",
+        "with-entry(any, any, text?, text, any, bool) -> any",
         "parameter-named(text) -> any?", "parameter-names() -> list of text", "setting(text) -> text",
     ))
 }  # fmt: skip
