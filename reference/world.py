@@ -132,14 +132,13 @@ class Run(Comparing):
         observed: Frame | None, decisions: tuple[int, ...],
     ) -> None:  # fmt: skip
         self.model, self.world, self.client, self.request = model, world, client, request
-        self.databases = list(world.databases)
+        self.databases, self.decisions, self.position = list(world.databases), decisions, 0
         self.sessions, self.server, self.versions = world.sessions, world.server, world.versions
         self.session = world.sessions[client]
         self.selected: int = self.session["selected"]
         self.latest = max(interval[1], world.now)
         self.began = self.now = Moment(Variable(max(interval[0], world.now), self.latest))
         self.observed = observed
-        self.decisions, self.position = decisions, 0
         self.pending: list[tuple[int, ...]] = []
         self.encodings = model.encodings
         self.alive: set[tuple[int, bytes]] = set()
@@ -165,8 +164,7 @@ class Run(Comparing):
         self.caller: Map[str, Any] | None = None  # its client's connection; its calls have a session of their own
         self.delay = 0  # milliseconds that the reply must have taken at least
         self.about: tuple[Any, ...] = ()  # of a notification that is being sent: its place, and whether it may be early
-        self.parked = world.parked
-        self.outbox = world.outbox
+        self.parked, self.outbox = world.parked, world.outbox
         self.pushed: tuple[Owed, ...] = ()  # what this client gets before its reply
         self.signalled: list[Place] = []  # keys that clients wait for and that came to be
         self.woken_by: bytes | None = None
