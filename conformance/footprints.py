@@ -15,6 +15,7 @@ from attrs import field, mutable
 
 from redlark.conformance.generate import walk
 from redlark.reference import Model
+from redlark.reference.blocks import Compiled
 from redlark.spec import syntax
 from redlark.spec.derivation import table
 from redlark.spec.metadata import Facts
@@ -46,12 +47,17 @@ class Footprints:
     def _table(self) -> dict[str, Facts]:
         return dict(table(self.model.profile, self.model.text).commands)
 
+    def _told(self, command: Compiled) -> Facts:
+        """What COMMAND tells of a command; 6.2 tells of subcommands by their container alone."""
+        name = command.name.lower()
+        return self._facts.get(name) or self._facts[name.partition("|")[0]]
+
     def keys(self, request: Request) -> frozenset[Thing]:
         """The keys that a request may read or write; `EVERYTHING` where only the whole keyspace can be named."""
         command = self.model.command(request)
         if command is None:
             return frozenset()  # nothing but an error
-        facts = self._facts[command.name.lower()]
+        facts = self._told(command)
         if not facts.key_specs:
             things = () if facts.group in _OWN else (EVERYTHING,)
             return frozenset((*things, *((WAITING,) if command.key == b"client|unblock" else ())))
@@ -73,7 +79,7 @@ class Footprints:
                 if any(isinstance(one, syntax.Argument) and one.name in _TIMES for one in walk((part,))):
                     tokens = {one.text.encode() for one in walk((part,)) if isinstance(one, syntax.Token)}
                     always, words = always or not tokens, words | tokens
-            facts = self._facts[command.name.lower()]
+            facts = self._told(command)
             always = always or command.parks or facts.group == "stream"
             known = self._timed[command.key] = always, frozenset(words)
         return known[0] or any(word.upper() in known[1] for word in request[1:])
@@ -96,7 +102,7 @@ class Footprints:
         command = self.model.command(request)
         if command is None:
             return True
-        specs = self._facts[command.name.lower()].key_specs  # PFCOUNT is `readonly`, and keeps what it has counted
+        specs = self._told(command).key_specs  # PFCOUNT is `readonly`, and keeps what it has counted
         return b"readonly" in command.flags and not command.parks and all("RO" in spec.flags for spec in specs)
 
 

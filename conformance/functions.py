@@ -1,7 +1,7 @@
 """Libraries of functions to be drawn: what registers functions in either form, what fails in each way, and payloads.
 
-The functions do what the scripts of `scripts` do. Nothing here keeps anything between two calls, or registers two
-functions whose names differ in case alone (servers crash); no library writes to the log (valkey 9.1 crashes); and no
+The functions do what the scripts of `scripts` do, and some keep something from one call to the next. Nothing here
+registers two functions whose names differ in case alone (servers crash); no library writes to the log (valkey 9.1 crashes); and no
 function calls a command with what is neither text nor number (redis 8.2 crashes at the next FUNCTION FLUSH): scripts do.
 """
 
@@ -46,6 +46,18 @@ _CALLS = (
     function(b"call", b"return redis.call(unpack(ARGV))"),
     function(b"pcall", b"return redis.pcall(unpack(ARGV))", b"allow-oom"),
 )
+_COUNTS = (
+    b"local n, was = 0, {}",
+    function(b"f", b"n = n + 1 if n % 3 == 0 then error('three') end return {n, redis.call('INCR', KEYS[1] or 'k1')}"),
+    function(b"g", b"local before = was was = ARGV return {n, #before, before[1]}", b"no-writes"),
+)
+_COLLECTS = (
+    b"local seen, least = {}, function() return 1 end",
+    function(
+        b"h",
+        b"seen[#seen + 1] = redis.call('DBSIZE') local one = least() least = function() return #seen - one end return {least(), unpack(seen)}",
+    ),
+)
 _ALL_FLAGS = (b"no-writes", b"allow-oom", b"allow-stale", b"no-cluster", b"allow-cross-slot-keys")
 
 # These are loaded often, so that their functions are there.
@@ -53,6 +65,8 @@ FEW: tuple[bytes, ...] = (
     library(b"lib1", _SET, _GET, *_CALLS),
     library(b"lib1", _GET, *_CALLS),
     library(b"lib2", _SET),
+    library(b"lib1", *_COUNTS),
+    library(b"lib2", *_COLLECTS, *_CALLS),
     library(b"lib2", *_CALLS, function(b"h", b"return {#KEYS, #ARGV, KEYS[1], ARGV[1]}")),
     library(b"Lib1", function(b"h", b"return redis.call('SET', KEYS[1] or 'k1', 'v')", b"no-writes", described=True)),
     library(b"other", function(b"f", b"return 1", *_ALL_FLAGS, described=True), function(b"h", b"return 2")),

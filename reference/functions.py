@@ -264,9 +264,9 @@ def without(mapping: Map[Any, Any], key: Any) -> Map[Any, Any]:
 
 @pure
 def without_all(mapping: Map[Any, Any], keys: Iterable[Any]) -> Map[Any, Any]:
-    """A map less several keys, which it has."""
+    """A map less several keys."""
     for key in keys:
-        mapping = mapping.delete(key)
+        mapping = without(mapping, key)
     return mapping
 
 

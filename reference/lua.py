@@ -12,13 +12,13 @@ from __future__ import annotations
 import hashlib
 import math
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
 
 import lupa.lua51 as lua51
-from attrs import frozen
+from attrs import define, field, frozen
 
 from redlark.reference.lua_bytecode import flatten
 from redlark.spec.primitives.doubles import print_double, print_double_17
@@ -55,6 +55,56 @@ class Function:
     flags: tuple[bytes, ...]
 
 
+@frozen
+class Call:
+    """A call of a function that changed what its library keeps: what it was given, and what its own calls replied."""
+
+    name: bytes
+    keys: tuple[bytes, ...]
+    arguments: tuple[bytes, ...]
+    resp: int
+    kept: Kept
+    replies: tuple[tuple[bytes, bool], ...]
+
+
+@define
+class _Hearing:
+    """Passes on what a function asks, and notes what it is told."""
+
+    asked: Asked
+    resp: int
+    replies: list[tuple[bytes, bool]] = field(factory=list)
+
+    def call(self, words: tuple[bytes, ...] | None, protocol: int) -> tuple[bytes, bool]:
+        reply = self.asked.call(words, protocol)
+        self.replies.append(reply)
+        return reply
+
+    def known(self, words: tuple[bytes, ...]) -> bool:
+        return self.asked.known(words)
+
+    def set_repl(self, flags: int) -> None:
+        self.asked.set_repl(flags)
+
+
+@define
+class _Again:
+    """Tells a function what it was told before."""
+
+    asked: Asked
+    resp: int
+    replies: Iterator[tuple[bytes, bool]]
+
+    def call(self, words: tuple[bytes, ...] | None, protocol: int) -> tuple[bytes, bool]:
+        return next(self.replies)
+
+    def known(self, words: tuple[bytes, ...]) -> bool:
+        return self.asked.known(words)
+
+    def set_repl(self, flags: int) -> None:
+        """It has been done."""
+
+
 def _denied(*_: Any) -> Any:
     raise AttributeError("nothing of Python is to be seen")
 
@@ -78,6 +128,7 @@ class Engine:
             b"set_repl": lambda flags: self._asked.set_repl(int(flags)) if self._asked else None,
         }  # fmt: skip
         libraries = {name.encode(): self._file(name) for name in LIBRARIES}
+        flavour = flavour | {"name": self._name}
         self._functions = self._file("prelude", self._table(host), self._table(flavour), self._table(libraries))
         self._lua.execute(b"python = nil")
         self.compiled = lru_cache(maxsize=4096)(self._compiled)
@@ -131,22 +182,35 @@ class Engine:
         self, source: bytes, what: bytes, keys: Sequence[bytes], arguments: Sequence[bytes], asked: Asked, kept: Kept
     ) -> tuple[bytes, Kept]:  # fmt: skip
         """Runs a script that compiles; gives its reply as one frame of the client's protocol, and what lasts of it."""
-        return self._run(self._functions.eval, source, what, keys, arguments, asked, kept)
+        return self._run(self._functions.eval, self.compiled(source, self._name), what, keys, arguments, asked, kept)
 
     def call(
-        self, source: bytes, name: bytes, keys: Sequence[bytes], arguments: Sequence[bytes], asked: Asked, kept: Kept
-    ) -> tuple[bytes, Kept]:  # fmt: skip
-        """Runs a function of a library that registers it; gives what :meth:`eval` gives."""
-        return self._run(self._functions.call, source, name, keys, arguments, asked, kept)
+        self, source: bytes, name: bytes, keys: tuple[bytes, ...], arguments: tuple[bytes, ...], asked: Asked,
+        kept: Kept, past: tuple[Call, ...] = (),
+    ) -> tuple[bytes, Kept, tuple[Call, ...]]:  # fmt: skip
+        """Runs a function of a library that registers it, behind the calls that have changed what the library keeps.
+
+        Gives what :meth:`eval` gives, and those calls, this one among them if it has changed something.
+        """
+        made = self._functions
+        library = made.loaded(self.compiled(source, self._name))
+        for one in past:
+            again = _Again(asked, one.resp, iter(one.replies))
+            self._run(made.call, library, one.name, one.keys, one.arguments, again, one.kept)
+        before, hearing = made.holds(library), _Hearing(asked, asked.resp)
+        reply, lasts = self._run(made.call, library, name, keys, arguments, hearing, kept)
+        if made.holds(library) != before:
+            past = (*past, Call(name, keys, arguments, asked.resp, kept, tuple(hearing.replies)))
+        return reply, lasts, past
 
     def _run(
-        self, how: Any, source: bytes, name: bytes, keys: Sequence[bytes], arguments: Sequence[bytes],
+        self, how: Any, code: Any, name: bytes, keys: Sequence[bytes], arguments: Sequence[bytes],
         asked: Asked, kept: Kept,
     ) -> tuple[bytes, Kept]:  # fmt: skip
         before, self._asked = self._asked, asked
         try:
             tables = self._lua.table_from(keys), self._lua.table_from(arguments)
-            reply, settings, random = how(self.compiled(source, self._name), name, *tables, asked.resp, *kept)
+            reply, settings, random = how(code, name, *tables, asked.resp, *kept)
             return bytes(reply), (settings, random)
         finally:
             self._asked = before

@@ -66,7 +66,7 @@ def dumped(run: Run, key: bytes, version: int, product: bytes) -> Predicate:
         if frame.kind != b"$" or payload is None or rdb.unsealed(payload) != version:
             return False
         try:
-            found, end = rdb.decode(payload, name)
+            found, end = rdb.decode(payload, name, may_be_empty=True)
         except rdb.BadFormat:
             return False
         return end == len(payload) - 10 and _is(found, payload[0], value, deadlines, late)

@@ -63,29 +63,30 @@ def run_script(
     read_only: bool, allow_oom: bool,
 ) -> Raw:  # fmt: skip
     """Runs code that compiles, and gives its reply, which may be an error after writes that stand."""
-    return _run(run, False, source, digest, keys, arguments, read_only, allow_oom)
+    kept = run.server["cjson"], run.server["random"]
+    with _Calls(run, read_only, allow_oom) as calls:
+        frame, lasts = engine(run.model).eval(source, digest, keys or (), arguments or (), calls, kept)
+        if lasts != kept:
+            run.server = run.server.update({"cjson": lasts[0], "random": lasts[1]})
+    return Raw(frame)
 
 
 @of_run
 def run_function(
-    run: Any, source: bytes, name: bytes, keys: tuple[bytes, ...] | None, arguments: tuple[bytes, ...] | None,
+    run: Any, library: bytes, name: bytes, keys: tuple[bytes, ...] | None, arguments: tuple[bytes, ...] | None,
     read_only: bool, allow_oom: bool,
 ) -> Raw:  # fmt: skip
     """Runs a function of a library, and gives its reply, which may be an error after writes that stand."""
-    return _run(run, True, _body(source), name, keys, arguments, read_only, allow_oom)
-
-
-def _run(
-    run: Any, functions: bool, source: bytes, name: bytes, keys: tuple[bytes, ...] | None,
-    arguments: tuple[bytes, ...] | None, read_only: bool, allow_oom: bool,
-) -> Raw:  # fmt: skip
-    lua = engine(run.model, functions)
-    how, settings = (lua.call, "function-cjson") if functions else (lua.eval, "cjson")
-    kept = run.server[settings], run.server["random"]
-    with _Calls(run, Map({"read-only": read_only, "allow-oom": allow_oom, "wrote": False})) as calls:
-        frame, lasts = how(source, name, keys or (), arguments or (), calls, kept)
+    source, past = _body(run.server["libraries"][library]), run.server["called"].get(library, ())
+    kept = run.server["function-cjson"], run.server["random"]
+    with _Calls(run, read_only, allow_oom) as calls:
+        frame, lasts, called = engine(run.model, True).call(
+            source, name, keys or (), arguments or (), calls, kept, past
+        )  # fmt: skip
         if lasts != kept:
-            run.server = run.server.update({settings: lasts[0], "random": lasts[1]})
+            run.server = run.server.update({"function-cjson": lasts[0], "random": lasts[1]})
+        if called is not past:
+            run.server = run.server.set("called", run.server["called"].set(library, called))
     return Raw(frame)
 
 
@@ -143,8 +144,9 @@ def libraries_dumped(codes: Iterable[bytes], version: int) -> Predicate:
 class _Calls:
     """The calls of one script: a session of their own while it runs, but its caller hears what they cause."""
 
-    def __init__(self, run: Any, script: Map[str, Any]) -> None:
-        self.run, self.script = run, script
+    def __init__(self, run: Any, read_only: bool, allow_oom: bool) -> None:
+        self.run = run
+        self.script = Map({"read-only": read_only, "allow-oom": allow_oom, "wrote": False})
         self.resp: int = run.session["resp"]
         self.replicate = 3
 

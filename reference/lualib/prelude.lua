@@ -9,7 +9,7 @@ local host, flavour, libraries = ...
 local assert, error, pcall, xpcall, type, tostring, tonumber, select, unpack, next, rawget, rawset, setmetatable, getmetatable =
   assert, error, pcall, xpcall, type, tostring, tonumber, select, unpack, next, rawget, rawset, setmetatable, getmetatable
 local pairs, ipairs, setfenv, loadstring, newproxy, rawequal = pairs, ipairs, setfenv, loadstring, newproxy, rawequal
-local getinfo, sethook = debug.getinfo, debug.sethook
+local getinfo, sethook, getupvalue, getmetatable_of = debug.getinfo, debug.sethook, debug.getupvalue, debug.getmetatable
 local sub, format, byte, char, find, gsub, rep, dump, concat = string.sub, string.format, string.byte, string.char, string.find,
   string.gsub, string.rep, string.dump, table.concat
 local floor, huge, resume, create, ldexp, frexp = math.floor, math.huge, coroutine.resume, coroutine.create, math.ldexp, math.frexp
@@ -663,7 +663,7 @@ end
 -- ---- libraries of functions -------------------------------------------------------------------------------------------
 --
 -- A library is loaded by running its code, with nothing at hand but what registers its functions. Before each call of a
--- function it is loaded anew: what a library keeps to itself between two calls is not modelled.
+-- function it is loaded anew, and the calls that have changed what it keeps to itself are made again.
 
 local registered  -- while a library is loaded: its functions, in order
 
@@ -780,9 +780,12 @@ function M.load(f)
   return told
 end
 
-function M.call(f, name, keys, arguments, resp, settings, random)
+-- For the engine: a library of its own, to be called.
+function M.loaded(f) return load_library(f) end
+
+function M.call(library, name, keys, arguments, resp, settings, random)
   local callback
-  for _, one in ipairs(load_library(f)) do
+  for _, one in ipairs(library) do
     if one.name == name then callback = one.callback end
   end
   began(resp, settings, random)
@@ -792,6 +795,49 @@ function M.call(f, name, keys, arguments, resp, settings, random)
   end, handler)
   local reply = ended(ok, name, value)
   return reply, lasting()
+end
+
+-- All that the functions of a library reach and may change, as a text: while that is the same, nothing has changed. What is not
+-- of the library's own making goes by its number; a coroutine cannot be looked into, and counts as changed each time.
+local numbers, given = setmetatable({}, {__mode = "k"}), 0
+local function number_for(value)
+  if not numbers[value] then given, numbers[value] = given + 1, given + 1 end
+  return numbers[value]
+end
+function M.holds(library)
+  local parts, met, count = {}, {}, 0
+  local function add(part) parts[#parts + 1] = part end
+  local function look(value)
+    local kind = type(value)
+    if kind == "string" then return add("s" .. #value .. ":" .. value) end
+    if kind == "number" then return add(format("%.17g;", value)) end
+    if kind == "nil" or kind == "boolean" then return add(tostring(value) .. ";") end
+    if met[value] then return add("@" .. met[value] .. ";") end
+    count = count + 1
+    met[value] = count
+    if kind == "thread" then given = given + 1 return add("t" .. given .. ";") end
+    if kind == "table" and not hidden[value] then
+      add("{")
+      look(getmetatable_of(value))
+      for key, one in next, value do
+        look(key)
+        look(one)
+      end
+      return add("}")
+    end
+    add("n" .. number_for(value) .. "(")
+    if kind == "function" and getinfo(value, "S").what ~= "C" and getinfo(value, "S").source == flavour.name then
+      local place = 1
+      while getupvalue(value, place) do
+        local _, one = getupvalue(value, place)
+        look(one)
+        place = place + 1
+      end
+    end
+    add(")")
+  end
+  for _, one in ipairs(library) do look(one.callback) end
+  return concat(parts)
 end
 
 return M

@@ -16,10 +16,11 @@ Reader = Callable[[Cursor], Loaded]
 NEVER = -1  # a field's deadline, where it has none
 
 
-def decode(data: bytes, product: str = "redis", place: int = 0) -> tuple[Loaded, int]:
+def decode(data: bytes, product: str = "redis", place: int = 0, *, may_be_empty: bool = False) -> tuple[Loaded, int]:
     """The object that begins at a place, and the place behind it; `BadFormat` where there is none.
 
-    ``product`` matters for the one type, 22, that Redis and Valkey have each taken for their own.
+    ``product`` matters for the one type, 22, that Redis and Valkey have each taken for their own. No server takes an
+    empty collection, but Valkey 9.1 tells of one: a copied hash whose fields have all expired.
     """
     cursor = Cursor(data, place)
     kind = cursor.byte()
@@ -27,7 +28,7 @@ def decode(data: bytes, product: str = "redis", place: int = 0) -> tuple[Loaded,
     if reader is None:
         raise BadFormat(f"no object is of type {kind}")
     found = reader(cursor)
-    if found.kind not in ("string", "stream") and not found.value:
+    if found.kind not in ("string", "stream") and not (found.value or may_be_empty):
         raise BadFormat(f"an empty {found.kind}")
     return found, cursor.place
 

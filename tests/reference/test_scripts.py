@@ -132,3 +132,78 @@ def test_choices_inside_a_script_are_worlds() -> None:
         }
     )
     assert len(worlds) == 1
+
+
+KEEPS = (
+    "local n, was, held = 0, {}, {}",
+    "function(keys, args) n = n + #args if n % 4 == 3 then error('three') end return n end",
+    "function(keys, args) local before = was was = args held[#held + 1] = args return {#before, #held, held[1][1]} end",
+    "function(keys, args) n = tonumber(redis.call('GET', 'k')) return n end",
+    "function(keys, args) return {n, #was, #held} end",
+)
+calls_of_functions = st.lists(
+    st.one_of(st.tuples(st.sampled_from("fghi"), st.integers(0, 3)), st.sampled_from(("load", "flush", "other"))),
+    max_size=12,
+)
+
+
+@given(calls_of_functions, st.integers(0, 12))
+def test_a_library_keeps_what_its_functions_leave(calls: list[Any], fork: int) -> None:
+    """Counters, tables and errors' effects last until the library is loaded anew, in each world for itself."""
+    names = "fghi"
+    code = f"#!lua name=lib\n{KEEPS[0]}\n" + "\n".join(
+        f"redis.register_function('{name}', {body})" for name, body in zip(names, KEEPS[1:], strict=True)
+    )
+    ask, other = Client(), "#!lua name=other\nredis.register_function('o', function() return 1 end)"
+    ask("SET", "k", "7")
+    ask("FUNCTION", "LOAD", code)
+    n, was, held = 0, 0, []
+    for number, call in enumerate(calls):
+        if number == fork:  # what happens in another world leaves this one as it is
+            world = ask.world
+            ask("FCALL", "f", "0", "a")
+            ask("FCALL", "g", "0", "b", "c")
+            ask.world = world
+        if call in ("load", "flush"):
+            if call == "flush":
+                ask("FUNCTION", "FLUSH")
+            assert ask("FUNCTION", "LOAD", "REPLACE", code) == b"$3\r\nlib\r\n"
+            n, was, held = 0, 0, []
+        elif call == "other":
+            ask("FUNCTION", "LOAD", "REPLACE", other)
+        else:
+            name, size = call
+            said = ask("FCALL", name, "0", *"xyz"[:size])
+            match name:
+                case "f":
+                    n += size
+                    assert said.startswith(b"-") if n % 4 == 3 else said == b":%d\r\n" % n
+                case "g":
+                    held.append("x" if size else None)
+                    first = b"" if held[0] is None else b"$1\r\nx\r\n"
+                    assert said == b"*%d\r\n:%d\r\n:%d\r\n%b" % (2 + bool(first), was, len(held), first)
+                    was = size
+                case "h":
+                    n = 7
+                    assert said == b":7\r\n"
+                case _:
+                    assert said == b"*3\r\n:%d\r\n:%d\r\n:%d\r\n" % (n, was, len(held))
+    assert len(ask.world.server["called"].get(b"lib", ())) <= len(calls)
+
+
+@pytest.mark.parametrize(
+    ("body", "kept"),
+    [
+        ("local t = {} redis.register_function('f', function() t.x = 1 local y = {t} return y end)", 1),
+        ("local function next(x) return x + 1 end redis.register_function('f', function() return next(1) end)", 0),
+        ("redis.register_function('f', function(keys, args) args[1] = redis.call('GET', 'k') return args end)", 0),
+        ("local f redis.register_function('f', function() local g = f f = function() return g end return 1 end)", 3),
+    ],
+)
+def test_calls_that_change_nothing_are_not_kept(body: str, kept: int) -> None:
+    """A function that keeps nothing, or sets what was so already, leaves no trace behind."""
+    ask = Client()
+    ask("FUNCTION", "LOAD", "#!lua name=lib\n" + body)
+    for _ in range(3):
+        assert not ask("FCALL", "f", "0").startswith(b"-")
+    assert len(ask.world.server["called"].get(b"lib", ())) == kept
