@@ -289,7 +289,9 @@ class _Running:
                         free.append(client)
             if free:
                 return free
-            if time.monotonic() > deadline:
+            if ready:
+                deadline = time.monotonic() + self.runner.timeout
+            elif time.monotonic() > deadline:
                 raise Lost(f"gave no reply within {self.runner.timeout:g} s")
             if parked and not ready:
                 self._free(self.rng.choice(parked))

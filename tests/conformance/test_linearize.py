@@ -124,3 +124,27 @@ def test_what_happened_has_an_order(seed: int, size: int) -> None:
     """A history of a server that is what the model says has an order, those who waited and were served in it."""
     seen = happened(random.Random(seed), size)
     assert order_of(MODEL, beginning(CLIENTS), seen) is not None
+
+
+def test_a_waiter_that_is_freed_had_nothing_to_take() -> None:
+    """CLIENT UNBLOCK that frees a client says that it waited: nothing was there for it, before or since."""
+
+    def freed(*before: tuple[Request, bytes, int, int]) -> bool:
+        asked = (
+            *before,
+            ((b"BLPOP", b"a", b"0"), b"*-1\r\n", 3, 9),
+            ((b"CLIENT", b"UNBLOCK", b"7"), b":1\r\n", 7, 8),
+        )
+        worlds = MODEL.allows(beginning(len(asked)), len(asked) - 2, (b"CLIENT", b"ID"), (NOW, NOW), frame(b":7\r\n"))
+        seen = [
+            Operation(client, request, frame(raw), invoked, returned, (NOW, NOW))
+            for client, (request, raw, invoked, returned) in enumerate(asked)
+        ]
+        return order_of(MODEL, worlds, sorted(seen, key=lambda one: one.invoked)) is not None
+
+    push, pop = (b"RPUSH", b"a", b"x"), (b"LPOP", b"a")
+    assert freed()
+    assert freed((push, b":1\r\n", 1, 10))  # it may have come after all
+    assert not freed((push, b":1\r\n", 1, 2))
+    assert not freed((push, b":1\r\n", 4, 5))
+    assert freed((push, b":1\r\n", 1, 2), (pop, b"$1\r\nx\r\n", 5, 6))
