@@ -23,11 +23,12 @@ from typing import Protocol
 from attrs import evolve, field, mutable
 
 from redlark.conformance import draw, examples
+from redlark.conformance.coverage import Coverage
 from redlark.conformance.crowd import Crowd, several_at_once
 from redlark.conformance.divergence import Divergence
 from redlark.conformance.errors import CannotRun, Lost, NotRestored
 from redlark.conformance.exhaustive import Exhaustive, every_sequence
-from redlark.conformance.generate import Generator, Grammar, grammar, group_of, unreachable
+from redlark.conformance.generate import Generator, Grammar, grammar, group_of
 from redlark.conformance.history import History
 from redlark.conformance.judge import Judge
 from redlark.conformance.options import Options
@@ -45,7 +46,7 @@ from redlark.conformance.report import (
     Verdict,
 )
 from redlark.conformance.scenarios import HELPERS, Pool
-from redlark.conformance.setups import OUT_OF_REACH, SETUPS, UNREHEARSED, Setup
+from redlark.conformance.setups import OUT_OF_REACH, SETUPS, Setup
 from redlark.conformance.shrink import Shrinker
 from redlark.conformance.target import Target
 from redlark.reference import Model
@@ -166,19 +167,14 @@ class Campaign:
         return self.model.reached[rule] - self._before[rule]
 
     @cached_property
+    def coverage(self) -> Coverage:
+        """The rules that are asked about."""
+        return Coverage(self.model, self.grammars, self.selected, self.sendable)
+
+    @property
     def rules(self) -> tuple[str, ...]:
-        """The rules of the selected commands, and those that hold for every command."""
-        return (*self.common_rules, *(rule for name in self.selected for rule in self.model.commands[name].rules))
-
-    @cached_property
-    def common_rules(self) -> tuple[str, ...]:
-        return tuple(rule for rule in self.model.rules if rule.split("/")[0] not in self.model.commands)
-
-    @cached_property
-    def unreachable(self) -> dict[str, str]:
-        """Rules that no server can be brought to, as the text says, with the reason."""
-        blocks = [*(shared.block for shared in self.model.shared), *(c.block for c in self.model.commands.values())]
-        return {rule: why for block in blocks for rule, why in unreachable(block, self.model.profile).items()}
+        """The rules of the selected commands, and those that hold for every command or are run by what they do."""
+        return self.coverage.rules
 
     @property
     def seconds(self) -> float:
@@ -228,7 +224,10 @@ class Campaign:
         """What every run begins with: the text's examples, then histories that reach what those do not."""
         yield "examples", self._examples(pursuit)
         pursuit.most = min(TRIED_FIRST, int(TRIED_A_SECOND * self.options.budget))
-        yield "rules that no example reaches", pursuit.run(self.wanting(None, self.rehearsal))
+        yield (
+            "rules that no example reaches",
+            pursuit.run(self.coverage.wanting(None, self.rehearsal), self.coverage.hidden),
+        )
 
     def _all(self, judge: Judge, histories: Iterable[History]) -> None:
         for history in histories:
@@ -282,29 +281,18 @@ class Campaign:
     ) -> None:
         """Draw one round and run it until it ends, or something is over."""
         seed = self.options.seed * 1_000_003 + number
-        wanting = self.wanting(setup, pursuit.rehearsal)
+        wanting = self.coverage.wanting(setup, pursuit.rehearsal)
         pursuit.pool, pursuit.most = self._pool(setup, wanting), pursuit.tried + TRIED_A_ROUND
         count = draw.HISTORIES if setup is None else SETUP_HISTORIES
-        for history in pursuit.run(wanting) + draw.draw(pursuit.pool, seed, self._protocols, count):
+        for history in pursuit.run(wanting, self.coverage.hidden) + draw.draw(
+            pursuit.pool, seed, self._protocols, count
+        ):
             if over():
                 return
             history = setup.begun(history) if setup is not None else history
             if wanting:
                 pursuit.rehearsal.run(history)
             self.one(judge, history, setup)
-
-    def wanting(self, setup: Setup | None, rehearsal: Rehearsal) -> dict[str, frozenset[str]]:
-        """The commands of which rehearsals have not reached all that can be reached here, and those rules."""
-        out_of_reach = [pattern for pattern, _ in OUT_OF_REACH] + [re.escape(rule) for rule in self.unreachable]
-        out_of_reach += UNREHEARSED
-        out_of_reach += [one.needed_by for one in SETUPS if setup is None or one.name != setup.name]
-        beyond = re.compile("|".join(f"(?:{pattern})" for pattern in out_of_reach))
-        called = {} if self.model.called is None else {"CALLED": self.model.called.rules}
-        found = {
-            name: frozenset(rule for rule in rules if not rehearsal.reached[rule] and not beyond.fullmatch(rule))
-            for name, rules in {**{name: self.model.commands[name].rules for name in self.sendable}, **called}.items()
-        }
-        return {name: rules for name, rules in sorted(found.items()) if rules}
 
     def _pool(self, setup: Setup | None, wanting: Mapping[str, frozenset[str]]) -> Pool:
         unreached = {name: len(wanting.get(name, ())) for name in self.grammars}
@@ -453,8 +441,9 @@ class Campaign:
             verdict = report.verdicts[name]
             verdict.verdict = DIVERGES
             verdict.findings.append(finding)
-        report.common = {rule: self.reached(rule) for rule in self.common_rules}
+        report.common = {rule: self.reached(rule) for rule in self.coverage.common}
         report.unreached = {rule: self._reason(rule) for rule in self.rules if not self.reached(rule)}
+        report.unreached |= self.coverage.idle
         if not self.options.commands and not self.options.groups:
             for name in sorted(name.decode("latin-1") for name in self._foreign):
                 report.verdicts.setdefault(name, Verdict(name, UNSPECIFIED))
@@ -479,8 +468,8 @@ class Campaign:
             return f"never sent: {self.grammars[name].never_sent}"
         if any(f.command == name for f in self.findings.values()):
             return "not reached: the command diverges, and was not drawn to the end"
-        if rule in self.unreachable:
-            return f"no server can be brought there: {self.unreachable[rule]}"
+        if rule in self.coverage.unreachable:
+            return f"no server can be brought there: {self.coverage.unreachable[rule]}"
         for pattern, reason in OUT_OF_REACH:
             if re.fullmatch(pattern, rule):
                 return reason

@@ -15,7 +15,7 @@ from attrs import evolve
 from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
 from hypothesis import strategies as st
 
-from redlark.conformance import company_draw, values
+from redlark.conformance import company_draw, tracking_draw, values
 from redlark.conformance.generate import Generator
 from redlark.conformance.history import History, Step, request, steps_of
 from redlark.conformance.scenarios import (
@@ -33,13 +33,16 @@ LENGTHS = (10, 50)  # scenarios of a history
 _SWEEPING = frozenset(("FLUSHALL", "FLUSHDB", "SWAPDB", "RESET", "QUIT", "HELLO", "CLIENT|REPLY", "AUTH"))
 
 
-# What no example can show (16,384 numbers), and what pursuit seldom meets (a time that has to pass).
+# What no example can show (16,384 numbers, silence), and what pursuit seldom meets (a time that has to pass).
 _REMARKABLE: tuple[tuple[tuple[str, ...], Scenario], ...] = (
     (("PFADD", "PFDEBUG"), steps_of(0, (request("PFADD", "h", "a"), request("PFDEBUG", "GETREG", "h")))),
     (
         ("SET", "MEMORY|USAGE"),
         (Step(0, (request("SET", "k", "v", "PX", "1"),)), Step(0, (request("MEMORY", "USAGE", "k"),), wait=3)),
     ),
+    (("CLIENT|REPLY",), (Step(0, (request("CLIENT", "REPLY", "SKIP"), request("PING"), request("PING"))),)),
+    (("CLIENT|REPLY",), (Step(0, tuple(request("CLIENT", "REPLY", word) for word in ("OFF", "SKIP", "ON"))),)),
+    (("CLIENT|REPLY", "QUIT"), (Step(1, (request("CLIENT", "REPLY", "OFF"), request("QUIT"), request("PING"))),)),
 )
 
 
@@ -59,6 +62,8 @@ def tour(pool: Pool, protocols: Sequence[int], rng: random.Random) -> list[Histo
             one = evolve(pool, weights=weights)
             whole = tuple(step for _ in range(4) for step in iteration(one, rng))
             found += [History(whole, protocol) for protocol in protocols]
+    if pool.has(tracking_draw.TRACKING) and {"SUBSCRIBE", "CLIENT|ID", "QUIT"} <= pool.generator.commands.keys():
+        found += map(tracking_draw.redirected, protocols)
     return found
 
 

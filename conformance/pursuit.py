@@ -23,7 +23,6 @@ from redlark.conformance.scenarios import ALONE, HELPERS, ITERATIONS, Pool, scen
 
 TRIES = 40  # for each command, in each turn
 TURNS = 40  # as long as something is lacking
-CALLING = {"CALLED": "EVAL"}  # what runs the block of no command
 LATEST = 12  # steps of a beginning from which words are taken over
 
 LUCK = (0, 0, 0, 0, 0, 0, 1, 2)  # mostly the first way that a request may go
@@ -88,18 +87,23 @@ class Pursuit:
                 if [part.upper() for part in one.parts[: len(words)] if isinstance(part, bytes)] == words:
                     self._asked.setdefault(name, []).append(one)
 
-    def run(self, wanting: Mapping[str, frozenset[str]]) -> list[History]:
-        """Histories each of which reaches a rule that nothing before it has reached; `wanting` has them by command."""
+    def run(
+        self, wanting: Mapping[str, frozenset[str]], runners: Mapping[str, Iterable[str]] | None = None
+    ) -> list[History]:
+        """Histories each of which reaches a rule that nothing before it has reached.
+
+        `wanting` has rules by their blocks, `runners` the commands that make a block run which no request names.
+        """
         found: list[History] = []
         left = {rule: name for name, rules in wanting.items() for rule in rules}
-        asked = {name: CALLING.get(name, name) for name in wanting}
-        asked = {name: by for name, by in asked.items() if by in self.pool.names and by != "CLIENT|REPLY"}
+        able = frozenset(self.pool.names) - {"CLIENT|REPLY"}
+        asked = {name: sorted(able.intersection((runners or {}).get(name, (name,)))) for name in wanting}
         for _ in range(TURNS):
             for name, by in asked.items():
-                for _ in range(TRIES):
+                for _ in range(TRIES if by else 0):
                     if self.tried >= self.most or name not in left.values():
                         break
-                    found += self._try(by, left)
+                    found += self._try(self.rng.choice(by), left)
         return found
 
     def _try(self, name: str, left: dict[str, str]) -> Iterable[History]:

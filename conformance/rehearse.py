@@ -105,7 +105,7 @@ class Stage:
             self._await(step.client)
         for request in step.requests:
             self._perform(step.client, request)
-        if self.world.parked or self.world.outbox:
+        if self.world.parked or self.world.outbox or self.world.server.get("unsent"):
             self._settle()
 
     def _await(self, client: int) -> None:
@@ -124,6 +124,9 @@ class Stage:
 
     def _deliver(self) -> None:
         self.world, frames = self.rehearsal.model.deliver(self.world, self.now)
+        if self.world.noted:
+            self.reached += self.world.noted
+            self.world = evolve(self.world, noted=())
         if self.told is not None:
             self.told += [Told(client, (), frame) for client, frame in frames]
 
@@ -143,7 +146,9 @@ class Stage:
             (self.world,) = self.rehearsal.model.disconnect((self.world,), client)
 
     def _connect(self, client: int) -> None:
-        (self.world,) = self.rehearsal.model.connect((self.world,), client)
+        (world,) = self.rehearsal.model.connect((self.world,), client)
+        session = world.sessions[client].set("id", _id(client))  # the text recognises ids and gives none
+        self.world = evolve(world, sessions=world.sessions.set(client, session))
         password = self.rehearsal.config.get("requirepass")
         if password and self.rehearsal.signed_in:
             self._ask(client, (b"AUTH", password.encode()))
@@ -153,8 +158,9 @@ class Stage:
     def _ask(self, client: int, request: tuple[bytes, ...], heard: bool = False) -> bytes:
         ways = self.rehearsal.model.ways(self.world, client, request, self.now)
         run, reply = next(iter(ways)) if not self.luck else [*islice(ways, self.luck + 1)][-1]
-        self.reached += run.reached
-        self.world = run.finish()
+        self.reached += (*run.world.noted, *run.reached)
+        after = run.finish()
+        self.world = evolve(after, noted=()) if after.noted else after
         frame = encode_some(reply, run.session["resp"])
         if heard and self.told is not None:
             propagated = tuple((number, tuple(map(_word, words))) for number, words in run.propagated)
@@ -169,9 +175,14 @@ class Stage:
             case Dumped():
                 return symbol.of(self.payload)
             case ClientId(other):
-                return b"%d" % other
+                return b"%d" % _id(other)
             case ClientAddress(other):
                 return b"127.0.0.1:%d" % (50_000 + other)
+
+
+def _id(client: int) -> int:
+    """The id of a client's connection."""
+    return client + 1
 
 
 def _word(word: object) -> object:

@@ -9,7 +9,7 @@ import random
 from typing import TYPE_CHECKING
 
 from redlark.conformance import values
-from redlark.conformance.history import ClientId, Part, Request, Step, request, steps_of
+from redlark.conformance.history import ClientId, History, Part, Request, Step, request, steps_of
 
 if TYPE_CHECKING:
     from redlark.conformance.scenarios import Pool
@@ -41,6 +41,38 @@ def tracked(pool: Pool, rng: random.Random, clients: int) -> Scenario:
         if rng.random() < 0.6:
             steps.append(Step(client, (rng.choice((request("CLIENT", "TRACKING", "OFF"), request("RESET"))),)))
     return tuple(steps)
+
+
+def redirected(protocol: int) -> History:
+    """Two whose invalidations go to a third, by key and broadcast, while that one listens and when it is gone."""
+    by_key, broadcast, hears, writer = range(4)
+    know = tuple(Step(client, (request("CLIENT", "ID"),)) for client in range(4))
+
+    def on(client: int, *words: Part) -> tuple[Step, ...]:
+        return steps_of(
+            client, (Request((b"CLIENT", b"TRACKING", b"OFF")), Request((b"CLIENT", b"TRACKING", b"ON", *words)))
+        )
+
+    flushes = [request(*words) for words in (("FLUSHALL",), ("FLUSHDB",), ("FLUSHALL", "ASYNC"), ("FLUSHDB", "ASYNC"))]
+    told = (
+        *steps_of(by_key, (request("GET", "k"), request("GET", "j"))),
+        *steps_of(writer, (request("SET", "k", "theirs"),)),
+        *steps_of(by_key, (request("SET", "j", "mine"), *flushes)),
+        *steps_of(writer, flushes[:2]),
+    )
+    return History(
+        (
+            *know,
+            Step(hears, (request("SUBSCRIBE", "__redis__:invalidate"),)),
+            *on(by_key, b"REDIRECT", ClientId(hears)),
+            *told,
+            *on(broadcast, b"BCAST", b"REDIRECT", ClientId(hears)),
+            *told,
+            Step(hears, (request("QUIT"),)),
+            *told,
+        ),
+        protocol,
+    )
 
 
 def _begun(pool: Pool, client: int, rng: random.Random, clients: int) -> list[Step]:

@@ -113,10 +113,15 @@ class Owing:
             after = run.finish()
         except Dead:
             return
-        for rule in run.reached:
+        for rule in (*run.world.noted, *run.reached):
             self.reached[rule] += 1
         if after not in found:
-            found.append(after)
+            found.append(evolve(after, noted=()) if after.noted else after)
+
+    def _counted(self, world: World) -> World:
+        """The world, once what the server did by itself on the way to it counts as done."""
+        self.reached.update(world.noted)
+        return evolve(world, noted=()) if world.noted else world
 
     def _more(
         self, worlds: Worlds, client: int, request: Request, interval: Interval, frames: tuple[Frame, ...]
@@ -140,7 +145,8 @@ class Owing:
             for world in waiting:
                 head = taken(_of(world, client), observed)
                 if head is not None:
-                    found[evolve(world, outbox=tuple(one for one in world.outbox if one is not head))] = None
+                    left = tuple(one for one in world.outbox if one is not head)
+                    found[evolve(self._counted(world), outbox=left)] = None
                 elif not found or tracking.tracks(world):  # the same may be told of more, or of what expired meanwhile
                     unmet.append(world)
             waiting = dict.fromkeys(after for world in unmet for after in self.spontaneous(world, until))
@@ -175,7 +181,7 @@ class Owing:
 
     def rested(self, worlds: Worlds) -> Worlds:
         """The worlds in which the server has told all that it had put off."""
-        return tuple(dict.fromkeys(tracking.rested(self, world) for world in worlds))
+        return tuple(dict.fromkeys(self._counted(tracking.rested(self, world)) for world in worlds))
 
     def _flushed(self, worlds: Worlds, client: int, frames: int, until: int) -> Iterable[World]:
         """The worlds, and where frames came before a reply, those in which they may be what had been put off."""
@@ -206,7 +212,8 @@ class Owing:
         for world in worlds:
             for run, reply in self._runs(world, client, request, interval, None):
                 if reply is PARKED:
-                    found[run.finish()] = None
+                    found[evolve(run.finish(), noted=())] = None
+                    self.reached.update(run.world.noted)
                     self.reached.update(run.reached)
         return tuple(found)
 

@@ -25,6 +25,8 @@ def _may_refuse(part: s.Part, refusals: Refusals) -> bool:
             return False
         kinds = ("unknown", "excess") if is_positional(part) else ("unknown",)
     elif isinstance(part, s.Choice):
+        if part.late:  # any word is read: a rule decides
+            return False
         kinds = (part.name, "unknown")
     elif isinstance(part, s.Token):
         kinds = ("unknown",)

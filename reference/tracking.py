@@ -152,9 +152,9 @@ def by_nobody(model: Any, world: World, since: int, until: int, decisions: tuple
 
 
 def after_nobody(run: Run) -> World:
-    """The world after a run of nobody."""
+    """The world after a run of nobody; its rules are noted there."""
     after = run.finish()
-    return evolve(after, sessions=after.sessions.delete(NOBODY))
+    return evolve(after, sessions=after.sessions.delete(NOBODY), noted=(*run.world.noted, *run.reached))
 
 
 def broadcast(model: Any, world: World, requests: int) -> World:

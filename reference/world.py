@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from attrs import frozen
+from attrs import field, frozen
 from immutables import Map
 
 from redlark.reference import fields
@@ -45,9 +45,9 @@ Database = Map[bytes, Entry]
 
 @frozen
 class World:
-    """One possible state of a server: databases, connections, the server's own fields, the clock's lower bound.
+    """One possible state of a server: databases, connections, its own fields, the clock's lower bound, what it owes.
 
-    And what it still owes: clients that wait, in the order in which they came, and frames that are on their way.
+    Clients wait in the order in which they came; `outbox` holds the frames that are on their way.
     """
 
     databases: tuple[Database, ...]
@@ -57,6 +57,7 @@ class World:
     now: int
     parked: tuple[Parked, ...] = ()
     outbox: tuple[Owed, ...] = ()
+    noted: tuple[str, ...] = field(default=(), eq=False)  # rules of what it did by itself, until they are counted
 
     def owed(self, client: int) -> tuple[Owed, ...]:
         """The frames that a client is still to get, in order."""
@@ -489,8 +490,7 @@ class Run(Comparing):
         sessions = self.sessions
         if self.client in sessions and self.session is not sessions[self.client]:
             sessions = sessions.set(self.client, self.session)
-        world, now = self.world, self.now.lo
-        databases = tuple(self.databases)
+        world, now, databases = self.world, self.now.lo, tuple(self.databases)
         if (
             sessions is world.sessions and self.server is world.server and self.versions is world.versions
             and now == world.now and self.parked is world.parked and self.outbox is world.outbox

@@ -93,7 +93,7 @@ def _keys(ctx: Context, request: list[bytes]) -> list[tuple[bytes, tuple[str, ..
     except CommandError:
         raise CommandError(b"ERR Invalid command specified") from None
     facts: Facts = TABLE.commands[row.name.decode()]
-    if not facts.key_specs:
+    if all("not-key" in spec.flags for spec in facts.key_specs):
         raise CommandError(b"ERR The command has no key arguments")
     if len(request) < -row.arity or (row.arity > 0 and len(request) != row.arity):
         raise CommandError(b"ERR Invalid number of arguments specified for command")
