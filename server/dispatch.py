@@ -6,11 +6,10 @@ The order of errors that hold for every command is the order of the lines in `pr
 from __future__ import annotations
 
 from redlark.server import errors
+from redlark.server.blocking import finished
 from redlark.server.interfaces import (
     QUEUED,
     REPLY_ON,
-    REPLY_SKIP,
-    REPLY_SKIP_NEXT,
     Client,
     Command,
     CommandError,
@@ -58,6 +57,8 @@ def process(ctx: Context, request: list[bytes]) -> None:
         _checked(ctx, command, request)
     if client.reply_mode != REPLY_ON:
         finished(client)
+    if ctx.server.waiting.came:
+        ctx.server.waiting.serve()
 
 
 def _checked(ctx: Context, command: Command, request: list[bytes]) -> None:
@@ -113,15 +114,6 @@ def _refuse(client: Client, command: Command | None, line: bytes) -> None:
         line = errors.exec_abort(line)
     client.context.server.loop.stats.errors += 1
     client.reply(CommandError(line))
-
-
-def finished(client: Client) -> None:
-    """A request is over: CLIENT REPLY SKIP holds for one."""
-    if not client.parked:
-        if client.reply_mode == REPLY_SKIP:
-            client.reply_mode = REPLY_ON
-        elif client.reply_mode == REPLY_SKIP_NEXT:
-            client.reply_mode = REPLY_SKIP
 
 
 def discard(client: Client) -> None:

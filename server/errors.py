@@ -91,6 +91,13 @@ def unknown_subcommand(container: bytes, given: bytes) -> bytes:
     return one_line(b"ERR unknown subcommand '%b'. Try %b HELP." % (_c_string(given)[:_SHOWN], container.upper()))
 
 
+def wrong_number(container: bytes, given: bytes) -> bytes:
+    """A subcommand that looks at the number of its arguments itself got too many."""
+    shown = _c_string(given)[:_SHOWN]
+    said = b"ERR unknown subcommand or wrong number of arguments for '%b'. Try %b HELP." % (shown, container)
+    return one_line(said)
+
+
 def wrong_arity(name: bytes) -> bytes:
     """A command, by its full name in lower case, got too few or too many arguments."""
     return b"ERR wrong number of arguments for '%b' command" % name

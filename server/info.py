@@ -41,7 +41,7 @@ def _clients(server: State) -> Figures:
     return {
         "connected_clients": len(clients),
         "maxclients": server.config.maxclients,
-        "blocked_clients": len(server.waiting),
+        "blocked_clients": len(server.waiting.clients),
         "watching_clients": sum(bool(client.watching) for client in clients),
         "total_watched_keys": sum(len(database.watched) for database in server.databases),
     }

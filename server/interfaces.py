@@ -30,6 +30,7 @@ import attrs
 from redlark.server.types import Hash, List, Set, SortedSet
 
 if TYPE_CHECKING:
+    from redlark.server.blocking import Wait
     from redlark.server.pubsub import Listening
     from redlark.server.state import State
 
@@ -137,13 +138,18 @@ class Database(Protocol):
     index: int
     expired: int  # keys that have expired here since the server started
     watched: dict[bytes, list[Client]]  # WATCH; kept by `dispatch` and transactions, read by the writes
+    awaited: dict[bytes, dict[Wait, None]]  # who waits for which key, in the order of their coming; kept by `blocking`
+    came: list[tuple[Database, bytes]]  # keys somebody waits for that held nothing and now hold a collection
     touching: bool  # False while a client under NO-TOUCH runs a command: reads leave idle times alone
 
     def get(self, key: bytes, /) -> Value | None:
         """The value, or None.  Counts as an access (idle time)."""
 
     def put(self, key: bytes, value: Value, keep_ttl: bool = False, form: int = FRESH) -> None:
-        """Store; drops the deadline unless keep_ttl.  An empty collection is never stored by a caller."""
+        """Store; drops the deadline unless keep_ttl.  An empty collection is never stored by a caller.
+
+        A collection under a key that held nothing is noted in `came` if the key is in `awaited`.
+        """
 
     def delete(self, key: bytes, /) -> bool:
         """True if there was a (live) key."""
@@ -196,7 +202,9 @@ class Database(Protocol):
         """Remove everything; returns how many keys there were.  Marks the watchers of the keys that existed."""
 
     def swap(self, other: Database, /) -> None:
-        """Exchange contents (keys, deadlines).  `index`, `watched` and `expired` stay; SWAPDB sees to the watchers."""
+        """Exchange contents (keys, deadlines).  `index`, `watched`, `awaited`, `came` and `expired` stay;
+        SWAPDB sees to who watches or waits.
+        """
 
     def expire_cycle(self, budget_us: int, /) -> int:
         """Active expiry: sample keys with a deadline, remove the past ones, go on while many are; how many went."""
@@ -243,7 +251,7 @@ class Client(Protocol):
     no_evict: bool
     subscribed: bool  # listens to a channel or a pattern
     no_touch: bool
-    parked: bool  # waits (WAIT, later BLPOP): input is kept, not executed, until `resume`
+    parked: bool  # waits (WAIT, BLPOP): input is kept, not executed, until `resume`
     net_in: int  # bytes read
     net_out: int  # bytes written
     commands: int  # requests executed

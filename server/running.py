@@ -25,6 +25,8 @@ class Running:
         module = cores.choose(core)
         self.state = State(config, module.NAME, cast(Types, module))
         self.state.databases = [module.Database(index, self.state) for index in range(config.databases)]
+        for database in self.state.databases:
+            database.came = self.state.waiting.came
         self.state.commands = command_table()
         self.listeners = sockets.listeners(config)
         self.state.port = next((one.getsockname()[1] for one in self.listeners if one.family != socket.AF_UNIX), 0)

@@ -6,17 +6,17 @@ Must live here: facts about the running server and the duties that recur (timers
 
 from __future__ import annotations
 
-import heapq
 import os
 import time
-from collections.abc import Callable
 from secrets import token_hex
 
 import attrs
 
+from redlark.server.blocking import Waiting
 from redlark.server.config import Config
 from redlark.server.interfaces import REPLY_OFF, REPLY_SKIP, Client, Command, CommandError, Database, Loop
 from redlark.server.pubsub import Listening, PubSub
+from redlark.server.timers import Timers
 from redlark.server.types import Types
 
 PRODUCT_VERSION = "8.2.3"  # the Redis whose behaviour this server has, as HELLO and INFO tell clients
@@ -30,28 +30,6 @@ EXPIRE_SHARE = 0.25  # of the time between two crons may go into active expiry
 def milliseconds() -> int:
     """The wall clock, as Unix time in ms."""
     return time.time_ns() // 1_000_000
-
-
-@attrs.define(slots=True, eq=False)
-class Timers:
-    """Callbacks at a time: what a loop must not sleep through."""
-
-    _heap: list[tuple[int, int, Callable[[], None]]] = attrs.Factory(list)
-    _made: int = 0
-
-    def at(self, when: int, callback: Callable[[], None]) -> None:
-        """Call back once `when` (ms) has come."""
-        self._made += 1
-        heapq.heappush(self._heap, (when, self._made, callback))
-
-    def next(self) -> int | None:
-        """The earliest time, or None."""
-        return self._heap[0][0] if self._heap else None
-
-    def run(self, now: int) -> None:
-        """Call everything whose time has come."""
-        while self._heap and self._heap[0][0] <= now:
-            heapq.heappop(self._heap)[2]()
 
 
 @attrs.define(slots=True, eq=False)
@@ -117,7 +95,7 @@ class State:
     now: int = attrs.Factory(milliseconds)
     started: int = attrs.Factory(milliseconds)
     memory_limited: bool = False  # maxmemory is set: every request takes the way through `dispatch`
-    waiting: set[int] = attrs.Factory(set)  # ids of the clients that wait (WAIT)
+    waiting: Waiting = attrs.Factory(lambda self: Waiting(self.timers), takes_self=True)
     port: int = 0  # the one in use (config.port may be 0)
     run_id: str = attrs.Factory(lambda: token_hex(20))
     process_id: int = attrs.Factory(os.getpid)
@@ -145,7 +123,7 @@ class State:
         """A connection is gone: it watches and waits for nothing any more."""
         unwatch(client)
         self.pubsub.leave_all(client)
-        self.waiting.discard(client.id)
+        self.waiting.leave(client)
 
     def configured(self) -> None:
         """`config` has changed."""
@@ -155,21 +133,6 @@ class State:
     def used_memory(self) -> int:
         """Bytes that the keyspaces take; never nothing, since an empty server takes some."""
         return 1024 + sum(database.memory() for database in self.databases)
-
-    def park(self, client: Client, until: int, wake: Callable[[], None]) -> None:
-        """The client waits: its requests stay unread until `wake` was called at `until` (ms; 0: never)."""
-        client.parked = True
-        self.waiting.add(client.id)
-
-        def awake() -> None:
-            if client.id in self.waiting:
-                self.waiting.discard(client.id)
-                client.parked = False
-                wake()
-                client.resume()
-
-        if until:
-            self.timers.at(until, awake)
 
     def cron(self) -> None:
         """What recurs hz times a second: active expiry; once a second, idle clients."""

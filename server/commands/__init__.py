@@ -24,6 +24,7 @@ from redlark.server.commands import (  # imported for what they register
     sorted_sets,
     strings,
     transactions,
+    waiting,
 )
 from redlark.server.commands.facts import TABLE, keep_only
 from redlark.server.commands.registry import FUNCTIONS
@@ -54,6 +55,7 @@ _GROUPS = (
     sorted_sets,
     strings,
     transactions,
+    waiting,
 )
 
 keep_only(FUNCTIONS)

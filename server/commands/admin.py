@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from redlark.server import errors
+from redlark.server.blocking import came_by_swap
 from redlark.server.commands.registry import command
 from redlark.server.commands.transactions import touch_swapped
 from redlark.server.config import PARAMETERS, ConfigError
@@ -54,6 +55,7 @@ def swapdb(ctx: Context, args: list[bytes]) -> Reply:
     if one is not other:
         touch_swapped(one, other)
         one.swap(other)
+        came_by_swap(one, other)
     return OK
 
 

@@ -22,8 +22,9 @@ from redlark.server.interfaces import (
     Verbatim,
 )
 from redlark.server.state import leave
-from redlark.server.values import INT64_MAX, to_integer
+from redlark.server.values import INT64_MAX, integer, to_integer
 
+UNBLOCKED = b"UNBLOCKED client unblocked via CLIENT UNBLOCK"
 _KINDS = {b"normal": True, b"master": False, b"replica": False, b"slave": False, b"pubsub": False}
 
 
@@ -102,7 +103,7 @@ def _flags(client: Client) -> bytes:
         flags += b"P"
     if client.touched:
         flags += b"d"
-    if client.id in client.context.server.waiting:
+    if client.id in client.context.server.waiting.clients:
         flags += b"b"
     if client.unix:
         flags += b"U"
@@ -273,3 +274,19 @@ def client_kill(ctx: Context, args: list[bytes]) -> Reply:
     ctx.client.reply(reply)
     leave(ctx.client)
     return NO_REPLY
+
+
+@command("CLIENT|UNBLOCK")
+def client_unblock(ctx: Context, args: list[bytes]) -> Reply:
+    """As if its time were over, or with an error."""
+    if len(args) > 4:
+        raise CommandError(errors.wrong_number(b"CLIENT", args[1]))
+    reason = args[3].upper() if len(args) == 4 else b"TIMEOUT"
+    if reason not in (b"TIMEOUT", b"ERROR"):
+        raise CommandError(b"ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR")
+    waiting = ctx.server.waiting
+    wait = waiting.clients.get(integer(args[2]))
+    if wait is None:
+        return 0
+    waiting.end(wait, wait.late if reason == b"TIMEOUT" else CommandError(UNBLOCKED))
+    return 1

@@ -93,7 +93,7 @@ def first_key(ctx: Context, keys: list[bytes]) -> bytes | None:
     return next(filter(ctx.db.exists, keys), None)
 
 
-def pop_from(ctx: Context, args: list[bytes], ends: tuple[bytes, bytes]) -> tuple[list[bytes], bool, int]:
+def pop_from(args: list[bytes], ends: tuple[bytes, bytes]) -> tuple[list[bytes], bool, int]:
     """What LMPOP and ZMPOP want: keys, whether from the first of the two ends, how many.  Raises CommandError."""
     keys, rest = counted_keys(args, 1)
     if not rest or rest[0].upper() not in ends:

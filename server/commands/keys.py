@@ -6,7 +6,6 @@ from redlark.server import errors
 from redlark.server.commands.common import database_index
 from redlark.server.commands.registry import command
 from redlark.server.commands.scanning import LONGEST_SCAN, read_cursor, read_options
-from redlark.server.dispatch import finished
 from redlark.server.glob import matcher
 from redlark.server.interfaces import NO_DEADLINE, NO_REPLY, OK, CommandError, Context, Database, Reply, Status, Value
 from redlark.server.values import encoding_of, integer, positive, to_integer
@@ -59,6 +58,7 @@ def scan(ctx: Context, args: list[bytes]) -> Reply:
 def _transfer(source: Database, key: bytes, target: Database, new: bytes, value: Value) -> None:
     """Put value under new with what source knows of key: its deadline and how it is held."""
     deadline, form = source.deadline(key), source.form(key)
+    target.delete(new)  # what is there afterwards has come to be, also for those who wait for it
     target.put(new, value, form=form)
     if deadline != NO_DEADLINE:
         target.set_deadline(new, deadline)
@@ -204,11 +204,5 @@ def _wait(ctx: Context, wanted: int, until: int, reply: Reply) -> Reply:
     wanted = (wanted + 2**31) % 2**32 - 2**31
     if wanted <= 0 or ctx.executing:
         return reply
-    client = ctx.client
-
-    def wake() -> None:
-        client.push(reply)
-        finished(client)
-
-    ctx.server.park(client, until, wake)
+    ctx.server.waiting.park(ctx.client, until, reply)
     return NO_REPLY

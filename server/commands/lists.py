@@ -76,7 +76,7 @@ def rpop(ctx: Context, args: list[bytes]) -> Reply:
 
 @command("LMPOP")
 def lmpop(ctx: Context, args: list[bytes]) -> Reply:
-    keys, left, count = pop_from(ctx, args, (b"LEFT", b"RIGHT"))
+    keys, left, count = pop_from(args, (b"LEFT", b"RIGHT"))
     key = first_key(ctx, keys)
     if key is None or (value := list_at(ctx, key)) is None:
         return NULL_ARRAY
@@ -88,7 +88,8 @@ def lmpop(ctx: Context, args: list[bytes]) -> Reply:
 # -------------------------------------------------------------------------------------------------- from list to list
 
 
-def _move(ctx: Context, source: bytes, destination: bytes, from_left: bool, to_left: bool) -> Reply:
+def move(ctx: Context, source: bytes, destination: bytes, from_left: bool, to_left: bool) -> Reply:
+    """Move an element from an end of a list to one of another; None where there is none.  Raises WRONGTYPE."""
     value = list_at(ctx, source)
     if value is None:
         return None
@@ -103,7 +104,8 @@ def _move(ctx: Context, source: bytes, destination: bytes, from_left: bool, to_l
     return element
 
 
-def _is_left(word: bytes) -> bool:
+def is_left(word: bytes) -> bool:
+    """LEFT or RIGHT.  Raises a syntax error."""
     if word.upper() not in (b"LEFT", b"RIGHT"):
         raise errors.syntax()
     return word.upper() == b"LEFT"
@@ -111,12 +113,12 @@ def _is_left(word: bytes) -> bool:
 
 @command("LMOVE")
 def lmove(ctx: Context, args: list[bytes]) -> Reply:
-    return _move(ctx, args[1], args[2], _is_left(args[3]), _is_left(args[4]))
+    return move(ctx, args[1], args[2], is_left(args[3]), is_left(args[4]))
 
 
 @command("RPOPLPUSH")
 def rpoplpush(ctx: Context, args: list[bytes]) -> Reply:
-    return _move(ctx, args[1], args[2], from_left=False, to_left=True)
+    return move(ctx, args[1], args[2], from_left=False, to_left=True)
 
 
 # ------------------------------------------------------------------------------------------------------------ looking

@@ -199,7 +199,7 @@ def zrandmember(ctx: Context, args: list[bytes]) -> Reply:
 # ------------------------------------------------------------------------------------------------------------ popping
 
 
-def _pop(ctx: Context, key: bytes, value: SortedSet, count: int, lowest: bool) -> list[Scored]:
+def pop_scored(ctx: Context, key: bytes, value: SortedSet, count: int, lowest: bool) -> list[Scored]:
     """Take as many members at most from one end, the one at the very end first."""
     size = len(value)
     start, stop = (0, min(count, size)) if lowest else (max(size - count, 0), size)
@@ -216,7 +216,7 @@ def _pop_end(ctx: Context, args: list[bytes], lowest: bool) -> Reply:
     value = zset_at(ctx, args[1])
     if value is None or count == 0:
         return []
-    gone = _pop(ctx, args[1], value, 1 if count is None else count, lowest)
+    gone = pop_scored(ctx, args[1], value, 1 if count is None else count, lowest)
     return list(gone[0]) if count is None else pairs(ctx, gone)
 
 
@@ -232,8 +232,8 @@ def zpopmax(ctx: Context, args: list[bytes]) -> Reply:
 
 @command("ZMPOP")
 def zmpop(ctx: Context, args: list[bytes]) -> Reply:
-    keys, lowest, count = pop_from(ctx, args, (b"MIN", b"MAX"))
+    keys, lowest, count = pop_from(args, (b"MIN", b"MAX"))
     key = first_key(ctx, keys)
     if key is None or (value := zset_at(ctx, key)) is None:
         return NULL_ARRAY
-    return [key, _pop(ctx, key, value, count, lowest)]
+    return [key, pop_scored(ctx, key, value, count, lowest)]

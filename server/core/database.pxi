@@ -23,6 +23,8 @@ cdef class Database:
     cdef public Py_ssize_t index
     cdef public Py_ssize_t expired
     cdef public dict watched
+    cdef public dict awaited
+    cdef public list came
     cdef public bint touching
     cdef uint64_t cursor            # of active expiry
     cdef uint64_t random
@@ -32,6 +34,8 @@ cdef class Database:
         self.index = index
         self.clock = clock
         self.watched = {}
+        self.awaited = {}
+        self.came = []
         self.touching = True
         self.random = rl_hash(<char*>&index, sizeof(index))
 
@@ -118,6 +122,8 @@ cdef class Database:
         else:
             if not hasattr(value, "kind"):
                 raise TypeError(f"not a value: {type(value).__name__}")
+            if PyDict_Size(self.awaited) and key in self.awaited and db_find(self, key) == NULL:
+                self.came.append((self, key))
             rl_store8(payload, <uint64_t><size_t><PyObject*>value)
             Py_INCREF(value)
             db_write(self, p, n, rl_hash(p, n), OBJECT, FRESH, payload, 8, KEEP if keep_ttl else WITHOUT)

@@ -16,6 +16,7 @@ from redlark.server.values import kind_of, settle
 
 if TYPE_CHECKING:
     from redlark.server import interfaces
+    from redlark.server.blocking import Wait
     from redlark.server.state import State
 
 OVERHEAD = 250  # bytes that a key takes besides itself and its value, about
@@ -40,6 +41,8 @@ class Database:
         self.index = index
         self.expired = 0
         self.watched: dict[bytes, list[Client]] = {}
+        self.awaited: dict[bytes, dict[Wait, None]] = {}
+        self.came: list[tuple[interfaces.Database, bytes]] = []
         self.touching = True
         self._clock = clock
         self._entries: dict[bytes, Entry] = {}
@@ -102,6 +105,8 @@ class Database:
         if entry is None:
             entry = self._entries[key] = Entry(value, form, self._clock.now, 0)
             self._order.add(key)
+            if key in self.awaited and not isinstance(value, bytes):
+                self.came.append((self, key))
         else:
             entry.value, entry.form, entry.access = value, form, self._clock.now
         self._weigh(key, entry)

@@ -47,9 +47,21 @@ TIMEOUT = 2.0  # seconds; a shrinking search waits for it again and again
 CLOSING = 0.1  # seconds in which a connection that may have been closed shows it
 MOST = 4  # connections
 POOL = 3_000
-MAKERS = {"SET": 8.0, "MSET": 3.0, "RPUSH": 3.0, "SADD": 3.0, "APPEND": 2.0, "PEXPIRE": 3.0, "EXPIRE": 2.0, "EXEC": 3.0}
+MAKERS = {
+    "SET": 8.0,
+    "MSET": 3.0,
+    "RPUSH": 3.0,
+    "SADD": 3.0,
+    "HSET": 3.0,
+    "ZADD": 3.0,
+    "APPEND": 2.0,
+    "PEXPIRE": 3.0,
+    "EXPIRE": 2.0,
+    "EXEC": 3.0,
+}
 # Nobody waits here; and CLIENT REPLY, which tears an EXEC around it, has a rule of its own.
-LEFT_OUT = ("WAIT", "WAITAOF", "CLIENT|REPLY")
+WAITING = frozenset(name.upper() for name, facts in TABLE.commands.items() if "blocking" in facts.flags)
+LEFT_OUT = {*WAITING, "CLIENT|REPLY"}
 GROUPS_LEFT_OUT = ("pubsub",)  # frames that nobody asked for: `redlark conform` and test_pubsub.py judge them
 
 Words = tuple[bytes, ...]

@@ -1,0 +1,129 @@
+"""Clients that wait: for a moment (WAIT), or until a key comes to be (BLPOP and its kin), or until another frees them.
+
+A client that waits is parked: its input is kept, not executed.  A key comes to be when a database stores a collection
+under a name that held nothing; the database notes it, if anybody waits for that key, in `Waiting.came`.  When the
+request (a whole EXEC) has ended, `Waiting.serve` looks at these keys in their order, and at who waits for each in the
+order of their coming: the command runs again from its beginning, as that client, and its reply ends the waiting.
+
+Must live here: who waits for what, and how waiting ends.  Must not: what the commands do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import attrs
+
+from redlark.server.interfaces import (
+    NO_REPLY,
+    REPLY_ON,
+    REPLY_SKIP,
+    REPLY_SKIP_NEXT,
+    Client,
+    CommandError,
+    Database,
+    Reply,
+)
+from redlark.server.timers import Timer, Timers
+
+if TYPE_CHECKING:
+    from redlark.server.interfaces import Context
+
+
+def finished(client: Client) -> None:
+    """A request is over: CLIENT REPLY SKIP holds for one."""
+    if not client.parked:
+        if client.reply_mode == REPLY_SKIP:
+            client.reply_mode = REPLY_ON
+        elif client.reply_mode == REPLY_SKIP_NEXT:
+            client.reply_mode = REPLY_SKIP
+
+
+@attrs.define(slots=True, eq=False)
+class Wait:
+    """One client's waiting."""
+
+    client: Client
+    late: Reply  # what it is told when the time is over
+    timer: Timer | None = None
+    database: Database | None = None
+    keys: list[bytes] = attrs.Factory(list)
+    kind: bytes = b""  # of the values that wake it
+    again: Callable[[], Reply] = lambda: NO_REPLY
+
+
+@attrs.define(slots=True, eq=False)
+class Waiting:
+    """Everyone who waits."""
+
+    timers: Timers
+    clients: dict[int, Wait] = attrs.Factory(dict)  # by the client's id
+    came: list[tuple[Database, bytes]] = attrs.Factory(list)  # keys that have come to be, noted by the databases
+
+    def park(self, client: Client, until: int, late: Reply) -> Wait:
+        """The client waits until a moment (ms; 0: for ever), and is then told `late`."""
+        wait = Wait(client, late)
+        client.parked = True
+        self.clients[client.id] = wait
+        if until:
+            wait.timer = self.timers.at(until, lambda: self.end(wait, late))
+        return wait
+
+    def end(self, wait: Wait, reply: Reply) -> None:
+        """The waiting is over; its client is told so, and goes on with what it has sent meanwhile."""
+        self.leave(wait.client)
+        client = wait.client
+        client.parked = False
+        if isinstance(reply, CommandError):
+            client.context.server.loop.stats.errors += 1
+        client.push(reply)
+        finished(client)
+        client.resume()
+
+    def leave(self, client: Client) -> None:
+        """The client waits for nothing any more."""
+        wait = self.clients.pop(client.id, None)
+        if wait is None:
+            return
+        if wait.timer is not None:
+            self.timers.cancel(wait.timer)
+        if wait.database is not None:
+            awaited = wait.database.awaited
+            for key in set(wait.keys):
+                del awaited[key][wait]
+                if not awaited[key]:
+                    del awaited[key]
+
+    def serve(self) -> None:
+        """Serve who waits for the keys that have come to be; those that come to be by that, too."""
+        while self.came:
+            places, self.came[:] = dict.fromkeys(self.came), []
+            for database, key in places:
+                for wait in list(database.awaited.get(key, ())):
+                    if self.clients.get(wait.client.id) is wait and database.kind(key) == wait.kind:
+                        self.end(wait, _outcome(wait))
+
+
+def _outcome(wait: Wait) -> Reply:
+    try:
+        return wait.again()
+    except CommandError as error:
+        return error
+
+
+def wait_for(
+    ctx: Context, keys: list[bytes], kind: bytes, until: int, late: Reply, again: Callable[[], Reply]
+) -> Reply:
+    """The client waits until one of the keys comes to hold a value of that kind; what `again` gives is its reply."""
+    wait = ctx.server.waiting.park(ctx.client, until, late)
+    wait.database, wait.keys, wait.kind, wait.again = ctx.db, keys, kind, again
+    for key in keys:
+        ctx.db.awaited.setdefault(key, {})[wait] = None
+    return NO_REPLY
+
+
+def came_by_swap(one: Database, other: Database) -> None:
+    """After SWAPDB every key that is there has come to be."""
+    for database in (one, other):
+        database.came.extend((database, key) for key in database.awaited if database.exists(key))
