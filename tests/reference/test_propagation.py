@@ -36,6 +36,7 @@ SERVERS = {
 }
 REQUESTS = 800
 CHANGES = 50  # of these at least must change something
+SCRIPTED = 40  # times as often as other requests are those drawn that are about scripts
 # Connections are not what is tested here, and one that leaves, waits or falls silent would end the test.
 LEFT_OUT = {
     "QUIT", "RESET", "AUTH", "HELLO", "CLIENT|REPLY", "CLIENT|KILL", "WAIT", "WAITAOF", "MULTI", "EXEC", "DISCARD",
@@ -101,8 +102,9 @@ class Wire:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("scripted", [False, True], ids=["all", "scripts"])
 @pytest.mark.parametrize("name", SERVERS)
-def test_what_is_propagated_is_what_replicas_get(name: str, start_server: Any) -> None:
+def test_what_is_propagated_is_what_replicas_get(name: str, scripted: bool, start_server: Any) -> None:
     """After each request a replica gets what the text propagates: names, words, times and order."""
     profile = SERVERS[name]
     running = start_server(name, repl_diskless_sync="no")
@@ -113,7 +115,7 @@ def test_what_is_propagated_is_what_replicas_get(name: str, start_server: Any) -
         walk, changed = Walk(Model.load(profile), (0,)), 0
         config = configuration(client.ask(b"CONFIG", b"GET", b"*"))
         worlds: tuple[World, ...] = walk.model.connect(walk.model.start(config=config), 0)
-        for number, call in enumerate(drawn(profile)):
+        for number, call in enumerate(drawn(profile, scripted)):
             walk.now = milliseconds()
             words = walk.request(call)
             reply = client.ask(*words)
@@ -193,14 +195,15 @@ def parked(
     return model.left_waiting(worlds, client, request, (when, milliseconds()))
 
 
-def drawn(profile: str) -> Iterator[Call]:
-    """Requests of the product's own draws, now and then some of them as a transaction."""
+def drawn(profile: str, scripted: bool) -> Iterator[Call]:
+    """Requests of the product's own draws, now and then some of them as a transaction; or mostly scripts, functions."""
     rng, model = random.Random(profile), Model.load(profile)
     begin, end = (Call(0, request(word), 0, 0) for word in ("MULTI", "EXEC"))
     left = 0
     named = ((call, model.command(call.request.resolve(0, lambda _: b"0"))) for call in pool(profile))
     fit = [call for call, command in named if command is None or not (is_left_out(command) or waits(call))]
-    for call in rng.choices(fit, k=REQUESTS):
+    weights = [SCRIPTED if scripted and is_of_scripts(model, call) else 1 for call in fit]
+    for call in rng.choices(fit, weights, k=REQUESTS):
         if left == 0 and rng.random() < 0.1:
             left = rng.randrange(1, 5)
             yield begin
@@ -208,6 +211,12 @@ def drawn(profile: str) -> Iterator[Call]:
         if left == 1:
             yield end
         left = max(left - 1, 0)
+
+
+def is_of_scripts(model: Model, call: Call) -> bool:
+    """Whether a call runs, loads or forgets code."""
+    command = model.command(call.request.resolve(0, lambda _: b"0"))
+    return command is not None and command.facts["group"][0] == "scripting"
 
 
 def is_left_out(command: Any) -> bool:
