@@ -12,13 +12,16 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 from immutables import Map
 
 from redlark.reference import Model, World
 from redlark.reference.blocks import Compiled
-from redlark.reference.values import ErrorReply, SortedSet, Status, Uncertain
+from redlark.reference.replies import describe
+from redlark.reference.values import PARKED, ErrorReply, Several, SortedSet, Status, Uncertain
+from redlark.spec.primitives.glob import glob
 from redlark.spec.primitives.hyperloglog import hll_kind, hll_stale
 from redlark.spec.profiles import PROFILES
 
@@ -43,18 +46,14 @@ NOT_AS_ALONE = {
     "QUIT": "closes the connection at once",
     "SHUTDOWN": "closes the connection at once",
     "WATCH": "must come before MULTI",
-    "WAIT": "does not wait inside a transaction",
-    "WAITAOF": "does not wait inside a transaction",
-    **dict.fromkeys(("SUBSCRIBE", "PSUBSCRIBE", "SSUBSCRIBE"), "answers in several frames, which EXEC does not count"),
-    **dict.fromkeys(("UNSUBSCRIBE", "PUNSUBSCRIBE", "SUNSUBSCRIBE"), "answers in several frames, too"),
-    "PING": "answers otherwise while subscribed",
-    **dict.fromkeys(("BLPOP", "BRPOP", "BLMOVE", "BRPOPLPUSH", "BLMPOP"), "does not wait inside a transaction"),
-    **dict.fromkeys(("BZPOPMIN", "BZPOPMAX", "BZMPOP"), "does not wait inside a transaction"),
     "OBJECT|REFCOUNT": "the queued request holds its arguments as well",
     "CLIENT|LIST": "tells that the connection is in EXEC",
     "CLIENT|INFO": "tells that the connection is in EXEC",
     "CLIENT|REPLY": "silences EXEC, or is refused",
+    "SSUBSCRIBE": "is refused",
 }
+# In a transaction their frames stand in EXEC's array, and those too many behind it.
+IN_SEVERAL_FRAMES = ("SUBSCRIBE", "PSUBSCRIBE", "UNSUBSCRIBE", "PUNSUBSCRIBE", "SUNSUBSCRIBE")
 OF_EVERY_KEY = {
     "FLUSHALL": "deletes every key",
     "FLUSHDB": "deletes every key of a database",
@@ -70,7 +69,11 @@ TELLS_OF_OTHERS = {
     "HELLO": "ids are given in order",
     "CLIENT|LIST": "tells of every connection",
     "CLIENT|INFO": "ids are given in order",
+    "PUBSUB|CHANNELS": "tells of every channel",
+    "PUBSUB|NUMPAT": "counts the patterns of all",
+    "PUBSUB|SHARDCHANNELS": "tells of every channel",
 }
+NAMED_APART = b"mine:"  # what begins the names of one client's keys and channels, where they must not be another's
 
 every_profile = pytest.mark.parametrize(
     "profile", [*PROFILES, *(pytest.param(name, marks=pytest.mark.campaign, id=f"{name}-more") for name in PROFILES)]
@@ -80,19 +83,13 @@ every_profile = pytest.mark.parametrize(
 def test_exceptions_are_of_commands_that_exist() -> None:
     """Every exception to a law names a command of some profile."""
     known = {name for profile in PROFILES for name in Model.load(profile).commands}
-    assert known >= {*TELLS_REPLICAS, COUNTS, *NOT_AS_ALONE, *OF_EVERY_KEY, *TELLS_OF_OTHERS}
+    assert known >= {*TELLS_REPLICAS, COUNTS, *NOT_AS_ALONE, *IN_SEVERAL_FRAMES, *OF_EVERY_KEY, *TELLS_OF_OTHERS}
 
 
 def name_of(model: Model, request: tuple[bytes, ...]) -> str:
     """The full name of the command that a request names; empty where there is none."""
     command = model.command(request)
     return "" if command is None else command.name
-
-
-def is_other_alone(model: Model, request: tuple[bytes, ...]) -> bool:
-    """Whether a request behaves otherwise in a transaction: an exception above, or it would wait for a stream."""
-    name = name_of(model, request)
-    return name in NOT_AS_ALONE or (name in ("XREAD", "XREADGROUP") and b"BLOCK" in [word.upper() for word in request])
 
 
 @every_profile
@@ -179,7 +176,8 @@ def test_a_transaction_is_what_succeeds_in_it(profile: str, data: st.DataObject)
     drawn = data.draw(calls(profile, 5, 30))
     for call in drawn:
         walk.ask(call)
-    queued = [walk.request(call) for call in drawn[-5:] if not is_other_alone(walk.model, walk.request(call))]
+    asked = [walk.request(call) for call in drawn[-5:]]
+    queued = [one for one in asked if name_of(walk.model, one) not in (*NOT_AS_ALONE, *IN_SEVERAL_FRAMES)]
     run, replies, after = transaction(walk, queued)
     if isinstance(replies, ErrorReply):
         return
@@ -261,21 +259,24 @@ def spelled(item: Any) -> bytes:
 @every_profile
 @given(data=st.data())
 def test_a_command_in_a_transaction_is_as_it_is_alone(profile: str, data: st.DataObject) -> None:
-    """MULTI, a command and EXEC give the reply, the databases and the session that the command gives alone."""
+    """MULTI, a command and EXEC give the frames, the databases and the session that the command gives alone.
+
+    What would wait alone answers inside as if its time were over.
+    """
     walk = Walk(Model.load(profile), (0, 1))
     for call in data.draw(calls(profile, 0, 25)):
         walk.ask(call)
     walk.connect(9)
     for call in data.draw(calls(profile, 5, 15)):
         request = walk.request(call)
-        if is_other_alone(walk.model, request):
+        if name_of(walk.model, request) in NOT_AS_ALONE:
             continue
         ((_, _, begun),) = ways(walk.model, walk.world, 9, (b"MULTI",), walk.now)
         ((run, queued, begun),) = ways(walk.model, begun, 9, request, walk.now)
-        alone = [outcome(r, (reply,), after) for r, reply, after in walk.ways(9, request)]
+        alone = [outcome(r, ended_by_itself(r, reply), after) for r, reply, after in walk.ways(9, request)]
         ended = list(ways(walk.model, begun, 9, (b"EXEC",), walk.now))
         if queued == Status(b"QUEUED"):
-            assert sorted(alone) == sorted(outcome(*way) for way in ended), request
+            assert sorted(alone) == sorted(outcome(r, in_array(given), after) for r, given, after in ended), request
         else:  # refused before its block: with the same error, and the transaction is spoilt
             same = [told(r, reply) for r, reply, _ in walk.ways(9, request)] == [told(run, queued)]
             assert same or run.reached[-1] == "DISPATCH/not-in-multi", (request, told(run, queued))
@@ -284,16 +285,28 @@ def test_a_command_in_a_transaction_is_as_it_is_alone(profile: str, data: st.Dat
             assert after.databases == walk.world.databases, request
 
 
-def outcome(run: Any, reply: Any, after: World) -> str:
+def ended_by_itself(run: Any, reply: Any) -> tuple[Any, ...]:
+    """The frames with which a request is answered, sooner or later."""
+    if reply is PARKED:
+        return (run.waiting.late,)
+    return reply.frames if type(reply) is Several else (reply,)
+
+
+def in_array(reply: Any) -> tuple[Any, ...]:
+    """The frames of what was queued: those in EXEC's array, and those behind it."""
+    return (*reply.frames[0], *reply.frames[1:]) if type(reply) is Several else tuple(reply)
+
+
+def outcome(run: Any, frames: tuple[Any, ...], after: World) -> str:
     """Everything that another way of getting there must have in common."""
     session = sorted(after.sessions[9].items())
-    return repr((told(run, reply), [sorted(db.items()) for db in after.databases], session))
+    return repr(([told(run, frame) for frame in frames], [sorted(db.items()) for db in after.databases], session))
 
 
 @every_profile
 @given(data=st.data())
 def test_clients_with_disjoint_keys_commute(profile: str, data: st.DataObject) -> None:
-    """Whichever of two clients goes first, if they share no key the databases and all replies are the same."""
+    """Whichever of two clients goes first, if they share no key and no channel all that comes of it is the same."""
     model = Model.load(profile)
     drawn = data.draw(calls(profile, 2, 30))
     turns = data.draw(st.lists(st.booleans(), min_size=len(drawn), max_size=len(drawn)))
@@ -301,7 +314,7 @@ def test_clients_with_disjoint_keys_commute(profile: str, data: st.DataObject) -
     asked: tuple[list[tuple[bytes, ...]], ...] = ([], [])
     for call, turn in zip(drawn, turns, strict=True):
         request = walk.request(call)
-        if name_of(model, request) not in OF_EVERY_KEY and not is_of_pubsub(model, request):
+        if name_of(model, request) not in OF_EVERY_KEY and not hears_of_others(model, request):
             asked[turn].append(renamed(walk, request) if turn else request)
     first, second = ([client] * len(asked[client]) for client in (0, 1))
     results = [in_order(model, order, asked) for order in (first + second, second + first, list(map(int, turns)))]
@@ -309,16 +322,38 @@ def test_clients_with_disjoint_keys_commute(profile: str, data: st.DataObject) -
 
 
 def renamed(walk: Walk, request: tuple[bytes, ...]) -> tuple[bytes, ...]:
-    """A request with other names for its keys."""
+    """A request with other names for its keys and channels."""
     _, keys, _ = walk.ways(2, (b"COMMAND", b"GETKEYS", *request))[0]
     mine = () if isinstance(keys, ErrorReply) else keys
-    if name_of(walk.model, request) == "PFMERGE" and len(request) == 2:
+    name = name_of(walk.model, request)
+    if name == "PFMERGE" and len(request) == 2:
         mine = request[1:]  # COMMAND GETKEYS wants the second key, which need not be there
-    return (request[0], *(b"mine:" + word if word in mine else word for word in request[1:]))
+    if name in ("PUBLISH", "SPUBLISH"):
+        mine = request[1:2]
+    elif is_of_pubsub(walk.model, request) and not name.startswith("PUBSUB"):
+        mine = request[1:]
+    elif name in ("PUBSUB|NUMSUB", "PUBSUB|SHARDNUMSUB"):
+        mine = request[2:]
+    return (request[0], *(NAMED_APART + word if word in mine else word for word in request[1:]))
+
+
+def is_of_pubsub(model: Model, request: tuple[bytes, ...]) -> bool:
+    """Whether a request is about channels."""
+    command = model.command(request)
+    return command is not None and command.facts["group"][0] == "pubsub"
+
+
+def hears_of_others(model: Model, request: tuple[bytes, ...]) -> bool:
+    """Whether a client asks for messages of channels, or of keys, that are not its own."""
+    if not is_of_pubsub(model, request):
+        return False
+    begin = NAMED_APART[:1]
+    patterns = request[1:] if name_of(model, request) == "PSUBSCRIBE" else ()
+    return any(glob(word[:1] + b"*", begin) for word in patterns) or any(b"__key" in word for word in request)
 
 
 def in_order(model: Model, order: list[int], asked: tuple[list[tuple[bytes, ...]], ...]) -> Any:
-    """The databases and each client's replies when the clients take turns in this order."""
+    """The databases, and each client's replies and messages, when the clients take turns in this order."""
     walk = Walk(model, (0, 1))
     left = [iter(requests) for requests in asked]
     replies: tuple[list[str], ...] = ([], [])
@@ -329,10 +364,14 @@ def in_order(model: Model, order: list[int], asked: tuple[list[tuple[bytes, ...]
         run, reply, walk.world = walk.ways(client, request)[0]
         name = name_of(model, request)
         replies[client].append(name if name in TELLS_OF_OTHERS or name == "EXEC" else told(run, reply))
+        for owed in (*run.pushed, *walk.world.outbox):
+            if not is_invalidation(owed.reply):  # whoever tracks may hear of every key
+                replies[owed.client].append(describe(owed.reply, owed.resp))
+        walk.world = evolve(walk.world, outbox=())
     return live(walk.world, walk.now), replies
 
 
-def is_of_pubsub(model: Model, request: tuple[bytes, ...]) -> bool:
-    """Whether a request is about channels, which all clients share."""
-    command = model.command(request)
-    return command is not None and command.facts["group"][0] == "pubsub"
+def is_invalidation(reply: Any) -> bool:
+    """Whether a frame is one of client-side caching."""
+    words = reply[:2] if type(reply) is tuple else ()
+    return words[:1] in ((b"invalidate",), (b"tracking-redir-broken",)) or words[1:] == (b"__redis__:invalidate",)
