@@ -13,7 +13,7 @@ from functools import cached_property
 
 from attrs import evolve, field, frozen, mutable
 
-from redlark.conformance import functions, scripts, values
+from redlark.conformance import debugging, functions, scripts, values
 from redlark.conformance.history import Part, Request
 from redlark.conformance.parameters import pair
 from redlark.spec import syntax
@@ -215,6 +215,8 @@ class _Walk:
         match part:
             case syntax.Token(word=word):
                 return [_cased(word, rng)]
+            case syntax.Argument(name="word") if self.command.name == "DEBUG":
+                return [*debugging.words(rng)]
             case syntax.Choice(name="mode") if self.command.name == "SCRIPT|DEBUG":
                 return [values.value("mode", "text", rng)]
             case syntax.Pairs(label="data", repeat=repeat) if self.command.name == "CONFIG|SET":

@@ -51,7 +51,7 @@ OUT_OF_REACH: tuple[tuple[str, str], ...] = (
     (r"CLUSTER/unknown-subcommand|READONLY/allowed|READWRITE/taken-back", "needs a server that is part of a cluster"),
     (r"CONFIG\|[GS]ET/syntax", "whatever stands there is taken as an argument"),
     (r"CLUSTER[A-Z|-]*/syntax", "needs a server that is part of a cluster: no other looks at the arguments"),
-    (r"(DEBUG|MODULE\|(LOAD|LOADEX|UNLOAD))/(told|syntax)", "needs a server that was started to allow it"),
+    (r"MODULE\|(LOAD|LOADEX|UNLOAD)/(told|syntax)", "needs a server that was started to allow it"),
     (r"LATENCY\|(GRAPH|HISTORY|LATEST|RESET)/told", "needs a server that was told to measure delays"),
     (r"CONFIG\|SET/(protected|special|too-small)", "a run leaves parameters of that kind as they are"),
     ("ACL\\|LOAD/told", "needs a server that was started with a file of users"),
@@ -277,6 +277,20 @@ SETUPS: tuple[Setup, ...] = (
             request("HELLO", "2", "AUTH", "default", "secret", "SETNAME", "me"),
             request("ACL", "GETUSER", "nobody"),
         ),
+    ),
+    Setup(
+        "debugging is allowed",
+        {"enable-debug-command": "yes"},
+        r"DEBUG/.*",
+        (
+            *([request("DEBUG", "DIGEST")] * 3),
+            *([request("DEBUG", "DIGEST-VALUE", "k1", "k2", "k3", "k4", "{tag}5")] * 3),
+            request("DEBUG", "OBJECT", "k1"),
+            request("DEBUG", "PROTOCOL", "double"),
+            request("DEBUG", "PROTOCOL", "map"),
+            request("DEBUG", "SLEEP", "0.001"),
+        ),
+        profiles=r"(?!redis-6.2).*",  # which allows it to everybody
     ),
     Setup(
         "sketches become dense early",

@@ -317,10 +317,6 @@ BY_NAME: dict[str, Draw] = {
     "large-reply": lambda rng: rng.choice(LOG_TYPES),
     "bits": lambda rng: rng.choice((b"256", b"1", b"4", b"4096", b"4097", b"0", b"-1", b"abc", b"")),
     "version": lambda rng: rng.choice((b"5", b"6", b"5", b"1", b"99", b"0", b"abc", b"")),
-    # of DEBUG: nothing that a server which allows it would not survive
-    "word": lambda rng: rng.choice(
-        (b"help", b"object", b"set-active-expire", b"stringmatch-len", b"nosuch", b"k1", b"1")
-    ),
     "target-id": lambda rng: (
         ClientId(rng.randrange(4)) if rng.random() < 0.7 else rng.choice((b"0", b"-1", b"999999999", b"abc", b""))
     ),

@@ -17,6 +17,7 @@ from attrs import evolve, frozen
 from immutables import Map
 
 import redlark.reference.commands
+import redlark.reference.debugging
 import redlark.reference.figures
 import redlark.reference.geo
 import redlark.reference.parameters
@@ -317,7 +318,8 @@ class Model(Owing):
         command = self.command(request)
         if command is None:
             raise LookupError(f"dispatch let an unknown command pass: {request[0]!r}")
-        observed, outer, pushed, concealed = run.observed, run.request, len(run.pushed), run.concealed
+        observed, outer, pushed = run.observed, run.request, len(run.pushed)
+        before_it, run.busy = (run.concealed, run.busy, run.delay), 0
         if not dispatching:
             run.observed = self._child(run, observed)
             run.alive -= run.written  # a deadline that lies in the past is met by the next command of an EXEC
@@ -339,8 +341,8 @@ class Model(Owing):
                 tracking.tell(run)
         run.silent_propagation = True  # for an EXEC around it: what it ran has told its own
         if run.server.get("logs") and type(reply) is not Waiting:
-            logs.log(run, request, reply, logs.WAITED if run.delay and not run.busy else logs.RAN)
-        run.concealed = concealed
+            logs.log(run, request, reply, logs.WAITED if run.delay > before_it[2] and not run.busy else logs.RAN)
+        run.concealed, run.busy = before_it[:2]
         if not dispatching:
             if len(run.pushed) > pushed or type(reply) is Several:
                 reply = in_exec(run, reply, pushed, observed)

@@ -73,6 +73,7 @@ FUNCTIONS: dict[str, Signature] = {
         "arrangements(any, int, int, any) -> list of any",
         "libraries-dumped(any, int) -> any", "libraries-in(text) -> list of any", "payload-version-of(text) -> int?",
         "all-categories() -> list of text", "info-texts(any) -> list of text", "least-memory(any) -> int",
+        "some-digest() -> any", "object-told(text) -> any", "microseconds-slept(text) -> int",
         "emptied-log(any) -> any", "shortened-log(any, int) -> any", "log-lengths(any) -> list of int",
         "log-readings(any, int) -> list of any",
     ))
@@ -100,6 +101,7 @@ RUN_FUNCTIONS: dict[str, Signature] = {
         "keep-what-is-written() -> any", "dumped(text, int, text) -> any",
         "took() -> list of int", "words-read() -> int", "conceal(int) -> any", "is-concealed(int) -> bool",
         "octets-asked() -> list of int", "octets-answered() -> list of int", "be-busy(int) -> any",
+        "digest-at(text) -> text", "digest-of-all() -> text?", "lacks-fields(text) -> bool",
         "with-entry(any, any, text?, text, any, bool) -> any",
         "parameter-named(text) -> any?", "parameter-names() -> list of text", "setting(text) -> text",
     ))
