@@ -118,6 +118,19 @@ _SETS = (
     *_passed_on("k1", "k4"),
 )
 
+
+def _events(name: str, classes: str, needed_by: str, profiles: str = ".*") -> Setup:
+    """A server that tells of these classes of events, and somebody who hears of them."""
+    return Setup(
+        name,
+        {"notify-keyspace-events": classes},
+        needed_by,
+        spares=frozenset({"CLIENT|KILL", "CLIENT|REPLY"}),
+        begins=(request("PSUBSCRIBE", "__key*__:*"),),
+        profiles=profiles,
+    )
+
+
 SETUPS: tuple[Setup, ...] = (
     Setup(
         "a password is required",
@@ -218,20 +231,10 @@ SETUPS: tuple[Setup, ...] = (
         r".*/(full|full-at-exec|oom)",
         (request("EVAL", "return redis.call('SET', KEYS[1], 'v')", "1", "k1"), request("SET", "k1", "v")),
     ),
-    Setup(
-        "events are told",
-        {"notify-keyspace-events": "KEA"},
-        r"NOTIFIED/told",
-        spares=frozenset({"CLIENT|KILL", "CLIENT|REPLY"}),
-        begins=(request("PSUBSCRIBE", "__key*__:*"),),
-    ),
-    Setup(
-        "few events are told",
-        {"notify-keyspace-events": "Kx$"},
-        r"NOTIFIED/unasked",
-        spares=frozenset({"CLIENT|KILL", "CLIENT|REPLY"}),
-        begins=(request("PSUBSCRIBE", "__key*__:*"),),
-    ),
+    _events("events are told", "KEA", r"NOTIFIED/told", r"redis-6.2"),
+    _events("events are told", "KEAn", r"NOTIFIED/told", r"redis-(7.*|8.0)|valkey.*"),
+    _events("events are told", "KEAnoc", r"NOTIFIED/told", r"redis-8.2"),
+    _events("few events are told", "Kx$", r"NOTIFIED/unasked"),
     Setup("nodes of lists have few elements", {"list-max-ziplist-size": "3"}, r"LMOVE/moved", _LISTS),
     Setup("nodes of lists are small", {"list-max-ziplist-size": "-1"}, r"RPOPLPUSH/moved", _LISTS),
     Setup(

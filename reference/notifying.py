@@ -36,6 +36,12 @@ def tell(run: Run, number: int, event: bytes, key: bytes, early: bool) -> None:
         run.about = before
 
 
+def arrive(run: Run, number: int, key: bytes) -> None:
+    """Tells that a key comes to be where there was none: before anything that a command tells of it."""
+    if run.server["config"].get(NOTIFY) and is_listened(run):
+        tell(run, number, b"new", key, False)
+
+
 def precedes(run: Run, ahead: bool) -> bool:
     """Whether a push to the request's own client precedes the reply.
 

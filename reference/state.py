@@ -19,7 +19,8 @@ from redlark.reference.logs import unblocked
 from redlark.reference.replies import Predicate
 from redlark.reference.resp import Frame
 from redlark.reference.tracking import answered_as
-from redlark.reference.values import Entry, ErrorReply, Status
+from redlark.reference.values import Entry, ErrorReply, Status, type_of
+from redlark.reference.writes import store
 
 ITERATIONS = "iterations"
 MEMBER_ITERATIONS = "member-iterations"
@@ -92,7 +93,14 @@ def store_unseen(run: Any, key: bytes, value: Any) -> None:
     """Stores a value and counts it as no change: no replica and no watcher hears of it. The deadline stays."""
     old, number = run.entry(run.selected, key), run.selected
     entry = Entry(value, None if old is None else old.deadline, run.encodings(run, key, value, old))
-    run.databases[number] = run.databases[number].set(key, entry)
+    store(run, number, key, entry)
+
+
+@of_run
+def held_type(run: Any, number: int, key: bytes) -> bytes | None:
+    """The type of what a key of a database holds; to ask for it is not to read it. Absent where there is none."""
+    value = run.value(number, key)
+    return None if value is None else type_of(value).encode()
 
 
 @of_run

@@ -35,7 +35,7 @@ from redlark.reference.values import (
     Waiting,
     type_of,
 )  # fmt: skip
-from redlark.reference.writes import set_own, without
+from redlark.reference.writes import set_own, store, without
 
 if TYPE_CHECKING:
     from redlark.reference.model import Model
@@ -300,7 +300,7 @@ class Run(Comparing):
             entry = Entry(value, None, encoding)
         else:
             entry = Entry(value, old.deadline, encoding, old.fields and fields.still(old.fields, value))
-        self.databases[number] = self.databases[number].set(key, entry)
+        store(self, number, key, entry)
         self.touch(number, key)
         if self.parked and (old is None or (type(old.value) is not type(value) and self._any_change(number, key))):
             self.signalled.append((number, key))
@@ -311,7 +311,7 @@ class Run(Comparing):
         if entry is None:
             self.databases[number] = without(self.databases[number], key)
         else:
-            self.databases[number] = self.databases[number].set(key, entry)
+            store(self, number, key, entry)
             if deadline is not None:
                 self.deadlines[number, key] = deadline
                 self.written.add((number, key))

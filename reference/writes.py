@@ -9,6 +9,7 @@ from typing import Any
 
 from immutables import Map
 
+from redlark.reference.notifying import arrive
 from redlark.reference.values import Entry, Kinded
 
 
@@ -29,6 +30,14 @@ def put(run: Any, number: int, key: bytes, value: Any) -> None:
         run.put_entry(number, key, value, None)
     else:
         run.put(number, key, value)
+
+
+def store(run: Any, number: int, key: bytes, entry: Entry) -> None:
+    """Stores an entry under a key, and tells that the key comes to be if there was none."""
+    is_new = key not in run.databases[number]
+    run.databases[number] = run.databases[number].set(key, entry)
+    if is_new:
+        arrive(run, number, key)
 
 
 def set_own(run: Any, field: str, value: Any) -> None:

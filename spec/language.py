@@ -89,7 +89,7 @@ RUN_FUNCTIONS: dict[str, Signature] = {
         "clear-late(text, any) -> any", "clear-late-untold(text, any) -> any",
         "lost-field(any) -> bool", "owed-of(text, int) -> set of text",
         "microseconds() -> list of int", "owed(int) -> list of text", "swap(int, int) -> any", "version(any) -> int",
-        "stored-ghost(any) -> bool", "bury(text) -> any",
+        "stored-ghost(any) -> bool", "held-type(int, text) -> text?", "bury(text) -> any",
         "all-command-names() -> list of text", "command-names() -> list of text",
         "command-docs(any) -> list of any", "command-rows(text) -> list of any", "command-tables() -> list of any",
         "name-lists(any) -> list of any", "has-keys(text) -> bool", "in-category(text, text) -> bool",
