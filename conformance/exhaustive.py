@@ -143,7 +143,7 @@ class Exhaustive:
                 self.groups.append(
                     Progress(group, tuple((one,) for one in letters if not self._may_park(one)), self.length)
                 )
-                if group in served.FEEDERS and any(one.name == "CLIENT|UNBLOCK" for one in grammars):
+                if group in served.FEEDERS and "CLIENT|UNBLOCK" in self.model.commands:
                     waiting = tuple((one,) for one in letters if self._may_park(one))
                     both = (*waiting, *served.FEEDERS[group])
                     self.groups.append(Progress(f"{group}, who waits", both, self.length, together=True))

@@ -79,7 +79,7 @@ def waiting(url: str, over: Callable[[Exhaustive], bool], timeout: float = 5.0) 
     target = prepare(parse_address(url), destructive=True)
     model = Model.load(PROFILE)
     one = Exhaustive(model, target, lambda _: None, timeout=timeout)
-    one.plan(grammars(model, "BLPOP", "CLIENT|UNBLOCK"), frozenset({"list"}))
+    one.plan(grammars(model, "BLPOP"), frozenset({"list"}))
     one.groups = [progress for progress in one.groups if progress.together]
     one.run(lambda: over(one), lambda: None)
     return one
