@@ -236,16 +236,17 @@ def _has_deadlines(world: World) -> bool:
 
 
 def forgotten(world: World) -> World:
-    """The world without how often keys were changed: of a watched key remains whether it was, since it was watched.
+    """The world without how often keys were changed: of a watched key remains how that compares with what was seen.
 
-    It goes on exactly as the world does: what is counted is only compared with what it was when it was watched.
+    It goes on exactly as the world does: counts only grow, and are only compared with what was seen as the key was
+    watched. That may be one more than the count, where the key had expired and was still to be removed; less than the
+    count it is never made up for.
     """
     sessions, watched = world.sessions, dict[tuple[int, bytes], int]()
     for client, session in sessions.items():
         if session["watched"]:
             kept = {
-                place: seen if seen < 0 else int(seen == world.versions.get(place, 0))
-                for place, seen in session["watched"].items()
+                place: max(1 + seen - world.versions.get(place, 0), 0) for place, seen in session["watched"].items()
             }
             watched.update(dict.fromkeys(kept, 1))
             sessions = sessions.set(client, session.set("watched", Map(kept)))

@@ -148,3 +148,25 @@ def test_a_waiter_that_is_freed_had_nothing_to_take() -> None:
     assert not freed((push, b":1\r\n", 1, 2))
     assert not freed((push, b":1\r\n", 4, 5))
     assert freed((push, b":1\r\n", 1, 2), (pop, b"$1\r\nx\r\n", 5, 6))
+
+
+def test_a_watched_key_that_had_expired_is_not_changed_as_it_goes() -> None:
+    """What was over as it was watched may be removed at any time: EXEC runs; what ends later counts."""
+
+    def runs(deadline: int) -> bool:
+        asked = (
+            ((b"SET", b"a", b"1", b"PX", b"%d" % deadline), b"+OK\r\n", 0),
+            ((b"WATCH", b"a"), b"+OK\r\n", 10),
+            ((b"EXISTS", b"a"), b":%d\r\n" % (deadline > 10), 11),
+            ((b"MULTI",), b"+OK\r\n", 30),
+            ((b"EXEC",), b"*0\r\n", 31),
+        )
+        seen = [
+            Operation(0, request, frame(raw), 2 * place, 2 * place + 1, (NOW + at, NOW + at))
+            for place, (request, raw, at) in enumerate(asked)
+        ]
+        return order_of(MODEL, beginning(1), seen) is not None
+
+    assert runs(5)
+    assert not runs(20)
+    assert runs(100)
