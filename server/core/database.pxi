@@ -111,7 +111,7 @@ cdef class Database:
     # ---------------------------------------------------------------------------------------------- writing
 
     def put(self, bytes key not None, value not None, bint keep_ttl=False, int form=FRESH):
-        cdef char[8] payload
+        cdef char[HELD] payload
         cdef const char* p = key
         cdef size_t n = len(key)
         cdef Slice text
@@ -125,8 +125,9 @@ cdef class Database:
             if PyDict_Size(self.awaited) and key in self.awaited and db_find(self, key) == NULL:
                 self.came.append((self, key))
             rl_store8(payload, <uint64_t><size_t><PyObject*>value)
+            rl_store8(payload + 8, <uint64_t>value.memory())
             Py_INCREF(value)
-            db_write(self, p, n, rl_hash(p, n), OBJECT, FRESH, payload, 8, KEEP if keep_ttl else WITHOUT)
+            db_write(self, p, n, rl_hash(p, n), OBJECT, FRESH, payload, HELD, KEEP if keep_ttl else WITHOUT)
 
     def delete(self, bytes key not None, /):
         return db_erase(self, key, len(key), rl_hash(key, len(key)))
@@ -140,8 +141,13 @@ cdef class Database:
 
     def modified(self, bytes key not None, /):
         cdef Entry* e = db_find(self, key)
+        cdef size_t weight
         if e != NULL:
             e.access = <uint32_t>(db_now(self) // 1000)
+            if kind_of(e) == OBJECT:
+                weight = (<object>object_of(e)).memory()
+                self.table.weight += weight - weight_of(e)
+                rl_store8(value_of(e) + 8, weight)
         db_touch(self, key, len(key))
 
     def touch_all(self):
@@ -191,7 +197,7 @@ cdef class Database:
 
     def memory(self):
         cdef Chunk* chunk = self.table.chunks
-        cdef size_t total = self.table.held + (self.table.now.mask + 1) * sizeof(Bucket)
+        cdef size_t total = self.table.held + self.table.weight + (self.table.now.mask + 1) * sizeof(Bucket)
         if self.table.moving >= 0:
             total += (self.table.later.mask + 1) * sizeof(Bucket)
         while chunk != NULL:
@@ -330,6 +336,7 @@ cdef void db_write(Database db, const char* p, size_t n, uint64_t h, int kind, i
         table_add(&db.table, h, e)
     else:
         old_size = entry_size(e)
+        db.table.weight -= weight_of(e)
         if ((e.flags ^ flags) & (LONG | TIMED)) == 0 and \
                 rl_good_size(size_of_shape(flags, n, size)) == rl_good_size(old_size):
             if kind_of(e) == OBJECT:
@@ -345,6 +352,7 @@ cdef void db_write(Database db, const char* p, size_t n, uint64_t h, int kind, i
         rl_copy(value_of(e), payload, size)
         if timed and deadline != KEEP:
             deadline_of(e)[0] = deadline
+    db.table.weight += weight_of(e)
     e.access = <uint32_t>(db_now(db) // 1000)
     db_touch(db, p, n)
     if old != NULL:

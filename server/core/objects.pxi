@@ -8,7 +8,7 @@
 #            4   access     Unix time in seconds of the last access, for OBJECT IDLETIME
 #            8   sizes      two times 32 bits, only if LONG
 #            .   deadline   64 bits, Unix time in ms, only if TIMED
-#            .   the key's bytes, then the value: its bytes, or 8 bytes of integer or of PyObject*
+#            .   the key's bytes, then the value: its bytes, or 8 bytes of integer, or 8 of PyObject* and 8 of its weight
 #
 # Why one allocation: a lookup that hits then touches two cache lines, the bucket's and this one; and an allocation less
 # saves what it costs.  16 bytes of key and 16 of value take 40, and the allocator (slab.h) adds nothing to them.
@@ -68,6 +68,7 @@ cdef enum EntryFlag:
 
 cdef enum:
     HEAD = 8
+    HELD = 16               # bytes of an object's value: its address, and its weight, what it said that it takes
     LONGEST_NUMBER = 20
 
 
@@ -101,7 +102,12 @@ cdef inline int64_t* deadline_of(const Entry* e) noexcept nogil:
 
 cdef inline size_t entry_size(const Entry* e) noexcept nogil:
     """Bytes in use; what was asked of the allocator is rl_good_size of it."""
-    return <size_t>(value_of(e) - <char*>e) + (text_size(e) if kind_of(e) == TEXT else 8)
+    cdef int kind = kind_of(e)
+    return <size_t>(value_of(e) - <char*>e) + (text_size(e) if kind == TEXT else 8 if kind == INTEGER else HELD)
+
+cdef inline size_t weight_of(const Entry* e) noexcept nogil:
+    """What an entry takes elsewhere."""
+    return <size_t>rl_load8(value_of(e) + 8) if kind_of(e) == OBJECT else 0
 
 cdef inline bint has_key(const Entry* e, const char* p, size_t n) noexcept nogil:
     return key_size(e) == n and rl_same(key_of(e), p, n)

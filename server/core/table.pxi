@@ -59,6 +59,7 @@ cdef struct Table:
     size_t used
     size_t timed            # elements with a deadline
     size_t held             # bytes asked of the allocator for entries
+    size_t weight           # bytes that objects take besides, as their entries say
     Chunk* chunks           # pool of further buckets, for both arrays
     Bucket* spare           # free ones, linked by slot[0]
     size_t lent
@@ -328,6 +329,7 @@ cdef Entry* table_remove(Table* t, uint64_t h, Place* at) noexcept nogil:
     t.used -= 1
     t.timed -= (gone.flags & TIMED) != 0
     t.held -= rl_good_size(entry_size(gone))
+    t.weight -= weight_of(gone)
     if t.moving >= 0:
         table_step(t, 1)
     else:
@@ -411,8 +413,8 @@ cdef inline uint64_t random_next(uint64_t* state) noexcept nogil:
 
 # ---------------------------------------------------------------------------------------------------------- invariants
 
-cdef int chain_check(Table* t, Bucket* home, size_t[4] sums) except -1:
-    """sums: elements, timed ones, bytes, further buckets."""
+cdef int chain_check(Table* t, Bucket* home, size_t[5] sums) except -1:
+    """sums: elements, timed ones, bytes, further buckets, weights."""
     cdef Bucket* b = home
     cdef Entry* e
     cdef uint64_t h
@@ -437,6 +439,7 @@ cdef int chain_check(Table* t, Bucket* home, size_t[4] sums) except -1:
             sums[0] += 1
             sums[1] += (e.flags & TIMED) != 0
             sums[2] += rl_good_size(entry_size(e))
+            sums[4] += weight_of(e)
         assert b == home or here >= (1 if b.tags & CHAINED else 2), "further bucket all but empty"
         if not b.tags & CHAINED:
             break
@@ -447,7 +450,7 @@ cdef int chain_check(Table* t, Bucket* home, size_t[4] sums) except -1:
 
 cdef int table_check(Table* t) except -1:
     """Every invariant of the structure."""
-    cdef size_t[4] sums
+    cdef size_t[5] sums
     cdef size_t i, free_buckets = 0, chunk_buckets = 0
     cdef Bucket* b
     cdef Chunk* chunk
@@ -465,6 +468,7 @@ cdef int table_check(Table* t) except -1:
     assert sums[0] == t.used, "used"
     assert sums[1] == t.timed, "timed"
     assert sums[2] == t.held, "held"
+    assert sums[4] == t.weight, "weight"
     assert sums[3] == t.lent, "lent"
     b = t.spare
     while b != NULL:

@@ -249,3 +249,25 @@ def test_memory_returns_to_where_it_was(name: str) -> None:
     for number in range(1000):
         database.delete(b"key:%d" % number)
     assert database.memory() < empty + (full - empty) / 4
+
+
+@pytest.mark.parametrize("name", cores.available())
+def test_collections_count_as_memory(name: str) -> None:
+    """A keyspace takes what its collections take, also when they change in place, and no more when they go."""
+    database = database_of(name)
+    value: Any = cores.choose(name).List(Config())
+    value.push([b"x"], left=False)
+    database.put(b"k", value)
+    before = database.memory()
+    value.push([b"x" * 100] * 1000, left=False)
+    database.modified(b"k")
+    database.check()
+    assert database.memory() - before > 100_000
+    database.put(b"k", b"text")
+    assert database.memory() <= before
+    database.put(b"k", value, True)
+    database.check()
+    assert database.memory() - before > 100_000
+    database.delete(b"k")
+    database.check()
+    assert database.memory() <= before
