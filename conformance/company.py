@@ -2,9 +2,9 @@
 
 Theory of operation. A client may be parked, and frames may come on any connection: the replies of those who waited and
 are woken, or who waited too long, messages, invalidations. After each step the judge asks something twice over a
-connection of its own: what the server has done is then written. Whatever has come must be owed, in order on each connection; what
-is owed in every possible world must come. What a parked client sends is done when it waits no longer: it stays in that
-client's backlog. What must not live here: what is owed, and in which order (that is the model's to say).
+connection of its own: what the server has done is then written. Whatever has come must be owed, in order on each
+connection; what is owed in every possible world must come. What a parked client sends is done when it waits no longer:
+it stays in that client's backlog. What must not live here: what is owed, and in which order (the model's to say).
 """
 
 from __future__ import annotations

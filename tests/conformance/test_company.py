@@ -137,6 +137,24 @@ def test_what_a_parked_client_asks_is_done_when_it_waits_no_longer() -> None:
         assert run(history) is None
 
 
+@settings(max_examples=15, deadline=None)
+@given(order=st.permutations(range(4)), fed=st.integers(1, 4))
+def test_backlogs_are_done_in_the_order_in_which_waiting_ended(order: list[int], fed: int) -> None:
+    """Whoever was freed first does first all that it had asked meanwhile; who still waits has done nothing of it."""
+    wait, read = request("BLPOP", "k", "0"), request("LRANGE", "log", "0", "-1")
+    waiters = [Step(client, (wait, request("RPUSH", "log", str(client)), read)) for client in order]
+    feeding = (request("RPUSH", "k", *"abcd"[:fed]), read)
+    history = History((*waiters, *steps_of(4, feeding)))
+    with judging("redis-8.2", ModelServer(Model.load("redis-8.2"))) as run:
+        assert run(history) is None
+
+    class Disordered(Unfaithful):
+        change = staticmethod(lambda frames: frames[::-1])
+
+    with judging("redis-8.2", Disordered(Model.load("redis-8.2"))) as run:
+        assert (run(history) is None) == (fed == 1)  # what was in the log tells who was first
+
+
 def test_who_waits_too_long_is_told_in_time() -> None:
     """A step without requests waits for the end of its client's waiting; nobody may be left waiting after it."""
     history = History((Step(0, (request("BLPOP", "k", "0.005"),)), Step(0, ()), *steps_of(0, (request("PING"),))))

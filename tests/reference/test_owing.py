@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from redlark.reference import Model, World
-from redlark.reference.owing import left_after, taken
+from redlark.reference.owing import left_after, taken, torn
 from redlark.reference.replies import encode
 from redlark.reference.resp import frame
-from redlark.reference.values import Owed, Status
+from redlark.reference.values import Owed, Several, Status
 from redlark.spec.profiles import PROFILES
 
 CLIENTS = range(4)
@@ -164,3 +164,99 @@ def test_a_stream_that_expires_wakes_its_group(profile: str) -> None:
     told = model.arrives((world,), 0, frame(gone), 1_020)
     assert bool(told) == (profile != "redis-6.2")
     assert all(not one.parked and not one.databases[0] for one in told)
+
+
+NOW = (1_000, 1_000)
+names = st.lists(st.sampled_from(["a", "b", "c", "d"]), min_size=1, max_size=4)
+
+
+def asking(words: str) -> tuple[bytes, ...]:
+    """A request of these words."""
+    return tuple(words.encode().split())
+
+
+@every_profile
+@given(channels=names)
+def test_a_reply_of_several_frames_is_its_first_and_the_rest_is_owed(profile: str, channels: list[str]) -> None:
+    """SUBSCRIBE is answered by one frame for each channel: in order, each once, and nothing is owed behind the last."""
+    model = Model.load(profile)
+    frames = [
+        frame(b"*3\r\n$9\r\nsubscribe\r\n$1\r\n%b\r\n:%d\r\n" % (one.encode(), len(set(channels[: place + 1]))))
+        for place, one in enumerate(channels)
+    ]
+    request = asking("SUBSCRIBE " + " ".join(channels))
+    worlds, _ = model.answers((begun(model),), 0, request, NOW, tuple(frames[:1]))
+    assert worlds
+    for place, one in enumerate(frames[1:], 1):
+        assert model.owes(worlds[0])
+        assert not model.arrives(worlds, 1, one, 1_000)
+        for later in frames[place + 1 :]:
+            assert later.raw == one.raw or not model.arrives(worlds, 0, later, 1_000)
+        worlds = model.arrives(worlds, 0, one, 1_000)
+        assert worlds
+    assert not any(map(model.owes, worlds))
+
+
+@every_profile
+@given(messages=names, asked=st.integers(0, 4))
+def test_what_is_owed_comes_before_the_next_reply(profile: str, messages: list[str], asked: int) -> None:
+    """Whoever asks while messages are on their way reads those first, all of them and in order; then the reply."""
+    model = Model.load(profile)
+    world, _ = done(model, begun(model), 0, "SUBSCRIBE news")
+    world, _ = model.deliver(world, 1_000)
+    for word in messages:
+        world, reply = done(model, world, FEEDER, f"PUBLISH news {word}")
+        assert reply == b":1\r\n"
+    told = [frame(b"*3\r\n$7\r\nmessage\r\n$4\r\nnews\r\n$1\r\n%b\r\n" % word.encode()) for word in messages]
+    pong = frame(b"*2\r\n$4\r\npong\r\n$0\r\n\r\n")
+    part = told[:asked]
+    after, _ = model.answers((world,), 0, asking("PING"), NOW, (*part, pong))
+    assert bool(after) == (len(part) == len(told))
+    assert model.answers((world,), 0, asking("PING"), NOW, tuple(told[: max(asked, 1)])) == ((), True)
+    backwards = model.answers((world,), 0, asking("PING"), NOW, (*told[::-1], pong))[0]
+    assert bool(backwards) == (messages == messages[::-1])
+
+
+@every_profile
+@pytest.mark.parametrize("there", [False, True])
+def test_who_finds_nothing_waits(profile: str, there: bool) -> None:
+    """A request that waits has no reply, and leaves its client waiting in each world; one that need not has one."""
+    model = Model.load(profile)
+    world = begun(model)
+    if there:
+        world, _ = done(model, world, FEEDER, "RPUSH k a")
+    request = asking("BLPOP k 0")
+    assert model.parks(request)
+    assert not model.parks(asking("LPOP k"))
+    assert model.waits((world,), 0, request, NOW) == {not there}
+    left = model.left_waiting((world,), 0, request, NOW)
+    assert [one.waits(0) is not None for one in left] == [True] * (not there)
+    answered = model.answers((world,), 0, request, NOW, (frame(b"*2\r\n$1\r\nk\r\n$1\r\na\r\n"),))[0]
+    assert bool(answered) == there
+
+
+@given(st.lists(st.one_of(st.integers(0, 9), st.lists(st.integers(0, 9), min_size=1, max_size=4)), max_size=5))
+def test_the_array_of_exec_has_as_many_frames_as_commands(drawn: list[int | list[int]]) -> None:
+    """Where commands answer in several frames, those too many come behind the array; none is lost, all are in order."""
+    given_ = tuple(Several(tuple(one)) if isinstance(one, list) else one for one in drawn)
+    made = torn(given_)
+    flat = [frame for one in drawn for frame in (one if isinstance(one, list) else [one])]
+    if not any(isinstance(one, list) for one in drawn):
+        assert made == given_
+        return
+    array, *behind = made.frames
+    assert len(array) == len(drawn)
+    assert [*array, *behind] == flat
+
+
+places = st.lists(st.tuples(st.sampled_from([None, b"a", b"b"]), st.booleans()), min_size=1, max_size=5)
+
+
+@given(places)
+def test_what_expired_may_come_before_what_is_about_other_keys(drawn: list[tuple[bytes | None, bool]]) -> None:
+    """An event that something expired may overtake events of other keys, and be overtaken by them; nothing else may."""
+    owed = tuple(Owed(0, b"%d" % n, 2, None, about, early) for n, (about, early) in enumerate(drawn))
+    for place, one in enumerate(owed):
+        ahead = owed[:place]
+        may = all(None not in (one.about, o.about) and one.about != o.about and (one.early or o.early) for o in ahead)
+        assert (taken(owed, frame(encode(one.reply, 2))) is one) == (not ahead or may)
