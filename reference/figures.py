@@ -7,10 +7,13 @@ bounded, never computed.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from redlark.reference.functions import pure
+from immutables import Map
+
+from redlark.reference.functions import of_run, pure
+from redlark.reference.values import SortedSet
 
 _LINE = re.compile(rb"[\w@|.() -]+:[^\r\n]*")
 _HEADING = re.compile(rb"# [A-Z][\w -]*")
@@ -23,30 +26,105 @@ SECTIONS = {
 ALL = frozenset({b"default", b"all", b"everything"})
 
 
-class InfoTexts:
-    """The texts that INFO may give for these sections; for none, those that it tells by default."""
+_DATABASE = re.compile(
+    rb"db(\d+):keys=(\d+),expires=(\d+),avg_ttl=\d+(?:,(?:subexpiry|keys_with_volatile_items)=(\d+))?"
+)
+_KEYSPACE = SECTIONS[b"keyspace"]
+ROOM = 1 << 20  # bytes for what a value's tables once had to hold
+Bounds = tuple[int, int]
 
-    def __init__(self, sections: Iterable[bytes]) -> None:
+
+class InfoTexts:
+    """The texts that INFO may give for these sections; for none, those that it tells by default.
+
+    ``keyspace`` has, of each database that holds something, within which bounds the numbers lie that INFO tells of it.
+    """
+
+    def __init__(self, sections: Iterable[bytes], keyspace: Mapping[int, tuple[Bounds, Bounds, Bounds]]) -> None:
         wanted = set(sections)
         self.needed = set(SECTIONS.values() if not wanted or wanted & ALL else map(SECTIONS.get, wanted)) - {None}
         self.describe = "lines of INFO: headings, and names with values"
-        self.example = b"\r\n".join(heading + b"\r\n" for heading in sorted(filter(None, self.needed)))
+        self.keyspace = keyspace
+        told = b"".join(
+            b"db%d:keys=%d,expires=%d,avg_ttl=0\r\n" % (number, keys[1], timed[1])
+            for number, (keys, timed, _) in sorted(keyspace.items())
+        )
+        headings = sorted(filter(None, self.needed))
+        self.example = b"\r\n".join(one + b"\r\n" + (told if one == _KEYSPACE else b"") for one in headings)
 
     def __contains__(self, text: Any) -> bool:
         if not isinstance(text, bytes):
             return False
         lines = [line for line in text.split(b"\r\n") if line]
-        return self.needed <= set(lines) and all(_HEADING.fullmatch(x) or _LINE.fullmatch(x) for x in lines)
+        if not (self.needed <= set(lines) and all(_HEADING.fullmatch(x) or _LINE.fullmatch(x) for x in lines)):
+            return False
+        return _KEYSPACE not in lines or self._counts(lines[lines.index(_KEYSPACE) + 1 :])
+
+    def _counts(self, lines: list[bytes]) -> bool:
+        """Whether the lines behind the heading tell of these databases, each with as many keys as it may have."""
+        ended = next((place for place, line in enumerate(lines) if _HEADING.fullmatch(line)), len(lines))
+        found = [_DATABASE.fullmatch(line) for line in lines[:ended]]
+        told = {int(one[1]): tuple(int(number or 0) for number in one.groups()[1:]) for one in found if one}
+        if len(told) < len(found) or list(told) != sorted(told):
+            return False
+        missing = [bounds for number, bounds in self.keyspace.items() if number not in told]
+        return all(bounds[0][0] == 0 for bounds in missing) and all(
+            number in self.keyspace
+            and counts[0] > 0
+            and all(low <= count <= high for count, (low, high) in zip(counts, self.keyspace[number], strict=True))
+            for number, counts in told.items()
+        )
 
 
-@pure
-def info_texts(sections: tuple[bytes, ...]) -> InfoTexts:
+@of_run
+def info_texts(run: Any, sections: tuple[bytes, ...]) -> InfoTexts:
     """The texts that INFO may give for these sections, in small letters."""
-    return InfoTexts(sections)
+    return InfoTexts(sections, {n: _counted(run, n) for n, database in enumerate(run.databases) if database})
+
+
+def _counted(run: Any, number: int) -> tuple[Bounds, Bounds, Bounds]:
+    """How many keys a database has, how many with a deadline, and how many hashes of which fields have one."""
+    database = run.databases[number]
+    live = [entry for key, entry in sorted(database.items()) if not run.expired(number, key)]
+    stored = database.values()
+    tells = bool(run.model.definition("tells-timed-fields"))
+    fields = sum(entry.fields is not None for entry in stored) if tells else 0
+    timed = [sum(entry.deadline is not None for entry in entries) for entries in (live, stored)]
+    return (len(live), len(database)), (timed[0], timed[1]), (0, fields)
+
+
+def _parts(value: Any) -> list[bytes] | None:
+    """The texts that a value holds; None for a stream."""
+    if isinstance(value, bytes):
+        return [value]
+    if isinstance(value, Map):
+        return [text for pair in value.items() for text in pair]
+    if isinstance(value, SortedSet):
+        return [member for member, _ in value]
+    return list(value) if isinstance(value, (tuple, frozenset)) else None
+
+
+class Amounts:
+    """The whole numbers between two bounds, any of which may be told; high None: no bound."""
+
+    def __init__(self, low: int, high: int | None) -> None:
+        self.low, self.high, self.example = low, high, low
+        self.describe = f"(integer) {low} {'or more' if high is None else f'to {high}'}"
+
+    def __contains__(self, number: Any) -> bool:
+        return isinstance(number, int) and self.low <= number and (self.high is None or number <= self.high)
 
 
 @pure
-def least_memory(value: Any) -> int:
-    """A number of bytes that a key with this value takes at least: a string that is no number takes its own bytes."""
-    is_text = type(value) is bytes and re.fullmatch(rb"-?\d{1,19}", value) is None
-    return len(value) if is_text else 1
+def memory_bounds(value: Any, packed: bool) -> Amounts:
+    """How many bytes a key with this value may take, as its server estimates them from some of its elements.
+
+    A string that is no number takes its own bytes, an element of a packed value two at least. At most each element is
+    as long as the longest.
+    """
+    parts = _parts(value)
+    if parts is None:
+        return Amounts(1, None)
+    longest = max(map(len, parts), default=0)
+    is_text = isinstance(value, bytes) and re.fullmatch(rb"-?\d{1,19}", value) is None
+    return Amounts(longest if is_text else 2 * len(parts) if packed else 1, ROOM + 4 * len(parts) * (longest + 256))

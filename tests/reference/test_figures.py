@@ -1,0 +1,61 @@
+"""Figures that are the server's own: what INFO tells of databases, and how much memory a value may take."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+from immutables import Map
+
+from redlark.reference import Model, Observed
+from redlark.reference.figures import InfoTexts, memory_bounds
+
+NOW = 1_000_000_000_000
+COUNTS = st.dictionaries(st.integers(0, 15), st.tuples(st.integers(1, 9), st.integers(0, 9)), max_size=4)
+
+
+def info(counts: dict[int, tuple[int, int]]) -> bytes:
+    """The section that tells of databases with so many keys, so many of them with deadlines."""
+    lines = [b"db%d:keys=%d,expires=%d,avg_ttl=0\r\n" % (n, *counts[n]) for n in sorted(counts)]
+    return b"# Keyspace\r\n" + b"".join(lines)
+
+
+@given(COUNTS, st.data())
+def test_the_keyspace_is_told_exactly(counts: dict[int, tuple[int, int]], data: st.DataObject) -> None:
+    """INFO tells of each database that holds a key, and of no other, with the numbers that it has."""
+    known = {n: ((keys, keys), (timed, timed), (0, 0)) for n, (keys, timed) in counts.items()}
+    texts = InfoTexts([b"keyspace"], known)
+    assert info(counts) in texts
+    assert texts.example in texts
+    assert info({**counts, 16: (1, 0)}) not in texts
+    if counts:
+        number = data.draw(st.sampled_from(sorted(counts)))
+        keys, timed = counts[number]
+        assert info({n: c for n, c in counts.items() if n != number}) not in texts
+        assert info({**counts, number: (keys + 1, timed)}) not in texts
+        assert info({**counts, number: (keys, timed + 1)}) not in texts
+
+
+def test_a_key_that_has_expired_may_still_be_told_of() -> None:
+    """Nothing says when a server clears what has expired away: INFO may count it, or not."""
+    model = Model.load("redis-7.0")
+    worlds = model.connect(model.start(now=NOW), 0)
+    worlds = model.allows(worlds, 0, (b"SET", b"k", b"v", b"PX", b"5"), (NOW, NOW), Observed(b"+OK\r\n"))
+
+    def told(text: bytes) -> bool:
+        frame = Observed(b"$%d\r\n%b\r\n" % (len(text), text))
+        return bool(model.allows(worlds, 0, (b"INFO", b"keyspace"), (NOW + 100, NOW + 100), frame))
+
+    assert told(info({0: (1, 1)}))
+    assert told(info({}))
+    assert not told(info({0: (2, 1)}))
+
+
+@given(st.lists(st.binary(min_size=1, max_size=40), min_size=1, max_size=30, unique=True))
+def test_memory_has_bounds(members: list[bytes]) -> None:
+    """A value takes room for what it holds, and not without end; two of its bounds are never the wrong way round."""
+    for value in (tuple(members), frozenset(members), Map(dict.fromkeys(members, b"v"))):
+        bounds = memory_bounds(value, True)
+        assert 2 * len(members) <= bounds.low < bounds.high
+        assert bounds.high + 1 not in bounds
+        assert bounds.low - 1 not in bounds
+    assert memory_bounds(b"x" * 100, False).low == 100
