@@ -19,8 +19,9 @@ from redlark.conformance.connection import Connection, milliseconds
 from redlark.conformance.divergence import Divergence, Exchange
 from redlark.conformance.errors import Lost
 from redlark.conformance.history import Step
-from redlark.conformance.judge import Attempt, Sent
+from redlark.conformance.judge import Attempt, Sent, Unheard
 from redlark.reference import Worlds
+from redlark.reference.owing import key_deadline
 from redlark.reference.resp import Frame, encode_request
 from redlark.reference.transcript import printed
 
@@ -77,12 +78,26 @@ class Company(Attempt):
             judge.requests += 1
             judge.asked[judge.named(request)] += 1
             self.waiting = (client, request)
+            if self._crossed(client):
+                raise Unheard
             found = self._ask(client, request, at)
             if found:
                 return found
             if self.watched and self._closes(request) and (found := self._closings(client, request)):
                 return found
         return None
+
+    def _crossed(self, client: int) -> bool:
+        """Whether another one, who asked more, waits no longer by itself: nothing shows which came first."""
+        now, due = self._now(), set[int]()
+        for world in self.worlds:
+            for parked in world.parked:
+                if parked.client != client and self.backlog.get(parked.client):
+                    ends = [parked.deadline, *(key_deadline(world, place) for place in parked.places)]
+                    due |= {parked.client for end in ends if end is not None and end[0] <= now}
+        if due:
+            self._barrier()
+        return any(self.judge.connected(one) and self.judge.connection(one).has_come() for one in due)
 
     def _ask(self, client: int, request: tuple[bytes, ...], at: int) -> Divergence | None:
         """Read the frames up to a request's reply, and judge them; of one that parks there is none."""
@@ -212,8 +227,10 @@ class Company(Attempt):
         return None, any_came
 
     def _in_turn(self) -> list[int]:
-        """The clients, those with a backlog first, and of both kinds those first who are owed something."""
-        clients = dict.fromkeys((*(owed.client for owed in self.worlds[0].outbox), *self.history.clients))
+        """The clients, those with a backlog first; of both kinds who is owed something, then who waits, in order."""
+        world = self.worlds[0]
+        owed, waiting = [one.client for one in world.outbox], [one.client for one in world.parked]
+        clients = dict.fromkeys((*owed, *waiting, *self.history.clients))
         return sorted(clients, key=lambda client: not self.backlog.get(client))
 
     def _unasked(self, client: int, frame: Frame) -> Divergence:

@@ -151,8 +151,8 @@ class Sent:
 _CLOSING = frozenset((b"quit", b"client", b"exec"))
 
 
-class _Unheard(Exception):
-    """What was asked in silence may have gone more ways than can be followed."""
+class Unheard(Exception):
+    """What was asked may have gone more ways than can be followed: in silence, or in an order that nothing shows."""
 
 
 @mutable
@@ -205,7 +205,7 @@ class Attempt:
             client, request = self.waiting
             self.exchanges.append(Exchange(client, request, None))
             return self._divergence(client, request, None, lost.what)
-        except _Unheard:
+        except Unheard:
             for client in self.history.clients:
                 self.judge.drop(client)
             self.judge.flush()
@@ -314,7 +314,7 @@ class Attempt:
         try:
             return self._judge(client, request, interval, None)
         except OverflowError as many:
-            raise _Unheard from many
+            raise Unheard from many
 
     def _closes(self, request: tuple[bytes, ...]) -> bool:
         """Whether a connection may be closed after this request."""

@@ -256,7 +256,7 @@ class Model(Owing):
     def _runs(
         self, world: World, client: int, request: Request, interval: Interval, observed: Frame | None
     ) -> Iterable[tuple[Run, Any]]:
-        for start in self._starts(world, interval) if world.parked or tracking.tracks(world) else (world,):
+        for start in self._starts(world, interval) if world.parked or tracking.tells(world) else (world,):
             audiences: dict[World, None] = {}
             for run, reply in self._runs_from(start, client, request, interval, observed):
                 audience = tracking.audience(run)
@@ -344,7 +344,7 @@ class Model(Owing):
             logs.log(run, request, reply, logs.WAITED if run.delay > before_it[2] and not run.busy else logs.RAN)
         run.concealed, run.busy = before_it[:2]
         if not dispatching:
-            if len(run.pushed) > pushed or type(reply) is Several:
+            if len(run.pushed) > pushed or run.behind or type(reply) is Several:
                 reply = in_exec(run, reply, pushed, observed)
             elif run.observed is not None and not matches(reply, run.observed, run.session["resp"]):
                 raise Dead

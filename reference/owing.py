@@ -10,20 +10,19 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections import Counter
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from attrs import evolve
 
 from redlark.reference import logs, tracking
 from redlark.reference.blocks import Compiled
-from redlark.reference.notifying import NOTIFY, expiries
 from redlark.reference.replies import describe, encode, matches, some
 from redlark.reference.resp import Frame
 from redlark.reference.values import NO_REPLY, PARKED, Dead, Owed, Parked, Place, Several, Spoken
 from redlark.reference.world import Run, World
 
 if TYPE_CHECKING:
-    from redlark.reference.model import Model
+    pass
 
 Worlds = tuple[World, ...]
 Request = tuple[bytes, ...]
@@ -52,13 +51,13 @@ class Owing:
 
     def _starts(self, world: World, interval: Interval) -> Iterable[World]:
         """The worlds in which a request may find itself: those who wait may have stopped before it, or not yet."""
-        tracks = tracking.tracks(world)
-        found = self._already(world, interval[1]) if tracks else [world]
+        tells = tracking.tells(world)
+        found = self._already(world, interval[1]) if tells else [world]
         for parked in world.parked:
             if parked.deadline is not None and parked.deadline[0] <= interval[1]:
                 over = [self._late(w, parked) for w in found]
                 found = over if parked.deadline[1] + LATENESS < interval[0] else over + found
-        for place in watched_deadlines(world) if not tracks else ():
+        for place in watched_deadlines(world) if not tells else ():
             found = found + [after for w in found for after in self._expires(w, place, interval[1])]
         return found
 
@@ -147,7 +146,7 @@ class Owing:
                 if head is not None:
                     left = tuple(one for one in world.outbox if one is not head)
                     found[evolve(self._counted(world), outbox=left)] = None
-                elif not found or tracking.tracks(world):  # the same may be told of more, or of what expired meanwhile
+                elif not found or tracking.tells(world):  # the same may be told of more, or of what expired meanwhile
                     unmet.append(world)
             waiting = dict.fromkeys(after for world in unmet for after in self.spontaneous(world, until))
         return tuple(found)[:MAX_WORLDS]
@@ -157,22 +156,16 @@ class Owing:
         for parked in world.parked:
             if parked.deadline is not None and parked.deadline[0] <= until:
                 yield self._late(world, parked)
-        if tracking.tracks(world):
+        if tracking.tells(world):
             yield from self._by_itself(world, until)
             return
         for place in watched_deadlines(world):
             yield from self._expires(world, place, until)
-        if world.server["config"].get(NOTIFY):
-            client = next(iter(world.sessions))
-            yield from expiries(
-                lambda decisions: Run(cast("Model", self), world, client, (), (world.now, until), None, decisions),
-                world,
-                until,
-            )
 
     def _by_itself(self, world: World, until: int) -> Iterable[World]:
         """The worlds in which the server has told what it had put off, or cleared away what somebody hears of."""
-        yield from tracking.broadcasts(self, world)
+        if tracking.tracks(world):
+            yield from tracking.broadcasts(self, world)
         yield from self._cleared(world, until)
 
     def owes(self, world: World) -> bool:
@@ -186,7 +179,7 @@ class Owing:
     def _flushed(self, worlds: Worlds, client: int, frames: int, until: int) -> Iterable[World]:
         """The worlds, and where frames came before a reply, those in which they may be what had been put off."""
         yield from worlds
-        last: Iterable[World] = [world for world in worlds if frames and tracking.tracks(world)]
+        last: Iterable[World] = [world for world in worlds if frames and tracking.tells(world)]
         for _ in range(SPONTANEOUS if frames else 0):
             short = [world for world in last if len(_of(world, client)) < frames]
             last = dict.fromkeys(after for world in short for after in self._by_itself(world, until))
@@ -232,12 +225,13 @@ class Owing:
 def watched_deadlines(world: World) -> list[Place]:
     """The keys with a deadline whose going somebody waits for."""
     places = dict.fromkeys(place for parked in world.parked if parked.type is None for place in parked.places)
-    return [place for place in places if _has_deadline(world, place)]
+    return [place for place in places if key_deadline(world, place) is not None]
 
 
-def _has_deadline(world: World, place: Place) -> bool:
+def key_deadline(world: World, place: Place) -> tuple[int, int] | None:
+    """Bounds of the deadline of a stored key, as Unix times in milliseconds; None where it has none."""
     entry = world.databases[place[0]].get(place[1])
-    return entry is not None and entry.deadline is not None
+    return None if entry is None else entry.deadline
 
 
 def _of(world: World, client: int) -> tuple[Owed, ...]:
@@ -283,14 +277,15 @@ def left_after(owed: tuple[Owed, ...], frames: tuple[Frame, ...]) -> tuple[Owed,
 
 
 def in_exec(run: Run, reply: Any, before: int, observed: Frame | None) -> Several:
-    """What a command inside EXEC answers with more than one frame, or with pushes before its reply.
+    """What a command inside EXEC answers with more than one frame, or with pushes before its reply or behind it.
 
     EXEC has told how many frames there will be, one for each command; those that are too many follow behind it.
     """
     pushes, run.pushed = run.pushed[before:], run.pushed[:before]
     replies = reply.frames if type(reply) is Several else () if reply is NO_REPLY else (reply,)
-    spoken = [Spoken(push.reply, push.resp) for push in pushes]
-    frames = (*spoken, *(Spoken(one, run.session["resp"]) for one in replies))
+    ahead, behind = ([Spoken(push.reply, push.resp) for push in part] for part in (pushes, run.behind))
+    frames = (*ahead, *(Spoken(one, run.session["resp"]) for one in replies), *behind)
+    run.behind = ()
     if observed is not None:
         seen = observed.value[run.children : run.children + len(frames)]
         if not all(matches(one, frame, one.resp) for one, frame in zip(frames, seen, strict=False)):

@@ -13,7 +13,7 @@ from typing import Any
 from attrs import evolve
 
 from redlark.reference.functions import pure
-from redlark.reference.notifying import NOTIFY
+from redlark.reference.notifying import NOTIFY, listens
 from redlark.reference.scripts import nobody
 from redlark.reference.values import READ, Parked, Spoken
 from redlark.reference.world import Run, World
@@ -44,6 +44,7 @@ HEARING = (
     "shards",
     "closed",
 )
+TELLING = ("config", "event-classes", "tracking")  # and those of the server
 NOBODY = -1  # the client of what the server does by itself
 
 
@@ -70,6 +71,11 @@ def tracks(world: World) -> bool:
     return bool(world.server.get("tracking"))
 
 
+def tells(world: World) -> bool:
+    """Whether somebody may be told that a key's time is up: who tracks, or who listens to events."""
+    return tracks(world) or (bool(world.server["config"].get(NOTIFY)) and any(map(listens, world.sessions.values())))
+
+
 def audience(run: Run) -> World | None:
     """The world before a run with the connections as they are after it, if somebody may hear now who did not before."""
     world, own = run.world, run.session
@@ -77,13 +83,12 @@ def audience(run: Run) -> World | None:
     if own is before.get(run.client) and run.sessions is before and run.server is world.server:
         return None
     sessions = run.sessions if own is before.get(run.client) else run.sessions.set(run.client, own)
-    told = run.server["config"].get(NOTIFY) != world.server["config"].get(NOTIFY)
-    if not told and (
+    now = {name: run.server[name] for name in TELLING if name in run.server}
+    if all(now[name] is world.server.get(name) for name in now) and (
         sessions is before or all(_hears(sessions[c]) == _hears(before[c]) for c in sessions if c in before)
     ):
         return None
-    server = world.server.update({"config": run.server["config"], "tracking": run.server.get("tracking")})
-    return evolve(world, sessions=sessions, server=server)
+    return evolve(world, sessions=sessions, server=world.server.update(now))
 
 
 def _hears(session: Any) -> tuple[Any, ...]:
@@ -98,7 +103,10 @@ def tell(run: Run) -> None:
         if kind == READ:
             _execute(run, "REMEMBER", what)
         else:
+            before = run.replied
+            run.replied = before or (None if writer != NOBODY else False)
             _execute(run, "INVALIDATE", what[1], writer)
+            run.replied = before
 
 
 def _execute(run: Run, name: str, *what: Any) -> None:

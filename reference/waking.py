@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from redlark.reference import fields
 from redlark.reference.tracking import after_nobody, answered_as, become, by_nobody, ended, tell, tracks
-from redlark.reference.values import Dead, Moment, Parked, Place, Variable, Waiting, type_of
+from redlark.reference.values import Dead, Entry, Moment, Parked, Place, Variable, Waiting, type_of
 from redlark.reference.world import Database, Run, World
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ MOST_CLEARED = 3  # keys whose time is up that may or may not be gone already, a
 
 def wake(run: Run) -> None:
     """Serves who waits for a key that has come to be: in the order of the keys, then of the clients' coming."""
+    run.alive -= run.written  # what was given a time that is over is gone for who is served now
     while run.signalled and run.parked:
         places, run.signalled = dict.fromkeys(run.signalled), []
         for place in places:
@@ -34,16 +36,21 @@ def wake(run: Run) -> None:
 
 
 def expire(model: Model, world: World, place: Place, until: int) -> Iterable[World]:
-    """The worlds in which a key has been cleared away by a moment, since its deadline is over.
+    """The worlds in which a key, or fields of it, have been cleared away by a moment, since their deadline is over.
 
-    Who waits is woken, and who tracks is told.
+    Who waits is woken, and who listens or tracks is told.
     """
-    entry = world.databases[place[0]].get(place[1])
+    number, key = place
+    entry = world.databases[number].get(key)
+    since = None if entry is None else _earliest(entry)
     agenda: list[tuple[int, ...]] = [()]
-    while agenda and entry is not None and entry.deadline is not None and entry.deadline[0] <= until:
-        run = by_nobody(model, world, max(entry.deadline[0], world.now), until, agenda.pop())
+    while agenda and since is not None and since <= until:
+        run = by_nobody(model, world, max(since, world.now), until, agenda.pop())
         try:
-            if run.entry(*place) is None:
+            left = run.entry(*place)
+            if left is not None and left.fields is not None:
+                fields.take_away(run, *place, left.fields)
+            if run.databases[number] is not world.databases[number]:
                 if tracks(world):
                     tell(run)
                 wake(run)
@@ -53,6 +60,12 @@ def expire(model: Model, world: World, place: Place, until: int) -> Iterable[Wor
         except Dead:
             pass
         agenda.extend(run.pending)
+
+
+def _earliest(entry: Entry) -> int | None:
+    """The first moment at which a key, or a field of it, may be over."""
+    moments = [bounds[0] for bounds in (entry.fields or {}).values()]
+    return min(moments + ([entry.deadline[0]] if entry.deadline else []), default=None)
 
 
 def already(model: Model, world: World, until: int) -> list[World]:
@@ -104,8 +117,9 @@ def _tells(world: World, after: World) -> bool:
 
 
 def _due(database: Database, until: int) -> list[bytes]:
-    """The keys whose time may be up."""
-    return [key for key, entry in database.items() if entry.deadline is not None and entry.deadline[0] <= until]
+    """The keys whose time may be up, or that of some of their fields."""
+    timed = [(key, _earliest(e)) for key, e in database.items() if e.deadline is not None or e.fields is not None]
+    return [key for key, since in timed if since is not None and since <= until]
 
 
 def _serve(run: Run, parked: Parked, place: Place) -> None:

@@ -18,7 +18,7 @@ from redlark.reference import fields
 from redlark.reference.candidates import candidates_of, perhaps_unseen
 from redlark.reference.iterations import forget, narrow
 from redlark.reference.moments import Comparing
-from redlark.reference.notifying import NOTIFY, is_listened, precedes, tell
+from redlark.reference.notifying import NOTIFY, is_listened, tell, whither
 from redlark.reference.resp import Frame
 from redlark.reference.values import (
     CHANGED,
@@ -77,6 +77,7 @@ class Run(Comparing):
         "answered",
         "asked",
         "began",
+        "behind",
         "busy",
         "caller",
         "changes",
@@ -154,8 +155,8 @@ class Run(Comparing):
         self.cleared: list[Place] = []  # keys that have expired and were met
         self.events: list[tuple[int, bytes, bytes]] = []
         self.propagated: list[tuple[int, tuple[Any, ...]]] = []
-        self.silent_propagation = self.replied = False  # replied: what its client is pushed now follows the reply
-        self.quiet = False  # whether what is written is hidden from those who watch it
+        self.silent_propagation = self.quiet = False  # quiet: what is written is hidden from those who watch it
+        self.replied: bool | None = False  # whether what its client is pushed now follows the reply; None: as it may be
         self.reached: list[str] = []
         self.recoded: list[tuple[int, bytes, Any, bytes]] = []  # encodings that were said, of which values
         self.changes = 0
@@ -167,6 +168,7 @@ class Run(Comparing):
         self.about: tuple[Any, ...] = ()  # of a notification that is being sent: its place, and whether it may be early
         self.parked, self.outbox = world.parked, world.outbox
         self.pushed: tuple[Owed, ...] = ()  # what this client gets before its reply
+        self.behind: tuple[Owed, ...] = ()  # and right behind it, among those of an EXEC
         self.signalled: list[Place] = []  # keys that clients wait for and that came to be
         self.woken_by: bytes | None = None
         self.woken_with: Any = None  # what the block that was woken has kept from its first run
@@ -409,10 +411,8 @@ class Run(Comparing):
         if session.get("closed"):
             return
         owed = Owed(client, reply, session["resp"], bag, *self.about)
-        if push and client == self.client and precedes(self, ahead):
-            self.pushed = (*self.pushed, owed)
-        else:
-            self.outbox = (*self.outbox, owed)
+        way = whither(self, ahead) if push and client == self.client else "outbox"
+        setattr(self, way, (*getattr(self, way), owed))
 
     def notify(self, number: int, event: bytes, key: bytes, *, early: bool = False) -> None:
         """An event, which the text tells to whoever listens; an `early` one may have come before others' events."""

@@ -9,7 +9,7 @@ import pytest
 from redlark.conformance import servers as machine
 from redlark.conformance.campaign import Campaign
 from redlark.conformance.errors import CannotRun
-from redlark.conformance.history import History, Step, request
+from redlark.conformance.history import ClientId, Dumped, History, Request, Step, request
 from redlark.conformance.judge import Judge
 from redlark.conformance.options import Options
 from redlark.conformance.profiles import choose, model_of
@@ -105,7 +105,21 @@ READ = ("XREADGROUP", "GROUP", "g", "a", "BLOCK", "0", "STREAMS", "k", "j", ">",
 GROUPS = (one(1, "XGROUP", "CREATE", "k", "g", "0", "MKSTREAM"), one(1, "XGROUP", "CREATE", "j", "g", "0", "MKSTREAM"))
 BROADCAST = one(0, "CLIENT", "TRACKING", "ON", "BCAST")
 
+READING = (one(0, "GET", "k"), one(0, "LRANGE", "l", "0", "-1"))
+REDIRECTED = Step(0, (request("CLIENT", "TRACKING", "ON", "REDIRECT", ClientId(1)),))
+AT_ONCE = (request("MULTI"), request("RPUSH", "l", "b"), request("SET", "k", "w"), request("PING"), request("EXEC"))
+CALLED = ("EVAL", "redis.call('RPUSH','l','c') redis.call('SET','k','v') return redis.call('PUBLISH','x','m')", "0")
+
 HISTORIES = {
+    "who is told for another is told of its own changes, ahead of its reply or behind it": (
+        one(1, "CLIENT", "ID"), REDIRECTED, *READING, one(1, "RPUSH", "l", "a"), one(1, "SET", "k", "v"), *READING,
+        Step(1, AT_ONCE), *READING, one(1, *CALLED), *READING, Step(1, (request("MULTI"), request(*CALLED),
+        request("PING"), request("EXEC"))),
+    ),
+    "who runs a script hears what it causes": (
+        one(0, "PSUBSCRIBE", "*"), one(0, *CALLED), Step(0, AT_ONCE),
+        Step(0, (request("MULTI"), request(*CALLED), request("GET", "k"), request("EXEC"))),
+    ),
     "what those change who were woken may be told together with what woke them": (
         BROADCAST, *GROUPS,
         Step(1, (request(*READ), request("XADD", "b", "1-1", "f", "v"), request("SET", "c", "1"))),
@@ -123,8 +137,16 @@ HISTORIES = {
         one(1, "SET", "t", "v", "PX", "3"), Step(0, BROADCAST.requests, 3), one(1, "SET", "k", "v"),
         one(1, "DEL", "t", "k"),
     ),
+    "who waits is served when a key is given a time that is over": (
+        *GROUPS, BROADCAST, one(2, *READ), one(1, "SET", "k", "v", "PXAT", "1"), one(1, "EXISTS", "k"),
+    ),
+    "what expires may be told before it is taken away unseen": (
+        one(0, "PSUBSCRIBE", "*"), one(1, "SET", "k", "v"), one(1, "DUMP", "k"), one(1, "SET", "k", "v", "PX", "4"),
+        Step(1, (Request((b"RESTORE", b"k", b"0", Dumped(), b"REPLACE")),), 4), one(1, "SET", "k", "v", "PX", "4"),
+        one(1, "FLUSHALL", wait=4),
+    ),
     "nor is it an event": (
-        one(1, "CONFIG", "SET", "notify-keyspace-events", "KEA"), one(1, "SET", "t", "v", "PX", "3"),
+        one(1, "SET", "t", "v", "PX", "3"),
         one(0, "SUBSCRIBE", "__keyevent@0__:expired", wait=300), one(1, "DEL", "t"),
     ),
 }  # fmt: skip
@@ -134,7 +156,7 @@ HISTORIES = {
 def test_what_is_told_together_or_never_is_no_divergence(server: machine.Server) -> None:
     """What a server tells in one message or in several, by its timing, is right, and nothing is owed beyond it."""
     profile = recognise(server.product, server.version)
-    with machine.running(server) as running:
+    with machine.running(server, {"notify-keyspace-events": "KEA"}) as running:
         target = prepare(parse_address(running.url), destructive=True)
         judge = Judge(model_of(profile.name, target), target)
         found = {name: judge.run(History(steps, 3)) for name, steps in HISTORIES.items() for _ in range(3)}
