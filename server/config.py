@@ -15,9 +15,11 @@ from typing import Final
 import attrs
 
 from redlark.server.glob import matcher
+from redlark.server.values import to_integer
 
 INT, MEMORY, YES_NO, TEXT = "int", "memory", "yes-no", "text"
 WORDS, ENUM, OCTAL, SAVE = "words", "enum", "octal", "save"
+LOWEST_HZ, HIGHEST_HZ = 1, 500
 Setting = int | bool | bytes | tuple[bytes, ...]
 
 
@@ -38,6 +40,8 @@ class Parameter:
     immutable: bool = False  # CONFIG SET refuses it
     inert: str = ""  # why it changes nothing yet
     only: str | None = None  # the one value that can be had, and is asked for by CONFIG SET or a file in vain otherwise
+    open: bool = False  # the upper limit is that of its type, and is not told
+    signed: bool = False  # of a MEMORY: Redis keeps it in a signed number, and tells of both limits in any case
     of: str = ""  # the parameter of which this is another name
 
     @property
@@ -77,11 +81,11 @@ PARAMETERS: Final = {
         Parameter("timeout", INT, 0),
         Parameter("maxclients", INT, 10000, low=1),
         Parameter("requirepass", TEXT, b""),
-        Parameter("proto-max-bulk-len", MEMORY, 512 * 2**20, low=2**20, high=2**63 - 1),
+        Parameter("proto-max-bulk-len", MEMORY, 512 * 2**20, low=2**20, high=2**63 - 1, signed=True),
         Parameter("client-query-buffer-limit", MEMORY, 2**30, low=2**20, high=2**63 - 1),
-        Parameter("maxmemory", MEMORY, 0, high=2**64 - 1),
+        Parameter("maxmemory", MEMORY, 0, high=2**63 - 1, open=True),
         Parameter("maxmemory-policy", ENUM, b"noeviction", choices=_POLICIES, only="noeviction"),
-        Parameter("hz", INT, 10, low=1, high=500),
+        Parameter("hz", INT, 10),
         Parameter("loglevel", ENUM, b"notice", choices=_LEVELS),
         Parameter("logfile", TEXT, b"", immutable=True),
         Parameter("pidfile", TEXT, b"", immutable=True),
@@ -92,10 +96,18 @@ PARAMETERS: Final = {
         Parameter("dbfilename", TEXT, b"dump.rdb", immutable=True, inert=_NO_SAVE),
         Parameter("protected-mode", YES_NO, True),
         Parameter("notify-keyspace-events", TEXT, b"", only=""),
-        Parameter("hll-sparse-max-bytes", MEMORY, 3000, high=2**63 - 1),
+        Parameter("hll-sparse-max-bytes", MEMORY, 3000, high=2**63 - 1, open=True),
         Parameter("cluster-enabled", YES_NO, False, immutable=True, only="no"),
         *(
-            Parameter(each, kind, default, low, 2**31 - 1 if low else 2**63 - 1, of=name if each != name else "")
+            Parameter(
+                each,
+                kind,
+                default,
+                low,
+                2**31 - 1 if low else 2**63 - 1,
+                open=not low,
+                of=name if each != name else "",
+            )
             for name, older, kind, default, low in _PACKED
             for each in (name, older)
             if each
@@ -247,16 +259,24 @@ def _number(parameter: Parameter, text: bytes) -> int:
         number = memory(text)
         if number is None:
             raise ConfigError("argument must be a memory value")
-    else:
+        if number >= 2**63 and not parameter.signed:
+            raise ConfigError("argument must be greater or equal to 0")
+    elif parameter.kind == OCTAL:
         try:
-            number = int(text, 8 if parameter.kind == OCTAL else 10)
+            number = int(text, 8)
         except ValueError:
-            kind = "an octal number" if parameter.kind == OCTAL else "an integer"
-            raise ConfigError(f"argument couldn't be parsed into {kind}") from None
-    if parameter.name == "hz":  # Redis brings it into range without a word
-        return min(max(number, parameter.low), parameter.high)
+            raise ConfigError("argument couldn't be parsed into an octal number") from None
+    else:
+        canonical = to_integer(text)
+        if canonical is None:
+            raise ConfigError("argument couldn't be parsed into an integer")
+        number = canonical
     if not parameter.low <= number <= parameter.high:
+        if parameter.open:
+            raise ConfigError(f"argument must be greater or equal to {parameter.low}")
         raise ConfigError(f"argument must be between {parameter.low} and {parameter.high} inclusive")
+    if parameter.name == "hz":  # Redis brings it into range without a word
+        return min(max(number, LOWEST_HZ), HIGHEST_HZ)
     return number
 
 
@@ -266,13 +286,13 @@ _UNITS = {b"": 1, b"b": 1, b"k": 1000, b"kb": 1024, b"m": 10**6, b"mb": 2**20, b
 def memory(text: bytes) -> int | None:
     """A number of bytes with one of Redis's units.
 
-    >>> memory(b"100mb"), memory(b"1k"), memory(b"-1"), memory(b"1 gb")
-    (104857600, 1000, None, None)
+    >>> memory(b"100mb"), memory(b"1k"), memory(b""), memory(b"-1"), memory(b"1 gb")
+    (104857600, 1000, 0, None, None)
     """
-    found = re.fullmatch(rb"([0-9]+)([a-z]*)", text.lower())
+    found = re.fullmatch(rb"([0-9]*)([a-z]*)", text.lower())
     if not found or found[2] not in _UNITS:
         return None
-    return int(found[1]) * _UNITS[found[2]]
+    return int(found[1] or 0) * _UNITS[found[2]]
 
 
 def _save_points(texts: list[bytes]) -> bytes:
