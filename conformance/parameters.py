@@ -21,22 +21,8 @@ WORDS = (
     b"everysec", b"ALWAYS", b"no", b"always\x00x", b"nosuch", b"", b"allchannels", b"ResetChannels", b"disabled",
     b"swapdb", b"on-empty-db",
 )  # fmt: skip
-CLASSES = (
-    b"KEA",
-    b"KEAn",
-    b"AKEm",
-    b"g$lshzxetdKE",
-    b"Kg",
-    b"Elx",
-    b"",
-    b"n",
-    b"ocK",
-    b"q",
-    b"K E",
-    b"kea",
-    b"K\x00q",
-    b"mmKK",
-)
+# None asks for what is not there (m): the text does not tell of that.
+CLASSES = (b"KEA", b"KEAn", b"AKE", b"g$lshzxetdKE", b"Kg", b"Elx", b"", b"n", b"ocK", b"q", b"K E", b"kea", b"K\x00q")
 SAVES = (
     b"",
     b"900",
