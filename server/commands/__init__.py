@@ -2,30 +2,9 @@
 
 from __future__ import annotations
 
-from redlark.server.commands import (  # imported for what they register
-    admin,
-    bitmaps,
-    client,
-    command,
-    connection,
-    expiry,
-    hashes,
-    help,
-    hyperloglogs,
-    keys,
-    lcs,
-    lists,
-    pubsub,
-    scanning,
-    set_algebra,
-    sets,
-    sorted_set_algebra,
-    sorted_set_ranges,
-    sorted_sets,
-    strings,
-    transactions,
-    waiting,
-)
+import importlib
+import pkgutil
+
 from redlark.server.commands.facts import TABLE, keep_only
 from redlark.server.commands.registry import FUNCTIONS
 from redlark.server.interfaces import Command, CommandError, Context, Reply
@@ -33,30 +12,8 @@ from redlark.spec.metadata import Facts
 
 __all__ = ["command_table"]
 
-_GROUPS = (
-    admin,
-    bitmaps,
-    client,
-    command,
-    connection,
-    expiry,
-    hashes,
-    help,
-    hyperloglogs,
-    keys,
-    lcs,
-    lists,
-    pubsub,
-    scanning,
-    set_algebra,
-    sets,
-    sorted_set_algebra,
-    sorted_set_ranges,
-    sorted_sets,
-    strings,
-    transactions,
-    waiting,
-)
+for _module in pkgutil.iter_modules(__path__):
+    importlib.import_module(f"{__name__}.{_module.name}")  # it registers the functions that it has
 
 keep_only(FUNCTIONS)
 
