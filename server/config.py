@@ -66,6 +66,8 @@ _PACKED = (  # until when values are packed: name, the older name, kind, default
     ("hash-max-listpack-value", "hash-max-ziplist-value", MEMORY, 64, 0),
     ("zset-max-listpack-entries", "zset-max-ziplist-entries", INT, 128, 0),
     ("zset-max-listpack-value", "zset-max-ziplist-value", MEMORY, 64, 0),
+    ("stream-node-max-entries", "", INT, 100, 0),
+    ("stream-node-max-bytes", "", MEMORY, 4096, 0),
 )
 
 PARAMETERS: Final = {
@@ -120,7 +122,7 @@ PARAMETERS: Final = {
 TUNING: Final = re.compile(
     r"(acllog|active-?defrag|active-expire|aof-|append|auto-aof|client-output-buffer|cluster-|crash-|io-threads|latency-|lazyfree-"
     r"|lfu-|list-compress|maxmemory-|no-appendfsync|oom-score|proc-title|rdb|repl-|replica-|slave-|slowlog-|stop-writes"
-    r"|stream-node|supervised$|set-proc|syslog-|tracking-table).*"
+    r"|supervised$|set-proc|syslog-|tracking-table).*"
     r"|activerehashing|always-show-logo|disable-thp"
     r"|dynamic-hz|jemalloc-bg-thread|lua-time-limit|busy-reply-threshold|sanitize-dump-payload|shutdown-timeout"
 )
@@ -165,6 +167,8 @@ class Config:
     hash_max_listpack_value: int = 64
     zset_max_listpack_entries: int = 128
     zset_max_listpack_value: int = 64
+    stream_node_max_entries: int = 100
+    stream_node_max_bytes: int = 4096
     given: set[str] = attrs.Factory(set)  # names that a file, the command line or CONFIG SET has set
     ignored: dict[str, None] = attrs.Factory(dict)  # names of TUNING that a file has set, in their order
 

@@ -65,6 +65,12 @@ def subscribed(name: bytes) -> bytes:
     )
 
 
+def subcommand_syntax(request: list[bytes]) -> bytes:
+    """A subcommand whose arguments do not fit."""
+    named, container = request[1].split(b"\0", 1)[0], request[0].upper()
+    return one_line(b"ERR unknown subcommand or wrong number of arguments for '%b'. Try %b HELP." % (named, container))
+
+
 def one_line(text: bytes) -> bytes:
     """An error that repeats what the client sent must not break the protocol: line ends become blanks."""
     return text.translate(_BLANKS)

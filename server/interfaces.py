@@ -22,12 +22,12 @@ How a request travels:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Final, Protocol
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import attrs
 
-from redlark.server.types import Hash, List, Set, SortedSet
+from redlark.server.types import Hash, List, Set, SortedSet, Stream
 
 if TYPE_CHECKING:
     from redlark.server.blocking import Wait
@@ -65,6 +65,25 @@ class SetReply:
     """~ in RESP3, an array in RESP2."""
 
     items: Sequence[Reply]
+
+
+class Pairs(Mapping[bytes, "Reply"]):
+    """A map in which a key may stand twice; % in RESP3 (in RESP2 flat, as others are)."""
+
+    def __init__(self, pairs: Sequence[Sequence[Reply]]) -> None:
+        self.pairs = pairs
+
+    def items(self) -> Any:
+        return self.pairs
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(pair[0] for pair in self.pairs)
+
+    def __getitem__(self, key: bytes) -> Reply:
+        return next(pair[1] for pair in self.pairs if pair[0] == key)
 
 
 @attrs.frozen(slots=True)
@@ -115,7 +134,7 @@ NO_REPLY: Final = NoReply()
 
 # A value as a command sees it.  All but strings are handed out themselves, not copies: a command that changes one in
 # place calls `db.modified(key)` afterwards.  Which type it is its `kind` tells (`values.kind_of`).
-Value = bytes | List | Set | Hash | SortedSet
+Value = bytes | List | Set | Hash | SortedSet | Stream
 
 # How a string is held, which only OBJECT ENCODING can tell (`put(..., form=)`, `db.form(key)`).  Redis 8.2 keeps key
 # and short value in one allocation: "embstr" while len(key) + len(value) <= 41, with a deadline 33.  A string that once

@@ -15,7 +15,10 @@ An emptied value is not kept by a caller, and is of no use to it any more.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Final, Literal, Protocol, Self
+from typing import TYPE_CHECKING, Final, Literal, Protocol, Self
+
+if TYPE_CHECKING:
+    from redlark.server.groups import Group
 
 NO_LIMIT: Final = 2**63 - 1
 
@@ -31,6 +34,8 @@ class Limits(Protocol):
     hash_max_listpack_value: int
     zset_max_listpack_entries: int
     zset_max_listpack_value: int
+    stream_node_max_entries: int
+    stream_node_max_bytes: int
 
 
 class Collection(Protocol):
@@ -207,6 +212,51 @@ class SortedSet(Walked, Protocol):
         """
 
 
+Items = tuple[bytes, ...]  # fields and values in turn
+Entry = tuple[int, Items]
+
+
+class Stream(Collection, Protocol):
+    """Entries in the order of their ids, numbers of 128 bits, and groups of consumers.  An empty one is a value, too.
+
+    `groups` are the commands' own (`groups.Group`); they are copied and counted with the stream.
+    """
+
+    kind: Literal[b"stream"]
+    last_id: int  # the largest that was ever given
+    max_deleted: int  # the largest that was deleted out of turn, as XDEL and its kin say
+    added: int  # entries that were ever added
+    groups: dict[bytes, Group]
+
+    @property
+    def nodes(self) -> int:
+        """How many nodes hold the entries."""
+
+    def get(self, id_: int) -> Items | None:
+        """The entry of an id.  O(log nodes)."""
+
+    def between(self, low: int, high: int, newest_first: bool = False) -> Iterator[Entry]:
+        """The entries with ids from low to high, both included.  Nothing may change meanwhile.  O(log nodes + k)."""
+
+    def first(self) -> Entry | None:
+        """The oldest entry.  O(1)."""
+
+    def last(self) -> Entry | None:
+        """The newest entry.  O(1)."""
+
+    def append(self, id_: int, items: Items) -> None:
+        """Add an entry with an id larger than `last_id`.  O(k)."""
+
+    def remove(self, ids: Iterable[int]) -> int:
+        """Take entries out; how many were there.  O(log nodes) each."""
+
+    def trim(self, longest: int | None, least: int, whole: bool, limit: int) -> int:
+        """Take out the oldest, down to a length (or None: below an id); how many went.  O(entries that go + nodes).
+
+        whole: nodes that go altogether alone; limit: at most so many entries, 0: any number.
+        """
+
+
 class Types(Protocol):
     """The classes of a core, each called with the limits."""
 
@@ -221,3 +271,6 @@ class Types(Protocol):
 
     @property
     def SortedSet(self) -> Callable[[Limits], SortedSet]: ...
+
+    @property
+    def Stream(self) -> Callable[[Limits], Stream]: ...

@@ -8,7 +8,7 @@ from itertools import chain
 
 from redlark.server import errors
 from redlark.server.interfaces import CommandError, Context, Database, Reply
-from redlark.server.types import Hash, List, Set, SortedSet
+from redlark.server.types import Hash, List, Set, SortedSet, Stream
 from redlark.server.values import INT64_MAX, INT64_MIN, int32, integer, to_integer
 
 
@@ -66,6 +66,16 @@ def zset_at(ctx: Context, key: bytes) -> SortedSet | None:
     if value is None:
         return None
     if isinstance(value, bytes) or value.kind != b"zset":
+        raise errors.wrong_type()
+    return value
+
+
+def stream_at(ctx: Context, key: bytes) -> Stream | None:
+    """The stream, or None when absent.  Raises WRONGTYPE."""
+    value = ctx.db.get(key)
+    if value is None:
+        return None
+    if isinstance(value, bytes) or value.kind != b"stream":
         raise errors.wrong_type()
     return value
 

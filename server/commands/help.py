@@ -35,6 +35,6 @@ def lines(container: str) -> Iterator[str]:
         yield f"    {facts.summary}"
 
 
-@command("OBJECT|HELP", "CLIENT|HELP", "COMMAND|HELP", "PUBSUB|HELP")
+@command("OBJECT|HELP", "CLIENT|HELP", "COMMAND|HELP", "PUBSUB|HELP", "XGROUP|HELP", "XINFO|HELP")
 def help_(ctx: Context, args: list[bytes]) -> Reply:
     return [Status(line.encode()) for line in lines(args[0].decode().lower())]

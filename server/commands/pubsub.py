@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from redlark.server import errors
 from redlark.server.commands.registry import command
 from redlark.server.glob import matches
 from redlark.server.interfaces import NO_REPLY, CommandError, Context, Reply
@@ -89,7 +90,7 @@ def spublish(ctx: Context, args: list[bytes]) -> Reply:
 
 def _names(listeners: Listeners, args: list[bytes]) -> Reply:
     if len(args) > 3:
-        raise CommandError(b"ERR unknown subcommand or wrong number of arguments for '%b'. Try PUBSUB HELP." % args[1])
+        raise CommandError(errors.subcommand_syntax(args))
     return [name for name in listeners if len(args) < 3 or matches(args[2], name)]
 
 

@@ -39,9 +39,10 @@ def _read_inputs(ctx: Context, args: list[bytes], place: int) -> tuple[list[Inpu
     inputs: list[Input] = []
     for key in args[place + 1 : place + 1 + number]:
         value = ctx.db.get(key)
-        if value is not None and (isinstance(value, bytes) or value.kind == b"list" or value.kind == b"hash"):
+        if value is None or (not isinstance(value, bytes) and (value.kind == b"set" or value.kind == b"zset")):
+            inputs.append(value)
+        else:
             raise errors.wrong_type()
-        inputs.append(value)
     return inputs, args[place + 1 + number :]
 
 

@@ -51,6 +51,7 @@ from redlark.server.plain.hash import Hash
 from redlark.server.plain.list import List
 from redlark.server.plain.set import Set
 from redlark.server.plain.sorted_set import SortedSet
+from redlark.server.plain.stream import Stream
 
 NAME = "compiled"
 

@@ -9,7 +9,8 @@ from redlark.server.plain.list import List
 from redlark.server.plain.loop import Loop
 from redlark.server.plain.set import Set
 from redlark.server.plain.sorted_set import SortedSet
+from redlark.server.plain.stream import Stream
 
 NAME = "plain"
 
-__all__ = ["NAME", "Database", "Hash", "List", "Loop", "Set", "SortedSet"]
+__all__ = ["NAME", "Database", "Hash", "List", "Loop", "Set", "SortedSet", "Stream"]

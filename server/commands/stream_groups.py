@@ -1,0 +1,504 @@
+"""The stream group, groups of consumers: making them, delivering to them, acknowledging, claiming."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import Final
+
+from redlark.server import errors, ids
+from redlark.server.commands.common import stream_at
+from redlark.server.commands.registry import command
+from redlark.server.commands.streams import (
+    POLICIES,
+    Reading,
+    changed_quietly,
+    is_referenced,
+    named,
+    told,
+    unreference,
+)
+from redlark.server.groups import Consumer, Group
+from redlark.server.interfaces import NULL_ARRAY, OK, CommandError, Context, Reply
+from redlark.server.types import Stream
+from redlark.server.values import integer, to_integer
+
+NEEDS_KEY: Final = (
+    b"ERR The XGROUP subcommand requires the key to exist. Note that for CREATE you may want to use the MKSTREAM "
+    b"option to create an empty stream automatically."
+)
+MEANINGLESS: Final = (
+    b"ERR The %b ID is meaningless in the context of XREADGROUP: you want to read the history of this consumer by "
+    b"specifying a proper ID, or use the > ID to get new messages. The %b ID would just return an empty result set."
+)
+MOST_CLAIMED: Final = 576460752303423487
+
+
+def no_group_of(group: bytes, key: bytes) -> bytes:
+    """The group of a subcommand is not there."""
+    return errors.one_line(
+        b"NOGROUP No such consumer group '%b' for key name '%b'" % (ids.until_nul(group), ids.until_nul(key))
+    )
+
+
+def _no_group(key: bytes, group: bytes) -> bytes:
+    return errors.one_line(
+        b"NOGROUP No such key '%b' or consumer group '%b'" % (ids.until_nul(key), ids.until_nul(group))
+    )
+
+
+def _heard_of(ctx: Context, key: bytes, group: Group, name: bytes) -> Consumer:
+    """The consumer of a name, made where it is named first; it was seen just now."""
+    consumer = group.consumers.get(name)
+    if consumer is None:
+        consumer = group.consumers[name] = Consumer(ctx.now)
+        ctx.notify(b"xgroup-createconsumer", key)
+    consumer.seen = ctx.now
+    return consumer
+
+
+# ---- XGROUP ----------------------------------------------------------------------------------------------------------
+
+
+def _group_at(ctx: Context, key: bytes, name: bytes) -> tuple[Stream, Group]:
+    """The stream and the group that a subcommand is about.  Raises CommandError."""
+    stream = stream_at(ctx, key)
+    if stream is None:
+        raise CommandError(NEEDS_KEY)
+    if name not in stream.groups:
+        raise CommandError(no_group_of(name, key))
+    return stream, stream.groups[name]
+
+
+def _entries_read(text: bytes) -> int:
+    count = integer(text)
+    if count < -1:
+        raise CommandError(b"ERR value for ENTRIESREAD must be positive or -1")
+    return count
+
+
+def _known(count: int, stream: Stream) -> int | None:
+    return None if count == -1 else min(count, stream.added)
+
+
+@command("XGROUP|CREATE")
+def xgroup_create(ctx: Context, args: list[bytes]) -> Reply:
+    key, name, make, read, place = args[2], args[3], False, -1, 5
+    while place < len(args):
+        word = args[place].upper()
+        if word == b"MKSTREAM":
+            make = True
+        elif word == b"ENTRIESREAD" and place + 1 < len(args):
+            place += 1
+            read = _entries_read(args[place])
+        else:
+            raise CommandError(errors.subcommand_syntax(args))
+        place += 1
+    stream = stream_at(ctx, key)
+    if stream is None and not make:
+        raise CommandError(NEEDS_KEY)
+    if len(args) > 8:
+        raise CommandError(errors.subcommand_syntax(args))
+    old = stream if stream is not None else ctx.server.types.Stream(ctx.server.config)
+    start = old.last_id if ids.until_nul(args[4]) == b"$" else ids.strict(args[4])
+    if name in old.groups:
+        raise CommandError(b"BUSYGROUP Consumer Group name already exists")
+    if stream is None:
+        ctx.db.put(key, old)
+    old.groups[name] = Group(start, _known(read, old))
+    changed_quietly(ctx, key)
+    ctx.notify(b"xgroup-create", key)
+    return OK
+
+
+@command("XGROUP|SETID")
+def xgroup_setid(ctx: Context, args: list[bytes]) -> Reply:
+    read = -1
+    for place in range(5, len(args), 2):
+        if args[place].upper() != b"ENTRIESREAD" or place + 1 == len(args):
+            raise CommandError(errors.subcommand_syntax(args))
+        read = _entries_read(args[place + 1])
+    stream, group = _group_at(ctx, args[2], args[3])
+    if len(args) > 7:
+        raise CommandError(errors.subcommand_syntax(args))
+    group.last_id = stream.last_id if ids.until_nul(args[4]) == b"$" else ids.end(args[4], 0)
+    group.read = _known(read, stream)
+    changed_quietly(ctx, args[2])
+    ctx.notify(b"xgroup-setid", args[2])
+    return OK
+
+
+@command("XGROUP|DESTROY")
+def xgroup_destroy(ctx: Context, args: list[bytes]) -> Reply:
+    stream = stream_at(ctx, args[2])
+    if stream is None:
+        raise CommandError(NEEDS_KEY)
+    if stream.groups.pop(args[3], None) is None:
+        return 0
+    changed_quietly(ctx, args[2])
+    ctx.notify(b"xgroup-destroy", args[2])
+    return 1
+
+
+@command("XGROUP|CREATECONSUMER")
+def xgroup_createconsumer(ctx: Context, args: list[bytes]) -> Reply:
+    _, group = _group_at(ctx, args[2], args[3])
+    if args[4] in group.consumers:
+        return 0
+    _heard_of(ctx, args[2], group, args[4])
+    changed_quietly(ctx, args[2])
+    return 1
+
+
+@command("XGROUP|DELCONSUMER")
+def xgroup_delconsumer(ctx: Context, args: list[bytes]) -> Reply:
+    _, group = _group_at(ctx, args[2], args[3])
+    if args[4] not in group.consumers:
+        return 0
+    gone = group.drop(args[4])
+    changed_quietly(ctx, args[2])
+    ctx.notify(b"xgroup-delconsumer", args[2])
+    return gone
+
+
+# ---- how far a group has come ---------------------------------------------------------------------------------------
+
+
+def _first_id(stream: Stream) -> int:
+    top = stream.first()
+    return 0 if top is None else top[0]
+
+
+def _has_tombstones(stream: Stream, start: int) -> bool:
+    """Whether an entry from an id on was deleted out of turn, so that counting tells nothing."""
+    return len(stream) > 0 and 0 < stream.max_deleted >= start
+
+
+def _position(stream: Stream, id_: int) -> int | None:
+    """How many entries the stream had up to an id; None where it cannot be told."""
+    first = _first_id(stream)
+    if stream.added == 0:
+        return 0
+    if len(stream) == 0 and id_ <= stream.last_id:
+        return stream.added
+    if id_ != 0 and id_ < stream.max_deleted:
+        return None
+    if id_ == stream.last_id:
+        return stream.added
+    if id_ > stream.last_id or 0 < stream.max_deleted >= first:
+        return None
+    if id_ <= first:
+        return stream.added - len(stream) + (id_ == first)
+    return None
+
+
+def lag(stream: Stream, group: Group) -> int | None:
+    """How many entries a group has still to get; None where it cannot be told."""
+    first = _first_id(stream)
+    if stream.added == 0:
+        return 0
+    if len(stream) == 0 or (group.last_id < first and stream.max_deleted < first):
+        return len(stream)
+    if group.read is not None and not _has_tombstones(stream, group.last_id):
+        return stream.added - group.read
+    position = _position(stream, group.last_id)
+    return None if position is None else stream.added - position
+
+
+def _read_after(stream: Stream, group: Group, id_: int) -> int | None:
+    """How many entries a group has read once it has got an entry."""
+    if group.read is not None and not _has_tombstones(stream, id_):
+        return group.read + 1
+    return _position(stream, id_) if stream.added else group.read
+
+
+# ---- XREADGROUP ------------------------------------------------------------------------------------------------------
+
+
+@command("XREADGROUP")
+def xreadgroup(ctx: Context, args: list[bytes]) -> Reply:
+    asked = Reading.of(ctx, args, in_group=True)
+    if asked.group is None:
+        raise CommandError(b"ERR Missing GROUP option for XREADGROUP")
+    after = [_from(ctx, key, asked.group, text) for key, text in zip(asked.keys, asked.after, strict=True)]
+    rows = read_for(ctx, asked, asked.group, after)
+    return named(ctx, rows) if rows else NULL_ARRAY
+
+
+def _from(ctx: Context, key: bytes, group: bytes, text: bytes) -> int | None:
+    """The id behind which a consumer's history is told; None where new entries are wanted.  Raises CommandError."""
+    stream, word = stream_at(ctx, key), ids.until_nul(text)
+    if stream is None or group not in stream.groups:
+        raise CommandError(_no_group(key, group) + b" in XREADGROUP with GROUP option")
+    if word in (b"$", b"+"):
+        raise CommandError(MEANINGLESS % (word, word))
+    return None if word == b">" else ids.strict(text)
+
+
+def read_for(ctx: Context, asked: Reading, name: bytes, after: list[int | None]) -> list[list[Reply]]:
+    """A row for each key of which there is something to tell a consumer; what is new becomes pending for it."""
+    rows: list[list[Reply]] = []
+    for key, behind in zip(asked.keys, after, strict=True):
+        stream = stream_at(ctx, key)
+        assert stream is not None
+        group = stream.groups[name]
+        consumer = _heard_of(ctx, key, group, asked.consumer)
+        if behind is None:
+            found = _deliver(ctx, stream, group, asked)
+            if found and not asked.noack:
+                consumer.active = ctx.now
+            if found:
+                rows.append([key, found])
+        else:
+            rows.append([key, _again(ctx, stream, group, asked, behind)])
+        changed_quietly(ctx, key)
+    return rows
+
+
+def _deliver(ctx: Context, stream: Stream, group: Group, asked: Reading) -> list[Reply]:
+    """Entries that nobody of the group has got yet."""
+    found: list[Reply] = []
+    for id_, items in list(islice(stream.between(group.last_id + 1, ids.MAX_ID), asked.count)):
+        group.read = _read_after(stream, group, id_)
+        group.last_id = id_
+        if not asked.noack:
+            group.give(id_, asked.consumer, ctx.now, 1)
+        found.append(told(id_, items))
+    return found
+
+
+def _again(ctx: Context, stream: Stream, group: Group, asked: Reading, behind: int) -> list[Reply]:
+    """What a consumer has pending behind an id; of an entry that is gone its id alone."""
+    found: list[Reply] = []
+    for id_, held in list(islice(group.between(behind + 1, ids.MAX_ID, asked.consumer), asked.count)):
+        items = stream.get(id_)
+        if items is None:
+            found.append([ids.shown(id_), NULL_ARRAY])
+        else:
+            held.time, held.count = ctx.now, held.count + 1
+            found.append(told(id_, items))
+    return found
+
+
+@command("XACK")
+def xack(ctx: Context, args: list[bytes]) -> Reply:
+    stream = stream_at(ctx, args[1])
+    if stream is None or args[2] not in stream.groups:
+        return 0
+    gone = sum([stream.groups[args[2]].take(id_) for id_ in [ids.strict(text) for text in args[3:]]])
+    if gone:
+        changed_quietly(ctx, args[1])
+    return gone
+
+
+@command("XPENDING")
+def xpending(ctx: Context, args: list[bytes]) -> Reply:
+    if len(args) != 3 and not 6 <= len(args) <= 9:
+        raise errors.syntax()
+    idle, place, low, high, count = 0, 3, 0, ids.MAX_ID, 0
+    if len(args) > 3:
+        if args[3].upper() == b"IDLE":
+            idle, place = integer(args[4]), 5
+            if len(args) < 8:
+                raise errors.syntax()
+        count = max(integer(args[place + 2]), 0)
+        low, high = ids.low(args[place]), ids.high(args[place + 1])
+    stream = stream_at(ctx, args[1])
+    if stream is None or args[2] not in stream.groups:
+        raise CommandError(_no_group(args[1], args[2]))
+    group = stream.groups[args[2]]
+    if len(args) == 3:
+        return _summary(group)
+    consumer = args[place + 3] if len(args) > place + 3 else None
+    rows: list[Reply] = []
+    for id_, held in group.between(low, high, consumer) if count else ():
+        if ctx.now - held.time >= idle:
+            rows.append([ids.shown(id_), held.consumer, ctx.now - held.time, held.count])
+            if len(rows) == count:
+                break
+    return rows
+
+
+def _summary(group: Group) -> Reply:
+    if not group.pending:
+        return [0, None, None, NULL_ARRAY]
+    held = sorted((name, len(one.pending)) for name, one in group.consumers.items() if one.pending)
+    first, last = group.pending.peekitem(0)[0], group.pending.peekitem(-1)[0]
+    return [len(group.pending), ids.shown(first), ids.shown(last), [[name, b"%d" % size] for name, size in held]]
+
+
+# ---- claiming --------------------------------------------------------------------------------------------------------
+
+
+@command("XCLAIM")
+def xclaim(ctx: Context, args: list[bytes]) -> Reply:
+    key, consumer = args[1], args[3]
+    stream = stream_at(ctx, key)
+    if stream is None or args[2] not in stream.groups:
+        raise CommandError(_no_group(key, args[2]))
+    group = stream.groups[args[2]]
+    idle = integer(args[4], b"ERR Invalid min-idle-time argument for XCLAIM")
+    place = 5
+    while place < len(args) and ids.parse(args[place]) is not None:
+        place += 1
+    wanted = [ids.strict(text) for text in args[5:place]]
+    moment, count, last, words = _claim_options(ctx, args[place:])
+    if last is not None and last > group.last_id:
+        group.last_id = last
+    mine = _heard_of(ctx, key, group, consumer)
+    claimed: list[Reply] = []
+    for id_ in wanted:
+        items, held = stream.get(id_), group.pending.get(id_)
+        if items is None:
+            group.take(id_)
+            continue
+        if held is None and b"FORCE" not in words:
+            continue
+        if held is not None and idle > 0 and ctx.now - held.time < idle:
+            continue
+        times = held.count if held is not None else 1
+        if count is not None and count >= 0:
+            times = count
+        elif b"JUSTID" not in words:
+            times += 1
+        group.give(id_, consumer, moment, times)
+        mine.active = ctx.now
+        claimed.append(ids.shown(id_) if b"JUSTID" in words else told(id_, items))
+    changed_quietly(ctx, key)
+    return claimed
+
+
+def _claim_options(ctx: Context, rest: list[bytes]) -> tuple[int, int | None, int | None, set[bytes]]:
+    """When the entries are said to be delivered, how often, LASTID, and the plain words.  Raises CommandError."""
+    moment, count, last, words, place = ctx.now, None, None, set[bytes](), 0
+    while place < len(rest):
+        word, more = rest[place].upper(), place + 1 < len(rest)
+        if word in (b"FORCE", b"JUSTID"):
+            words.add(word)
+            place += 1
+            continue
+        if word == b"LASTID" and more:
+            last = ids.strict(rest[place + 1])
+        elif word in (b"IDLE", b"TIME", b"RETRYCOUNT") and more:
+            number = integer(rest[place + 1], b"ERR Invalid %b option argument for XCLAIM" % word)
+            if word == b"RETRYCOUNT":
+                count = number
+            else:
+                moment = ctx.now - number if word == b"IDLE" else number
+        else:
+            shown = ids.until_nul(rest[place])
+            raise CommandError(errors.one_line(b"ERR Unrecognized XCLAIM option '%b'" % shown))
+        place += 2
+    return moment if 0 <= moment <= ctx.now else ctx.now, count, last, words
+
+
+@command("XAUTOCLAIM")
+def xautoclaim(ctx: Context, args: list[bytes]) -> Reply:
+    key, consumer = args[1], args[3]
+    idle = integer(args[4], b"ERR Invalid min-idle-time argument for XAUTOCLAIM")
+    low, left, just, place = ids.low(args[5]), 100, False, 6
+    while place < len(args):
+        word = args[place].upper()
+        if word == b"COUNT" and place + 1 < len(args):
+            count = to_integer(args[place + 1])
+            if count is None or not 0 < count <= MOST_CLAIMED:
+                raise CommandError(b"ERR COUNT must be > 0")
+            left, place = count, place + 1
+        elif word == b"JUSTID":
+            just = True
+        else:
+            raise errors.syntax()
+        place += 1
+    stream = stream_at(ctx, key)
+    if stream is None or args[2] not in stream.groups:
+        raise CommandError(_no_group(key, args[2]))
+    group = stream.groups[args[2]]
+    mine = _heard_of(ctx, key, group, consumer)
+    claimed, deleted, passed = list[Reply](), list[Reply](), low - 1
+    for id_, held in list(islice(group.between(low, ids.MAX_ID), left * 10)):
+        if not left:
+            break
+        passed, items = id_, stream.get(id_)
+        if items is None:
+            group.take(id_)
+            deleted.append(ids.shown(id_))
+            left -= 1
+        elif idle <= 0 or ctx.now - held.time >= idle:
+            group.give(id_, consumer, ctx.now, held.count + (not just))
+            mine.active = ctx.now
+            claimed.append(ids.shown(id_) if just else told(id_, items))
+            left -= 1
+    after = next(group.between(passed + 1, ids.MAX_ID), None)
+    changed_quietly(ctx, key)
+    return [ids.shown(after[0]) if after is not None else b"0-0", claimed, deleted]
+
+
+# ---- deleting with regard to references -----------------------------------------------------------------------------
+
+
+def _ids_of(words: list[bytes]) -> tuple[bytes, list[bytes]]:
+    """The policy and the ids of `[KEEPREF | DELREF | ACKED] IDS numids id ...`.  Raises CommandError."""
+    policy, found, place = b"", None, 0
+    while place < len(words):
+        word = words[place].upper()
+        if word in POLICIES and not policy:
+            policy, place = word, place + 1
+        elif word == b"IDS" and place + 1 < len(words):
+            count = to_integer(words[place + 1])
+            if count is None or count < 1:
+                raise CommandError(b"ERR Number of IDs must be a positive integer")
+            found = words[place + 2 : place + 2 + count]
+            if len(found) < count:
+                raise CommandError(b"ERR The `numids` parameter must match the number of arguments")
+            place += 2 + count
+        else:
+            raise errors.syntax()
+    if found is None:
+        raise errors.syntax()
+    return policy, found
+
+
+def _delete(stream: Stream, id_: int, policy: bytes) -> int:
+    """1 where an entry went, -1 where there was none, 2 where a group has use for it and it stays."""
+    if policy == b"ACKED" and is_referenced(stream, id_):
+        return 2
+    if policy == b"DELREF":
+        unreference(stream, id_)
+    if not stream.remove((id_,)):
+        return -1
+    stream.max_deleted = max(stream.max_deleted, id_)
+    return 1
+
+
+@command("XDELEX")
+def xdelex(ctx: Context, args: list[bytes]) -> Reply:
+    stream = stream_at(ctx, args[1])
+    policy, texts = _ids_of(args[2:])
+    if stream is None:
+        return [-1] * len(texts)
+    results = [_delete(stream, id_, policy) for id_ in [ids.strict(text) for text in texts]]
+    _deleted(ctx, args[1], any(result == 1 for result in results))
+    return results
+
+
+@command("XACKDEL")
+def xackdel(ctx: Context, args: list[bytes]) -> Reply:
+    stream = stream_at(ctx, args[1])
+    policy, texts = _ids_of(args[3:])
+    if stream is None or args[2] not in stream.groups:
+        return [-1] * len(texts)
+    group, results, before = stream.groups[args[2]], list[Reply](), len(stream)
+    for id_ in [ids.strict(text) for text in texts]:
+        if not group.take(id_):
+            results.append(-1)
+            continue
+        results.append(2 if _delete(stream, id_, policy) == 2 else 1)
+    _deleted(ctx, args[1], len(stream) < before)
+    return results
+
+
+def _deleted(ctx: Context, key: bytes, entries: bool) -> None:
+    if entries:
+        ctx.db.modified(key)
+        ctx.notify(b"xdel", key)
+    else:
+        changed_quietly(ctx, key)
