@@ -93,9 +93,11 @@ class Cell:
         return low + place * 1.0 / (1 << self.bits) * (high - low)
 
     def beside(self, east: int, north: int) -> Cell:
-        """The cell that lies so many columns and rows away, around the map's ends."""
+        """The cell that lies so many columns and rows away, around the map's ends; 180 degrees east is beyond them."""
         size = 1 << self.bits
-        return Cell((self.column + east) % size, (self.row + north) % size, self.bits)
+        column = (self.column + east) % size if east else self.column
+        row = (self.row + north) % size if north else self.row
+        return Cell(column, row, self.bits)
 
 
 def score(place: Place) -> float:

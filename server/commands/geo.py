@@ -19,6 +19,7 @@ from redlark.server.values import integer
 
 UNIT: Final = b"ERR unsupported unit provided. please use M, KM, FT, MI"
 NO_PLACE: Final = b"ERR could not decode requested zset member"
+FROM: Final = (b"FROMMEMBER", b"FROMLONLAT")
 WITH: Final = (b"WITHDIST", b"WITHHASH", b"WITHCOORD")
 
 
@@ -211,25 +212,25 @@ class Search:
 
 def _read(ctx: Context, args: list[bytes], place: int, stores: bool) -> tuple[Search, bool]:
     """The search of GEOSEARCH and GEOSEARCHSTORE, and whether distances are stored.  Raises CommandError."""
-    search, distances = Search(zset_at(ctx, args[place])), False
+    search, distances, given = Search(zset_at(ctx, args[place])), False, set[bytes]()
     place += 1
     while place < len(args):
         word, more = args[place].upper(), len(args) - place - 1
-        if word == b"FROMMEMBER" and more:
+        if word == b"FROMMEMBER" and more and FROM[1] not in given:
             search.centre_at(args[place + 1])
             place += 2
-        elif word == b"FROMLONLAT" and more > 1:
+        elif word == b"FROMLONLAT" and more > 1 and FROM[0] not in given:
             search.centre = _on_map(*args[place + 1 : place + 3])
             place += 3
-        elif word == b"BYRADIUS" and more > 1:
-            search.circle, search.box = _radius(args[place + 1]), None
+        elif word == b"BYRADIUS" and more > 1 and search.box is None:
+            search.circle = _radius(args[place + 1])
             search.unit = _unit(args[place + 2])
             place += 3
-        elif word == b"BYBOX" and more > 2:
+        elif word == b"BYBOX" and more > 2 and search.circle is None:
             width, height = _length(args[place + 1], b"width"), _length(args[place + 2], b"height")
             if width < 0 or height < 0:
                 raise CommandError(b"ERR height or width cannot be negative")
-            search.box, search.circle = (width, height), None
+            search.box = width, height
             search.unit = _unit(args[place + 3])
             place += 4
         elif word == b"STOREDIST" and stores:
@@ -239,6 +240,7 @@ def _read(ctx: Context, args: list[bytes], place: int, stores: bool) -> tuple[Se
             if behind == place:
                 raise errors.syntax()
             place = behind
+        given.add(word)
     if stores and search.shown:
         raise CommandError(b"ERR GEOSEARCHSTORE is not compatible with WITHDIST, WITHHASH and WITHCOORD options")
     if search.centre is None:
