@@ -11,7 +11,7 @@ Must live here: who waits for what, and how waiting ends.  Must not: what the co
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import attrs
 
@@ -20,10 +20,12 @@ from redlark.server.interfaces import (
     REPLY_ON,
     REPLY_SKIP,
     REPLY_SKIP_NEXT,
+    Came,
     Client,
     CommandError,
     Database,
     Reply,
+    Status,
 )
 from redlark.server.timers import Timer, Timers
 
@@ -40,6 +42,10 @@ def finished(client: Client) -> None:
             client.reply_mode = REPLY_SKIP
 
 
+ANY: Final = b""  # whatever becomes of a key wakes who waits
+STILL: Final = Status(b"")  # the outcome of who has to wait again
+
+
 @attrs.define(slots=True, eq=False)
 class Wait:
     """One client's waiting."""
@@ -49,7 +55,7 @@ class Wait:
     timer: Timer | None = None
     database: Database | None = None
     keys: list[bytes] = attrs.Factory(list)
-    kind: bytes = b""  # of the values that wake it
+    kind: bytes = ANY  # of the values that wake it, by coming to be
     again: Callable[[], Reply] = lambda: NO_REPLY
 
 
@@ -59,7 +65,7 @@ class Waiting:
 
     timers: Timers
     clients: dict[int, Wait] = attrs.Factory(dict)  # by the client's id
-    came: list[tuple[Database, bytes]] = attrs.Factory(list)  # keys that have come to be, noted by the databases
+    came: list[Came] = attrs.Factory(list)  # noted by the databases
 
     def park(self, client: Client, until: int, late: Reply) -> Wait:
         """The client waits until a moment (ms; 0: for ever), and is then told `late`."""
@@ -99,10 +105,33 @@ class Waiting:
         """Serve who waits for the keys that have come to be; those that come to be by that, too."""
         while self.came:
             places, self.came[:] = dict.fromkeys(self.came), []
-            for database, key in places:
+            for database, key, came in places:
                 for wait in list(database.awaited.get(key, ())):
-                    if self.clients.get(wait.client.id) is wait and database.kind(key) == wait.kind:
-                        self.end(wait, _outcome(wait))
+                    if self.clients.get(wait.client.id) is wait and _concerns(wait, database, key, came):
+                        outcome = _outcome(wait)
+                        if outcome is STILL:
+                            _behind_others(wait)
+                        else:
+                            self.end(wait, outcome)
+
+
+def _concerns(wait: Wait, database: Database, key: bytes, came: bool) -> bool:
+    return wait.kind == ANY or (came and database.kind(key) == wait.kind)
+
+
+def _behind_others(wait: Wait) -> None:
+    """Who has to wait again stands behind the others from then on."""
+    if wait.database is not None:
+        for key in wait.keys:
+            waiting = wait.database.awaited[key]
+            waiting.pop(wait, None)
+            waiting[wait] = None
+
+
+def wake(database: Database, key: bytes) -> None:
+    """Something has come to a value for which somebody may wait: a stream has an entry more, a group less."""
+    if key in database.awaited:
+        database.came.append((database, key, True))
 
 
 def _outcome(wait: Wait) -> Reply:
@@ -126,4 +155,4 @@ def wait_for(
 def came_by_swap(one: Database, other: Database) -> None:
     """After SWAPDB every key that is there has come to be."""
     for database in (one, other):
-        database.came.extend((database, key) for key in database.awaited if database.exists(key))
+        database.came.extend((database, key, database.exists(key)) for key in database.awaited)

@@ -146,6 +146,9 @@ RAW: Final = 2  # as APPEND and SETRANGE do: always "raw"
 NO_DEADLINE: Final = -1
 
 
+Came = tuple["Database", bytes, bool]  # a key, and whether a collection has come to be there; else a value has gone
+
+
 class Database(Protocol):
     """One numbered keyspace.
 
@@ -158,7 +161,7 @@ class Database(Protocol):
     expired: int  # keys that have expired here since the server started
     watched: dict[bytes, list[Client]]  # WATCH; kept by `dispatch` and transactions, read by the writes
     awaited: dict[bytes, dict[Wait, None]]  # who waits for which key, in the order of their coming; kept by `blocking`
-    came: list[tuple[Database, bytes]]  # keys somebody waits for that held nothing and now hold a collection
+    came: list[Came]  # what has become of keys that somebody waits for
     touching: bool  # False while a client under NO-TOUCH runs a command: reads leave idle times alone
 
     def get(self, key: bytes, /) -> Value | None:
@@ -167,7 +170,8 @@ class Database(Protocol):
     def put(self, key: bytes, value: Value, keep_ttl: bool = False, form: int = FRESH) -> None:
         """Store; drops the deadline unless keep_ttl.  An empty collection is never stored by a caller.
 
-        A collection under a key that held nothing is noted in `came` if the key is in `awaited`.
+        If the key is in `awaited`, that is noted in `came`: as a coming where a collection takes the place of nothing.
+        So is every loss of a value, by whatever way it goes.
         """
 
     def delete(self, key: bytes, /) -> bool:

@@ -140,6 +140,8 @@ class State:
         for database in self.databases:
             if database.expires_count():
                 database.expire_cycle(share)
+        if self.waiting.came:
+            self.waiting.serve()
         if self.config.timeout and self.now - self._idle_checked >= 1000:
             self._idle_checked = self.now
             limit = self.now - self.config.timeout * 1000

@@ -14,12 +14,13 @@ from redlark.server.values import INT64_MAX, INT64_MIN, int32, integer, to_integ
 
 @contextmanager
 def unseen(db: Database) -> Iterator[None]:
-    """What is written meanwhile is told to nobody who watches: it changes how a value is kept, not what it is."""
+    """What is written meanwhile is told to nobody who watches or waits: it is no change to them."""
     watched, db.watched = db.watched, {}
+    awaited, db.awaited = db.awaited, {}
     try:
         yield
     finally:
-        db.watched = watched
+        db.watched, db.awaited = watched, awaited
 
 
 def string_at(ctx: Context, key: bytes) -> bytes | None:

@@ -6,6 +6,7 @@ from itertools import islice
 from typing import Final
 
 from redlark.server import errors, ids
+from redlark.server.blocking import ANY, wake
 from redlark.server.commands.common import stream_at
 from redlark.server.commands.registry import command
 from redlark.server.commands.streams import (
@@ -13,7 +14,6 @@ from redlark.server.commands.streams import (
     Reading,
     changed_quietly,
     is_referenced,
-    named,
     told,
     unreference,
 )
@@ -135,6 +135,7 @@ def xgroup_destroy(ctx: Context, args: list[bytes]) -> Reply:
     if stream.groups.pop(args[3], None) is None:
         return 0
     changed_quietly(ctx, args[2])
+    wake(ctx.db, args[2])
     ctx.notify(b"xgroup-destroy", args[2])
     return 1
 
@@ -219,9 +220,13 @@ def xreadgroup(ctx: Context, args: list[bytes]) -> Reply:
     asked = Reading.of(ctx, args, in_group=True)
     if asked.group is None:
         raise CommandError(b"ERR Missing GROUP option for XREADGROUP")
-    after = [_from(ctx, key, asked.group, text) for key, text in zip(asked.keys, asked.after, strict=True)]
-    rows = read_for(ctx, asked, asked.group, after)
-    return named(ctx, rows) if rows else NULL_ARRAY
+    group = asked.group
+
+    def read() -> list[list[Reply]]:
+        after = [_from(ctx, key, group, text) for key, text in zip(asked.keys, asked.after, strict=True)]
+        return read_for(ctx, asked, group, after)
+
+    return asked.answer(ctx, ANY, read)
 
 
 def _from(ctx: Context, key: bytes, group: bytes, text: bytes) -> int | None:

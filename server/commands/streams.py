@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import islice
 from typing import Final
 
 import attrs
 
 from redlark.server import errors, ids
+from redlark.server.blocking import STILL, wait_for, wake
 from redlark.server.commands.common import stream_at, unseen
 from redlark.server.commands.registry import command
 from redlark.server.interfaces import NULL_ARRAY, OK, CommandError, Context, Pairs, Reply
@@ -172,6 +173,7 @@ def xadd(ctx: Context, args: list[bytes]) -> Reply:
         ctx.db.put(key, grown)
     else:
         ctx.db.modified(key)
+        wake(ctx.db, key)
     ctx.notify(b"xadd", key)
     if gone:
         ctx.notify(b"xtrim", key)
@@ -342,6 +344,21 @@ class Reading:
             raise errors.syntax()
         return self
 
+    def answer(self, ctx: Context, kind: bytes, read: Callable[[], list[list[Reply]]]) -> Reply:
+        """The rows that are read, or, where there are none, what they are once one of the keys wakes the client."""
+        rows = read()
+        if rows:
+            return named(ctx, rows)
+        if self.block is None or ctx.executing:
+            return NULL_ARRAY
+
+        def again() -> Reply:
+            found = read()
+            return named(ctx, found) if found else STILL
+
+        until = ctx.now + self.block if self.block else 0
+        return wait_for(ctx, self.keys, kind, until, NULL_ARRAY, again)
+
     def _streams(self, words: list[bytes], name: bytes, in_group: bool) -> None:
         if len(words) % 2:
             signs = b" or '>'" if in_group else b", '+', or '$'"
@@ -369,8 +386,7 @@ def _wait_time(ctx: Context, text: bytes) -> int:
 def xread(ctx: Context, args: list[bytes]) -> Reply:
     asked = Reading.of(ctx, args, in_group=False)
     after = [_from(ctx, key, text) for key, text in zip(asked.keys, asked.after, strict=True)]
-    rows = read_after(ctx, asked, after)
-    return named(ctx, rows) if rows else NULL_ARRAY
+    return asked.answer(ctx, b"stream", lambda: read_after(ctx, asked, after))
 
 
 def _from(ctx: Context, key: bytes, text: bytes) -> int:

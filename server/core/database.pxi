@@ -122,8 +122,6 @@ cdef class Database:
         else:
             if not hasattr(value, "kind"):
                 raise TypeError(f"not a value: {type(value).__name__}")
-            if PyDict_Size(self.awaited) and key in self.awaited and db_find(self, key) == NULL:
-                self.came.append((self, key))
             rl_store8(payload, <uint64_t><size_t><PyObject*>value)
             rl_store8(payload + 8, <uint64_t>value.memory())
             Py_INCREF(value)
@@ -158,6 +156,9 @@ cdef class Database:
     def flush(self):
         cdef size_t count
         self.touch_all()
+        for key in list(self.awaited):
+            if self.exists(key):
+                self.came.append((self, key, False))
         count = self.table.used
         table_wipe(&self.table)
         return count
@@ -262,12 +263,21 @@ cdef void mark_watchers(Database db, const char* p, size_t n) noexcept:
             client.touched = True
 
 
+cdef void db_note(Database db, const char* p, size_t n, bint came) noexcept:
+    """A collection has come to be, or a value has gone: noted if anybody waits for the key."""
+    key = PyBytes_FromStringAndSize(p, <Py_ssize_t>n)
+    if key in db.awaited:
+        db.came.append((db, key, came))
+
+
 # --------------------------------------------------------------------------------------------------------------- expiry
 
 cdef void db_expire(Database db, uint64_t h, Place* at) noexcept:
     cdef Entry* e = table_remove(&db.table, h, at)
     db.expired += 1
     db_touch(db, key_of(e), key_size(e))
+    if PyDict_Size(db.awaited):
+        db_note(db, key_of(e), key_size(e), False)
     entry_free(e)
 
 cdef void db_expire_entry(Database db, Entry* e) noexcept:
@@ -323,6 +333,7 @@ cdef void db_write(Database db, const char* p, size_t n, uint64_t h, int kind, i
     cdef size_t old_size
     cdef uint8_t flags
     cdef bint timed = deadline != WITHOUT
+    cdef bint there = e != NULL
     if deadline == KEEP:
         timed = e != NULL and e.flags & TIMED
     if kind == TEXT:
@@ -355,6 +366,8 @@ cdef void db_write(Database db, const char* p, size_t n, uint64_t h, int kind, i
     db.table.weight += weight_of(e)
     e.access = <uint32_t>(db_now(db) // 1000)
     db_touch(db, p, n)
+    if PyDict_Size(db.awaited) and (there or kind == OBJECT):
+        db_note(db, p, n, not there)
     if old != NULL:
         entry_free(old)
     Py_XDECREF(held)
@@ -376,6 +389,8 @@ cdef bint db_erase(Database db, const char* p, size_t n, uint64_t h) noexcept:
         return False
     entry_free(table_remove(&db.table, h, &at))
     db_touch(db, p, n)
+    if PyDict_Size(db.awaited):
+        db_note(db, p, n, False)
     return True
 
 cdef void db_retime(Database db, Entry* e, Place* at, int64_t deadline) noexcept:

@@ -98,6 +98,14 @@ cdef void call_python(Loop loop, Client c, int64_t argc, const Slice* a) noexcep
     loop.python_ran = True
     loop_read_clock(loop)
 
+cdef void serve_waiting(Loop loop) noexcept:
+    """A value has gone for whose key somebody waits."""
+    try:
+        loop.server.waiting.serve()
+    except BaseException as error:
+        loop_failed(loop, error)
+    loop.python_ran = True
+
 cdef char* execute_input(Loop loop, Client c, char* p, char* end) noexcept:
     """Execute the whole requests in [p, end); returns where what is left begins."""
     cdef Request[BATCH] batch
@@ -139,6 +147,8 @@ cdef char* execute_input(Loop loop, Client c, char* p, char* end) noexcept:
                     run_hot(loop, c, r.hot, r.argc, a, r.hash):
                 loop.stats.commands += 1
                 c.commands += 1
+                if PyList_GET_SIZE(c.db.came):
+                    serve_waiting(loop)
             else:
                 call_python(loop, c, r.argc, a)
                 if c.state != OPEN or c.parked:

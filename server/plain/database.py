@@ -42,7 +42,7 @@ class Database:
         self.expired = 0
         self.watched: dict[bytes, list[Client]] = {}
         self.awaited: dict[bytes, dict[Wait, None]] = {}
-        self.came: list[tuple[interfaces.Database, bytes]] = []
+        self.came: list[interfaces.Came] = []
         self.touching = True
         self._clock = clock
         self._entries: dict[bytes, Entry] = {}
@@ -106,8 +106,9 @@ class Database:
             entry = self._entries[key] = Entry(value, form, self._clock.now, 0)
             self._order.add(key)
             if key in self.awaited and not isinstance(value, bytes):
-                self.came.append((self, key))
+                self.came.append((self, key, True))
         else:
+            self._note_loss(key)
             entry.value, entry.form, entry.access = value, form, self._clock.now
         self._weigh(key, entry)
         self._touch(key)
@@ -145,6 +146,8 @@ class Database:
         count = len(self._entries)
         for key in [key for key in self.watched if key in self._entries]:
             self._touch(key)
+        for key in [key for key in self.awaited if key in self._entries]:
+            self._note_loss(key)
         self._entries, self._deadlines, self._heap, self._order = {}, {}, [], Index()
         self._memory = 0
         return count
@@ -156,7 +159,13 @@ class Database:
             setattr(self, name, its)
             setattr(other, name, mine)
 
+    def _note_loss(self, key: bytes) -> None:
+        """The value of a key goes, or another comes in its place: who waits for any change is to know."""
+        if key in self.awaited:
+            self.came.append((self, key, False))
+
     def _drop(self, key: bytes) -> None:
+        self._note_loss(key)
         self._memory -= self._entries.pop(key).size
         self._deadlines.pop(key, None)
         self._order.remove(key)
