@@ -1,4 +1,4 @@
-"""The stream group, groups of consumers: making them, delivering to them, acknowledging, claiming."""
+"""The stream group, groups of consumers: making them, delivering to them, acknowledging."""
 
 from __future__ import annotations
 
@@ -10,17 +10,14 @@ from redlark.server.blocking import ANY, wake
 from redlark.server.commands.common import stream_at
 from redlark.server.commands.registry import command
 from redlark.server.commands.streams import (
-    POLICIES,
     Reading,
     changed_quietly,
-    is_referenced,
     told,
-    unreference,
 )
 from redlark.server.groups import Consumer, Group
 from redlark.server.interfaces import NULL_ARRAY, OK, CommandError, Context, Reply
 from redlark.server.types import Stream
-from redlark.server.values import integer, to_integer
+from redlark.server.values import integer
 
 NEEDS_KEY: Final = (
     b"ERR The XGROUP subcommand requires the key to exist. Note that for CREATE you may want to use the MKSTREAM "
@@ -30,7 +27,6 @@ MEANINGLESS: Final = (
     b"ERR The %b ID is meaningless in the context of XREADGROUP: you want to read the history of this consumer by "
     b"specifying a proper ID, or use the > ID to get new messages. The %b ID would just return an empty result set."
 )
-MOST_CLAIMED: Final = 576460752303423487
 
 
 def no_group_of(group: bytes, key: bytes) -> bytes:
@@ -40,13 +36,14 @@ def no_group_of(group: bytes, key: bytes) -> bytes:
     )
 
 
-def _no_group(key: bytes, group: bytes) -> bytes:
+def no_group(key: bytes, group: bytes) -> bytes:
+    """The key or the group that a command names is not there."""
     return errors.one_line(
         b"NOGROUP No such key '%b' or consumer group '%b'" % (ids.until_nul(key), ids.until_nul(group))
     )
 
 
-def _heard_of(ctx: Context, key: bytes, group: Group, name: bytes) -> Consumer:
+def heard_of(ctx: Context, key: bytes, group: Group, name: bytes) -> Consumer:
     """The consumer of a name, made where it is named first; it was seen just now."""
     consumer = group.consumers.get(name)
     if consumer is None:
@@ -145,7 +142,7 @@ def xgroup_createconsumer(ctx: Context, args: list[bytes]) -> Reply:
     _, group = _group_at(ctx, args[2], args[3])
     if args[4] in group.consumers:
         return 0
-    _heard_of(ctx, args[2], group, args[4])
+    heard_of(ctx, args[2], group, args[4])
     changed_quietly(ctx, args[2])
     return 1
 
@@ -233,7 +230,7 @@ def _from(ctx: Context, key: bytes, group: bytes, text: bytes) -> int | None:
     """The id behind which a consumer's history is told; None where new entries are wanted.  Raises CommandError."""
     stream, word = stream_at(ctx, key), ids.until_nul(text)
     if stream is None or group not in stream.groups:
-        raise CommandError(_no_group(key, group) + b" in XREADGROUP with GROUP option")
+        raise CommandError(no_group(key, group) + b" in XREADGROUP with GROUP option")
     if word in (b"$", b"+"):
         raise CommandError(MEANINGLESS % (word, word))
     return None if word == b">" else ids.strict(text)
@@ -246,7 +243,7 @@ def read_for(ctx: Context, asked: Reading, name: bytes, after: list[int | None])
         stream = stream_at(ctx, key)
         assert stream is not None
         group = stream.groups[name]
-        consumer = _heard_of(ctx, key, group, asked.consumer)
+        consumer = heard_of(ctx, key, group, asked.consumer)
         if behind is None:
             found = _deliver(ctx, stream, group, asked)
             if found and not asked.noack:
@@ -309,7 +306,7 @@ def xpending(ctx: Context, args: list[bytes]) -> Reply:
         low, high = ids.low(args[place]), ids.high(args[place + 1])
     stream = stream_at(ctx, args[1])
     if stream is None or args[2] not in stream.groups:
-        raise CommandError(_no_group(args[1], args[2]))
+        raise CommandError(no_group(args[1], args[2]))
     group = stream.groups[args[2]]
     if len(args) == 3:
         return _summary(group)
@@ -329,181 +326,3 @@ def _summary(group: Group) -> Reply:
     held = sorted((name, len(one.pending)) for name, one in group.consumers.items() if one.pending)
     first, last = group.pending.peekitem(0)[0], group.pending.peekitem(-1)[0]
     return [len(group.pending), ids.shown(first), ids.shown(last), [[name, b"%d" % size] for name, size in held]]
-
-
-# ---- claiming --------------------------------------------------------------------------------------------------------
-
-
-@command("XCLAIM")
-def xclaim(ctx: Context, args: list[bytes]) -> Reply:
-    key, consumer = args[1], args[3]
-    stream = stream_at(ctx, key)
-    if stream is None or args[2] not in stream.groups:
-        raise CommandError(_no_group(key, args[2]))
-    group = stream.groups[args[2]]
-    idle = integer(args[4], b"ERR Invalid min-idle-time argument for XCLAIM")
-    place = 5
-    while place < len(args) and ids.parse(args[place]) is not None:
-        place += 1
-    wanted = [ids.strict(text) for text in args[5:place]]
-    moment, count, last, words = _claim_options(ctx, args[place:])
-    if last is not None and last > group.last_id:
-        group.last_id = last
-    mine = _heard_of(ctx, key, group, consumer)
-    claimed: list[Reply] = []
-    for id_ in wanted:
-        items, held = stream.get(id_), group.pending.get(id_)
-        if items is None:
-            group.take(id_)
-            continue
-        if held is None and b"FORCE" not in words:
-            continue
-        if held is not None and idle > 0 and ctx.now - held.time < idle:
-            continue
-        times = held.count if held is not None else 1
-        if count is not None and count >= 0:
-            times = count
-        elif b"JUSTID" not in words:
-            times += 1
-        group.give(id_, consumer, moment, times)
-        mine.active = ctx.now
-        claimed.append(ids.shown(id_) if b"JUSTID" in words else told(id_, items))
-    changed_quietly(ctx, key)
-    return claimed
-
-
-def _claim_options(ctx: Context, rest: list[bytes]) -> tuple[int, int | None, int | None, set[bytes]]:
-    """When the entries are said to be delivered, how often, LASTID, and the plain words.  Raises CommandError."""
-    moment, count, last, words, place = ctx.now, None, None, set[bytes](), 0
-    while place < len(rest):
-        word, more = rest[place].upper(), place + 1 < len(rest)
-        if word in (b"FORCE", b"JUSTID"):
-            words.add(word)
-            place += 1
-            continue
-        if word == b"LASTID" and more:
-            last = ids.strict(rest[place + 1])
-        elif word in (b"IDLE", b"TIME", b"RETRYCOUNT") and more:
-            number = integer(rest[place + 1], b"ERR Invalid %b option argument for XCLAIM" % word)
-            if word == b"RETRYCOUNT":
-                count = number
-            else:
-                moment = ctx.now - number if word == b"IDLE" else number
-        else:
-            shown = ids.until_nul(rest[place])
-            raise CommandError(errors.one_line(b"ERR Unrecognized XCLAIM option '%b'" % shown))
-        place += 2
-    return moment if 0 <= moment <= ctx.now else ctx.now, count, last, words
-
-
-@command("XAUTOCLAIM")
-def xautoclaim(ctx: Context, args: list[bytes]) -> Reply:
-    key, consumer = args[1], args[3]
-    idle = integer(args[4], b"ERR Invalid min-idle-time argument for XAUTOCLAIM")
-    low, left, just, place = ids.low(args[5]), 100, False, 6
-    while place < len(args):
-        word = args[place].upper()
-        if word == b"COUNT" and place + 1 < len(args):
-            count = to_integer(args[place + 1])
-            if count is None or not 0 < count <= MOST_CLAIMED:
-                raise CommandError(b"ERR COUNT must be > 0")
-            left, place = count, place + 1
-        elif word == b"JUSTID":
-            just = True
-        else:
-            raise errors.syntax()
-        place += 1
-    stream = stream_at(ctx, key)
-    if stream is None or args[2] not in stream.groups:
-        raise CommandError(_no_group(key, args[2]))
-    group = stream.groups[args[2]]
-    mine = _heard_of(ctx, key, group, consumer)
-    claimed, deleted, passed = list[Reply](), list[Reply](), low - 1
-    for id_, held in list(islice(group.between(low, ids.MAX_ID), left * 10)):
-        if not left:
-            break
-        passed, items = id_, stream.get(id_)
-        if items is None:
-            group.take(id_)
-            deleted.append(ids.shown(id_))
-            left -= 1
-        elif idle <= 0 or ctx.now - held.time >= idle:
-            group.give(id_, consumer, ctx.now, held.count + (not just))
-            mine.active = ctx.now
-            claimed.append(ids.shown(id_) if just else told(id_, items))
-            left -= 1
-    after = next(group.between(passed + 1, ids.MAX_ID), None)
-    changed_quietly(ctx, key)
-    return [ids.shown(after[0]) if after is not None else b"0-0", claimed, deleted]
-
-
-# ---- deleting with regard to references -----------------------------------------------------------------------------
-
-
-def _ids_of(words: list[bytes]) -> tuple[bytes, list[bytes]]:
-    """The policy and the ids of `[KEEPREF | DELREF | ACKED] IDS numids id ...`.  Raises CommandError."""
-    policy, found, place = b"", None, 0
-    while place < len(words):
-        word = words[place].upper()
-        if word in POLICIES and not policy:
-            policy, place = word, place + 1
-        elif word == b"IDS" and place + 1 < len(words):
-            count = to_integer(words[place + 1])
-            if count is None or count < 1:
-                raise CommandError(b"ERR Number of IDs must be a positive integer")
-            found = words[place + 2 : place + 2 + count]
-            if len(found) < count:
-                raise CommandError(b"ERR The `numids` parameter must match the number of arguments")
-            place += 2 + count
-        else:
-            raise errors.syntax()
-    if found is None:
-        raise errors.syntax()
-    return policy, found
-
-
-def _delete(stream: Stream, id_: int, policy: bytes) -> int:
-    """1 where an entry went, -1 where there was none, 2 where a group has use for it and it stays."""
-    if policy == b"ACKED" and is_referenced(stream, id_):
-        return 2
-    if policy == b"DELREF":
-        unreference(stream, id_)
-    if not stream.remove((id_,)):
-        return -1
-    stream.max_deleted = max(stream.max_deleted, id_)
-    return 1
-
-
-@command("XDELEX")
-def xdelex(ctx: Context, args: list[bytes]) -> Reply:
-    stream = stream_at(ctx, args[1])
-    policy, texts = _ids_of(args[2:])
-    if stream is None:
-        return [-1] * len(texts)
-    results = [_delete(stream, id_, policy) for id_ in [ids.strict(text) for text in texts]]
-    _deleted(ctx, args[1], any(result == 1 for result in results))
-    return results
-
-
-@command("XACKDEL")
-def xackdel(ctx: Context, args: list[bytes]) -> Reply:
-    stream = stream_at(ctx, args[1])
-    policy, texts = _ids_of(args[3:])
-    if stream is None or args[2] not in stream.groups:
-        return [-1] * len(texts)
-    group, results, before = stream.groups[args[2]], list[Reply](), len(stream)
-    for id_ in [ids.strict(text) for text in texts]:
-        if not group.take(id_):
-            results.append(-1)
-            continue
-        results.append(2 if _delete(stream, id_, policy) == 2 else 1)
-    _deleted(ctx, args[1], len(stream) < before)
-    return results
-
-
-def _deleted(ctx: Context, key: bytes, entries: bool) -> None:
-    if entries:
-        ctx.db.modified(key)
-        ctx.notify(b"xdel", key)
-    else:
-        changed_quietly(ctx, key)
