@@ -52,7 +52,6 @@ OUT_OF_REACH: tuple[tuple[str, str], ...] = (
     (r"CONFIG\|[GS]ET/syntax", "whatever stands there is taken as an argument"),
     (r"CLUSTER[A-Z|-]*/syntax", "needs a server that is part of a cluster: no other looks at the arguments"),
     (r"MODULE\|(LOAD|LOADEX|UNLOAD)/(told|syntax)", "needs a server that was started to allow it"),
-    (r"LATENCY\|(GRAPH|HISTORY|LATEST|RESET)/told", "needs a server that was told to measure delays"),
     (r"CONFIG\|SET/(protected|special|too-small)", "a run leaves parameters of that kind as they are"),
     ("ACL\\|LOAD/told", "needs a server that was started with a file of users"),
 )
@@ -117,6 +116,20 @@ _SETS = (
     *_passed_on("k4", "k1"),
     *_passed_on("k1", "k4"),
 )
+
+# What is measured, and told.
+_DELAYS = (
+    *([request("DEBUG", "SLEEP", "0.012")] * 3),
+    request("DEBUG", "SLEEP", "0.03"),
+    *([request("LATENCY", "LATEST")] * 2),
+    *([request("LATENCY", "HISTORY", "command")] * 2),
+    request("LATENCY", "GRAPH", "command"),
+    request("LATENCY", "HISTORY", "fast-command"),
+    request("LATENCY", "RESET"),
+    request("LATENCY", "RESET", "command", "fork"),
+    request("LATENCY", "DOCTOR"),
+)
+_MEASURED = r"LATENCY\|(GRAPH|HISTORY|LATEST|RESET)/(told|drawn|all|some)"
 
 
 def _events(name: str, classes: str, needed_by: str, profiles: str = ".*") -> Setup:
@@ -295,6 +308,14 @@ SETUPS: tuple[Setup, ...] = (
         ),
         profiles=r"(?!redis-6.2).*",  # which allows it to everybody
     ),
+    Setup(
+        "delays are measured",
+        {"latency-monitor-threshold": "10", "enable-debug-command": "yes"},
+        _MEASURED,
+        _DELAYS,
+        profiles=r"(?!redis-6.2).*",
+    ),
+    Setup("delays are measured", {"latency-monitor-threshold": "10"}, _MEASURED, _DELAYS, profiles=r"redis-6.2"),
     Setup(
         "sketches become dense early",
         {"hll-sparse-max-bytes": "24"},

@@ -18,6 +18,7 @@ from immutables import Map
 
 import redlark.reference.commands
 import redlark.reference.debugging
+import redlark.reference.delays
 import redlark.reference.figures
 import redlark.reference.geo
 import redlark.reference.parameters

@@ -73,7 +73,9 @@ FUNCTIONS: dict[str, Signature] = {
         "arrangements(any, int, int, any) -> list of any",
         "libraries-dumped(any, int) -> any", "libraries-in(text) -> list of any", "payload-version-of(text) -> int?",
         "all-categories() -> list of text", "memory-bounds(any, bool) -> list of int",
-        "some-digest() -> any", "object-told(text) -> any", "microseconds-slept(text) -> int",
+        "latest-delays(text, int, bool) -> any", "delays-told(int) -> any",
+        "delay-graph(text, int) -> any", "some-digest() -> any", "object-told(text) -> any",
+        "microseconds-slept(text) -> int",
         "emptied-log(any) -> any", "shortened-log(any, int) -> any", "log-lengths(any) -> list of int",
         "log-readings(any, int) -> list of any",
     ))
