@@ -5,7 +5,7 @@
 #   make campaign    the long searches, an hour of them
 #   make bench       the server beside redis-server and Valkey
 #   make generated   write anew what is derived from the text and kept in the tree
-#   make versions    write docs/versions.md: what differs between versions, as real servers show it (half an hour)
+#   make versions    write docs/versions.md: what differs between versions, as real servers show it (minutes)
 #   make setup       the virtual environment, with the core built where a C compiler is
 #   make clean       remove what the above made
 #

@@ -7,18 +7,18 @@ from __future__ import annotations
 
 import difflib
 import json
-import sys
 from collections.abc import Iterable, Mapping
 from itertools import groupby
 from typing import Any
 
 import click
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from redlark.conformance import outcome
-from redlark.conformance.sight import Outcome, Stage
-from redlark.conformance.witness import why_unseen, witnesses
+from redlark.conformance import kept, outcome
+from redlark.conformance.looking import Looking
+from redlark.conformance.sight import Outcome
 from redlark.reference.cli import spec
 from redlark.reference.model import profiles
 from redlark.spec.differences import CONFIGURATION, SHARED, UNTOLD, Comparison, Difference
@@ -38,7 +38,19 @@ WHOLE = 24  # lines of a change that are printed before it is cut
     "--budget", type=click.FloatRange(0, min_open=True), default=900.0, show_default=True, metavar="SECONDS",
     help="With --seen: how long histories are searched for.",
 )  # fmt: skip
-def diff(first: str, second: str, as_json: bool, commands: str | None, facts: bool, seen: bool, budget: float) -> None:
+@click.option("--afresh", is_flag=True, help="With --seen: search anew for what is kept from an earlier search, too.")
+@click.option("--seed", type=int, default=1, show_default=True, help="With --seen: equal seeds search alike.")
+def diff(
+    first: str,
+    second: str,
+    as_json: bool,
+    commands: str | None,
+    facts: bool,
+    seen: bool,
+    budget: float,
+    afresh: bool,
+    seed: int,
+) -> None:
     """Print what two profiles differ in, rule by rule: A's text is red, B's is green.
 
     With --seen, a shortest history that shows a difference is searched for in the model, and run on the real servers of
@@ -54,23 +66,39 @@ def diff(first: str, second: str, as_json: bool, commands: str | None, facts: bo
         for one in comparison.differences
         if (facts or one.kind != "fact") and (not wanted or not wanted.isdisjoint(one.users))
     ]
-    outcomes = look(comparison, found, budget) if seen else None
+    outcomes = look(comparison, found, budget, afresh=afresh, seed=seed) if seen else None
     if as_json:
         click.echo(json.dumps(as_data(first, second, found, outcomes), indent=2))
         return
     show(Console(highlight=False, emoji=False), first, second, found, outcomes)
 
 
-def look(comparison: Comparison, found: list[Difference], budget: float) -> dict[str, Outcome]:
-    """What the two real servers show of each difference, by its id; how far it is, on a terminal."""
-    outcomes: dict[str, Outcome] = {}
-    with Stage((comparison.first, comparison.second)) as stage:
-        for one, witness in witnesses(comparison, found, budget):
-            outcomes[one.id] = stage.outcome(witness, why_unseen(comparison, one))
-            if sys.stderr.isatty():
-                click.echo(f"\r{len(outcomes)} of {len(found)} looked for ", nl=False, err=True)
-    if sys.stderr.isatty():
-        click.echo("\r" + " " * 40 + "\r", nl=False, err=True)
+def look(
+    comparison: Comparison, found: list[Difference], budget: float, *, afresh: bool = False, seed: int = 1
+) -> dict[str, Outcome]:
+    """What the two real servers show of each difference, by its id; how far it is stands on a terminal.
+
+    First what is kept is looked at; what that does not show is searched for. CTRL-C ends the search, not the looking.
+    """
+    known = {} if afresh else kept.load(comparison.first, comparison.second)
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("seen"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("starting the servers", total=len(found))
+
+        def tell(what: str, seen: int, total: int) -> None:
+            progress.update(task, description=what, completed=seen, total=total)
+
+        looking = Looking(comparison, found, known, budget, seed, afresh, tell)
+        outcomes = looking.run()
+    for name, outcome_ in looking.astray.items():
+        console.print(f"[yellow]{name}[/]: {outcome_.reason}", highlight=False)
     return outcomes
 
 
@@ -121,8 +149,8 @@ def show(
 def sight_block(seen: Outcome) -> Text:
     """What was seen of a difference: the history with both servers' replies, or why it was not seen."""
     text = Text("    seen" if seen.seen else f"    not seen: {seen.reason}", style="bold" if seen.seen else "yellow")
-    if seen.witness is not None and seen.witness.config:
-        text.append(" (with " + ", ".join(f"{name} {value}" for name, value in seen.witness.config.items()) + ")")
+    for said in outcome.circumstances(seen):
+        text.append(f"\n      ({said})")
     for line in outcome.transcript(seen):
         text.append(f"\n      {line}", style="")
     return text

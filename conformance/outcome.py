@@ -15,6 +15,22 @@ LONG = 14  # lines of a reply that are shown
 WIDE = 300  # characters of a line
 
 
+def circumstances(outcome: Outcome) -> Iterator[str]:
+    """What must be known beside the transcript: how the servers were started, and what else it takes."""
+    witness = outcome.witness
+    if witness is None:
+        return
+    if witness.config:
+        yield "with " + ", ".join(f"`{name} {value}`" for name, value in witness.config.items())
+    if witness.others:
+        yield "together with " + ", ".join(f"`{name.replace('|', ' ')}`" for name in witness.others)
+    if witness.lacking and outcome.seen:
+        yield f"{witness.lacking}: what follows tells what the other one does"
+    pauses = [step.wait for step in witness.history.steps if step.wait]
+    if pauses and outcome.seen:
+        yield f"with a pause of {max(pauses)} ms"
+
+
 def transcript(outcome: Outcome) -> list[str]:
     """The history as two redis-cli sessions in one: what both servers said is told once."""
     if not outcome.sights:
@@ -23,23 +39,33 @@ def transcript(outcome: Outcome) -> list[str]:
     lines: list[str] = []
     if outcome.witness is not None and outcome.witness.history.protocol == 3:
         lines.append("(RESP3)")
-    pairs = list(zip(first.said, second.said, strict=False))
-    for one, other in pairs:
-        if one.request or one.reply is None:
-            lines.append(f"{_prompt(one)} {_short(command_line(one.request))}")
+    for one, other in aligned(first.said, second.said):
+        said = one or other
+        assert said is not None
+        if said.request:
+            lines.append(f"{_prompt(said)} {_short(command_line(said.request))}")
         else:
-            lines.append(f"{one.client + 1}<")
+            lines.append(f"{said.client + 1}<")
         lines += _replies(first.server, one, second.server, other)
-    for sight in outcome.sights:
-        lines += [
-            f"{_prompt(one)} {_short(command_line(one.request))}"
-            if one.request
-            else f"{one.client + 1}< {sight.server}"
-            for one in sight.said[len(pairs) :]
-        ]
     if outcome.witness is not None and outcome.witness.channel != "reply":
         lines += _told(outcome)
     return lines
+
+
+def aligned(first: Sequence[Said], second: Sequence[Said]) -> Iterator[tuple[Said | None, Said | None]]:
+    """What two servers said side by side; None where one of them said nothing.
+
+    Requests are the same for both, up to where one was asked no more; frames that came unasked need not be.
+    """
+    ours, theirs = list(first), list(second)
+    while ours or theirs:
+        unasked = bool(ours) and not ours[0].request, bool(theirs) and not theirs[0].request
+        if unasked[0] == unasked[1] or not (ours and theirs):
+            yield ours.pop(0) if ours else None, theirs.pop(0) if theirs else None
+        elif unasked[0]:
+            yield ours.pop(0), None
+        else:
+            yield None, theirs.pop(0)
 
 
 def _told(outcome: Outcome) -> Iterator[str]:
@@ -53,9 +79,9 @@ def _prompt(one: Said) -> str:
     return f"{one.client + 1}>" if one.client else ">"
 
 
-def _replies(first: str, one: Said, second: str, other: Said) -> list[str]:
-    ours, theirs = (_reply(each.reply) for each in (one, other))
-    if ours == theirs:
+def _replies(first: str, one: Said | None, second: str, other: Said | None) -> list[str]:
+    ours, theirs = (["(nothing)"] if each is None else _reply(each.reply) for each in (one, other))
+    if ours == theirs and one is not None and other is not None:
         raw = one.reply, other.reply
         if raw[0] != raw[1] and None not in raw:  # redis-cli prints both alike
             return [f"{name}: {_short(repr(each)[1:])}" for name, each in zip((first, second), raw, strict=True)]
@@ -88,6 +114,8 @@ def as_data(outcome: Outcome) -> dict[str, Any]:
         "channel": witness.channel if witness else None,
         "alone": witness.exact if witness else None,
         "config": dict(witness.config) if witness else {},
+        "with": list(witness.others) if witness else [],
+        "lacking": witness.lacking if witness else "",
         "servers": {sight.server: _sight(sight) for sight in outcome.sights},
     }
 

@@ -46,6 +46,7 @@ class Rehearsal:
     model: Model
     config: Mapping[str, str] = field(factory=dict)
     signed_in: bool = True
+    pace: int = STEPS_A_MILLISECOND
     reached: Counter[str] = field(factory=Counter)
     _empty: World = field(init=False)
 
@@ -64,9 +65,9 @@ class Rehearsal:
             stage.go(step)
         return stage.reached
 
-    def told(self, history: History) -> list[Told]:
-        """What the model says in one history, frame by frame."""
-        stage = evolve(self.begin(history.protocol), told=[])
+    def told(self, history: History, luck: int = 0) -> list[Told]:
+        """What the model says in one history, frame by frame; `luck` is which way requests go that may go so many."""
+        stage = evolve(self.begin(history.protocol), told=[], luck=luck)
         for step in history.steps:
             stage.go(step)
         return stage.told or []
@@ -99,7 +100,7 @@ class Stage:
 
     def go(self, step: Step) -> None:
         """Perform one step."""
-        self.now += step.wait + (not self.steps % STEPS_A_MILLISECOND)
+        self.now += step.wait + (not self.steps % self.rehearsal.pace)
         self.steps += 1
         if not step.requests:
             self._await(step.client)

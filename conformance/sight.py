@@ -88,8 +88,17 @@ class Stage:
             judge.close()
         self._stack.close()
 
-    def outcome(self, witness: Witness | None, why: str = "no history was found that shows it") -> Outcome:
-        """What the two servers did with a witness, and whether that shows the difference; `why`: if there is none."""
+    def outcome(
+        self,
+        witness: Witness | None,
+        why: str = "no history was found that shows it",
+        without: Model | None = None,
+    ) -> Outcome:
+        """What the two servers did with a witness, and whether that shows the difference.
+
+        `why` is the reason if there is no witness. Where one of the two lacks a command on the way, the other one must
+        answer what `without` (its model but for the difference) does not allow.
+        """
         for profile, server in zip(self.profiles, self.servers, strict=True):
             if server is None:
                 return Outcome(False, f"no server of {profile} is on this machine", witness)
@@ -106,14 +115,18 @@ class Stage:
                     False, f"{sight.server} did otherwise than the text says: {sight.problem}", witness, sights
                 )
         if witness.channel != "reply":
-            same = [tuple(map(_timeless, sight.told)) for sight in sights]
-            why = "" if same[0] != same[1] else "both servers told the same"
+            last = [[_timeless(words) for words in sight.told if words[:1] != (b"EXEC",)][-1:] for sight in sights]
+            why = "" if last[0] != last[1] else "both servers told the same"
             return Outcome(not why, why, witness, sights)
         said = [[(one.client, one.request, one.reply) for one in sight.said] for sight in sights]
         if said[0] == said[1]:
             return Outcome(False, "both servers answered the same", witness, sights)
         if not witness.history.social and self._allows(1, first, witness) and self._allows(0, second, witness):
             return Outcome(False, "either profile allows what both servers answered", witness, sights)
+        if witness.lacking and without is not None:
+            side = 1 if witness.lacking.startswith(f"{self.profiles[0]} ") else 0
+            if self._allows(side, sights[side], witness, without):
+                return Outcome(False, "without it the same answers would be allowed", witness, sights)
         return Outcome(True, "", witness, sights)
 
     # ---- one server ----------------------------------------------------------------------------------------------
@@ -155,17 +168,18 @@ class Stage:
             self._judges[key] = Judge(Model.load(self.profiles[side]), target)
         return self._judges[key]
 
-    def _allows(self, side: int, sight: Sight, witness: Witness) -> bool:
-        """Whether a profile allows what the other one's server answered."""
+    def _allows(self, side: int, sight: Sight, witness: Witness, model: Model | None = None) -> bool:
+        """Whether a profile (or another model) allows what a server answered."""
         judge = self._judge(side, witness.config)
-        worlds = judge.model.start(databases=judge.target.databases, config=judge.target.config)
+        model = model or judge.model
+        worlds = model.start(databases=judge.target.databases, config=judge.target.config)
         for client in witness.history.clients:
-            worlds = judge.model.connect(worlds, client)
+            worlds = model.connect(worlds, client)
             for request in _greeting(judge, witness.history):
-                worlds = judge.model.allows(worlds, client, request, sight.when, None)
+                worlds = model.allows(worlds, client, request, sight.when, None)
         for one in sight.said:
             frame = _frame(one.reply)
-            worlds = judge.model.allows(worlds, one.client, one.request, sight.when, frame)
+            worlds = model.allows(worlds, one.client, one.request, sight.when, frame)
             if not worlds:
                 return False
         return True

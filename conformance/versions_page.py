@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 
-from redlark.conformance import outcome
+from redlark.conformance import kept, outcome
 from redlark.conformance.diff_cli import look, subject_of, title, unified
 from redlark.conformance.sight import Outcome
 from redlark.spec.differences import UNTOLD, Comparison, Difference
@@ -105,10 +105,9 @@ def _difference(comparison: Comparison, one: Difference, seen: Outcome) -> str:
         lines += [f"Felt by {', '.join(users[:8])}{more}.", ""]
     if one.kind != "option" or one.change == "changed":
         lines += ["```diff", *unified(one.before, one.after), "```", ""]
-    config = seen.witness.config if seen.witness is not None else {}
-    if config:
-        lines += ["With " + ", ".join(f"`{name} {value}`" for name, value in config.items()) + ":", ""]
     if seen.seen:
+        said = "; ".join(outcome.circumstances(seen))
+        lines += [f"{said[0].upper()}{said[1:]}.", ""] if said else []
         lines += ["```", *outcome.transcript(seen), "```", ""]
     else:
         lines += [f"Not seen: {seen.reason}.", ""]
@@ -141,14 +140,15 @@ def _parameters(comparison: Comparison, found: Sequence[Difference], outcomes: M
 
 
 def main() -> None:
-    """Write the page."""
+    """Write the page, and keep the witnesses that it shows; `--afresh` forgets those kept before."""
     pairs = []
     for names in PAIRS:
         comparison = Comparison(*names)
-        outcomes = look(comparison, list(comparison.differences), BUDGET)
+        outcomes = look(comparison, list(comparison.differences), BUDGET, afresh="--afresh" in sys.argv)
         seen, total = outcome.count(outcomes.values())
         print(f"{names[0]} to {names[1]}: {seen} of {total} differences seen", file=sys.stderr)
         pairs.append((comparison, outcomes))
+        kept.store({names: {name: one.witness for name, one in outcomes.items() if one.seen and one.witness}})
     PAGE.write_text(page(pairs))
 
 

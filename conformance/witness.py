@@ -1,28 +1,29 @@
 """Witnesses: for a difference of two profiles, a shortest history on which their models differ because of it.
 
-Theory of operation. Histories around each command are rehearsed with both models; where the two say something else, the
-history is kept, cut there. A difference is behind it if the second model, but for this one difference, does not say
-what the second says: what is found so is no guess. Then the history is shrunk while all of that still holds. What must
-not live here: real servers (`sight.py`).
+Theory of operation. Twins are two models that have all in common but one difference: the second profile's, and the
+second's but for that difference; or the first's, and the first's with it. Histories around the commands that may show
+it are rehearsed with both twins; where those say something else, and the two profiles do so there, too, the difference
+is behind it, and no guess. Some differences show only together with others (a step that uses what another one has
+found): their twins are models between the two profiles. And some are about what one profile has no way to bring about:
+there, what leads to it differs, and the twins behind it. A history is shrunk while all of that still holds. No clock is
+looked at: equal seeds give equal witnesses. What must not live here: real servers (`sight.py`).
 """
 
 from __future__ import annotations
 
 import random
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 
 from attrs import evolve, field, frozen, mutable
 
-from redlark.conformance import draw, examples, hints, values
-from redlark.conformance.attempts import attempt
+from redlark.conformance import hints, reasons
+from redlark.conformance.around import Around
 from redlark.conformance.divergence import Divergence
-from redlark.conformance.generate import Generator, Grammar, grammar
+from redlark.conformance.generate import Grammar, grammar
 from redlark.conformance.history import History, Request, request, steps_of
+from redlark.conformance.judge import command_of
 from redlark.conformance.rehearse import Rehearsal, Told
-from redlark.conformance.scenarios import HELPERS, Pool
-from redlark.conformance.setups import SETUPS, Setup
 from redlark.conformance.shrink import Shrinker, measure
 from redlark.reference import Model
 from redlark.spec import facts_told
@@ -30,13 +31,16 @@ from redlark.spec import syntax as s
 from redlark.spec.differences import UNTOLD, Comparison, Difference
 from redlark.spec.loader import NotationError
 
-TRIES = 240  # histories for each command; then MORE where something is still unseen
-MORE = 1000
-FEW = 4  # commands: what is felt by more than these is not looked for so long
-KEPT = 6  # histories with the same pair of answers
+TRIES = 240  # histories for each command
+FEW = 12  # commands: of what is felt by more, so many are tried, others for each difference
 AIMED, DRAWN = 40, 3000  # requests that hold the word of an option, and how many are drawn for them
+ENOUGH = 6  # histories that show a difference alone: the best of them will do
+OFFERED = 3  # witnesses of one difference that are worth a look at real servers
 CHANNELS = ("reply", "propagated", "events")
-SHRINK_SECONDS, SHRINK_RUNS = 2.5, 600
+SHRINK_RUNS = 400
+LUCK = (0, 7)  # where a request may go several ways: the first, and the last (of so many)
+STANDING = 1_000_000  # steps a millisecond: where time must pass, a history says so
+NOTHING = Told(-1, (), b"")  # stands behind what a model says
 
 
 @frozen
@@ -47,18 +51,33 @@ class Witness:
     channel: str
     exact: bool  # without this difference the second profile says just what the first does
     config: Mapping[str, str] = field(factory=dict)
+    others: tuple[str, ...] = ()  # the ids of the differences together with which alone it shows
+    lacking: str = ""  # which profile has no command that leads there: what follows shows on the other one alone
+
+
+@frozen
+class Twins:
+    """Two models that have all in common but one difference, and which profile the first of them is (or is like)."""
+
+    own: Model
+    other: Model
+    side: int
+    others: tuple[str, ...] = ()
+    luck: int = 0  # which way requests go that may go several ways
 
 
 @frozen
 class Entry:
-    """A history at whose end two profiles differ."""
+    """A history that shows a difference."""
 
+    twins: Twins
     history: History
     channel: str
-    command: str
     first: Told
     second: Told
-    place: int
+    exact: bool
+    lacking: str
+    own: Told
 
     @property
     def size(self) -> tuple[int, ...]:
@@ -71,7 +90,8 @@ class Entry:
     @property
     def pattern(self) -> tuple[object, ...]:
         """What two histories have in common that show the same."""
-        return self.channel, self.command, *(_digest(one.reply) for one in (self.first, self.second))
+        replies = (_digest(one.reply) for one in (self.first, self.second))
+        return self.channel, self.lacking, self.own.request[:1], *replies
 
 
 def _digest(reply: bytes) -> bytes:
@@ -87,24 +107,30 @@ class Search:
     config: Mapping[str, str] = field(factory=dict)
     likely: tuple[Request, ...] = ()
     models: tuple[Model, Model] = field(init=False)
-    grammars: tuple[dict[str, Grammar], dict[str, Grammar]] = field(init=False)
-    pools: tuple[Pool, Pool] = field(init=False)
-    kept: dict[str, list[Entry]] = field(factory=dict, init=False)
-    tried: dict[str, int] = field(factory=dict, init=False)
+    around: Around = field(init=False)
+    _told: dict[tuple[int, int, int], tuple[History, list[Told] | None]] = field(factory=dict, init=False)
+    _known: dict[str, Difference] = field(init=False)
 
     @models.default
     def _load(self) -> tuple[Model, Model]:
-        return Model.load(self.comparison.first), Model.load(self.comparison.second)
+        first, second = (
+            Model(text, profile) for text, profile in zip(self.comparison.texts, self.comparison.profiles, strict=True)
+        )
+        return first, second
 
-    @grammars.default
-    def _read(self) -> tuple[dict[str, Grammar], dict[str, Grammar]]:
+    @around.default
+    def _draw(self) -> Around:
         first, second = ({n: grammar(c.block, m.profile) for n, c in m.commands.items()} for m in self.models)
-        return first, second
+        return Around(self.models, (first, second), self.seed, self.likely)
 
-    @pools.default
-    def _fill(self) -> tuple[Pool, Pool]:
-        first, second = (_pool(grammars) for grammars in self.grammars)
-        return first, second
+    @_known.default
+    def _by_id(self) -> dict[str, Difference]:
+        return {one.id: one for one in self.comparison.differences}
+
+    @property
+    def grammars(self) -> tuple[Mapping[str, Grammar], Mapping[str, Grammar]]:
+        """The commands of both profiles as they are drawn."""
+        return self.around.grammars
 
     @cached_property
     def reversed(self) -> tuple[Comparison, dict[str, Difference]]:
@@ -112,87 +138,183 @@ class Search:
         found = Comparison(self.comparison.second, self.comparison.first)
         return found, {one.id: one for one in found.differences}
 
-    # ---- histories on which the two differ -------------------------------------------------------------------------
+    # ---- twins -----------------------------------------------------------------------------------------------------
 
-    def entries(self, name: str, tries: int) -> list[Entry]:
-        """Histories around a command on which the two differ; as many are tried as have not been tried yet."""
-        kept = self.kept.setdefault(name, [])
-        for history in self._histories(name, self.tried.get(name, 0), tries):
-            kept += self._differing(name, history)
-        self.tried[name] = max(tries, self.tried.get(name, 0))
-        by_pattern: dict[tuple[object, ...], list[Entry]] = {}
-        for entry in sorted(kept, key=lambda entry: entry.size):
-            same = by_pattern.setdefault(entry.pattern, [])
-            if len(same) < KEPT:
-                same.append(entry)
-        self.kept[name] = [entry for same in by_pattern.values() for entry in same]
-        return self.kept[name]
+    def twins(self, one: Difference) -> Iterator[Twins]:
+        """The second profile with and without a difference, then the first."""
+        other, by_id = self.reversed
+        sides = [(self.comparison, one, 1)] + ([(other, by_id[one.id], 0)] if one.id in by_id else [])
+        for comparison, each, side in sides:
+            own = self.models[side]
+            made = _variant(own, comparison.mixed((each,)))
+            if made is not None:
+                yield Twins(own, made, side)
 
-    def _histories(self, name: str, begin: int, end: int) -> Iterator[History]:
-        sides = [side for side in (0, 1) if name in self.pools[side].names]
-        if begin == 0:
-            for side in sides:
-                yield from examples.histories(self.grammars[side], {name}, self.models[side].profile, (2, 3))
-                for one in self.likely:
-                    yield History(steps_of(0, (one,)))
-        rng = random.Random(f"{self.seed} {name} {begin}")
-        for number in range(begin, end if sides else begin):
-            made = attempt(self.pools[sides[number % len(sides)]], name, rng, 2 if rng.random() < 0.6 else 3)
-            if self.likely and rng.random() < 0.7:
-                made = evolve(made, steps=(*steps_of(0, rng.choices(self.likely, k=rng.randrange(1, 5))), *made.steps))
-            yield _observed(made, self.grammars[sides[0]][name].group, rng) if rng.random() < 0.5 else made
+    def between(self, one: Difference) -> Iterator[Twins]:
+        """Models between the two profiles, with and without a difference: first with little of the first profile."""
+        others = [each for each in self._known.values() if each != one and not set(each.users).isdisjoint(one.users)]
+        same = [each for each in others if each.subject == one.subject]
+        kinds = [[each for each in same if each.kind == kind] for kind in dict.fromkeys(each.kind for each in same)]
+        tried: list[list[Difference]] = [[]]
+        for some in (*kinds, same, others):
+            if some not in tried:
+                tried.append(some)
+                made = self._with(one, some)
+                if made is not None:
+                    yield made
 
-    def _differing(self, name: str, history: History) -> Iterator[Entry]:
-        told = self.told(self.models[0], history), self.told(self.models[1], history)
-        if told[0] is None or told[1] is None:
-            return
+    def _with(self, one: Difference, others: Iterable[Difference]) -> Twins | None:
+        some = [each for each in others if each.kind not in ("fact", "parameter", "command")]
+        texts = (self.comparison.mixed(each) for each in (some, (*some, one)))
+        own, other = (_variant(self.models[1], text) for text in texts)
+        if own is None or other is None:
+            return None
+        return Twins(own, other, 1, tuple(each.id for each in some))
+
+    def shown_by(self, one: Difference, witness: Witness) -> Twins | None:
+        """The twins that a witness tells apart at its end; None if, as the text now is, it tells none apart."""
+        if one.kind == "fact":  # what is told of commands may come in any order
+            return Twins(self.models[1], self.models[0], 1)
+        if one.kind in ("parameter", "command"):
+            first, second = (self.told(model, witness.history) for model in self.models)
+            same = first is None or second is None or first_difference(first, second, "reply") is None
+            return None if same else Twins(self.models[1], self.models[0], 1)
+        if witness.others:
+            known = [self._known[name] for name in witness.others if name in self._known]
+            with_others = self._with(one, known) if len(known) == len(witness.others) else None
+            candidates = iter([with_others] if with_others is not None else [])
+        else:
+            candidates = (evolve(twins, luck=luck) for luck in LUCK for twins in self.twins(one))
+        for twins in candidates:
+            found = self.entry(one, twins, witness.history)
+            shown = None if found is None else (found.channel, found.lacking, found.history.size)
+            if shown == (witness.channel, witness.lacking, witness.history.size):
+                return twins
+        return None
+
+    # ---- histories on which twins differ ---------------------------------------------------------------------------
+
+    def told(self, model: Model, history: History, luck: int = 0, *, keep: bool = False) -> list[Told] | None:
+        """What a model says in a history, and nothing at its end; None where it cannot be run there."""
+        place = id(model), id(history), luck
+        if place in self._told:
+            return self._told[place][1]
+        try:
+            rehearsal = Rehearsal(model, self.config, "requirepass" not in self.config, STANDING)
+            said = [*rehearsal.told(history, luck), NOTHING]
+        except (LookupError, OverflowError, TypeError, ValueError, ArithmeticError, AttributeError):
+            said = None
+        if keep and model in self.models:
+            self._told[place] = history, said
+        return said
+
+    def entry(self, one: Difference, twins: Twins, history: History, *, keep: bool = False) -> Entry | None:
+        """What a history shows of a difference, cut where it does; None if it does not."""
+        own = self.told(twins.own, history, twins.luck, keep=keep)
+        other = self.told(twins.other, history, twins.luck)
+        if own is None or other is None:
+            return None
         for channel in CHANNELS:
-            place = first_difference(told[0], told[1], channel)
+            place = first_difference(own, other, channel)
             if place is None:
                 continue
-            asked = sum(1 for one in told[0][: place + 1] if one.request)
+            first, second = (self.told(model, history, twins.luck, keep=keep) for model in self.models)
+            if first is None or second is None:
+                return None
+            lacking = ""
+            if not _differ_at(first, second, channel, place):
+                lacking = "" if twins.others or channel != "reply" else self._lacking(first, second, place)
+                if not lacking:
+                    continue
+            if one.kind == "option" and not _mentions(one, own[place].request):
+                continue
+            asked = sum(1 for each in own[: place + 1] if each.request)
             cut = history if history.social else _cut(history, asked)
-            yield Entry(cut, channel, name, told[0][place], told[1][place], place)
-            return
+            pair = (first, second) if not lacking else (own, other) if twins.side == 0 else (other, own)
+            theirs = pair[1 - twins.side][place]
+            exact = not lacking and _part(other[place], channel) == _part(theirs, channel)
+            return Entry(twins, cut, channel, pair[0][place], pair[1][place], exact, lacking, own[place])
+        return None
 
-    def told(self, model: Model, history: History) -> list[Told] | None:
-        """What a model says in a history; None where it cannot be run there."""
-        try:
-            return Rehearsal(model, self.config, signed_in="requirepass" not in self.config).told(history)
-        except (LookupError, OverflowError, TypeError, ValueError, ArithmeticError, AttributeError):
-            return None
+    def _lacking(self, first: list[Told], second: list[Told], place: int) -> str:
+        """Which command was asked for before a place that one of the two profiles lacks."""
+        there = first_difference(first, second, "reply")
+        if there is None or there >= place:
+            return ""
+        for side, profile in enumerate((self.comparison.first, self.comparison.second)):
+            name = command_of(first[there].request, self.grammars[1 - side])
+            if name in self.grammars[1 - side] and name not in self.grammars[side]:
+                return f"{profile} has no {name.replace('|', ' ')}"
+        return ""
 
     # ---- witnesses -------------------------------------------------------------------------------------------------
 
     def witness(self, one: Difference, tries: int = TRIES) -> Witness | None:
         """The shortest history found that shows a difference; None if none of so many for each command does."""
-        if one.kind == "fact":
-            return _of_fact(one)
-        if one.kind == "parameter":
-            return self._of_parameter(one)
-        if one.kind == "command" and self._never_sent(one.subject):
-            return Witness(_ask("COMMAND", "INFO", one.subject.lower()), "reply", exact=True)
-        entries = [entry for history in self._aimed(one) for entry in self._differing(one.subject, history)]
-        found = self._best(one, entries)
-        if found is None and tries:
-            entries = [entry for name in self._users(one) for entry in self.entries(name, tries)]
-            found = self._best(one, entries)
+        return next(self.witnesses(one, 0, tries), None)
+
+    def witnesses(self, one: Difference, begin: int, end: int, *, between: bool = False) -> Iterator[Witness]:
+        """Histories that show a difference, best first, among those from `begin` to `end` around each command.
+
+        With `between`, those that show it together with others only.
+        """
+        if one.kind in ("fact", "parameter") or (one.kind == "command" and self._never_sent(one.subject)):
+            found = self._told_of(one) if not begin and not between else None
+            if found is not None:
+                yield found
+            return
+        offered: set[tuple[object, ...]] = set()
+        for entry in sorted(self._entries(one, begin, end, between), key=lambda entry: _rank(one, entry)):
+            if entry.pattern not in offered and len(offered) < OFFERED:
+                offered.add(entry.pattern)
+                yield self._shrunk(one, entry)
+
+    def _entries(self, one: Difference, begin: int, end: int, between: bool) -> list[Entry]:
+        histories = [*(self._aimed(one) if not begin else ()), *self._histories(one, begin, end)]
+        if one.kind == "command":
+            return [entry for history in histories for entry in self._of_command(one, history)]
+        found: list[Entry] = []
+        candidates = self.between(one) if between else self.twins(one)
+        if not end:  # hints: what may go several ways, too
+            candidates = (evolve(twins, luck=luck) for twins in candidates for luck in LUCK)
+        for twins in candidates:
+            for history in histories:
+                entry = self.entry(one, twins, history, keep=True)
+                if entry is not None:
+                    found.append(entry)
+                    if sum(each.exact for each in found) >= ENOUGH:
+                        return found
+            if between and found:
+                return [self._fewer(one, entry) for entry in sorted(found, key=lambda e: _rank(one, e))[:OFFERED]]
         return found
 
-    def _best(self, one: Difference, entries: list[Entry]) -> Witness | None:
-        if not entries:
-            return None
-        best: tuple[Entry, bool] | None = None
-        for model, side in self._without(one):
-            for entry in sorted(entries, key=lambda entry: _rank(one, entry)):
-                exact = self._behind(one, model, side, entry.history, entry)
-                if exact is not None and (best is None or (exact and not best[1])):
-                    best = entry, exact
-                if exact:
-                    return self._shrunk(one, model, side, entry, exact=True)
-            if best is not None:
-                return self._shrunk(one, model, side, best[0], exact=False)
-        return None
+    def _fewer(self, one: Difference, entry: Entry) -> Entry:
+        """The same history, with as few other differences as it takes."""
+        left = list(entry.twins.others)
+        for name in list(left):
+            fewer = [self._known[each] for each in left if each != name]
+            twins = self._with(one, fewer)
+            found = None if twins is None else self.entry(one, twins, entry.history)
+            if found is not None and found.channel == entry.channel:
+                entry, left = found, [each.id for each in fewer]
+        return entry
+
+    def _of_command(self, one: Difference, history: History) -> Iterator[Entry]:
+        """What a command that only one of the two has shows: there is nothing to be taken away."""
+        first, second = (self.told(model, history, keep=True) for model in self.models)
+        place = None if first is None or second is None else first_difference(first, second, "reply")
+        if first is None or second is None or place is None or not _names(one, first[place].request):
+            return
+        cut = _cut(history, sum(1 for each in first[: place + 1] if each.request))
+        twins = Twins(self.models[1], self.models[0], 1)
+        yield Entry(twins, cut, "reply", first[place], second[place], True, "", second[place])
+
+    def _histories(self, one: Difference, begin: int, end: int) -> Iterator[History]:
+        users = self._users(one)
+        if len(users) > FEW:
+            users = sorted(random.Random(f"{self.seed} {one.id}").sample(users, FEW))
+        for name in users:
+            yield from self.around.of(name, begin, end)
 
     def _aimed(self, one: Difference) -> Iterator[History]:
         """Histories made for one difference: the hints, and requests that hold the word of an option."""
@@ -200,22 +322,27 @@ class Search:
         side = 0 if one.change == "gone" else 1
         if one.kind != "option" or self.config or not one.name.rpartition(" ")[2].isupper():
             return
-        rng, left = random.Random(f"{self.seed} {one.id}"), AIMED
-        for _ in range(DRAWN if one.subject in self.pools[side].names else 0):
-            asked = self.pools[side].of(one.subject, rng)
+        pool, left = self.around.pools[side], AIMED
+        rng = random.Random(f"{self.seed} {one.id}")
+        for _ in range(DRAWN if one.subject in pool.names else 0):
+            asked = pool.of(one.subject, rng)
             if _mentions(one, tuple(part for part in asked.parts if isinstance(part, bytes))):
                 yield History(steps_of(0, (asked,)))
                 left -= 1
             if not left:
                 return
 
-    def _of_parameter(self, one: Difference) -> Witness | None:
-        """What CONFIG GET tells of it, or what CONFIG SET says of values at the bounds that either profile has."""
+    def _told_of(self, one: Difference) -> Witness | None:
+        """What the server itself tells of a fact, a parameter, or a command that nobody sends."""
+        if one.kind == "fact":
+            word = "INFO" if one.name in facts_told.INFO else "DOCS"
+            return Witness(_ask("COMMAND", word, one.subject.lower()), "reply", exact=True)
+        if one.kind == "command":
+            return Witness(_ask("COMMAND", "INFO", one.subject.lower()), "reply", exact=True)
         listed = (each for text in self.comparison.texts for each in text.parameters if one.name in each.names)
         values = [value for each in listed for value in _edges(each)]
         names = (_ask("CONFIG", "GET", one.name), _ask("CONFIG", "GET", f"{one.name}*"))
-        asked = [*names, *(_ask("CONFIG", "SET", one.name, value) for value in values)]
-        for history in asked:
+        for history in (*names, *(_ask("CONFIG", "SET", one.name, value) for value in values)):
             first, second = (self.told(model, history) for model in self.models)
             if first is not None and second is not None and first_difference(first, second, "reply") is not None:
                 return Witness(history, "reply", exact=True)
@@ -229,128 +356,54 @@ class Search:
         scripts = ["EVAL"] if "CALLED" in one.users else ["EXEC", "MULTI", "GET", "SET", "AUTH", "SUBSCRIBE", "PING"]
         return [name for name in scripts if name in names] + users
 
-    def _without(self, one: Difference) -> Iterator[tuple[Model | None, int]]:
-        """The second model but for the difference; then the first but for it. None for a command: nothing to take."""
-        if one.kind == "command":
-            yield None, 1
-            return
-        made = self._model(self.comparison, one, 1)
-        if made is not None:
-            yield made, 1
-        other, by_id = self.reversed
-        if one.id in by_id and (made := self._model(other, by_id[one.id], 0)) is not None:
-            yield made, 0
-
-    def _model(self, comparison: Comparison, one: Difference, side: int) -> Model | None:
-        text: s.Specification | None = comparison.without(one)
-        if text is None:
-            return None
-        try:
-            return Model(text, self.comparison.profiles[side])
-        except (NotationError, LookupError):  # it needs another difference as well
-            return None
-
-    def _behind(self, one: Difference, model: Model | None, side: int, history: History, entry: Entry) -> bool | None:
-        """Whether the difference is behind what two models say differently at the end of a history.
-
-        None: it is not. True: it alone makes all of the difference there.
-        """
-        told = [self.told(each, history) for each in self.models]
-        first, second = told
-        if first is None or second is None:
-            return None
-        place = first_difference(first, second, entry.channel)
-        if place is None or (
-            sum(1 for each in first[: place + 1] if each.request) != history.size and not history.social
-        ):
-            return None
-        if (first[place].reply[:1] == b"-", second[place].reply[:1] == b"-") != entry.errors:
-            return None
-        if model is None:
-            return True if _names(one, first[place].request) else None
-        if one.kind == "option" and not _mentions(one, first[place].request):
-            return None
-        without = self.told(model, history)
-        if without is None or len(without) <= place:
-            return None
-        own, others = (second, first) if side == 1 else (first, second)
-        parts = [_part(each[place], entry.channel) for each in (without, own, others)]
-        if parts[0] == parts[1]:
-            return None
-        return parts[0] == parts[2]
-
-    def _shrunk(self, one: Difference, model: Model | None, side: int, entry: Entry, *, exact: bool) -> Witness:
+    def _shrunk(self, one: Difference, entry: Entry) -> Witness:
         def run(history: History) -> Divergence | None:
-            found = self._behind(one, model, side, history, entry)
-            if found is None or (exact and not found):
+            if one.kind == "command":
+                found = next(self._of_command(one, history), None)
+            else:
+                found = self.entry(one, entry.twins, history)
+            if found is None or (found.channel, found.errors, found.lacking) != shown or found.exact < entry.exact:
+                return None
+            if found.history.size != history.size:
                 return None
             return Divergence("", (), (), "", b"-", (), history.size, history)
 
+        shown = entry.channel, entry.errors, entry.lacking
         begin = Divergence("", (), (), "", b"-", (), entry.history.size, entry.history)
-        found = Shrinker(run, begin, SHRINK_RUNS, SHRINK_SECONDS).shrink()
-        return Witness(found.history, entry.channel, exact, self.config)
+        found = Shrinker(run, begin, SHRINK_RUNS, seconds=1e9).shrink()
+        return Witness(found.history, entry.channel, entry.exact, self.config, entry.twins.others, entry.lacking)
 
     def _never_sent(self, name: str) -> bool:
         return all(grammars[name].never_sent for grammars in self.grammars if name in grammars)
 
 
-def witnesses(
-    comparison: Comparison, wanted: Iterable[Difference] | None = None, seconds: float = 1e9
-) -> Iterator[tuple[Difference, Witness | None]]:
-    """Differences with their witnesses, quickly found ones first; None where nothing that was tried shows one.
-
-    First on a server as it is, then on servers set up as rules need it, then for longer.
-    """
-    end = time.monotonic() + seconds
-    left = list(comparison.differences if wanted is None else wanted)
-    plain = Search(comparison)
-    unseen = []
-    for one in left:
-        hinted = [Search(comparison, config=config) for config in hints.configurations(one.id)]
-        witness = next((seen for search in hinted if (seen := search.witness(one, 0)) is not None), None)
-        if witness is None:
-            unseen.append(one)
-        else:
-            yield one, witness
-    left = unseen
-    for setup, tries in ((None, TRIES), *((one, TRIES) for one in SETUPS), (None, MORE)):
-        if setup is not None and not (setup.is_of(comparison.first) and setup.is_of(comparison.second)):
-            continue
-        search = plain if setup is None else Search(comparison, config=setup.config, likely=setup.likely)
-        unseen = []
-        for one in left:
-            fit = (tries == TRIES or len(one.users) <= FEW) if setup is None else _suits(setup, one)
-            found = search.witness(one, tries) if fit and time.monotonic() < end else None
-            if found is None:
-                unseen.append(one)
-            else:
-                yield one, found
-        left = unseen
-    yield from ((one, None) for one in left)
+def _variant(model: Model, text: s.Specification | None) -> Model | None:
+    if text is None:
+        return None
+    try:
+        return model.variant(text)
+    except (NotationError, LookupError):  # it needs another difference as well
+        return None
 
 
 def why_unseen(comparison: Comparison, one: Difference) -> str:
     """Why no history shows a difference, as far as that is known."""
-    found = hints.reason(one.id)
-    if not found and one.users:
-        sent = [
-            fact.values[0] if fact else None
-            for commands in comparison.commands
-            for user in one.users
-            if user in commands
-            for fact in [next((f for f in commands[user].facts if f.kind == "never-sent"), None)]
-        ]
-        if sent and None not in sent:
-            found = f"requests of this command are not sent: {sent[0]}"
-    return found or "no history was found that shows it"
+    return why_known(comparison, one) or "no history was found that shows it"
 
 
-def _suits(setup: Setup, one: Difference) -> bool:
-    """Whether a difference may be seen rather on a server set up in this way."""
-    if setup.reaches(f"{one.subject}/{one.name}") or (setup.needed_by.startswith(".*/") and one.subject in UNTOLD):
-        return True
-    asked = {str(each.parts[0], "latin-1") for each in setup.likely if isinstance(each.parts[0], bytes)}
-    return not asked.isdisjoint({user.partition("|")[0] for user in one.users})
+def why_known(comparison: Comparison, one: Difference) -> str:
+    """Why nothing can show a difference, or nothing does; empty where that is not known."""
+    found = reasons.reason(one.id)
+    if found or not one.users:
+        return found
+    sent = [
+        fact.values[0] if fact else None
+        for commands in comparison.commands
+        for user in one.users
+        if user in commands
+        for fact in [next((f for f in commands[user].facts if f.kind == "never-sent"), None)]
+    ]
+    return f"requests of this command are not sent: {sent[0]}" if sent and None not in sent else ""
 
 
 def first_difference(first: list[Told], second: list[Told], channel: str) -> int | None:
@@ -359,13 +412,23 @@ def first_difference(first: list[Told], second: list[Told], channel: str) -> int
     Where they have spoken otherwise before, nothing that follows counts: the other channels are compared up to there.
     """
     for place, (one, other) in enumerate(zip(first, second, strict=False)):
-        if (one.client, one.request) != (other.client, other.request):
-            return None
+        if (one.client, one.request) != (other.client, other.request):  # a frame came unasked, here and not there
+            return place if channel == "reply" and not (one.request and other.request) else None
         if _part(one, channel) != _part(other, channel):
             return place
         if one.reply != other.reply:
             return None
     return None
+
+
+def _differ_at(first: list[Told], second: list[Told], channel: str, place: int) -> bool:
+    """Whether two models, which have replied alike so far, differ at a place; what else they have told may differ."""
+    if channel == "reply":
+        return first_difference(first, second, channel) == place
+    there = first_difference(first, second, "reply")
+    if (there is not None and there < place) or place >= min(len(first), len(second)):
+        return False
+    return _part(first[place], channel) != _part(second[place], channel)
 
 
 def _part(told: Told, channel: str) -> object:
@@ -384,11 +447,15 @@ def _cut(history: History, asked: int) -> History:
 
 
 def _rank(one: Difference, entry: Entry) -> tuple[object, ...]:
-    """Best is a reply, of the profile that has the thing no error, and asked for directly; then the shortest."""
+    """Best is what the difference alone shows, in a reply that is no error where there is a thing to be shown.
+
+    Then what was asked for directly; then the shortest.
+    """
     having = {"new": entry.errors[1], "gone": entry.errors[0], "changed": all(entry.errors)}[one.change]
-    wrapped = entry.first.request[:1] and entry.first.request[0].upper() in (b"EXEC", b"EVAL", b"EVAL_RO", b"EVALSHA")
-    bare = one.kind in ("command", "option", "syntax", "fact")
-    return CHANNELS.index(entry.channel), bare and having, bool(wrapped), entry.size
+    wrapped = entry.own.request[:1] and entry.own.request[0].upper() in (b"EXEC", b"EVAL", b"EVAL_RO", b"EVALSHA")
+    bare = one.kind in ("command", "option", "syntax")
+    weak = bool(entry.lacking), not entry.exact
+    return *weak, CHANNELS.index(entry.channel), bare and having, bool(wrapped), entry.size
 
 
 def _names(one: Difference, asked: tuple[bytes, ...]) -> bool:
@@ -409,11 +476,6 @@ def _ask(*parts: str) -> History:
     return History(steps_of(0, (request(*parts),)))
 
 
-def _of_fact(one: Difference) -> Witness:
-    word = "INFO" if one.name in facts_told.INFO else "DOCS"
-    return Witness(_ask("COMMAND", word, one.subject.lower()), "reply", exact=True)
-
-
 def _edges(one: s.Parameter) -> Iterator[str]:
     """Values that show a parameter's kind and its bounds."""
     yield "nosuch"
@@ -421,29 +483,3 @@ def _edges(one: s.Parameter) -> Iterator[str]:
         if bound is not None:
             yield from map(str, (bound, bound - 1, bound + 1))
     yield from one.words
-
-
-_OBSERVERS = (("OBJECT", "ENCODING"), ("OBJECT", "ENCODING"), ("PTTL",), ("OBJECT", "REFCOUNT"))
-_STREAM_OBSERVERS = (("XINFO", "STREAM"), ("XINFO", "GROUPS"), ("XPENDING",))
-
-
-def _observed(history: History, group: str, rng: random.Random) -> History:
-    """The history, and then a look at what it left behind."""
-    client = history.steps[-1].client if history.steps else 0
-    if group == "stream":
-        key = values.KEYS[4]
-        look = rng.choice((
-            ("XINFO", "STREAM", key, "FULL"), ("XINFO", "GROUPS", key), ("XINFO", "CONSUMERS", key, "g"),
-        ))  # fmt: skip
-        return evolve(history, steps=(*history.steps, *steps_of(client, (request(*look),))))
-    if group in ("connection", "server"):
-        return evolve(history, steps=(*history.steps, *steps_of(client, (request("CLIENT", "LIST"),))))
-    used = [part for step in history.steps for one in step.requests for part in one.parts if part in values.KEYS]
-    looks = [request(*rng.choice(_OBSERVERS), key) for key in dict.fromkeys(used)]
-    return evolve(history, steps=(*history.steps, *steps_of(client, looks)))
-
-
-def _pool(grammars: Mapping[str, Grammar]) -> Pool:
-    sendable = frozenset(name for name, one in grammars.items() if not one.never_sent)
-    names, weights = draw.weighted(dict.fromkeys(grammars, 0), sendable, frozenset(), HELPERS)
-    return Pool(Generator(grammars), names, weights)

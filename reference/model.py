@@ -9,7 +9,7 @@ What must not live here: anything about a command by name (that is the text) or 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache, cached_property
 from typing import Any
 
@@ -60,6 +60,7 @@ from redlark.spec import syntax as s
 from redlark.spec.derivation import exists
 from redlark.spec.loader import specification
 from redlark.spec.profiles import PROFILES, Profile, profile
+from redlark.spec.references import IMPLIED, Users, trees
 
 _NOT_ASKED = ("DISPATCH/run", *tracking.BY_ITSELF)
 MAX_RUNS = 20_000  # ways that one request may go; more is an error of the text
@@ -86,14 +87,22 @@ class Allowed:
 class Model(Owing):
     """One profile of the text, compiled; see the module for what it does."""
 
-    def __init__(self, text: s.Specification, chosen: Profile, lacking: frozenset[str] = frozenset()) -> None:
+    def __init__(
+        self,
+        text: s.Specification,
+        chosen: Profile,
+        lacking: frozenset[str] = frozenset(),
+        compiled: Mapping[str, Compiled] = {},
+    ) -> None:
         self.text, self.profile = text, chosen
         self.definitions = Definitions.of(text, chosen)
         blocks = {b.name: b for b in text.commands if exists(b, chosen)}
         self.lacking = {name: blocks.pop(name) for name in sorted(lacking.intersection(blocks))}
         self.definitions.commands = self.commands = {}
         for name, block in blocks.items():
-            self.commands[name] = compile_command(block, self.definitions, {**blocks, **self.lacking})
+            self.commands[name] = compiled.get(name) or compile_command(
+                block, self.definitions, {**blocks, **self.lacking}
+            )
         self._by_words: dict[bytes, Compiled] = {
             n.encode(): c for n, c in self.commands.items() if n not in tracking.HIDDEN
         }
@@ -120,6 +129,27 @@ class Model(Owing):
         ``lacking`` names commands that this server does not have: to the model they are unknown commands.
         """
         return _own(name, lacking) if text is None else cls(text, profile(name), lacking)
+
+    def variant(self, text: s.Specification) -> Model:
+        """The model of another text that has most of its trees in common with this one's, in the same profile.
+
+        A block that is the same tree, and names nothing that is another tree, is not compiled again.
+        """
+        before = dict(trees(self.text))
+        changed = {name for name, tree in trees(text) if before.pop(name, None) is not tree} | before.keys()
+        if not IMPLIED.isdisjoint(changed):
+            return Model(text, self.profile)
+        kept = {
+            name: one
+            for name, one in {**self.commands, **self.hidden}.items()
+            if ("command", name) not in changed and changed.isdisjoint(self.users.reached[name])
+        }
+        return Model(text, self.profile, compiled=kept)
+
+    @cached_property
+    def users(self) -> Users:
+        """Which block of this text names what."""
+        return Users(self.text, {b.name: b for b in self.text.commands if exists(b, self.profile)})
 
     @cached_property
     def rules(self) -> tuple[str, ...]:

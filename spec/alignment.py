@@ -6,7 +6,7 @@ the first version has it and all others as the second. What differs in meaning i
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from difflib import SequenceMatcher
 
 from attrs import evolve, frozen
@@ -98,17 +98,17 @@ def _is_rule(edit: Edit) -> bool:
     return any(isinstance(node, (s.Rule, s.Need, s.On, s.Each, s.Use)) for node in (*edit.first, *edit.second))
 
 
-def mixed(segments: Sequence[Segment], owner: str) -> Steps:
-    """The second version, but for what belongs to one rule: that is as in the first."""
+def mixed(segments: Sequence[Segment], some: Container[str]) -> Steps:
+    """The second version, but for what belongs to some rules: that is as in the first."""
     found: list[s.Step] = []
     for segment in segments:
         match segment:
             case Same(steps=steps):
                 found += steps
             case Edit(owner=whose, first=first, second=second):
-                found += first if whose == owner else second
+                found += first if whose in some else second
             case Inside(second=node, segments=inner):
-                steps = mixed(inner, owner)
+                steps = mixed(inner, some)
                 if steps or not isinstance(node, s.On):
                     found.append(evolve(node, steps=steps))
     return tuple(found)

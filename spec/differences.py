@@ -99,7 +99,13 @@ class Comparison:
         first, second = self.commands
         names = sorted(first.keys() | second.keys(), key=lambda name: (_group((second | first)[name]), name))
         found = [one for name in names for one in self._command(name)]
-        return (*found, *self._shared(), *self._parameters())
+        shared = (one for one in self._shared() if not one.users or self._both_have(one.users))
+        return (*found, *shared, *self._parameters())
+
+    def _both_have(self, users: Iterable[str]) -> bool:
+        """Whether any of these commands is in both: what others share is a part of them, as they come or go."""
+        first, second = self.commands
+        return any(user in first and user in second for user in users)
 
     # ---- commands ------------------------------------------------------------------------------------------------
 
@@ -210,36 +216,56 @@ class Comparison:
 
     # ---- texts with one difference ---------------------------------------------------------------------------------
 
-    def without(self, one: Difference) -> s.Specification | None:
-        """The second profile's text, but for one difference; None where that makes no text that could run."""
+    def mixed(self, several: Iterable[Difference]) -> s.Specification | None:
+        """The second profile's text, but for some differences; None where one of them is no part of a text that runs.
+
+        Nobody can tell what is named nowhere: an error, a type, a definition or a fragment that one profile alone has
+        is there in any case.
+        """
+        text = self._united
+        by_subject: dict[str, list[Difference]] = {}
+        for one in several:
+            if one.kind in ("fact", "parameter", "command"):
+                return None
+            by_subject.setdefault(one.subject, []).append(one)
+        for one in by_subject.pop(SHARED, ()):
+            text = _exchanged(self.texts[0], text, one)
+        blocks: dict[str, s.Command] = {}
+        fragments: dict[str, s.Fragment] = {}
+        for subject, ones in by_subject.items():
+            if subject.startswith("fragment "):
+                fragments[subject.removeprefix("fragment ")] = self._other_fragment(ones)
+            else:
+                blocks[subject] = _other_block(self.commands[0][subject], self.commands[1][subject], ones)
+        return evolve(
+            text,
+            commands=tuple(blocks.get(c.name, c) if c is self.commands[1].get(c.name) else c for c in text.commands),
+            fragments=tuple(fragments.get(f.name, f) for f in text.fragments),
+        )
+
+    @cached_property
+    def _united(self) -> s.Specification:
+        """The second text, with what only the first defines beside it."""
         first, second = self.texts
-        if one.kind in ("error", "type", "definition", "encoding", "state"):
-            return _exchanged(first, second, one)
-        if one.subject.startswith("fragment "):
-            return self._other_fragment(one)
-        blocks = [commands.get(one.subject) for commands in self.commands]
-        if blocks[0] is None or blocks[1] is None or one.kind in ("fact", "parameter"):
-            return None
-        block = _other_block(blocks[0], blocks[1], one)
-        return evolve(second, commands=tuple(block if c is blocks[1] else c for c in second.commands))
+        more = {}
+        for attribute in ("errors", "types", "defines", "fragments"):
+            known = {one.name for one in getattr(second, attribute)}
+            others = (one for one in getattr(first, attribute) if one.name not in known)
+            more[attribute] = (*getattr(second, attribute), *others)
+        known = set(_fields(second))
+        states = [
+            evolve(one, fields=tuple(f for f in one.fields if f"{one.name}.{f[0]}" not in known))
+            for one in first.states
+        ]
+        return evolve(second, states=(*second.states, *(one for one in states if one.fields)), **more)
 
-    def with_block(self, name: str) -> s.Specification | None:
-        """The second profile's text with one command's whole block, and all that it shares, as the first has them."""
-        first, second = (commands.get(name) for commands in self.commands)
-        if first is None or second is None:
-            return None
-        text = self.texts[1]
-        return evolve(text, commands=tuple(first if c is second else c for c in text.commands))
-
-    def _other_fragment(self, one: Difference) -> s.Specification:
-        name = one.subject.removeprefix("fragment ")
+    def _other_fragment(self, ones: Sequence[Difference]) -> s.Fragment:
+        name = ones[0].subject.removeprefix("fragment ")
         first, second = ({f.name: f for f in text.fragments} for text in self.texts)
         if name not in first or name not in second:
-            kept = {n: f for n, f in second.items() if n != name} | {n: f for n, f in first.items() if n == name}
-        else:
-            segments = alignment.aligned(first[name].steps, second[name].steps)
-            kept = second | {name: evolve(second[name], steps=alignment.mixed(segments, one.name))}
-        return evolve(self.texts[1], fragments=tuple(kept.values()))
+            return (first | second)[name]
+        segments = alignment.aligned(first[name].steps, second[name].steps)
+        return evolve(second[name], steps=alignment.mixed(segments, {one.name for one in ones}))
 
 
 @frozen
@@ -322,18 +348,24 @@ def _fields(text: s.Specification) -> dict[str, tuple[str, ...]]:
     }
 
 
-def _other_block(first: s.Command, second: s.Command, one: Difference) -> s.Command:
-    """The second block, but for one difference."""
-    match one.kind:
-        case "option" | "syntax":
-            return evolve(second, syntax=first.syntax, facts=_facts_of(first, second, "arity", None))
-        case "refusal":
-            return evolve(second, facts=_facts_of(first, second, "refuses", one.name))
-        case "reply":
-            return evolve(second, facts=_facts_of(first, second, "returns", None))
-        case "step" if one.name == "means":
-            return evolve(second, means=first.means)
-    return evolve(second, steps=alignment.mixed(alignment.aligned(first.steps, second.steps), one.name))
+def _other_block(first: s.Command, second: s.Command, ones: Iterable[Difference]) -> s.Command:
+    """The second block, but for some differences."""
+    block, owners = second, set()
+    for one in ones:
+        match one.kind:
+            case "option" | "syntax":
+                block = evolve(block, syntax=first.syntax, facts=_facts_of(first, block, "arity", None))
+            case "refusal":
+                block = evolve(block, facts=_facts_of(first, block, "refuses", one.name))
+            case "reply":
+                block = evolve(block, facts=_facts_of(first, block, "returns", None))
+            case "step" if one.name == "means":
+                block = evolve(block, means=first.means)
+            case _:
+                owners.add(one.name)
+    if owners:
+        block = evolve(block, steps=alignment.mixed(alignment.aligned(first.steps, second.steps), owners))
+    return block
 
 
 def _facts_of(first: s.Command, second: s.Command, kind: str, name: str | None) -> tuple[s.Fact, ...]:
@@ -348,21 +380,23 @@ def _facts_of(first: s.Command, second: s.Command, kind: str, name: str | None) 
 def _exchanged(first: s.Specification, second: s.Specification, one: Difference) -> s.Specification:
     """The second text, but for one definition."""
     if one.kind == "state":
-        state, _, name = one.name.partition(".")
-        given = {st.name: [f for f in st.fields if f[0] == name] for st in first.states}
-        return evolve(
-            second,
-            states=tuple(
-                evolve(st, fields=(*(f for f in st.fields if f[0] != name), *given.get(st.name, ())))
-                if st.name == state
-                else st
-                for st in second.states
-            ),
+        name, _, of = one.name.partition(".")
+        field_ = next((f for state in first.states if state.name == name for f in state.fields if f[0] == of), None)
+        if field_ is None:
+            return second
+        states = (
+            evolve(state, fields=tuple(field_ if f[0] == of else f for f in state.fields))
+            if state.name == name
+            else state
+            for state in second.states
         )
+        return evolve(second, states=tuple(states))
     attribute, key = {
         "error": ("errors", "name"), "type": ("types", "name"), "definition": ("defines", "name"),
         "encoding": ("encodings", "type"),
     }[one.kind]  # fmt: skip
-    kept = [item for item in getattr(second, attribute) if getattr(item, key) != one.name]
-    kept += [item for item in getattr(first, attribute) if getattr(item, key) == one.name]
+    given = [item for item in getattr(first, attribute) if getattr(item, key) == one.name]
+    if not given and one.kind != "encoding":
+        return second
+    kept = [item for item in getattr(second, attribute) if getattr(item, key) != one.name] + given
     return evolve(second, **{attribute: tuple(kept)})

@@ -15,6 +15,7 @@ from attrs import mutable
 from redlark.spec import syntax as s
 
 Reference = tuple[str, str]  # a kind and a name
+IMPLIED = frozenset((("error", "SYNTAX"), ("error", "WRONGTYPE")))  # what blocks refer to without naming it
 
 
 @mutable
@@ -26,7 +27,7 @@ class Users:
 
     def of(self, kind: str, name: str) -> tuple[str, ...]:
         """The commands that refer to this."""
-        return tuple(command for command, found in self._reached.items() if (kind, name) in found)
+        return tuple(command for command, found in self.reached.items() if (kind, name) in found)
 
     @cached_property
     def _definitions(self) -> dict[Reference, frozenset[Reference]]:
@@ -38,11 +39,12 @@ class Users:
         return {(kind, one.name): frozenset(_references(one)) for kind, items in kinds.items() for one in items}
 
     @cached_property
-    def _reached(self) -> dict[str, frozenset[Reference]]:
+    def reached(self) -> dict[str, frozenset[Reference]]:
+        """What each command refers to, the commands that it means among it."""
         found = {name: self._closure(frozenset(_references(block))) for name, block in self.commands.items()}
         for name, block in self.commands.items():
             for means in block.means:
-                found[name] |= found.get(means.command, frozenset())
+                found[name] |= found.get(means.command, frozenset()) | {("command", means.command)}
         return found
 
     def _closure(self, begin: frozenset[Reference]) -> frozenset[Reference]:
@@ -53,6 +55,15 @@ class Users:
                     reached.add(one)
                     agenda.append(one)
         return frozenset(reached)
+
+
+def trees(text: s.Specification) -> Iterator[tuple[Reference, s.Node]]:
+    """Every block, error, type, definition and fragment of a text, with its kind and name."""
+    for kind, items in (
+        ("command", text.commands), ("error", text.errors), ("type", text.types), ("definition", text.defines),
+        ("fragment", text.fragments),
+    ):  # fmt: skip
+        yield from (((kind, one.name), one) for one in items)
 
 
 def _references(value: Any) -> Iterator[Reference]:
