@@ -64,6 +64,18 @@ REASONS: tuple[tuple[str, str], ...] = (
         r"step fragment sort choose stale|rule fragment sort stale-range",
         "what an earlier request has left behind decides",
     ),
+    (r"rule HINCRBY added", "only replicas are told something else, and only of fields that have a deadline"),
+    (r"definition \(shared\) position", "it shows only where nothing else tells how far a group is; none was found"),
+    (r"encoding \(shared\) hash", "what puts a hash into that encoding shows it: `use keep-timed`"),
+    (
+        r"step (HGETEX|HSETEX) use time-before-fields|rule fragment field-deadline bad-.*",
+        "where a time stands behind the fields it is read later; the error is the same, and so is what comes before it",
+    ),
+    (r"step fragment store-sum event", "the same event is told as the field's time is up, so nothing shows this alone"),
+    (
+        r"parameter \(parameters\) (cluster-announce-.*|max-new-.*connections-per-cycle)",
+        "CONFIG GET and CONFIG SET say the same of either kind, within these bounds",
+    ),
 )
 
 
