@@ -46,8 +46,8 @@ class Rehearsal:
     model: Model
     config: Mapping[str, str] = field(factory=dict)
     signed_in: bool = True
-    pace: int = STEPS_A_MILLISECOND
     reached: Counter[str] = field(factory=Counter)
+    pace: int = STEPS_A_MILLISECOND
     _empty: World = field(init=False)
 
     @_empty.default

@@ -52,6 +52,7 @@ class Witness:
     exact: bool  # without this difference the second profile says just what the first does
     config: Mapping[str, str] = field(factory=dict)
     others: tuple[str, ...] = ()  # the ids of the differences together with which alone it shows
+    late: bool = False  # what the two tell replicas, or of events, differs before its last request already
     lacking: str = ""  # which profile has no command that leads there: what follows shows on the other one alone
 
 
@@ -78,6 +79,7 @@ class Entry:
     exact: bool
     lacking: str
     own: Told
+    late: bool = False
 
     @property
     def size(self) -> tuple[int, ...]:
@@ -187,8 +189,8 @@ class Search:
             candidates = (evolve(twins, luck=luck) for luck in LUCK for twins in self.twins(one))
         for twins in candidates:
             found = self.entry(one, twins, witness.history)
-            shown = None if found is None else (found.channel, found.lacking, found.history.size)
-            if shown == (witness.channel, witness.lacking, witness.history.size):
+            shown = None if found is None else (found.channel, found.late, found.lacking, found.history.size)
+            if shown == (witness.channel, witness.late, witness.lacking, witness.history.size):
                 return twins
         return None
 
@@ -200,7 +202,7 @@ class Search:
         if place in self._told:
             return self._told[place][1]
         try:
-            rehearsal = Rehearsal(model, self.config, "requirepass" not in self.config, STANDING)
+            rehearsal = Rehearsal(model, self.config, "requirepass" not in self.config, pace=STANDING)
             said = [*rehearsal.told(history, luck), NOTHING]
         except (LookupError, OverflowError, TypeError, ValueError, ArithmeticError, AttributeError):
             said = None
@@ -232,8 +234,9 @@ class Search:
             cut = history if history.social else _cut(history, asked)
             pair = (first, second) if not lacking else (own, other) if twins.side == 0 else (other, own)
             theirs = pair[1 - twins.side][place]
+            late = channel != "reply" and first_difference(first, second, channel) != place
             exact = not lacking and _part(other[place], channel) == _part(theirs, channel)
-            return Entry(twins, cut, channel, pair[0][place], pair[1][place], exact, lacking, own[place])
+            return Entry(twins, cut, channel, pair[0][place], pair[1][place], exact, lacking, own[place], late)
         return None
 
     def _lacking(self, first: list[Told], second: list[Told], place: int) -> str:
@@ -371,7 +374,8 @@ class Search:
         shown = entry.channel, entry.errors, entry.lacking
         begin = Divergence("", (), (), "", b"-", (), entry.history.size, entry.history)
         found = Shrinker(run, begin, SHRINK_RUNS, seconds=1e9).shrink()
-        return Witness(found.history, entry.channel, entry.exact, self.config, entry.twins.others, entry.lacking)
+        others, late, lacking = entry.twins.others, entry.late, entry.lacking
+        return Witness(found.history, entry.channel, entry.exact, self.config, others, late, lacking)
 
     def _never_sent(self, name: str) -> bool:
         return all(grammars[name].never_sent for grammars in self.grammars if name in grammars)
