@@ -57,6 +57,7 @@ def written(one: Witness) -> dict[str, Any]:
     more = {
         "protocol": (one.history.protocol, 2), "channel": (one.channel, "reply"), "alone": (one.exact, True),
         "config": (dict(one.config), {}), "with": (list(one.others), []), "lacking": (one.lacking, ""),
+        "late": (one.late, False),
     }  # fmt: skip
     return told | {name: value for name, (value, usual) in more.items() if value != usual}
 
@@ -73,6 +74,7 @@ def read(told: Mapping[str, Any]) -> Witness:
         told.get("alone", True),
         told.get("config", {}),
         tuple(told.get("with", ())),
+        told.get("late", False),
         told.get("lacking", ""),
     )
 

@@ -115,8 +115,10 @@ class Stage:
                     False, f"{sight.server} did otherwise than the text says: {sight.problem}", witness, sights
                 )
         if witness.channel != "reply":
-            last = [[_timeless(words) for words in sight.told if words[:1] != (b"EXEC",)][-1:] for sight in sights]
-            why = "" if last[0] != last[1] else "both servers told the same"
+            same = [[_timeless(words) for words in sight.told if words[:1] != (b"EXEC",)] for sight in sights]
+            if witness.late:
+                same = [told[-1:] for told in same]
+            why = "" if same[0] != same[1] else "both servers told the same"
             return Outcome(not why, why, witness, sights)
         said = [[(one.client, one.request, one.reply) for one in sight.said] for sight in sights]
         if said[0] == said[1]:
