@@ -22,7 +22,7 @@ from typing import Protocol
 
 from attrs import evolve, field, mutable
 
-from redlark.conformance import draw, examples
+from redlark.conformance import clustered, draw, examples
 from redlark.conformance.coverage import Coverage
 from redlark.conformance.crowd import Crowd, several_at_once
 from redlark.conformance.divergence import Divergence
@@ -327,20 +327,33 @@ class Campaign:
         self.listener.phase(setup.name)
         try:
             with self.launch(setup.config) as target:
+                if setup.alone:
+                    clustered.serve_all(target)
                 judge = self.judge(evolve(target, signed_in=setup.signed_in))
-                rehearsal = Rehearsal(self.model, target.config, setup.signed_in, Counter(self.rehearsal.reached))
+                before = Counter(self.rehearsal.reached)
+                rehearsal = Rehearsal(self.model, target.config, setup.signed_in, before, databases=target.databases)
                 pursuit = self.pursuit(rehearsal, setup)
                 try:
+                    if setup.alone:
+                        self._fixed(judge, clustered.put_right(self.sendable, self._protocols), setup, rehearsal)
                     for turn in range(SETUP_ROUNDS):
                         if over() or (turn and all(rehearsal.reached[rule] for rule in needed)):
                             break
                         self._round(judge, 1_000_000 * (number + 1) + turn, setup, pursuit, over)
+                    if setup.alone:
+                        judge.last = True
+                        self._fixed(judge, clustered.last(self.sendable, self._protocols), setup, rehearsal)
                 finally:
                     judge.close()
         except NotRestored:
             raise
         except CannotRun as problem:
             self.skipped[setup.name] = str(problem)
+
+    def _fixed(self, judge: Judge, histories: Iterable[History], setup: Setup, rehearsal: Rehearsal) -> None:
+        for history in histories:
+            rehearsal.run(history)
+            self.one(judge, history, setup)
 
     def one(self, judge: Judge, history: History, setup: Setup | None) -> None:
         """Run one history, and look into what it shows."""

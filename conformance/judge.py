@@ -16,7 +16,7 @@ from collections.abc import Mapping
 
 from attrs import field, frozen, mutable
 
-from redlark.conformance import parameters
+from redlark.conformance import clustered, parameters
 from redlark.conformance.connection import Connection, milliseconds
 from redlark.conformance.divergence import PING, RESET, Divergence, Exchange
 from redlark.conformance.errors import CannotRun, Lost
@@ -44,6 +44,7 @@ class Judge:
     timeout: float = 5.0
     requests: int = 0
     most_worlds: int = 1
+    last: bool = False  # what a history does to the server matters no more
     given_up: int = 0  # histories that could not be followed to their end
     asked: Counter[str] = field(factory=Counter)
     _connections: dict[int, Connection] = field(factory=dict, init=False)
@@ -65,6 +66,8 @@ class Judge:
         except BaseException:
             self.close()
             raise
+        if self.target.config.get("cluster-enabled") == "yes" and not self.last and clustered.changes(history):
+            clustered.serve_all(self.target)
         if found or history.lasting or not self.resettable or not self.target.signed_in:
             self.close()
         if found:

@@ -48,11 +48,12 @@ class Rehearsal:
     signed_in: bool = True
     reached: Counter[str] = field(factory=Counter)
     pace: int = STEPS_A_MILLISECOND
+    databases: int = 16
     _empty: World = field(init=False)
 
     @_empty.default
     def _start(self) -> World:
-        return self.model.start(config=dict(self.config), now=BEGIN)[0]
+        return self.model.start(databases=self.databases, config=dict(self.config), now=BEGIN)[0]
 
     def run(self, history: History) -> None:
         """Rehearse one history, from empty."""

@@ -11,6 +11,7 @@ import re
 
 from attrs import evolve, frozen
 
+from redlark.conformance import clustered
 from redlark.conformance.history import Dumped, History, Request, Step, request
 
 PASSWORD = "secret"
@@ -29,6 +30,7 @@ class Setup:
     spares: frozenset[str] = frozenset()  # commands that are not drawn there
     begins: tuple[Request, ...] = ()  # what a client of its own asks for before each history, to hear of the others
     profiles: str = ".*"  # a pattern over the profiles' names: others have not all of these parameters
+    alone: bool = False  # a node that is alone in its cluster: it serves every slot before anything else is asked
 
     def is_of(self, profile: str) -> bool:
         """Whether this set-up is one for servers of that profile."""
@@ -47,10 +49,7 @@ class Setup:
 # text says itself (`unreachable`).
 OUT_OF_REACH: tuple[tuple[str, str], ...] = (
     (r"MIGRATE/(sent|taken-out)", "needs another server that takes the keys: tests/reference/test_migrate.py has one"),
-    (r"(CLUSTER\|[A-Z-]+|CLUSTERSCAN|ASKING)/told", "needs a server that is part of a cluster"),
-    (r"CLUSTER/unknown-subcommand|READONLY/allowed|READWRITE/taken-back", "needs a server that is part of a cluster"),
     (r"CONFIG\|[GS]ET/syntax", "whatever stands there is taken as an argument"),
-    (r"CLUSTER[A-Z|-]*/syntax", "needs a server that is part of a cluster: no other looks at the arguments"),
     (r"MODULE\|(LOAD|LOADEX|UNLOAD)/(told|syntax)", "needs a server that was started to allow it"),
     (r"CONFIG\|SET/(protected|special|too-small)", "a run leaves parameters of that kind as they are"),
     ("ACL\\|LOAD/told", "needs a server that was started with a file of users"),
@@ -329,5 +328,43 @@ SETUPS: tuple[Setup, ...] = (
             request("PFDEBUG", "ENCODING", "k3"),
             request("GET", "k1"),
         ),
+    ),
+    Setup(
+        "a node is alone in its cluster",
+        {"cluster-enabled": "yes"},
+        r"CLUSTER(\|[A-Z-]+|SCAN)?/(?!disabled$).*|ASKING/told|READONLY/allowed|READWRITE/taken-back|.*/in-cluster"
+        r"|SORT(_RO)?/(by|get)-denied|DISPATCH/(slot-not-served|cross-slot|cluster-down)",
+        (
+            request("MGET", "k1", "k2"),
+            request("MSET", "k1", "v", "{k1}2", "v"),
+            request("SET", "{k1}2", "v"),
+            request("DEL", "k1", "{k1}2"),
+            request("RENAME", "{k1}2", "k1"),
+            request("CLUSTER", "COUNTKEYSINSLOT", "12706"),
+            request("CLUSTER", "GETKEYSINSLOT", "12706", "10"),
+            request("CLUSTER", "GETKEYSINSLOT", "12706", "1"),
+            request("CLUSTER", "KEYSLOT", "k1"),
+            request("SELECT", "1"),
+            request("MOVE", "k1", "1"),
+            request("SWAPDB", "0", "1"),
+            request("COPY", "k1", "{k1}2", "DB", "1"),
+            request("COPY", "k1", "{k1}2", "DB", "0", "REPLACE"),
+            request("RPUSH", "{k1}2", "2", "1"),
+            request("SORT", "{k1}2", "BY", "w_*"),
+            request("SORT", "{k1}2", "BY", "{k1}*", "GET", "#", "GET", "{k1}*"),
+            request("SORT", "{k1}2", "GET", "k1"),
+            request("SORT_RO", "{k1}2", "GET", "*{k1}"),
+            request("SORT_RO", "{k1}2", "BY", "{k1}*"),
+            request("SSUBSCRIBE", "a", "b"),
+            request("SPUBLISH", "a", "m"),
+            request("READONLY"),
+            request("ASKING"),
+            request("GET", "k1"),
+            request("MULTI"),
+            request("EXEC"),
+            request("FLUSHALL"),
+        ),
+        spares=clustered.CHANGING | clustered.SCRIPTS,
+        alone=True,
     ),
 )

@@ -40,6 +40,25 @@ def key_slot(key: bytes) -> int:
     return crc16(tag if brace and closing and tag else key) % SLOTS
 
 
+@primitive("pattern-slot(text) -> int?")
+def pattern_slot(pattern: bytes) -> int | None:
+    """The hash slot of every key that a glob pattern matches; None where they may lie in several.
+
+    What decides is read from the left: a sign of a pattern before a hash tag has ended leaves the slot open.
+
+    >>> pattern_slot(b"{l}*") == key_slot(b"l"), pattern_slot(b"k") == key_slot(b"k"), pattern_slot(b"*{l}")
+    (True, True, None)
+
+    Source: observed with SORT's BY and GET, redis 8.2.3 and valkey 8.1.8.
+    """
+    certain = next((place for place, byte in enumerate(pattern) if byte in b"*?[\\"), len(pattern))
+    begin = pattern.find(b"{", 0, certain)
+    end = pattern.find(b"}", begin + 2, certain) if begin >= 0 else -1
+    if end >= 0:
+        return key_slot(pattern[begin : end + 1])
+    return key_slot(pattern) if certain == len(pattern) else None
+
+
 def _crc64_table() -> tuple[int, ...]:
     table = []
     for byte in range(256):

@@ -1,0 +1,99 @@
+"""A node that is alone in its cluster: how it comes to serve every slot, and what is asked of it that changes that.
+
+What must live here: what would leave the node otherwise than it was is asked here alone, in histories that put it right
+again, or that are the node's last. What else a cluster refuses or tells is drawn.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Sequence
+
+from redlark.conformance.errors import CannotRun, Lost
+from redlark.conformance.history import History, request, steps_of
+from redlark.conformance.target import Target, line
+
+SLOTS = 16384
+PATIENCE = 10.0  # seconds that a node may take to find that its cluster is whole; it takes two
+_NOBODY = "0" * 40  # the id of no node
+
+# Of which no request is drawn: they change which slots are served, or which nodes are known.
+CHANGING = frozenset((
+    "CLUSTER|ADDSLOTS", "CLUSTER|ADDSLOTSRANGE", "CLUSTER|DELSLOTS", "CLUSTER|DELSLOTSRANGE", "CLUSTER|FLUSHSLOTS",
+    "CLUSTER|RESET", "CLUSTER|SETSLOT", "CLUSTER|MEET", "CLUSTER|MIGRATESLOTS", "CLUSTER|SYNCSLOTS",
+    "CLUSTER|REPLICATE",
+))  # fmt: skip
+
+_TAKING = [[b"CLUSTER", name] for name in (b"DELSLOTS", b"DELSLOTSRANGE", b"FLUSHSLOTS", b"RESET")]
+
+# What scripts may reach in a cluster is not specified.
+SCRIPTS = frozenset(("EVAL", "EVAL_RO", "EVALSHA", "EVALSHA_RO", "FCALL", "FCALL_RO", "FUNCTION|LOAD", "SCRIPT|LOAD"))
+
+_PUT_RIGHT: tuple[tuple[str, ...], ...] = (
+    (
+        "CLUSTER ADDSLOTS x", "CLUSTER ADDSLOTS 6 x", "CLUSTER ADDSLOTS 6", "CLUSTER DELSLOTS 5 5",
+        "CLUSTER DELSLOTS 16384", "SET {k}1 v", "CLUSTER DELSLOTS 5 7629", "CLUSTER DELSLOTS 5", "GET {k}1", "GET j",
+        "MGET {k}1 j", "CLUSTER INFO", "KEYS *", "CLUSTER COUNTKEYSINSLOT 7629", "CLUSTER ADDSLOTS 5 5",
+        "CLUSTER ADDSLOTS 7629", "GET j", "MULTI", "GET {k}1", "EXEC", "CLUSTER ADDSLOTS 5", "GET j", "GET {k}1",
+        "CLUSTER FLUSHSLOTS", "CLUSTER RESET", "CLUSTER RESET x", "CLUSTER RESET SOFT x",
+    ),
+    (
+        "CLUSTER DELSLOTSRANGE 5 x", "CLUSTER DELSLOTSRANGE 6 5", "CLUSTER DELSLOTSRANGE 5 6 7",
+        "CLUSTER DELSLOTSRANGE 5 6 6 7", "CLUSTER DELSLOTSRANGE 5 6 9 9", "CLUSTER DELSLOTSRANGE 6 6", "GET k",
+        "CLUSTER ADDSLOTSRANGE x 6", "CLUSTER ADDSLOTSRANGE 6 5", "CLUSTER ADDSLOTSRANGE 4 6",
+        "CLUSTER ADDSLOTSRANGE 5 6 5 5", "CLUSTER ADDSLOTSRANGE 5 6 7", "CLUSTER ADDSLOTSRANGE 5 6 9 9", "GET k",
+    ),
+    (
+        "CLUSTER SETSLOT 5 STABLE", f"CLUSTER SETSLOT 5 NODE {_NOBODY}", "CLUSTER MEET nowhere 99999",
+        "CLUSTER MEET nowhere x 1 1", "CLUSTER MIGRATESLOTS SLOTSRANGE 5 5 NODE nobody", "CLUSTER SYNCSLOTS nothing",
+        "CLUSTER REPLICATE nobody", f"CLUSTER REPLICATE {_NOBODY}", "CLUSTER REPLICATE nobody at all",
+        *(f"CLUSTER {name} {_NOBODY}" for name in ("FORGET", "REPLICAS", "SLAVES", "COUNT-FAILURE-REPORTS")),
+    ),
+)  # fmt: skip
+_LAST = ("CLUSTER FLUSHSLOTS", "GET k", "SET j v", "CLUSTER RESET", "GET k")
+
+
+def _histories(lines: Sequence[str], names: Collection[str], protocols: Sequence[int]) -> list[History]:
+    """These requests, but for those that a server does not have."""
+    known = [words for words in map(str.split, lines) if words[0] != "CLUSTER" or "|".join(words[:2]) in names]
+    asked = [request(*words) for words in known]
+    return [History(steps_of(0, asked), protocol) for protocol in protocols] if asked else []
+
+
+def changes(history: History) -> bool:
+    """Whether a history may leave the node without some slot: a shorter one, of one that puts it right again, does."""
+    return any(
+        one.fixed is not None and [part.upper() for part in one.fixed[0][:2]] in _TAKING
+        for step in history.steps
+        for one in step.requests
+    )
+
+
+def put_right(names: Collection[str], protocols: Sequence[int]) -> list[History]:
+    """Histories that change what the node serves and change it back."""
+    return [history for lines in _PUT_RIGHT for history in _histories(lines, names, protocols)]
+
+
+def last(names: Collection[str], protocols: Sequence[int]) -> list[History]:
+    """The last history of a node, behind which it serves nothing."""
+    return _histories(_LAST, names, protocols[:1])
+
+
+def serve_all(target: Target) -> None:
+    """Gives the node every slot that it lacks, and waits until it finds its cluster whole. Raises `CannotRun`."""
+    try:
+        with target.address.enter() as connection:
+            served = [
+                (one.value[0].value, one.value[1].value) for one in connection.ask(b"CLUSTER", b"SLOTS").value or ()
+            ]
+            lacking = [slot for slot in range(SLOTS) if not any(low <= slot <= high for low, high in served)]
+            said = connection.ask(b"CLUSTER", b"ADDSLOTS", *(b"%d" % slot for slot in lacking)) if lacking else None
+            if said is not None and said.is_error:
+                raise CannotRun(f"the node refuses its slots: {line(said)}")
+            deadline = time.monotonic() + PATIENCE
+            while b"cluster_state:ok" not in connection.ask(b"CLUSTER", b"INFO").raw:
+                if time.monotonic() > deadline:
+                    raise CannotRun(f"the node does not find its cluster whole within {PATIENCE:g} s")
+                time.sleep(0.02)
+    except Lost as lost:
+        raise CannotRun(f"the node {lost.what}") from None

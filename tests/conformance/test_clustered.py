@@ -1,0 +1,43 @@
+"""A node that is alone in its cluster: what is asked of it alone reaches its rules, and puts it right again."""
+
+from __future__ import annotations
+
+import pytest
+
+from redlark.conformance import clustered
+from redlark.conformance.generate import unreachable
+from redlark.conformance.rehearse import Rehearsal
+from redlark.reference import Model
+
+SERVERS = ("redis-6.2", "redis-7.0", "redis-8.2", "valkey-8.1", "valkey-9.1")
+ALONE = {"cluster-enabled": "yes", "databases": "16"}
+
+
+@pytest.mark.parametrize("profile", SERVERS)
+def test_what_is_not_drawn_is_asked_otherwise(profile: str) -> None:
+    """Every rule of the commands that change which slots are served is reached by the histories that put them right."""
+    model = Model.load(profile)
+    rehearsal = Rehearsal(model, ALONE, databases=1)
+    names = frozenset(model.commands)
+    for history in (*clustered.put_right(names, (2, 3)), *clustered.last(names, (2, 3))):
+        rehearsal.run(history)
+    blocks = [model.commands[name] for name in clustered.CHANGING & names]
+    spared = {rule for one in blocks for rule in unreachable(one.block, model.profile)}
+    spared |= {f"{one.name}/disabled" for one in blocks}
+    assert {rule for one in blocks for rule in one.rules if not rehearsal.reached[rule]} <= spared
+
+
+@pytest.mark.parametrize("profile", SERVERS)
+def test_what_puts_right_leaves_every_slot_served(profile: str) -> None:
+    """Behind such a history no slot is unserved; a shorter one that takes slots away is known to."""
+    model = Model.load(profile)
+    for history in clustered.put_right(frozenset(model.commands), (2, 3)):
+        stage = Rehearsal(model, ALONE, databases=1).begin(history.protocol)
+        taken = False
+        for number, step in enumerate(history.steps):
+            stage.go(step)
+            taken = taken or bool(stage.world.server["unserved"])
+            if stage.world.server["unserved"]:
+                assert clustered.changes(history.truncated(number, 0))
+        assert not stage.world.server["unserved"]
+        assert taken == clustered.changes(history)
