@@ -94,17 +94,31 @@ class Owing:
         before, last = frames[:-1], frames[-1]
         for world in self._flushed(worlds, client, len(before), interval[1]):
             for run, reply in self._runs(world, client, request, interval, last):
-                ahead = (*_of(run.world, client), *run.pushed)
-                if len(ahead) != len(before) or left_after(ahead, before) is None or reply in (NO_REPLY, PARKED):
+                if reply in (NO_REPLY, PARKED):
                     continue
-                reply, rest = first_of(reply, client, run.session["resp"])
-                if not self._agrees(run, reply, last) or (run.delay and interval[1] - interval[0] < run.delay):
-                    continue
-                known = run.world.outbox
-                left = tuple(one for one in known if one.client != client)
-                run.outbox = (*left, *rest, *run.outbox[len(known) :])
-                self._keep(run, found)
+                known, behind = run.world.outbox, run.outbox[len(run.world.outbox) :]
+                for ahead, server in self._ahead(run, client, len(before)):
+                    if len(ahead) != len(before) or left_after(ahead, before) is None:
+                        continue
+                    first, rest = first_of(reply, client, run.session["resp"])
+                    if not self._agrees(run, first, last) or (run.delay and interval[1] - interval[0] < run.delay):
+                        continue
+                    others = [one for one in (*known, *server.outbox) if one.client != client]
+                    run.outbox, run.server = (*others, *rest, *behind), server.server
+                    self._keep(run, found)
         return tuple(found[:MAX_WORLDS]), not found and self._more(worlds, client, request, interval, frames)
+
+    def _ahead(self, run: Run, client: int, frames: int) -> Iterable[tuple[tuple[Owed, ...], World]]:
+        """What a client gets before its reply, and a world in which the server has told that, and owes it to others.
+
+        A reply that comes late, behind pushes of its own (of FLUSHALL, from 7.4 on), comes behind what the server has
+        broadcast before it slept as well.
+        """
+        ahead, bare = (*_of(run.world, client), *run.pushed), evolve(run.world, server=run.server, outbox=())
+        yield ahead, bare
+        if run.pushed and len(ahead) < frames and tracking.tracks(bare):
+            for after in tracking.broadcasts(self, bare):
+                yield (*ahead, *_of(after, client)), after
 
     def _keep(self, run: Run, found: list[World]) -> None:
         """Adds the world after a run to those that were found, where there can be one."""
@@ -127,9 +141,9 @@ class Owing:
     ) -> bool:
         for world in self._flushed(worlds, client, len(frames), interval[1]):
             for run, _ in self._runs(world, client, request, interval, None):
-                ahead = (*_of(run.world, client), *run.pushed)
-                if len(ahead) >= len(frames) and left_after(ahead, frames) is not None:
-                    return True
+                for ahead, _ in self._ahead(run, client, len(frames)):
+                    if len(ahead) >= len(frames) and left_after(ahead, frames) is not None:
+                        return True
         return False
 
     def arrives(self, worlds: Worlds, client: int, observed: Frame, until: int) -> Worlds:

@@ -103,6 +103,7 @@ def one(client: int, *words: str, wait: int = 0) -> Step:
 
 READ = ("XREADGROUP", "GROUP", "g", "a", "BLOCK", "0", "STREAMS", "k", "j", ">", ">")
 GROUPS = (one(1, "XGROUP", "CREATE", "k", "g", "0", "MKSTREAM"), one(1, "XGROUP", "CREATE", "j", "g", "0", "MKSTREAM"))
+BCAST = (b"CLIENT", b"TRACKING", b"ON", b"BCAST")
 BROADCAST = one(0, "CLIENT", "TRACKING", "ON", "BCAST")
 
 READING = (one(0, "GET", "k"), one(0, "LRANGE", "l", "0", "-1"))
@@ -144,6 +145,10 @@ HISTORIES = {
         one(0, "PSUBSCRIBE", "*"), one(1, "SET", "k", "v"), one(1, "DUMP", "k"), one(1, "SET", "k", "v", "PX", "4"),
         Step(1, (Request((b"RESTORE", b"k", b"0", Dumped(), b"REPLACE")),), 4), one(1, "SET", "k", "v", "PX", "4"),
         one(1, "FLUSHALL", wait=4),
+    ),
+    "what is broadcast comes before a reply that is late": (
+        one(0, "CLIENT", "ID"), Step(1, (Request((*BCAST, b"REDIRECT", ClientId(0))),)),
+        Step(0, (request("HSET", "h", "f", "v"), request("FLUSHALL"), request("SET", "k", "v"))),
     ),
     "nor is it an event": (
         one(1, "SET", "t", "v", "PX", "3"),
