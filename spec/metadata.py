@@ -213,8 +213,8 @@ class Facts:
                 elif self.group != "bitmap" and b"GET" not in words[3:]:
                     flags = ("OW", *(flag for flag in flags if flag not in ("RW", "access")))
             found += [(request[place], flags) for place in places]
-        keyed = [spec for spec in self.key_specs if "not-key" not in spec.flags]
-        if keyed and not found and all(spec.keyword is not None for spec in keyed):
+        needed = {one.token for one in self.arguments if one.token and "optional" not in one.flags}
+        if not found and any(spec.keyword in needed for spec in self.key_specs):
             return None  # the word that keys stand behind is missing (XREAD without STREAMS)
         return found
 

@@ -79,6 +79,9 @@ def test_keys_of_a_request() -> None:
     behind = facts("C name [STORE destination:key]", "touches destination OW update")
     assert behind.keys([b"C", b"n", b"store", b"d"]) == [(b"d", ("OW", "update"))]
     assert behind.keys([b"C", b"n"]) == []
+    needed = facts("C [COUNT n:int] STREAMS (streams = key#n id#n)", "touches key RO access")
+    assert needed.keys([b"C", b"STREAMS", b"a", b"0"]) == [(b"a", ("RO", "access"))]
+    assert needed.keys([b"C", b"COUNT", b"1"]) is None
 
 
 def test_a_key_is_read_on_request() -> None:
