@@ -7,9 +7,10 @@ from collections.abc import Iterable
 
 import pytest
 
-from redlark.conformance import pursuit
+from redlark.conformance import draw, pursuit
 from redlark.conformance.campaign import Campaign
 from redlark.conformance.generate import Generator, grammar
+from redlark.conformance.history import History
 from redlark.conformance.options import Options
 from redlark.conformance.profiles import Choice
 from redlark.conformance.pursuit import Pursuit
@@ -85,6 +86,21 @@ def test_rules_of_the_usual_groups_are_reached_before_anything_is_drawn(profile:
         left = {rule for rules in one.coverage.wanting(None, one.rehearsal).values() for rule in rules}
         lacking = left if lacking is None else lacking & left
     assert lacking == set()
+
+
+@pytest.mark.slow
+def test_equal_seeds_draw_equal_histories_of_the_whole_text() -> None:
+    """Examples, what is pursued, shapes and a round: what a seed draws hangs on no server."""
+
+    def drawn(seed: int) -> list[History]:
+        one = campaign("redis-8.2", seed)
+        pursued = one.pursuit(one.rehearsal)
+        found = [history for _, histories in one.opening(pursued) for history in histories]
+        return [*found, *one.shapes(), *draw.draw(pursued.pool, seed, (2, 3), 8)]
+
+    first = drawn(5)
+    assert first == drawn(5)
+    assert first != drawn(6)
 
 
 def test_what_is_pursued_is_reached() -> None:
