@@ -27,20 +27,21 @@ def configured(target: Target, config: Mapping[str, str], destructive: bool) -> 
     with _signed_in(address) as connection:
         before = {name: _old(connection, name) for name in config}
         changed = evolve(target, address=evolve(address, password=config.get("requirepass", address.password)))
-        refused = _set(connection, config)
+        done, refused = _set(connection, config)
     try:
         if refused:
             raise CannotRun(f"the target refuses {refused}")
         yield evolve(changed, config={**target.config, **config})
     finally:
-        _put_back(address if refused and "requirepass" in refused else changed.address, before)
+        set_ = {name: before[name] for name in done}
+        _put_back(changed.address if "requirepass" in set_ else address, set_)
 
 
 def _put_back(address: Address, before: Mapping[str, str]) -> None:
     """Over a connection of its own: what was run may have killed every other one. Raises `NotRestored`."""
     try:
         with _signed_in(address) as connection:
-            refused = _set(connection, before)
+            _, refused = _set(connection, before)
     except CannotRun as problem:
         raise NotRestored(
             f"{address.text}: its configuration ({', '.join(before)}) is not put back: {problem}"
@@ -58,13 +59,15 @@ def _signed_in(address: Address) -> Iterator[Connection]:
         raise CannotRun(f"the target {lost.what}") from None
 
 
-def _set(connection: Connection, config: Mapping[str, str]) -> str | None:
-    """CONFIG SET each; gives what was refused first."""
+def _set(connection: Connection, config: Mapping[str, str]) -> tuple[list[str], str | None]:
+    """CONFIG SET each until one is refused; gives the names of those that were set, and what was refused."""
+    done: list[str] = []
     for name, value in config.items():
         said = connection.ask(b"CONFIG", b"SET", name.encode(), value.encode())
         if said.is_error:
-            return f"CONFIG SET {name}: {line(said)}"
-    return None
+            return done, f"CONFIG SET {name}: {line(said)}"
+        done.append(name)
+    return done, None
 
 
 def _old(connection: Connection, name: str) -> str:

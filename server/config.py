@@ -18,7 +18,7 @@ from redlark.server.glob import matcher
 from redlark.server.values import to_integer
 
 INT, MEMORY, YES_NO, TEXT = "int", "memory", "yes-no", "text"
-WORDS, ENUM, OCTAL, SAVE = "words", "enum", "octal", "save"
+WORDS, ENUM, OCTAL, SAVE, EVENTS = "words", "enum", "octal", "save", "events"
 LOWEST_HZ, HIGHEST_HZ = 1, 500
 Setting = int | bool | bytes | tuple[bytes, ...]
 
@@ -97,7 +97,7 @@ PARAMETERS: Final = {
         Parameter("appendonly", YES_NO, False, only="no"),
         Parameter("dbfilename", TEXT, b"dump.rdb", immutable=True, inert=_NO_SAVE),
         Parameter("protected-mode", YES_NO, True),
-        Parameter("notify-keyspace-events", TEXT, b"", only=""),
+        Parameter("notify-keyspace-events", EVENTS, b"", only="", inert="no event is published yet"),
         Parameter("hll-sparse-max-bytes", MEMORY, 3000, high=2**63 - 1, open=True),
         Parameter("cluster-enabled", YES_NO, False, immutable=True, only="no"),
         *(
@@ -107,7 +107,7 @@ PARAMETERS: Final = {
                 default,
                 low,
                 2**31 - 1 if low else 2**63 - 1,
-                open=not low,
+                open=not low and not name.startswith("stream"),
                 of=name if each != name else "",
             )
             for name, older, kind, default, low in _PACKED
@@ -183,7 +183,8 @@ class Config:
         """
         parameter = PARAMETERS[name]
         setting = parse(parameter, texts)
-        if last and parameter.only is not None and shown(parameter, setting) != parameter.only.encode():
+        lacking = parameter.only is not None and shown(parameter, setting) != parameter.only.encode()
+        if last and lacking and not parameter.inert:
             raise ConfigError(f"redlark has only '{parameter.only}' yet")
         setattr(self, parameter.attribute, setting)
         self.given.add(name)
@@ -255,7 +256,24 @@ def parse(parameter: Parameter, texts: list[bytes]) -> Setting:
         return text.lower()
     if parameter.kind in (INT, MEMORY, OCTAL):
         return _number(parameter, text)
-    return text
+    return _event_classes(text) if parameter.kind == EVENTS else text
+
+
+_ALL_EVENTS = b"g$lshzxetd"  # what `A` stands for
+
+
+def _event_classes(text: bytes) -> bytes:
+    """Classes of keyspace events, in the order in which CONFIG GET tells them.
+
+    >>> _event_classes(b"KEA"), _event_classes(b"lgE")
+    (b'AKE', b'glE')
+    """
+    flags = text.split(b"\0", 1)[0]
+    if flags.strip(b"Ag$lshzxeKEtmdnoc"):
+        raise ConfigError("Invalid event class character. Use 'Ag$lshzxeKEtmdn'.")
+    given = [letter for letter in _ALL_EVENTS + b"noc" if letter in flags or (b"A" in flags and letter in _ALL_EVENTS)]
+    told = b"A" if all(letter in given for letter in _ALL_EVENTS) else bytes(given)
+    return told + bytes(letter for letter in b"KEm" if letter in flags)
 
 
 def _number(parameter: Parameter, text: bytes) -> int:
@@ -300,8 +318,9 @@ def memory(text: bytes) -> int | None:
 
 
 def _save_points(texts: list[bytes]) -> bytes:
-    words = b" ".join(texts).split()
-    if len(words) % 2 or not all(word.isdigit() for word in words):
+    words = texts[0].split(b" ") if len(texts) == 1 and texts[0] else texts if len(texts) > 1 else []
+    numbers = [to_integer(word.split(b"\0", 1)[0]) for word in words]
+    if len(words) % 2 or not all(n is not None and n >= 1 - at % 2 for at, n in enumerate(numbers)):
         raise ConfigError("Invalid save parameters")
     return b" ".join(words)
 
