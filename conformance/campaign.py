@@ -315,12 +315,7 @@ class Campaign:
         needed = [rule for rule in self.rules if setup.reaches(rule)]
         if not needed or self.over() or not setup.is_of(self.model.profile.name):
             return
-        seconds = self.seconds + self.options.budget * SETUP_SHARE
         requests = self.requests + (self.options.requests or 1 << 60) * SETUP_SHARE
-
-        def over() -> bool:
-            return self.over() or self.seconds >= seconds or self.requests >= requests
-
         if self.launch is None:
             self.skipped[setup.name] = self.no_launch
             return
@@ -329,20 +324,25 @@ class Campaign:
             with self.launch(setup.config) as target:
                 if setup.alone:
                     clustered.serve_all(target)
+                seconds = self.seconds + self.options.budget * SETUP_SHARE  # how long it takes to start does not count
+
+                def over() -> bool:
+                    return self.over() or self.seconds >= seconds or self.requests >= requests
+
                 judge = self.judge(evolve(target, signed_in=setup.signed_in))
                 before = Counter(self.rehearsal.reached)
                 rehearsal = Rehearsal(self.model, target.config, setup.signed_in, before, databases=target.databases)
                 pursuit = self.pursuit(rehearsal, setup)
                 try:
                     if setup.alone:
-                        self._fixed(judge, clustered.put_right(self.sendable, self._protocols), setup, rehearsal)
+                        self._fixed(judge, clustered.put_right(self.grammars, self._protocols), setup, rehearsal)
                     for turn in range(SETUP_ROUNDS):
                         if over() or (turn and all(rehearsal.reached[rule] for rule in needed)):
                             break
                         self._round(judge, 1_000_000 * (number + 1) + turn, setup, pursuit, over)
                     if setup.alone:
                         judge.last = True
-                        self._fixed(judge, clustered.last(self.sendable, self._protocols), setup, rehearsal)
+                        self._fixed(judge, clustered.last(self.grammars, self._protocols), setup, rehearsal)
                 finally:
                     judge.close()
         except NotRestored:
