@@ -123,6 +123,12 @@ class Company(Attempt):
             worlds, more = model.answers(self.worlds, client, request, interval, frames)
             if worlds:
                 break
+            for one in self._alike(client, request, interval, frames[-1]) if not more else ():
+                worlds, _ = model.answers(self.worlds, client, request, interval, (*frames[:-1], one))
+                if worlds:
+                    break
+            if worlds:
+                break
             if not more:
                 self._tell(client, frames[:-1])
                 self.exchanges.append(Exchange(client, request, frames[-1]))

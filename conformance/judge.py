@@ -12,7 +12,7 @@ import contextlib
 import os
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from attrs import field, frozen, mutable
 
@@ -345,8 +345,9 @@ class Attempt:
         judge, model = self.judge, self.judge.model
         after = model.allows(self.worlds, client, request, interval, frame)
         self.exchanges.append(Exchange(client, request, frame))
-        if not after and judge.loose and frame is not None and (frame.is_error or isinstance(frame.value, tuple)):
-            after = self._loosely(client, request, interval, frame)
+        if not after and frame is not None:
+            likes = self._alike(client, request, interval, frame)
+            after = next((w for one in likes if (w := model.allows(self.worlds, client, request, interval, one))), ())
         if not after:
             return self._divergence(client, request, frame, None, interval)
         self.worlds = after
@@ -356,22 +357,22 @@ class Attempt:
             self._learn(client, request, frame)
         return None
 
-    def _loosely(self, client: int, request: tuple[bytes, ...], interval: tuple[int, int], frame: Frame) -> Worlds:
-        """At the loose level an error counts by its first word: judge it as the one that the text would give.
+    def _alike(
+        self, client: int, request: tuple[bytes, ...], interval: tuple[int, int], frame: Frame
+    ) -> Iterator[Observed]:
+        """At the loose level, where an error counts by its first word: what the text would have given in its place.
 
         That holds for the errors inside EXEC's array, too.
         """
         model = self.judge.model
-        for world in self.worlds:
+        loose = self.judge.loose and (frame.is_error or isinstance(frame.value, tuple))
+        for world in self.worlds if loose else ():
             for run, reply in model.ways(world, client, request, interval[1]):
                 if reply is NO_REPLY or reply is PARKED:
                     continue
                 raw = encode_some(reply, run.session["resp"])
                 if loosely_alike(frame, Observed(raw)):
-                    after = model.allows(self.worlds, client, request, interval, Observed(raw))
-                    if after:
-                        return after
-        return ()
+                    yield Observed(raw)
 
     def _learn(self, client: int, request: tuple[bytes, ...], frame: Frame) -> None:
         """Keep what later requests of the history refer to: a cursor, a connection's id."""

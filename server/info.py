@@ -102,7 +102,7 @@ def _cluster(server: State) -> Figures:
 
 def _keyspace(server: State) -> Figures:
     return {
-        f"db{database.index}": f"keys={len(database)},expires={database.expires_count()}"
+        f"db{database.index}": f"keys={len(database)},expires={database.expires_count()},avg_ttl=0,subexpiry=0"
         for database in server.databases
         if len(database)
     }
