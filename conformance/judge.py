@@ -65,6 +65,9 @@ class Judge:
             found = attempt.run()
         except BaseException:
             self.close()
+            if history.configured:  # what it has set is not to stay
+                with contextlib.suppress(CannotRun, Lost):
+                    self.flush()
             raise
         if self.target.config.get("cluster-enabled") == "yes" and not self.last and clustered.changes(history):
             clustered.serve_all(self.target)
