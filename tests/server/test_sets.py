@@ -65,6 +65,8 @@ class Setting(RuleBasedStateMachine):
     def remove(self, members: list[bytes]) -> None:
         assert self.set.remove(members) == len(self.model & set(members))
         self.model -= set(members)
+        if not self.model:  # an emptied value is of no use any more
+            self.anew()
 
     @precondition(lambda self: len(self.model) > 1)
     @rule(count=st.integers(1, 9))
