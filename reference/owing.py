@@ -10,7 +10,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections import Counter
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from attrs import evolve
 
@@ -20,9 +20,6 @@ from redlark.reference.replies import describe, encode, matches, some
 from redlark.reference.resp import Frame
 from redlark.reference.values import NO_REPLY, PARKED, Dead, Owed, Parked, Place, Several, Spoken
 from redlark.reference.world import Run, World
-
-if TYPE_CHECKING:
-    pass
 
 Worlds = tuple[World, ...]
 Request = tuple[bytes, ...]

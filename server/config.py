@@ -194,7 +194,8 @@ class Config:
         for name, row in PARAMETERS.items():
             said = shown(row, self.get(name)).decode("utf-8", "replace")
             if row.only is not None and said != row.only:
-                instead = f"--{name} {row.only or chr(34) * 2} overrides a file"
+                only = row.only or '""'
+                instead = f"--{name} {only} overrides a file"
                 raise ConfigError(f"{name} {said}: redlark has only '{row.only}' yet; {instead}")
 
     def matching(self, patterns: Iterable[bytes]) -> dict[bytes, bytes]:

@@ -71,7 +71,7 @@ class ClientContext:
                 self.client.deliver(frame)
 
     def notify(self, event: bytes, key: bytes, /) -> None:
-        """Nobody can subscribe yet."""
+        """Events are not published yet."""
 
     def propagate(self, request: list[bytes], /) -> None:
         """Nobody listens yet."""

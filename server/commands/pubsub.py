@@ -43,36 +43,25 @@ def _leave(ctx: Context, kind: str, names: list[bytes], word: bytes) -> Reply:
     return NO_REPLY
 
 
-@command("SUBSCRIBE")
-def subscribe(ctx: Context, args: list[bytes]) -> Reply:
-    return _join(ctx, CHANNEL, args[1:], b"subscribe")
+def _commands(prefix: str, kind: str) -> None:
+    """The command that begins to listen to names of a kind, and the one that ends it."""
+    join_word, leave_word = f"{prefix}subscribe".encode(), f"{prefix}unsubscribe".encode()
+
+    def join(ctx: Context, args: list[bytes]) -> Reply:
+        if kind == SHARD and ctx.executing:
+            raise CommandError(b"ERR SSUBSCRIBE isn't allowed for a DENY BLOCKING client")
+        return _join(ctx, kind, args[1:], join_word)
+
+    def leave(ctx: Context, args: list[bytes]) -> Reply:
+        return _leave(ctx, kind, args[1:], leave_word)
+
+    command(f"{prefix}subscribe".upper())(join)
+    command(f"{prefix}unsubscribe".upper())(leave)
 
 
-@command("UNSUBSCRIBE")
-def unsubscribe(ctx: Context, args: list[bytes]) -> Reply:
-    return _leave(ctx, CHANNEL, args[1:], b"unsubscribe")
-
-
-@command("PSUBSCRIBE")
-def psubscribe(ctx: Context, args: list[bytes]) -> Reply:
-    return _join(ctx, PATTERN, args[1:], b"psubscribe")
-
-
-@command("PUNSUBSCRIBE")
-def punsubscribe(ctx: Context, args: list[bytes]) -> Reply:
-    return _leave(ctx, PATTERN, args[1:], b"punsubscribe")
-
-
-@command("SSUBSCRIBE")
-def ssubscribe(ctx: Context, args: list[bytes]) -> Reply:
-    if ctx.executing:
-        raise CommandError(b"ERR SSUBSCRIBE isn't allowed for a DENY BLOCKING client")
-    return _join(ctx, SHARD, args[1:], b"ssubscribe")
-
-
-@command("SUNSUBSCRIBE")
-def sunsubscribe(ctx: Context, args: list[bytes]) -> Reply:
-    return _leave(ctx, SHARD, args[1:], b"sunsubscribe")
+_commands("", CHANNEL)
+_commands("p", PATTERN)
+_commands("s", SHARD)
 
 
 @command("PUBLISH")
