@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from redlark.server.interfaces import CommandError
-from redlark.server.values import unsigned
+from redlark.server.values import unsigned, until_nul
 
 MAX_ID: Final = 2**128 - 1
 SEQUENCE: Final = 2**64 - 1
@@ -23,11 +23,6 @@ def shown(id_: int) -> bytes:
     b'5-3'
     """
     return b"%d-%d" % (id_ >> 64, id_ & SEQUENCE)
-
-
-def until_nul(text: bytes) -> bytes:
-    """A text as C reads it."""
-    return text.partition(b"\0")[0]
 
 
 def parse(text: bytes, missing: int = 0) -> int | None:

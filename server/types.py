@@ -58,6 +58,9 @@ class Collection(Protocol):
         """Assert every invariant of the structure (for tests)."""
 
 
+Packed = tuple[Sequence[bytes], bool]
+
+
 class List(Collection, Protocol):
     """A sequence of byte strings.  Places count from 0, and are within it where a method does not say otherwise."""
 
@@ -98,6 +101,15 @@ class List(Collection, Protocol):
 
     def trim(self, start: int, stop: int) -> None:
         """Keep what stands from start up to, without it, stop.  O(elements that go)."""
+
+    def gather(self, elements: Sequence[bytes]) -> None:
+        """Fill the empty list with a result that was gathered in a listpack before it is stored.  O(k)."""
+
+    def packed(self) -> Iterator[Packed]:
+        """Its listpacks, each with False, and single elements too large for any, with True.  O(n)."""
+
+    def load(self, nodes: Sequence[Packed]) -> None:
+        """Fill the empty list as another server has kept it, node by node, none of them empty.  O(k)."""
 
 
 class Walked(Collection, Protocol):

@@ -26,6 +26,11 @@ def kind_of(value: Value) -> bytes:
     return b"string" if isinstance(value, bytes) else value.kind
 
 
+def until_nul(text: bytes) -> bytes:
+    """A text as C reads it."""
+    return text.partition(b"\0")[0]
+
+
 def to_integer(text: bytes) -> int | None:
     """A signed 64-bit integer in its canonical form ("-0", "01", "+1", " 1" are not), or None."""
     if len(text) > LONGEST_INTEGER:

@@ -12,7 +12,7 @@ from redlark.server.commands.stream_groups import heard_of, no_group
 from redlark.server.commands.streams import POLICIES, changed_quietly, is_referenced, told, unreference
 from redlark.server.interfaces import CommandError, Context, Reply
 from redlark.server.types import Stream
-from redlark.server.values import integer, to_integer
+from redlark.server.values import integer, to_integer, until_nul
 
 MOST_CLAIMED: Final = 576460752303423487
 
@@ -76,7 +76,7 @@ def _claim_options(ctx: Context, rest: list[bytes]) -> tuple[int, int | None, in
             else:
                 moment = ctx.now - number if word == b"IDLE" else number
         else:
-            shown = ids.until_nul(rest[place])
+            shown = until_nul(rest[place])
             raise CommandError(errors.one_line(b"ERR Unrecognized XCLAIM option '%b'" % shown))
         place += 2
     return moment if 0 <= moment <= ctx.now else ctx.now, count, last, words

@@ -17,7 +17,7 @@ from redlark.server.commands.streams import (
 from redlark.server.groups import Consumer, Group
 from redlark.server.interfaces import NULL_ARRAY, OK, CommandError, Context, Reply
 from redlark.server.types import Stream
-from redlark.server.values import integer
+from redlark.server.values import integer, until_nul
 
 NEEDS_KEY: Final = (
     b"ERR The XGROUP subcommand requires the key to exist. Note that for CREATE you may want to use the MKSTREAM "
@@ -32,15 +32,13 @@ MEANINGLESS: Final = (
 def no_group_of(group: bytes, key: bytes) -> bytes:
     """The group of a subcommand is not there."""
     return errors.one_line(
-        b"NOGROUP No such consumer group '%b' for key name '%b'" % (ids.until_nul(group), ids.until_nul(key))
+        b"NOGROUP No such consumer group '%b' for key name '%b'" % (until_nul(group), until_nul(key))
     )
 
 
 def no_group(key: bytes, group: bytes) -> bytes:
     """The key or the group that a command names is not there."""
-    return errors.one_line(
-        b"NOGROUP No such key '%b' or consumer group '%b'" % (ids.until_nul(key), ids.until_nul(group))
-    )
+    return errors.one_line(b"NOGROUP No such key '%b' or consumer group '%b'" % (until_nul(key), until_nul(group)))
 
 
 def heard_of(ctx: Context, key: bytes, group: Group, name: bytes) -> Consumer:
@@ -96,7 +94,7 @@ def xgroup_create(ctx: Context, args: list[bytes]) -> Reply:
     if len(args) > 8:
         raise CommandError(errors.subcommand_syntax(args))
     old = stream if stream is not None else ctx.server.types.Stream(ctx.server.config)
-    start = old.last_id if ids.until_nul(args[4]) == b"$" else ids.strict(args[4])
+    start = old.last_id if until_nul(args[4]) == b"$" else ids.strict(args[4])
     if name in old.groups:
         raise CommandError(b"BUSYGROUP Consumer Group name already exists")
     if stream is None:
@@ -117,7 +115,7 @@ def xgroup_setid(ctx: Context, args: list[bytes]) -> Reply:
     stream, group = _group_at(ctx, args[2], args[3])
     if len(args) > 7:
         raise CommandError(errors.subcommand_syntax(args))
-    group.last_id = stream.last_id if ids.until_nul(args[4]) == b"$" else ids.end(args[4], 0)
+    group.last_id = stream.last_id if until_nul(args[4]) == b"$" else ids.end(args[4], 0)
     group.read = _known(read, stream)
     changed_quietly(ctx, args[2])
     ctx.notify(b"xgroup-setid", args[2])
@@ -228,7 +226,7 @@ def xreadgroup(ctx: Context, args: list[bytes]) -> Reply:
 
 def _from(ctx: Context, key: bytes, group: bytes, text: bytes) -> int | None:
     """The id behind which a consumer's history is told; None where new entries are wanted.  Raises CommandError."""
-    stream, word = stream_at(ctx, key), ids.until_nul(text)
+    stream, word = stream_at(ctx, key), until_nul(text)
     if stream is None or group not in stream.groups:
         raise CommandError(no_group(key, group) + b" in XREADGROUP with GROUP option")
     if word in (b"$", b"+"):

@@ -14,7 +14,7 @@ from redlark.server.commands.common import stream_at, unseen
 from redlark.server.commands.registry import command
 from redlark.server.interfaces import NULL_ARRAY, OK, CommandError, Context, Pairs, Reply
 from redlark.server.types import Stream
-from redlark.server.values import INT64_MAX, integer
+from redlark.server.values import INT64_MAX, integer, until_nul
 
 TRIM_TWICE: Final = b"ERR syntax error, MAXLEN and MINID options at the same time are not compatible"
 LIMIT_WITHOUT: Final = b"ERR syntax error, LIMIT cannot be used without specifying a trimming strategy"
@@ -142,7 +142,7 @@ def xadd(ctx: Context, args: list[bytes]) -> Reply:
         place = behind
     automatic = open_at = wanted = None
     if place < len(args):
-        automatic = ids.until_nul(args[place]) == b"*"
+        automatic = until_nul(args[place]) == b"*"
         if not automatic:
             open_at = _milliseconds(args[place])
             wanted = ids.strict(args[place]) if open_at is None else 0
@@ -182,7 +182,7 @@ def xadd(ctx: Context, args: list[bytes]) -> Reply:
 
 def _milliseconds(text: bytes) -> int | None:
     """Those of an id whose sequence is left to the server, `5-*`; None of any other."""
-    first, _, second = ids.until_nul(text).partition(b"-")
+    first, _, second = until_nul(text).partition(b"-")
     found = ids.parse(first) if second == b"*" and len(text) <= 127 else None
     return None if found is None else found >> 64
 
@@ -391,7 +391,7 @@ def xread(ctx: Context, args: list[bytes]) -> Reply:
 
 def _from(ctx: Context, key: bytes, text: bytes) -> int:
     """The id behind which XREAD tells entries.  Raises CommandError."""
-    stream, word = stream_at(ctx, key), ids.until_nul(text)
+    stream, word = stream_at(ctx, key), until_nul(text)
     if word == b"$":
         return stream.last_id if stream is not None else 0
     if word == b"+":

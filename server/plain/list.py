@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from itertools import chain, islice
 from typing import Final, Literal
 
-from redlark.server.types import Limits
+from redlark.server.types import Limits, Packed
 from redlark.server.values import to_integer
 
 SAFE: Final = 8192  # bytes that a node counted in elements may have
@@ -338,11 +338,29 @@ class List:
     def _alone(self, element: bytes) -> Node:
         return Node([element], self._is_large(len(element)))
 
-    def _shrink(self) -> None:
-        """A quicklist becomes a listpack again once one node of at most half the limit holds it."""
+    def _shrink(self, share: int = 2) -> None:
+        """A quicklist becomes a listpack again once one node of at most that share of the limit holds it."""
         if not self._packed and len(self._nodes) == 1 and not self._nodes[0].plain:
             limit, node = self._limits.list_max_listpack_size, self._nodes[0]
-            self._packed = node.size <= _class(limit) // 2 if limit < 0 else self._count <= max(limit, 1) // 2
+            size = node.size if limit < 0 else self._count
+            self._packed = size <= (_class(limit) if limit < 0 else max(limit, 1)) // share
+
+    def gather(self, elements: Sequence[bytes]) -> None:
+        self._fill([Node(list(elements))])
+        self._packed = not _exceeds(self._limit, self._nodes[0].size, self._count)
+
+    def packed(self) -> Iterator[Packed]:
+        return ((node.elements, node.plain) for node in self._nodes)
+
+    def load(self, nodes: Sequence[Packed]) -> None:
+        self._fill([Node(list(elements), plain) for elements, plain in nodes])
+        self._packed = False
+        self._shrink(1)
+
+    def _fill(self, nodes: list[Node]) -> None:
+        self._nodes, self._limit = deque(nodes), self._limits.list_max_listpack_size
+        self._count = sum(len(node.elements) for node in nodes)
+        self._bytes = sum(map(len, self))
 
     # ---- as a whole ---------------------------------------------------------------------------------------------
 

@@ -115,6 +115,20 @@ class Listing(RuleBasedStateMachine):
         self.list.push([b"only here"], True)
         self.list = other
 
+    @rule()
+    def gather(self) -> None:
+        self.layout = quicklist.list_stored(tuple(self.model), self.limit)
+        self.list = cores.choose(self.core).List(self.limits)
+        self.list.gather(self.model)
+
+    @rule()
+    def load(self) -> None:
+        nodes = [(list(elements), plain) for elements, plain in self.list.packed()]
+        sizes = [b"plain" if plain else b"%d" % len(elements) for elements, plain in nodes]
+        self.layout = quicklist.list_loaded(b"quicklist " + b" ".join(sizes), tuple(self.model), self.limit)
+        self.list = cores.choose(self.core).List(self.limits)
+        self.list.load(nodes)
+
     @rule(start=PLACES, stop=PLACES)
     def look(self, start: int, stop: int) -> None:
         size = len(self.model)
