@@ -166,6 +166,7 @@ cdef class Client:
 
     def resume(self):
         self.parked = False
+        self.loop.resumed.append(self)
         self.note()
 
     def close(self, bint after_reply=False):

@@ -94,6 +94,7 @@ cdef class Loop:
     cdef object errors              # redlark.server.errors
     cdef list listeners
     cdef list noted                 # clients to look after at the end of the turn
+    cdef list resumed               # of these, who waits no longer, in the order in which their waiting ended
     cdef list closed                # clients that must outlive the turn
     cdef list hot_names             # keeps alive what `hot` points to
     cdef object failure
@@ -142,6 +143,7 @@ cdef class Loop:
         self.stats = Stats()
         self.clients = {}
         self.noted = []
+        self.resumed = []
         self.closed = []
         self.hot_names = []
         self.listeners = list(listeners)
@@ -271,14 +273,20 @@ cdef class Loop:
         return 0
 
     cdef int look_after(self) except -1:
-        """Clients that something was done to out of their turn: pushed to, resumed, closed after reply."""
+        """Clients that something was done to out of their turn: resumed, pushed to, closed after reply.
+
+        Who waits no longer goes on in the order in which waiting ended, whoever was pushed to before.
+        """
         cdef Client c
-        cdef list noted
-        while self.noted:
-            noted = self.noted
-            self.noted = []
-            for c in noted:
-                c.noted = False
+        cdef list chosen
+        while self.noted or self.resumed:
+            if self.resumed:
+                chosen, self.resumed = self.resumed, []
+            else:
+                chosen, self.noted = self.noted, []
+                for c in chosen:
+                    c.noted = False
+            for c in chosen:
                 if c.state == OPEN and c.input.used and not c.parked and c.partial.total == 0:
                     client_execute(c, c.input.p, c.input.p + c.input.used)
                 client_settle(c)
@@ -362,6 +370,7 @@ cdef class Loop:
             client_settle(<Client>c)
             client_close(<Client>c)
         self.noted.clear()
+        self.resumed.clear()
         self.closed.clear()
         return 0
 

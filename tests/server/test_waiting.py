@@ -79,6 +79,26 @@ def test_a_key_comes_to_be_in_many_ways(
     assert waiting.frame() == bulks("z", "m", "1")
 
 
+def test_who_waits_no_longer_goes_on_in_that_order(server: Server, client: Wire, wire: Connect) -> None:
+    """What woken clients have sent meanwhile is done in the order of their waking, whoever got a message before."""
+    first, second = wire(server.port), wire(server.port)
+    second("HELLO", 3)
+    second("SUBSCRIBE", "c")
+    client("XGROUP", "CREATE", "k", "g", 0, "MKSTREAM")
+    for number, waiting in enumerate((first, second)):
+        waits(waiting, client, "XREADGROUP", "GROUP", "g", "b", "BLOCK", 0, "STREAMS", "k", ">")
+        waiting.send("RPUSH", "done", number)
+    while client("CLIENT", "LIST").count(b" qbuf=0 ") > 1:  # the one that asks
+        time.sleep(0.001)
+    client.raw(b"PUBLISH c m\r\nDEL k\r\n")
+    assert [client.frame(), client.frame()] == [b":1\r\n", b":1\r\n"]
+    assert second.frame() == b">3\r\n" + bulks("message", "c", "m")[4:]
+    for waiting in (first, second):
+        assert waiting.frame().startswith(b"-NOGROUP")
+        waiting.frame()
+    assert client("LRANGE", "done", 0, -1) == bulks("0", "1")
+
+
 def test_waiting_ends_in_other_ways(server: Server, client: Wire, wire: Connect) -> None:
     """Time, CLIENT UNBLOCK and a closed connection end it; what was sent meanwhile is then executed; nobody is left."""
     waiting, gone = wire(server.port), wire(server.port)
