@@ -108,11 +108,18 @@ class Waiting:
             for database, key, came in places:
                 for wait in list(database.awaited.get(key, ())):
                     if self.clients.get(wait.client.id) is wait and _concerns(wait, database, key, came):
-                        outcome = _outcome(wait)
-                        if outcome is STILL:
-                            _behind_others(wait)
-                        else:
-                            self.end(wait, outcome)
+                        self._run_again(wait)
+
+    def _run_again(self, wait: Wait) -> None:
+        """What its request sends to the client itself comes behind the reply, as it does at once."""
+        context = wait.client.context
+        context.running = True
+        outcome = _outcome(wait)
+        if outcome is STILL:
+            _behind_others(wait)
+        else:
+            self.end(wait, outcome)
+        context.ran()
 
 
 def _concerns(wait: Wait, database: Database, key: bytes, came: bool) -> bool:

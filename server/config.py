@@ -14,6 +14,7 @@ from typing import Final
 
 import attrs
 
+from redlark.server import notifications
 from redlark.server.glob import matcher
 from redlark.server.values import to_integer
 
@@ -97,7 +98,7 @@ PARAMETERS: Final = {
         Parameter("appendonly", YES_NO, False, only="no"),
         Parameter("dbfilename", TEXT, b"dump.rdb", immutable=True, inert=_NO_SAVE),
         Parameter("protected-mode", YES_NO, True),
-        Parameter("notify-keyspace-events", EVENTS, b"", only="", inert="no event is published yet"),
+        Parameter("notify-keyspace-events", EVENTS, b""),
         Parameter("hll-sparse-max-bytes", MEMORY, 3000, high=2**63 - 1, open=True),
         Parameter("cluster-enabled", YES_NO, False, immutable=True, only="no"),
         *(
@@ -235,7 +236,7 @@ def shown(parameter: Parameter, setting: Setting) -> bytes:
         return b" ".join(setting)
     if isinstance(setting, int):
         return b"%o" % setting if parameter.kind == OCTAL else b"%d" % setting
-    return setting
+    return notifications.shown(setting) if parameter.kind == EVENTS else setting
 
 
 def parse(parameter: Parameter, texts: list[bytes]) -> Setting:
@@ -260,21 +261,11 @@ def parse(parameter: Parameter, texts: list[bytes]) -> Setting:
     return _event_classes(text) if parameter.kind == EVENTS else text
 
 
-_ALL_EVENTS = b"g$lshzxetd"  # what `A` stands for
-
-
 def _event_classes(text: bytes) -> bytes:
-    """Classes of keyspace events, in the order in which CONFIG GET tells them.
-
-    >>> _event_classes(b"KEA"), _event_classes(b"lgE")
-    (b'AKE', b'glE')
-    """
-    flags = text.split(b"\0", 1)[0]
-    if flags.strip(b"Ag$lshzxeKEtmdnoc"):
-        raise ConfigError("Invalid event class character. Use 'Ag$lshzxeKEtmdn'.")
-    given = [letter for letter in _ALL_EVENTS + b"noc" if letter in flags or (b"A" in flags and letter in _ALL_EVENTS)]
-    told = b"A" if all(letter in given for letter in _ALL_EVENTS) else bytes(given)
-    return told + bytes(letter for letter in b"KEm" if letter in flags)
+    try:
+        return notifications.spelled(text.split(b"\0", 1)[0])
+    except ValueError:
+        raise ConfigError("Invalid event class character. Use 'Ag$lshzxeKEtmdn'.") from None
 
 
 def _number(parameter: Parameter, text: bytes) -> int:

@@ -162,6 +162,7 @@ class Database(Protocol):
     watched: dict[bytes, list[Client]]  # WATCH; kept by `dispatch` and transactions, read by the writes
     awaited: dict[bytes, dict[Wait, None]]  # who waits for which key, in the order of their coming; kept by `blocking`
     came: list[Came]  # what has become of keys that somebody waits for
+    teller: Callable[[Database, bytes, bytes], None] | None  # told that a key is `new` or has `expired`
     touching: bool  # False while a client under NO-TOUCH runs a command: reads leave idle times alone
 
     def get(self, key: bytes, /) -> Value | None:
@@ -351,8 +352,11 @@ class Context(Protocol):
     def ran(self) -> None:
         """End of `running`: what the request has sent to its own client may follow."""
 
-    def notify(self, event: bytes, key: bytes, /) -> None:
-        """Keyspace event; an empty hook until pub/sub is there."""
+    def notify(self, event: bytes, key: bytes, /, database: Database | None = None) -> None:
+        """Something has happened to a key, in the selected database or another: told if that class of events is.
+
+        That a key is new or has expired the database tells of its own accord, and that before anything else.
+        """
 
     def propagate(self, request: list[bytes], /) -> None:
         """What AOF and replicas are to see instead of the request; an empty hook until they are there."""

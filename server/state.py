@@ -15,6 +15,7 @@ import attrs
 from redlark.server.blocking import Waiting
 from redlark.server.config import Config
 from redlark.server.interfaces import REPLY_OFF, REPLY_SKIP, Client, Command, CommandError, Database, Loop
+from redlark.server.notifications import Events
 from redlark.server.pubsub import Listening, PubSub
 from redlark.server.timers import Timers
 from redlark.server.types import Types
@@ -70,8 +71,9 @@ class ClientContext:
             for frame in frames:
                 self.client.deliver(frame)
 
-    def notify(self, event: bytes, key: bytes, /) -> None:
-        """Events are not published yet."""
+    def notify(self, event: bytes, key: bytes, /, database: Database | None = None) -> None:
+        if self.server.events.classes:
+            self.server.events.tell(self.db if database is None else database, event, key)
 
     def propagate(self, request: list[bytes], /) -> None:
         """Nobody listens yet."""
@@ -92,6 +94,7 @@ class State:
     loop: Loop = attrs.field(init=False)
     timers: Timers = attrs.Factory(Timers)
     pubsub: PubSub = attrs.Factory(PubSub)
+    events: Events = attrs.Factory(lambda self: Events(self.pubsub), takes_self=True)
     now: int = attrs.Factory(milliseconds)
     started: int = attrs.Factory(milliseconds)
     memory_limited: bool = False  # maxmemory is set: every request takes the way through `dispatch`
@@ -128,6 +131,9 @@ class State:
     def configured(self) -> None:
         """`config` has changed."""
         self.memory_limited = self.config.maxmemory > 0
+        self.events.configure(self.config.notify_keyspace_events)
+        for database in self.databases:
+            database.teller = self.events.tell if self.events.classes else None
         self.loop.configure()
 
     def used_memory(self) -> int:

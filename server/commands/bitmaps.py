@@ -12,7 +12,7 @@ from typing import Final
 import attrs
 
 from redlark.server import errors
-from redlark.server.commands.common import string_at, unseen
+from redlark.server.commands.common import store_over, string_at, unseen
 from redlark.server.commands.registry import command
 from redlark.server.interfaces import RAW, CommandError, Context, Reply
 from redlark.server.values import integer, to_integer
@@ -48,6 +48,7 @@ def _store(ctx: Context, key: bytes, data: bytearray, changed: bool) -> None:
     """Puts a bitmap; one that has not changed is put all the same, without a word, since it is "raw" from then on."""
     if changed:
         ctx.db.put(key, bytes(data), keep_ttl=True, form=RAW)
+        ctx.notify(b"setbit", key)
     else:
         with unseen(ctx.db):
             ctx.db.put(key, bytes(data), keep_ttl=True, form=RAW)
@@ -165,11 +166,9 @@ def bitop(ctx: Context, args: list[bytes]) -> Reply:
         raise CommandError(b"ERR BITOP %b must be called with at least two source keys." % operation)
     texts = [string_at(ctx, key) or b"" for key in args[3:]]
     size = max(map(len, texts))
-    if not size:
-        ctx.db.delete(target)
-        return 0
     first, *others = (int.from_bytes(text.ljust(size, b"\0"), "big") for text in texts)
-    ctx.db.put(target, _combined(operation, first, others, 8 * size).to_bytes(size, "big"), form=RAW)
+    result = _combined(operation, first, others, 8 * size).to_bytes(size, "big")
+    store_over(ctx, target, result, b"set", form=RAW)
     return size
 
 

@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from itertools import chain
 
 from redlark.server import errors
-from redlark.server.interfaces import CommandError, Context, Database, Reply
+from redlark.server.interfaces import FRESH, CommandError, Context, Database, Reply, Value
+from redlark.server.notifications import OVERWRITTEN, TYPE_CHANGED
 from redlark.server.types import Hash, List, Set, SortedSet, Stream
 from redlark.server.values import INT64_MAX, INT64_MIN, int32, integer, to_integer
 
@@ -81,12 +82,40 @@ def stream_at(ctx: Context, key: bytes) -> Stream | None:
     return value
 
 
-def settle(ctx: Context, key: bytes, value: List | Set | Hash | SortedSet) -> None:
-    """Elements of a value were taken out in place: what is empty goes."""
+def settle(ctx: Context, key: bytes, value: List | Set | Hash | SortedSet, event: bytes) -> None:
+    """Elements of a value were taken out in place, which is told as event: what is empty goes."""
     if value:
         ctx.db.modified(key)
+        ctx.notify(event, key)
     else:
         ctx.db.delete(key)
+        ctx.notify(event, key)
+        ctx.notify(b"del", key)
+
+
+@contextmanager
+def writing_over(ctx: Context, key: bytes, database: Database | None = None) -> Iterator[None]:
+    """A value is stored meanwhile, whatever is there; at the end it is told if something was, and of another type."""
+    if not ctx.server.events.classes:
+        yield
+        return
+    where = ctx.db if database is None else database  # an empty one is false
+    before = where.kind(key)
+    yield
+    if before is not None:
+        ctx.notify(OVERWRITTEN, key, where)
+        if where.kind(key) != before:
+            ctx.notify(TYPE_CHANGED, key, where)
+
+
+def store_over(ctx: Context, key: bytes, value: Value, event: bytes, form: int = FRESH) -> None:
+    """Store what a command has made under a key, whatever is there; an empty collection or string means to delete."""
+    if value:
+        with writing_over(ctx, key):
+            ctx.db.put(key, value, form=form)
+        ctx.notify(event, key)
+    elif ctx.db.delete(key):
+        ctx.notify(b"del", key)
 
 
 def counted_keys(args: list[bytes], place: int, too_few: bytes = errors.SYNTAX) -> tuple[list[bytes], list[bytes]]:
@@ -167,6 +196,16 @@ def deadline_of(ctx: Context, text: bytes, seconds: bool, absolute: bool, name: 
     if amount <= 0:
         raise CommandError(errors.invalid_expire(name))
     return moment(ctx, amount, seconds, absolute, name)
+
+
+def set_deadline(ctx: Context, key: bytes, at: int) -> None:
+    """Give a key a deadline (ms); one that has come means that it goes at once."""
+    if at <= ctx.now:
+        ctx.db.delete(key)
+        ctx.notify(b"del", key)
+    else:
+        ctx.db.set_deadline(key, at)
+        ctx.notify(b"expire", key)
 
 
 def moment(ctx: Context, amount: int, seconds: bool, absolute: bool, name: bytes) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from redlark.server import errors
-from redlark.server.commands.common import moment
+from redlark.server.commands.common import moment, set_deadline
 from redlark.server.commands.registry import command
 from redlark.server.interfaces import NO_DEADLINE, CommandError, Context, Function, Reply
 from redlark.server.values import integer
@@ -39,10 +39,7 @@ def _expire(seconds: bool, absolute: bool, name: bytes) -> Function:
         at = moment(ctx, integer(args[2]), seconds, absolute, name)
         if not ctx.db.exists(key) or _refused(options, ctx.db.deadline(key), at):
             return 0
-        if at <= ctx.now:
-            ctx.db.delete(key)
-        else:
-            ctx.db.set_deadline(key, at)
+        set_deadline(ctx, key, at)
         return 1
 
     return expire
@@ -91,4 +88,5 @@ def persist(ctx: Context, args: list[bytes]) -> Reply:
     if ctx.db.deadline(args[1]) == NO_DEADLINE:
         return 0
     ctx.db.set_deadline(args[1], NO_DEADLINE)
+    ctx.notify(b"persist", args[1])
     return 1

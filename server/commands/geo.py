@@ -9,9 +9,8 @@ from typing import Final
 import attrs
 
 from redlark.server import doubles, errors, geo
-from redlark.server.commands.common import zset_at
+from redlark.server.commands.common import store_over, zset_at
 from redlark.server.commands.registry import command
-from redlark.server.commands.sorted_set_ranges import store
 from redlark.server.commands.sorted_sets import read_score, zadd
 from redlark.server.interfaces import NULL_ARRAY, CommandError, Context, Reply
 from redlark.server.types import SortedSet
@@ -203,11 +202,12 @@ class Search:
             row.append(_shown_place(there))
         return row
 
-    def store(self, ctx: Context, key: bytes, distances: bool) -> Reply:
+    def store(self, ctx: Context, key: bytes, distances: bool, event: bytes) -> Reply:
         """Stores scores, or distances; how many members there are."""
         result = ctx.server.types.SortedSet(ctx.server.config)
         result.gather([(member, metres / self.unit if distances else s) for metres, member, s, _ in self.found()])
-        return store(ctx, key, result)
+        store_over(ctx, key, result, event)
+        return len(result)
 
 
 def _read(ctx: Context, args: list[bytes], place: int, stores: bool) -> tuple[Search, bool]:
@@ -259,7 +259,7 @@ def geosearch(ctx: Context, args: list[bytes]) -> Reply:
 @command("GEOSEARCHSTORE")
 def geosearchstore(ctx: Context, args: list[bytes]) -> Reply:
     search, distances = _read(ctx, args, 2, stores=True)
-    return search.store(ctx, args[1], distances)
+    return search.store(ctx, args[1], distances, b"geosearchstore")
 
 
 # ---- the older searches: a circle alone -----------------------------------------------------------------------------
@@ -290,7 +290,7 @@ def _older(ctx: Context, args: list[bytes], by_member: bool, may_store: bool) ->
             b"ERR STORE option in GEORADIUS is not compatible with WITHDIST, WITHHASH and WITHCOORD options"
         )
     search.check()
-    return search.told() if target is None else search.store(ctx, target, distances)
+    return search.told() if target is None else search.store(ctx, target, distances, b"georadiusstore")
 
 
 @command("GEORADIUS")

@@ -12,15 +12,18 @@ from redlark.server.values import INT64_MAX, INT64_MIN, integer, to_integer
 # ------------------------------------------------------------------------------------------------------------ writing
 
 
-def _set(ctx: Context, key: bytes, value: Hash | None, fields: list[bytes], values: list[bytes]) -> int:
+def _set(
+    ctx: Context, key: bytes, value: Hash | None, fields: list[bytes], values: list[bytes], event: bytes = b"hset"
+) -> int:
     """Set fields in the hash of a key, or in a new one; how many were new."""
     if value is None:
         value = ctx.server.types.Hash(ctx.server.config)
-        value.set(fields, values)
+        new = value.set(fields, values)
         ctx.db.put(key, value)
-        return len(value)
-    new = value.set(fields, values)
-    ctx.db.modified(key)
+    else:
+        new = value.set(fields, values)
+        ctx.db.modified(key)
+    ctx.notify(event, key)
     return new
 
 
@@ -58,7 +61,7 @@ def hincrby(ctx: Context, args: list[bytes]) -> Reply:
         raise CommandError(b"ERR hash value is not an integer")
     if not INT64_MIN <= number + amount <= INT64_MAX:
         raise CommandError(errors.OVERFLOW)
-    _set(ctx, args[1], value, [args[2]], [b"%d" % (number + amount)])
+    _set(ctx, args[1], value, [args[2]], [b"%d" % (number + amount)], b"hincrby")
     return number + amount
 
 
@@ -83,7 +86,7 @@ def hincrbyfloat(ctx: Context, args: list[bytes]) -> Reply:
     if total is None:
         raise CommandError(errors.NAN_OR_INFINITY)
     text = longdouble.show(total)
-    _set(ctx, args[1], value, [args[2]], [text])
+    _set(ctx, args[1], value, [args[2]], [text], b"hincrbyfloat")
     return text
 
 
@@ -92,7 +95,7 @@ def hdel(ctx: Context, args: list[bytes]) -> Reply:
     value = hash_at(ctx, args[1])
     gone = 0 if value is None else value.remove(args[2:])
     if value is not None and gone:
-        settle(ctx, args[1], value)
+        settle(ctx, args[1], value, b"hdel")
     return gone
 
 

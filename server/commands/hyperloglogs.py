@@ -21,14 +21,19 @@ def _at(ctx: Context, key: bytes) -> Sketch | None:
     return Sketch(data, ctx.server.config.hll_sparse_max_bytes)
 
 
-def _store(ctx: Context, key: bytes, sketch: Sketch) -> None:
+def _put(ctx: Context, key: bytes, sketch: Sketch) -> None:
     ctx.db.put(key, bytes(sketch.data), keep_ttl=True, form=RAW)
+
+
+def _store(ctx: Context, key: bytes, sketch: Sketch) -> None:
+    _put(ctx, key, sketch)
+    ctx.notify(b"pfadd", key)
 
 
 def _keep(ctx: Context, key: bytes, sketch: Sketch) -> None:
     """Stores what is no change of the value to anybody: a cached count, another encoding."""
     with unseen(ctx.db):
-        _store(ctx, key, sketch)
+        _put(ctx, key, sketch)
 
 
 @command("PFADD")

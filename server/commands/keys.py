@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from redlark.server import errors
-from redlark.server.commands.common import database_index
+from redlark.server.commands.common import database_index, writing_over
 from redlark.server.commands.registry import command
 from redlark.server.commands.scanning import LONGEST_SCAN, read_cursor, read_options
 from redlark.server.glob import matcher
@@ -13,7 +13,12 @@ from redlark.server.values import encoding_of, integer, positive, to_integer
 
 @command("DEL", "UNLINK")
 def del_(ctx: Context, args: list[bytes]) -> Reply:
-    return sum(map(ctx.db.delete, args[1:]))
+    gone = 0
+    for key in args[1:]:
+        if ctx.db.delete(key):
+            ctx.notify(b"del", key)
+            gone += 1
+    return gone
 
 
 @command("EXISTS")
@@ -74,7 +79,9 @@ def copy(ctx: Context, args: list[bytes]) -> Reply:
     value = ctx.db.get(key)
     if value is None or (target.exists(new) and not replace):
         return 0
-    _transfer(ctx.db, key, target, new, value if isinstance(value, bytes) else value.copy())
+    with writing_over(ctx, new, target):
+        _transfer(ctx.db, key, target, new, value if isinstance(value, bytes) else value.copy())
+        ctx.notify(b"copy_to", new, target)
     return 1
 
 
@@ -103,6 +110,8 @@ def move(ctx: Context, args: list[bytes]) -> Reply:
         return 0
     _transfer(ctx.db, key, target, key, value)
     ctx.db.delete(key)
+    ctx.notify(b"move_from", key)
+    ctx.notify(b"move_to", key, target)
     return 1
 
 
@@ -114,8 +123,11 @@ def _rename(ctx: Context, key: bytes, new: bytes, replace: bool) -> bool:
     if not replace and ctx.db.exists(new):
         return False
     if key != new:
-        _transfer(ctx.db, key, ctx.db, new, value)
-        ctx.db.delete(key)
+        with writing_over(ctx, new):
+            _transfer(ctx.db, key, ctx.db, new, value)
+            ctx.db.delete(key)
+            ctx.notify(b"rename_from", key)
+            ctx.notify(b"rename_to", new)
     return True
 
 

@@ -27,6 +27,7 @@ def _push(ctx: Context, key: bytes, elements: list[bytes], left: bool, moved: bo
     else:
         value.push(elements, left, moved)
         ctx.db.modified(key)
+    ctx.notify(b"lpush" if left else b"rpush", key)
     return len(value)
 
 
@@ -50,6 +51,11 @@ def rpushx(ctx: Context, args: list[bytes]) -> Reply:
     return 0 if list_at(ctx, args[1]) is None else _push(ctx, args[1], args[2:], left=False)
 
 
+def pop_event(left: bool) -> bytes:
+    """What is told of elements that were taken from that end."""
+    return b"lpop" if left else b"rpop"
+
+
 def _pop(ctx: Context, args: list[bytes], left: bool) -> Reply:
     if len(args) > 3:
         raise CommandError(errors.wrong_arity(args[0].lower()))
@@ -60,7 +66,7 @@ def _pop(ctx: Context, args: list[bytes], left: bool) -> Reply:
     if count == 0:
         return []
     popped = value.pop(count or 1, left)
-    settle(ctx, args[1], value)
+    settle(ctx, args[1], value, pop_event(left))
     return popped[0] if count is None else popped
 
 
@@ -81,7 +87,7 @@ def lmpop(ctx: Context, args: list[bytes]) -> Reply:
     if key is None or (value := list_at(ctx, key)) is None:
         return NULL_ARRAY
     popped = value.pop(count, left)
-    settle(ctx, key, value)
+    settle(ctx, key, value, pop_event(left))
     return [key, popped]
 
 
@@ -97,10 +103,12 @@ def move(ctx: Context, source: bytes, destination: bytes, from_left: bool, to_le
     if source == destination:
         element = value.rotate(from_left, to_left)
         ctx.db.modified(source)
+        ctx.notify(b"lpush" if to_left else b"rpush", source)
+        ctx.notify(pop_event(from_left), source)
         return element
     (element,) = value.pop(1, from_left)
     _push(ctx, destination, [element], to_left, moved=True)
-    settle(ctx, source, value)
+    settle(ctx, source, value, pop_event(from_left))
     return element
 
 
@@ -226,6 +234,7 @@ def lset(ctx: Context, args: list[bytes]) -> Reply:
     if not value.set(_place(index, value), args[3]):
         raise CommandError(errors.INDEX_RANGE)
     ctx.db.modified(args[1])
+    ctx.notify(b"lset", args[1])
     return OK
 
 
@@ -239,6 +248,7 @@ def linsert(ctx: Context, args: list[bytes]) -> Reply:
     if not value.insert(args[3], args[4], after=args[2].upper() == b"AFTER"):
         return -1
     ctx.db.modified(args[1])
+    ctx.notify(b"linsert", args[1])
     return len(value)
 
 
@@ -250,7 +260,7 @@ def lrem(ctx: Context, args: list[bytes]) -> Reply:
     value = list_at(ctx, args[1])
     gone = 0 if value is None else value.remove(args[3], count)
     if value is not None and gone:
-        settle(ctx, args[1], value)
+        settle(ctx, args[1], value, b"lrem")
     return gone
 
 
@@ -263,7 +273,10 @@ def ltrim(ctx: Context, args: list[bytes]) -> Reply:
     kept = part(start, end, len(value))
     if kept.start >= min(kept.stop, len(value)):
         ctx.db.delete(args[1])
+        ctx.notify(b"ltrim", args[1])
+        ctx.notify(b"del", args[1])
     else:
         value.trim(kept.start, min(kept.stop, len(value)))
         ctx.db.modified(args[1])
+        ctx.notify(b"ltrim", args[1])
     return OK

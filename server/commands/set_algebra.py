@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 
 from redlark.server import errors
-from redlark.server.commands.common import counted_keys, set_at
+from redlark.server.commands.common import counted_keys, set_at, store_over
 from redlark.server.commands.registry import command
 from redlark.server.interfaces import CommandError, Context, Function, Reply, SetReply
 from redlark.server.types import Set
@@ -63,6 +63,7 @@ def _fill_difference(result: Set, sets: Sets) -> None:
 
 def _commands(name: str, work: Callable[[Sets], Iterator[bytes]], fill: Callable[[Set, Sets], None]) -> None:
     """A command that tells the result, and one that stores it."""
+    event = b"%bstore" % name.lower().encode()
 
     def tell(ctx: Context, args: list[bytes]) -> Reply:
         return SetReply(list(work([set_at(ctx, key) for key in args[1:]])))
@@ -70,10 +71,7 @@ def _commands(name: str, work: Callable[[Sets], Iterator[bytes]], fill: Callable
     def store(ctx: Context, args: list[bytes]) -> Reply:
         result = ctx.server.types.Set(ctx.server.config)
         fill(result, [set_at(ctx, key) for key in args[2:]])
-        if result:
-            ctx.db.put(args[1], result)
-        else:
-            ctx.db.delete(args[1])
+        store_over(ctx, args[1], result, event)
         return len(result)
 
     functions: tuple[tuple[str, Function], ...] = ((name, tell), (f"{name}STORE", store))

@@ -16,10 +16,11 @@ def _add(ctx: Context, key: bytes, value: Set | None, members: list[bytes], anno
         value = ctx.server.types.Set(ctx.server.config)
         value.add(members, announced or len(members))
         ctx.db.put(key, value)
-        return len(value)
-    added = value.add(members, announced)
-    if added:
+        added = len(value)
+    elif added := value.add(members, announced):
         ctx.db.modified(key)
+    if added:
+        ctx.notify(b"sadd", key)
     return added
 
 
@@ -33,7 +34,7 @@ def srem(ctx: Context, args: list[bytes]) -> Reply:
     value = set_at(ctx, args[1])
     gone = 0 if value is None else value.remove(args[2:])
     if value is not None and gone:
-        settle(ctx, args[1], value)
+        settle(ctx, args[1], value, b"srem")
     return gone
 
 
@@ -48,7 +49,7 @@ def smove(ctx: Context, args: list[bytes]) -> Reply:
         return 0
     if source != destination:
         value.remove((member,))
-        settle(ctx, source, value)
+        settle(ctx, source, value, b"srem")
         _add(ctx, destination, target, [member], announced=0)
     return 1
 
@@ -64,15 +65,18 @@ def spop(ctx: Context, args: list[bytes]) -> Reply:
     if count is None:
         (member,) = value.sample(1)
         value.remove((member,))
-        settle(ctx, args[1], value)
+        settle(ctx, args[1], value, b"spop")
         return member
     if count == 0:
         return SetReply([])
     if count >= len(value):
         ctx.db.delete(args[1])
+        ctx.notify(b"spop", args[1])
+        ctx.notify(b"del", args[1])
         return SetReply(list(value))
     gone = value.take(count)
     ctx.db.modified(args[1])
+    ctx.notify(b"spop", args[1])
     return SetReply(gone)
 
 

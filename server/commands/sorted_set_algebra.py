@@ -8,10 +8,9 @@ from collections.abc import Callable, Iterable, Iterator
 import attrs
 
 from redlark.server import doubles, errors
-from redlark.server.commands.common import pairs
+from redlark.server.commands.common import pairs, store_over
 from redlark.server.commands.registry import command
 from redlark.server.commands.set_algebra import read_limit
-from redlark.server.commands.sorted_set_ranges import store
 from redlark.server.interfaces import CommandError, Context, Reply
 from redlark.server.types import Scored, Set, SortedSet
 from redlark.server.values import integer
@@ -152,6 +151,7 @@ def _ordered(scores: dict[bytes, float]) -> Iterable[Scored]:
 
 def _commands(name: str, work: Callable[[_Request], dict[bytes, float]], options: frozenset[bytes]) -> None:
     """A command that tells the result, and one that stores it."""
+    event = b"%bstore" % name.lower().encode()
 
     def tell(ctx: Context, args: list[bytes]) -> Reply:
         request = _read(ctx, args, 1, options | {b"WITHSCORES"})
@@ -161,7 +161,8 @@ def _commands(name: str, work: Callable[[_Request], dict[bytes, float]], options
     def store_(ctx: Context, args: list[bytes]) -> Reply:
         result = ctx.server.types.SortedSet(ctx.server.config)
         result.gather(work(_read(ctx, args, 2, options)).items())
-        return store(ctx, args[1], result)
+        store_over(ctx, args[1], result, event)
+        return len(result)
 
     command(name)(tell)
     command(f"{name}STORE")(store_)

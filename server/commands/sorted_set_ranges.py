@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import attrs
 
 from redlark.server import doubles, errors
-from redlark.server.commands.common import pairs, part, settle, zset_at
+from redlark.server.commands.common import pairs, part, settle, store_over, zset_at
 from redlark.server.commands.registry import command
 from redlark.server.interfaces import CommandError, Context, Function, Reply
 from redlark.server.types import Scored, SortedSet
@@ -247,15 +247,7 @@ def zrangestore(ctx: Context, args: list[bytes]) -> Reply:
         result.unpack()
     for member, score in found:
         result.put(member, score)
-    return store(ctx, args[1], result)
-
-
-def store(ctx: Context, key: bytes, result: SortedSet) -> int:
-    """Put a result under a key, whatever was there; its size."""
-    if result:
-        ctx.db.put(key, result)
-    else:
-        ctx.db.delete(key)
+    store_over(ctx, args[1], result, b"zrangestore")
     return len(result)
 
 
@@ -287,7 +279,7 @@ def zlexcount(ctx: Context, args: list[bytes]) -> Reply:
 # ---------------------------------------------------------------------------------------------------- removing ranges
 
 
-def _remove(ctx: Context, key: bytes, asked: _Range) -> Reply:
+def _remove(ctx: Context, key: bytes, asked: _Range, event: bytes) -> Reply:
     pick = _picker(asked)
     value = zset_at(ctx, key)
     found = [] if value is None else pick(value)
@@ -296,20 +288,20 @@ def _remove(ctx: Context, key: bytes, asked: _Range) -> Reply:
     start = value.rank(found[0][0])
     assert start is not None
     value.remove_range(start, start + len(found))
-    settle(ctx, key, value)
+    settle(ctx, key, value, event)
     return len(found)
 
 
 @command("ZREMRANGEBYRANK")
 def zremrangebyrank(ctx: Context, args: list[bytes]) -> Reply:
-    return _remove(ctx, args[1], _Range(low=args[2], high=args[3]))
+    return _remove(ctx, args[1], _Range(low=args[2], high=args[3]), b"zremrangebyrank")
 
 
 @command("ZREMRANGEBYSCORE")
 def zremrangebyscore(ctx: Context, args: list[bytes]) -> Reply:
-    return _remove(ctx, args[1], _Range(b"BYSCORE", low=args[2], high=args[3]))
+    return _remove(ctx, args[1], _Range(b"BYSCORE", low=args[2], high=args[3]), b"zremrangebyscore")
 
 
 @command("ZREMRANGEBYLEX")
 def zremrangebylex(ctx: Context, args: list[bytes]) -> Reply:
-    return _remove(ctx, args[1], _Range(b"BYLEX", low=args[2], high=args[3], removes=True))
+    return _remove(ctx, args[1], _Range(b"BYLEX", low=args[2], high=args[3], removes=True), b"zremrangebylex")

@@ -103,6 +103,7 @@ def zadd(ctx: Context, args: list[bytes]) -> Reply:
             ctx.db.put(key, value)
         else:
             ctx.db.modified(key)
+        ctx.notify(b"zincr" if b"INCR" in work.options else b"zadd", key)
     if b"INCR" in work.options:
         return work.score
     return work.added + work.updated if b"CH" in work.options else work.added
@@ -129,6 +130,8 @@ def zincrby(ctx: Context, args: list[bytes]) -> Reply:
         work.put(value, member, score)
         if work.added or work.updated:
             ctx.db.modified(key)
+    if work.added or work.updated:
+        ctx.notify(b"zincr", key)
     return work.score
 
 
@@ -137,7 +140,7 @@ def zrem(ctx: Context, args: list[bytes]) -> Reply:
     value = zset_at(ctx, args[1])
     gone = 0 if value is None else value.remove(args[2:])
     if value is not None and gone:
-        settle(ctx, args[1], value)
+        settle(ctx, args[1], value, b"zrem")
     return gone
 
 
@@ -205,7 +208,7 @@ def pop_scored(ctx: Context, key: bytes, value: SortedSet, count: int, lowest: b
     start, stop = (0, min(count, size)) if lowest else (max(size - count, 0), size)
     gone = value.range(start, stop)
     value.remove_range(start, stop)
-    settle(ctx, key, value)
+    settle(ctx, key, value, b"zpopmin" if lowest else b"zpopmax")
     return gone if lowest else gone[::-1]
 
 

@@ -7,6 +7,7 @@ from functools import partial
 import attrs
 
 from redlark.server import doubles, errors
+from redlark.server.commands.common import store_over
 from redlark.server.commands.registry import command
 from redlark.server.interfaces import CommandError, Context, Reply
 from redlark.server.types import List, Set, SortedSet
@@ -143,12 +144,9 @@ def _sort(may_store: bool, ctx: Context, args: list[bytes]) -> Reply:
     rows = _rows(ctx, asked, args[1])
     if asked.destination is None:
         return rows
-    if not rows:
-        ctx.db.delete(asked.destination)
-        return 0
     result = ctx.server.types.List(ctx.server.config)
     result.gather([row or b"" for row in rows])
-    ctx.db.put(asked.destination, result)
+    store_over(ctx, asked.destination, result, b"sortstore")
     return len(rows)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import attrs
 
 from redlark.server import errors, longdouble
-from redlark.server.commands.common import deadline_of, part, string_at
+from redlark.server.commands.common import deadline_of, part, set_deadline, string_at, writing_over
 from redlark.server.commands.registry import command
 from redlark.server.interfaces import NO_DEADLINE, OK, RAW, UNENCODED, CommandError, Context, Reply
 from redlark.server.values import INT64_MAX, INT64_MIN, integer, to_integer
@@ -73,21 +73,22 @@ def set_(ctx: Context, args: list[bytes]) -> Reply:
     return old if get else OK
 
 
-def _store(ctx: Context, key: bytes, value: bytes, deadline: int, keep_ttl: bool = False) -> None:
-    """Put, with a deadline; one that has come already means that the key goes at once."""
-    ctx.db.put(key, value, keep_ttl)
-    if deadline != NO_DEADLINE:
-        if deadline <= ctx.now:
-            ctx.db.delete(key)
-        else:
+def _store(ctx: Context, key: bytes, value: bytes, deadline: int = NO_DEADLINE, keep_ttl: bool = False) -> None:
+    """Put, with a deadline; also one that has come already: the key then expires as any other."""
+    with writing_over(ctx, key):
+        ctx.db.put(key, value, keep_ttl)
+        if deadline != NO_DEADLINE:
             ctx.db.set_deadline(key, deadline)
+    ctx.notify(b"set", key)
+    if deadline != NO_DEADLINE:
+        ctx.notify(b"expire", key)
 
 
 @command("SETNX")
 def setnx(ctx: Context, args: list[bytes]) -> Reply:
     if ctx.db.exists(args[1]):
         return 0
-    ctx.db.put(args[1], args[2])
+    _store(ctx, args[1], args[2])
     return 1
 
 
@@ -113,6 +114,7 @@ def getdel(ctx: Context, args: list[bytes]) -> Reply:
     value = string_at(ctx, args[1])
     if value is not None:
         ctx.db.delete(args[1])
+        ctx.notify(b"del", args[1])
     return value
 
 
@@ -125,19 +127,17 @@ def getex(ctx: Context, args: list[bytes]) -> Reply:
         return None
     deadline = options.deadline(ctx, b"getex")
     if deadline != NO_DEADLINE:
-        if deadline <= ctx.now:
-            ctx.db.delete(key)
-        else:
-            ctx.db.set_deadline(key, deadline)
+        set_deadline(ctx, key, deadline)
     elif options.flags and ctx.db.deadline(key) != NO_DEADLINE:
         ctx.db.set_deadline(key, NO_DEADLINE)
+        ctx.notify(b"persist", key)
     return value
 
 
 @command("GETSET")
 def getset(ctx: Context, args: list[bytes]) -> Reply:
     old = string_at(ctx, args[1])
-    ctx.db.put(args[1], args[2])
+    _store(ctx, args[1], args[2])
     return old
 
 
@@ -156,7 +156,7 @@ def _pairs(args: list[bytes], name: bytes) -> list[tuple[bytes, bytes]]:
 @command("MSET")
 def mset(ctx: Context, args: list[bytes]) -> Reply:
     for key, value in _pairs(args, b"mset"):
-        ctx.db.put(key, value)
+        _store(ctx, key, value)
     return OK
 
 
@@ -166,7 +166,7 @@ def msetnx(ctx: Context, args: list[bytes]) -> Reply:
     if any(ctx.db.exists(key) for key, _ in pairs):
         return 0
     for key, value in pairs:
-        ctx.db.put(key, value)
+        _store(ctx, key, value)
     return 1
 
 
@@ -201,6 +201,7 @@ def setrange(ctx: Context, args: list[bytes]) -> Reply:
     _check_length(ctx, offset + len(patch))
     changed = value[:offset].ljust(offset, b"\0") + patch + value[offset + len(patch) :]
     ctx.db.put(key, changed, keep_ttl=True, form=RAW)
+    ctx.notify(b"setrange", key)
     return len(changed)
 
 
@@ -210,9 +211,11 @@ def append(ctx: Context, args: list[bytes]) -> Reply:
     value = string_at(ctx, key)
     if value is None:
         ctx.db.put(key, more)
+        ctx.notify(b"append", key)
         return len(more)
     _check_length(ctx, len(value) + len(more))
     ctx.db.put(key, value + more, keep_ttl=True, form=RAW)
+    ctx.notify(b"append", key)
     return len(value) + len(more)
 
 
@@ -227,6 +230,7 @@ def _add(ctx: Context, key: bytes, amount: int) -> Reply:
     if not INT64_MIN <= number + amount <= INT64_MAX:
         raise CommandError(errors.OVERFLOW)
     ctx.db.put(key, b"%d" % (number + amount), keep_ttl=True)
+    ctx.notify(b"incrby", key)
     return number + amount
 
 
@@ -265,4 +269,5 @@ def incrbyfloat(ctx: Context, args: list[bytes]) -> Reply:
         raise CommandError(errors.NAN_OR_INFINITY)
     text = longdouble.show(total)
     ctx.db.put(args[1], text, keep_ttl=True, form=UNENCODED)
+    ctx.notify(b"incrbyfloat", args[1])
     return text

@@ -9,7 +9,7 @@ from math import ceil
 from redlark.server import errors, longdouble
 from redlark.server.blocking import wait_for
 from redlark.server.commands.common import first_key, list_at, pop_from, settle, zset_at
-from redlark.server.commands.lists import is_left, move
+from redlark.server.commands.lists import is_left, move, pop_event
 from redlark.server.commands.registry import command
 from redlark.server.commands.sorted_sets import pop_scored
 from redlark.server.interfaces import NULL_ARRAY, CommandError, Context, Function, Reply
@@ -50,7 +50,7 @@ def _pop_elements(ctx: Context, key: bytes, count: int, left: bool) -> list[byte
     value = list_at(ctx, key)
     assert value is not None
     popped = value.pop(count, left)
-    settle(ctx, key, value)
+    settle(ctx, key, value, pop_event(left))
     return popped
 
 

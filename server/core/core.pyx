@@ -45,6 +45,7 @@ from redlark.server.interfaces import SetReply as SET_REPLY
 from redlark.server.interfaces import Sizes as SIZES
 from redlark.server.interfaces import Status as STATUS
 from redlark.server.interfaces import Verbatim as VERBATIM
+from redlark.server.notifications import EXPIRED, NEW
 
 # Collections are Python objects here, referred to from their entries; types of C take their names here.
 from redlark.server.plain.hash import Hash

@@ -25,6 +25,7 @@ cdef class Database:
     cdef public dict watched
     cdef public dict awaited
     cdef public list came
+    cdef public object teller       # of keys that are new or have expired; None: of nothing
     cdef public bint touching
     cdef uint64_t cursor            # of active expiry
     cdef uint64_t random
@@ -270,6 +271,14 @@ cdef void db_note(Database db, const char* p, size_t n, bint came) noexcept:
         db.came.append((db, key, came))
 
 
+cdef void db_tell(Database db, bytes event, const char* p, size_t n) noexcept:
+    """Nothing that a message sets off comes back to this table before the command is over."""
+    try:
+        db.teller(db, event, PyBytes_FromStringAndSize(p, <Py_ssize_t>n))
+    except BaseException as error:
+        loop_failed(db.loop, error)
+
+
 # --------------------------------------------------------------------------------------------------------------- expiry
 
 cdef void db_expire(Database db, uint64_t h, Place* at) noexcept:
@@ -278,6 +287,8 @@ cdef void db_expire(Database db, uint64_t h, Place* at) noexcept:
     db_touch(db, key_of(e), key_size(e))
     if PyDict_Size(db.awaited):
         db_note(db, key_of(e), key_size(e), False)
+    if db.teller is not None:
+        db_tell(db, EXPIRED, key_of(e), key_size(e))
     entry_free(e)
 
 cdef void db_expire_entry(Database db, Entry* e) noexcept:
@@ -368,6 +379,8 @@ cdef void db_write(Database db, const char* p, size_t n, uint64_t h, int kind, i
     db_touch(db, p, n)
     if PyDict_Size(db.awaited) and (there or kind == OBJECT):
         db_note(db, p, n, not there)
+    if db.teller is not None and not there:
+        db_tell(db, NEW, p, n)
     if old != NULL:
         entry_free(old)
     Py_XDECREF(held)

