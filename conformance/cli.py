@@ -24,10 +24,10 @@ from rich.console import Console
 
 from redlark.conformance import display, profiles, report
 from redlark.conformance import servers as machine
+from redlark.conformance.attempt import DEBUG
 from redlark.conformance.campaign import Campaign
 from redlark.conformance.configure import configured
 from redlark.conformance.errors import CannotRun
-from redlark.conformance.judge import DEBUG
 from redlark.conformance.options import Options
 from redlark.conformance.target import Target, at, leave_empty, parse_address, prepare
 

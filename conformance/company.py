@@ -1,8 +1,8 @@
 """Histories in which one client's request sends frames to others, or to its own client later.
 
 Theory of operation. A client may be parked, and frames may come on any connection: the replies of those who waited and
-are woken, or who waited too long, messages, invalidations. After each step the judge asks something twice over a
-connection of its own: what the server has done is then written. Whatever has come must be owed, in order on each
+are woken, or who waited too long, messages, invalidations. After each step the judge asks something over a connection
+of its own: what the server has done is then written. Whatever has come must be owed, in order on each
 connection; what is owed in every possible world must come. What a parked client sends is done when it waits no longer:
 it stays in that client's backlog. What must not live here: what is owed, and in which order (the model's to say).
 """
@@ -15,11 +15,11 @@ from collections.abc import Iterable
 
 from attrs import evolve, field, mutable
 
+from redlark.conformance.attempt import Attempt, Unheard
 from redlark.conformance.connection import Connection, milliseconds
 from redlark.conformance.divergence import Divergence, Exchange
 from redlark.conformance.errors import Lost
 from redlark.conformance.history import Step
-from redlark.conformance.judge import Attempt, Sent, Unheard
 from redlark.reference import Worlds
 from redlark.reference.owing import key_deadline
 from redlark.reference.resp import Frame, encode_request
@@ -53,16 +53,16 @@ class Company(Attempt):
         self.sent += len(sent.requests)
         waiting = self.backlog.setdefault(sent.client, deque())
         waiting.extend((request, sent.at) for request in sent.requests)
-        found = self._work(sent.client) or self._gather()
+        found = self._work(sent.client) or self._gather(answered=not (waiting or self.watched or self._parked(sent.client)))
         if not found and waiting and any(end <= self._now() + ENDS_SOON for end in self._ends(step.client)):
             found = self._await(
                 step.client
             )  # or nobody could tell what is done first: its backlog, or another's request
         return found
 
-    def _receive(self, sent: Sent) -> Divergence | None:
-        """What the judge itself asks (AUTH, HELLO): nothing else comes meanwhile."""
-        return super()._receive(sent)
+    def _at_once(self, step: Step | None) -> bool:
+        """Never: what a step does to others is seen before the next one."""
+        return False
 
     def _parked(self, client: int) -> bool:
         return any(world.waits(client) for world in self.worlds)
@@ -75,9 +75,7 @@ class Company(Attempt):
                 waiting.clear()
                 break
             request, at = waiting.popleft()
-            judge.requests += 1
-            judge.asked[judge.named(request)] += 1
-            self.waiting = (client, request)
+            self._count(client, request)
             if self._crossed(client):
                 raise Unheard
             found = self._ask(client, request, at)
@@ -158,9 +156,13 @@ class Company(Attempt):
     def _now(self) -> int:
         return milliseconds() + self.judge.target.clock[1]
 
-    def _barrier(self) -> None:
-        """When this returns, the server has written what it owed for all that was sent before."""
-        for _ in range(2):
+    def _barrier(self, *, answered: bool = False) -> None:
+        """When this returns, the server has written what it owed for all that was sent before.
+
+        What was answered already has been done by a turn of the server's loop that ends before the next question is
+        read; what was not, may be done by the same turn as the question, behind it: that takes a second one.
+        """
+        for _ in range(1 if answered else 2):
             try:
                 self._control = self._control or self.judge.target.address.open(self.judge.timeout)
                 self._control.send(_ASKED)
@@ -168,9 +170,9 @@ class Company(Attempt):
             except Lost:  # a CLIENT KILL met it
                 self._control = None
 
-    def _gather(self) -> Divergence | None:
+    def _gather(self, *, answered: bool = False) -> Divergence | None:
         """Read what has come on any connection: each frame must be owed, and what is owed must come."""
-        self._barrier()
+        self._barrier(answered=answered)
         deadline = time.monotonic() + self.judge.timeout
         while True:
             found, any_came = self._collect()

@@ -63,9 +63,9 @@ Learnt = Cursor | Dumped | ClientId | ClientAddress  # what only the run can kno
 Symbol = Moment | Learnt
 Part = bytes | Symbol
 
-# Requests after which a connection may be gone or silent; only histories that hold one are watched for it.
-_WATCHED = frozenset((b"quit", b"client", b"shutdown"))
-
+# Requests after which a connection may be gone or silent; from the first of them on a history is watched for it.
+_WATCHED = frozenset((b"quit", b"shutdown"))
+_WATCHED_OF_CLIENT = frozenset((b"kill", b"reply"))
 
 # Requests that are felt by other clients, or answered later: a history that holds one is judged with all its clients.
 _SOCIAL = frozenset((
@@ -74,6 +74,7 @@ _SOCIAL = frozenset((
 ))  # fmt: skip
 _SOCIAL_WITH = {b"xread": b"block", b"xreadgroup": b"block", b"client": b"tracking"}
 
+_CLIENT = b"client"
 _PASSING = frozenset((b"id", b"info", b"list", b"getname", b"setname", b"help", b"no-touch"))
 
 
@@ -92,15 +93,20 @@ class Request:
         return (fixed, encode_request(fixed)) if len(fixed) == len(self.parts) else None
 
     @property
+    def learns(self) -> bool:
+        """Whether it holds what only an earlier reply tells."""
+        return self.fixed is None and any(isinstance(part, Learnt) for part in self.parts)
+
+    @property
     def lasting(self) -> bool:
         """Whether its effect on a connection may survive RESET; of CLIENT's subcommands a few certainly do not."""
-        second = self.parts[1] if len(self.parts) > 1 else b""
-        return not (isinstance(second, bytes) and second.lower() in _PASSING)
+        head = _head(self)
+        return head in _WATCHED or (head == _CLIENT and _second(self) not in _PASSING)
 
     @watched.default
     def _is_watched(self) -> bool:
-        first = self.parts[0] if self.parts else b""
-        return isinstance(first, bytes) and first.lower() in _WATCHED
+        head = _head(self)
+        return head in _WATCHED or (head == _CLIENT and _second(self) in _WATCHED_OF_CLIENT)
 
     @social.default
     def _is_social(self) -> bool:
@@ -124,8 +130,16 @@ _CODE = frozenset((b"eval", b"eval_ro", b"script", b"function"))
 
 
 def _head(request: Request) -> bytes:
-    first = request.parts[0] if request.parts else b""
-    return first.lower() if isinstance(first, bytes) else b""
+    return _word(request, 0)
+
+
+def _second(request: Request) -> bytes:
+    return _word(request, 1)
+
+
+def _word(request: Request, place: int) -> bytes:
+    part = request.parts[place] if len(request.parts) > place else b""
+    return part.lower() if isinstance(part, bytes) else b""
 
 
 def request(*parts: Part | str) -> Request:
@@ -148,6 +162,16 @@ class Step:
     requests: tuple[Request, ...]
     wait: int = 0
 
+    @property
+    def watched(self) -> bool:
+        """Whether a connection may be gone or silent behind it."""
+        return any(request.watched for request in self.requests)
+
+    @property
+    def learns(self) -> bool:
+        """Whether a request of it holds what only an earlier reply tells."""
+        return any(request.learns for request in self.requests)
+
 
 @frozen
 class History:
@@ -157,9 +181,9 @@ class History:
     protocol: int = 2
 
     @property
-    def watched(self) -> bool:
-        """Whether connections may close or fall silent while this history runs."""
-        return any(request.watched for step in self.steps for request in step.requests)
+    def mentions_clients(self) -> bool:
+        """Whether a request of it may tell of connections."""
+        return any(_head(request) == _CLIENT for step in self.steps for request in step.requests)
 
     @property
     def social(self) -> bool:
@@ -169,7 +193,7 @@ class History:
     @property
     def lasting(self) -> bool:
         """Whether it may leave behind what RESET does not undo."""
-        return any(request.lasting for step in self.steps for request in step.requests if request.watched)
+        return any(request.lasting for step in self.steps for request in step.requests)
 
     @property
     def keeps_code(self) -> bool:

@@ -19,10 +19,10 @@ from attrs import evolve, field, frozen, mutable
 
 from redlark.conformance import hints, reasons
 from redlark.conformance.around import Around
+from redlark.conformance.attempt import command_of
 from redlark.conformance.divergence import Divergence
 from redlark.conformance.generate import Grammar, grammar
 from redlark.conformance.history import History, Request, request, steps_of
-from redlark.conformance.judge import command_of
 from redlark.conformance.rehearse import Rehearsal, Told
 from redlark.conformance.shrink import Shrinker, measure
 from redlark.reference import Model

@@ -7,10 +7,11 @@ from collections.abc import Callable
 
 import pytest
 
+from redlark.conformance.attempt import command_of
 from redlark.conformance.divergence import Divergence
 from redlark.conformance.errors import CannotRun
 from redlark.conformance.history import History, Step, request, steps_of
-from redlark.conformance.judge import Judge, command_of
+from redlark.conformance.judge import Judge
 from redlark.conformance.target import Target, parse_address
 from redlark.reference import Model
 
