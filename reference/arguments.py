@@ -16,7 +16,8 @@ from immutables import Map
 
 from redlark.reference.expressions import expression
 from redlark.reference.lines import declare, ends_counted, held, is_positional, least, most, read_by
-from redlark.reference.scope import Closure, Frame, Scope, refuse
+from redlark.reference.scope import Frame, Scope, refuse
+from redlark.reference.source import Closure
 from redlark.reference.values import GO, Uncertain
 from redlark.spec import syntax as s
 

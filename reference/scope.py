@@ -6,41 +6,39 @@ words for the checker; a test holds the two together.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from attrs import define, field
 
 from redlark.reference import values
-from redlark.reference.functions import DatabaseHandle
+from redlark.reference.source import Closure, Code
 from redlark.spec import syntax as s
 from redlark.spec.loader import NotationError
 from redlark.spec.profiles import Profile
 
 Frame = list[Any]
-Closure = Callable[[Frame], Any]
 
 CONSTANTS: dict[str, Any] = {
     "nil": None, "none": None, "nil-array": values.NIL_ARRAY, "no-reply": values.NO_REPLY, "skip": values.SKIP,
     "stop": values.STOP, "max-time": 9223372036854775807,
 }  # fmt: skip
 WORDS: dict[str, Any] = {"OK": values.OK, "TRUE": True, "FALSE": False}
-STATE: dict[str, Closure] = {
-    "now": lambda v: v[0].now,
-    "selected": lambda v: v[0].selected,
-    "request": lambda v: v[0].request,
-    "client": lambda v: v[0].client,
-    "in-exec": lambda v: v[0].children >= 0 or v[0].script is not None,
-    "in-script": lambda v: v[0].script is not None,
-    "script": lambda v: v[0].script,
-    "woken-by": lambda v: v[0].woken_by,
-    "woken-with": lambda v: v[0].woken_with,
-    "databases": lambda v: len(v[0].databases),
-    "db": lambda v: DatabaseHandle(v[0], v[0].selected),
-    "session": lambda v: v[0].session,
-    "sessions": lambda v: tuple(sorted(v[0].sessions)),
-    "server": lambda v: v[0].server,
-    "config": lambda v: v[0].server["config"],
+STATE: dict[str, str] = {  # as source (source.py) over the frame
+    "now": "v[0].now",
+    "selected": "v[0].selected",
+    "request": "v[0].request",
+    "client": "v[0].client",
+    "in-exec": "(v[0].children >= 0 or v[0].script is not None)",
+    "in-script": "(v[0].script is not None)",
+    "script": "v[0].script",
+    "woken-by": "v[0].woken_by",
+    "woken-with": "v[0].woken_with",
+    "databases": "len(v[0].databases)",
+    "db": "DatabaseHandle(v[0], v[0].selected)",
+    "session": "v[0].session",
+    "sessions": "tuple(sorted(v[0].sessions))",
+    "server": "v[0].server",
+    "config": 'v[0].server["config"]',
 }
 
 
@@ -97,6 +95,7 @@ class Definitions:
     defines: dict[str, s.Define]
     fragments: dict[str, s.Fragment]
     compiled: dict[str, Closure] = field(factory=dict)
+    inlined: dict[str, Code] = field(factory=dict)  # definitions without parameters, as source
     commands: dict[str, Any] = field(factory=dict)
 
     @classmethod

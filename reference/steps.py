@@ -1,8 +1,9 @@
-"""Steps and whole commands as closures: what happens, in reading order.
+"""Steps and whole commands as Python source: what happens, in reading order.
 
-Theory of operation. A step is a function of the frame that gives ``GO``, or the reply that ends the command (or, inside
-``each``, the loop's element). Rules are named ``COMMAND/rule``; each one that fires is noted in ``run.reached``. What
-must not live here: expressions (``expressions.py``), parsing (``arguments.py``), dispatch (the text's own block).
+Theory of operation. A step is lines of a function of the frame, which return the reply that ends the command (or,
+inside ``each``, the loop's element) or go on; the function gives ``GO`` at its end. Rules are named ``COMMAND/rule``;
+each one that fires is noted in ``run.reached``. What must not live here: expressions (``expressions.py``), parsing
+(``arguments.py``), dispatch (the text's own block).
 """
 
 from __future__ import annotations
@@ -10,37 +11,32 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from attrs import frozen
-from immutables import Map
-
 from redlark.reference import fields, values, writes
 from redlark.reference.arguments import reader
 from redlark.reference.certain import certain, missing
-from redlark.reference.expressions import expression, root_of
-from redlark.reference.scope import Closure, Frame, Scope, refuse
+from redlark.reference.expressions import code, expression, root_of
+from redlark.reference.scope import Frame, Scope, refuse
 from redlark.reference.shapes import declared
+from redlark.reference.source import (
+    Closure,
+    Code,
+    Lines,
+    Object,
+    Temporary,
+    answer,
+    called,
+    constant,
+    effect,
+    joined,
+    listed,
+    sequence,
+    step,
+)
 from redlark.reference.values import GO, Leave, Waiting
 from redlark.reference.walks import rows
 from redlark.spec import syntax as s
 
-Step = Callable[[Frame], Any]
-
-
-def nothing(v: Frame) -> Any:
-    """A step that does nothing: one that this profile has not."""
-    return GO
-
-
-@frozen
-class Conditional:
-    """A step that is taken only where a condition holds; the block around it asks, which saves a call a step."""
-
-    when: Closure
-    then: Step
-
-    def __call__(self, v: Frame) -> Any:
-        """The step by itself, where no block is around it."""
-        return self.then(v) if self.when(v) else GO
+Step = Closure  # gives GO, or the reply that ends the command
 
 
 class Compiler:
@@ -64,103 +60,75 @@ class Compiler:
     # ---- blocks ----------------------------------------------------------------------------------------------
 
     def steps(self, steps: Iterable[s.Step], scope: Scope) -> Step:
-        """Steps one behind another; those of other versions are left out."""
+        """Steps one behind another as one function; those of other versions are left out."""
+        return self.lines(steps, scope).closure()
+
+    def lines(self, steps: Iterable[s.Step], scope: Scope) -> Lines:
+        """The same as source."""
         profile = scope.text.profile
-        compiled = [self.step(x, scope) for x in steps if profile.holds(getattr(x, "guard", None))]
-        compiled = [step for step in compiled if step is not nothing]
-        if len(compiled) <= 1:
-            return compiled[0] if compiled else nothing
+        return sequence([self.step(x, scope) for x in steps if profile.holds(getattr(x, "guard", None))])
 
-        pairs = [(s.when, s.then) if isinstance(s, Conditional) else (None, s) for s in compiled]
-
-        def block(v: Frame) -> Any:
-            for when, then in pairs:
-                if when is None or when(v):
-                    reply = then(v)
-                    if reply is not GO:
-                        return reply
-            return GO
-
-        return block
-
-    def step(self, node: s.Step, scope: Scope) -> Step:
+    def step(self, node: s.Step, scope: Scope) -> Lines:
         """One step."""
         return getattr(self, f"_{type(node).__name__.lower()}")(node, scope)  # type: ignore[no-any-return]
 
-    def _let(self, node: s.Let, scope: Scope) -> Step:
-        value = expression(node.value, scope)
-        slots = [scope.binding(name) for name in node.names]
-        if len(slots) == 1:
-            (slot,) = slots
+    def _let(self, node: s.Let, scope: Scope) -> Lines:
+        value = code(node.value, scope)
+        slots = [f"v[{scope.binding(name)}]" for name in node.names]
+        return effect(joined(", ".join(slots), " = ", value))
 
-            def let(v: Frame) -> Any:
-                v[slot] = value(v)
-                return GO
-
-            return let
-
-        def unpack(v: Frame) -> Any:
-            for slot, item in zip(slots, value(v), strict=True):
-                v[slot] = item
-            return GO
-
-        return unpack
-
-    def _need(self, node: s.Need, scope: Scope) -> Step:
+    def _need(self, node: s.Need, scope: Scope) -> Lines:
         if node.value is None:
             return self._need_argument(node, scope)
         if isinstance(node.value, s.At):
             return self._need_at(node, node.value, scope)
-        value = expression(node.value, scope)
+        value = code(node.value, scope)
         if node.error is None:
             raise refuse(node, f"say what fails: need {node.name} = ... else error ...")
-        error = expression(node.error, scope)
-        slot, rule = scope.binding(node.name), self.rule(node.rule or f"bad-{node.name}")
+        error = code(node.error, scope)
+        slot, found = scope.binding(node.name), Temporary()
+        fails = self._fails(self.rule(node.rule or f"bad-{node.name}"), error)
+        return sequence([
+            effect(joined(found, " = ", value)),
+            fails.under(joined(found, " is None")),
+            effect(joined(f"v[{slot}] = ", found)),
+        ])  # fmt: skip
 
-        def need(v: Frame) -> Any:
-            found = value(v)
-            if found is None:
-                v[0].reached.append(rule)
-                return Leave(error(v))
-            v[slot] = found
-            return GO
+    def _fails(self, rule: str, error: Code) -> Lines:
+        """A rule whose reply is an error."""
+        return sequence([_reach(rule), answer(joined("Leave(", error, ")"))])
 
-        return need
-
-    def _need_at(self, node: s.Need, at: s.At, scope: Scope) -> Step:
-        key, slot, rule = expression(at.key, scope), scope.binding(node.name), self.rule(node.rule or "wrong-type")
+    def _need_at(self, node: s.Need, at: s.At, scope: Scope) -> Lines:
+        key, slot, rule = code(at.key, scope), scope.binding(node.name), self.rule(node.rule or "wrong-type")
         type_, empty = at.type, values.EMPTY.get(at.type)
-        error = expression(node.error or s.Error("WRONGTYPE", None, place=node.place), scope)
+        error = code(node.error or s.Error("WRONGTYPE", None, place=node.place), scope)
         if type_ not in values.EMPTY:
             raise refuse(at, f"no type {type_!r}; there are {', '.join(values.EMPTY)}")
+        name, found = Temporary(), Temporary()
+        living = joined(Object(fields.living), "(v[0], v[0].selected, ", name, ")")
+        there = living if type_ == "hash" else joined(found)
+        wrong = joined(Object(values.TYPES), "[type(", found, f")] != {type_!r}")
+        return sequence([
+            effect(joined(name, " = ", key)),
+            effect(joined(found, " = v[0].value(v[0].selected, ", name, ")")),
+            effect(joined(f"v[{slot}] = ", constant(empty))).under(joined(found, " is None")),
+            self._fails(rule, error).under(wrong, "elif"),
+            effect(joined(f"v[{slot}] = ", there)).otherwise(),
+        ])  # fmt: skip
 
-        def need(v: Frame) -> Any:
-            run = v[0]
-            found = run.value(run.selected, name := key(v))
-            if found is None:
-                v[slot] = empty
-            elif values.TYPES[type(found)] == type_:
-                v[slot] = fields.living(run, run.selected, name) if type(found) is Map else found
-            else:
-                run.reached.append(rule)
-                return Leave(error(v))
-            return GO
-
-        return need
-
-    def _need_argument(self, node: s.Need, scope: Scope) -> Step:
+    def _need_argument(self, node: s.Need, scope: Scope) -> Lines:
         """``need seconds``: a late argument is converted here."""
         if node.name in self.choices:
             return self._need_choice(node, self.choices[node.name], scope)
         argument = self.arguments.get(node.name)
         if argument is None:
             if node.name in scope.elsewhere:
-                return lambda v: GO
+                return Lines()
             raise refuse(node, f"{node.name!r} is no argument of the syntax line")
         slot = scope.slot(node.name)
         convert, failed = reader(argument.type, scope, argument)
         if convert is None or failed is None:
-            return lambda v: GO
+            return Lines()
         error = None if node.error is None else expression(node.error, scope)
         rule = self.rule(node.rule or f"bad-{node.name}")
 
@@ -180,9 +148,9 @@ class Compiler:
             v[slot] = tuple(result) if many else result[0]
             return GO
 
-        return need
+        return step(called(need))
 
-    def _need_choice(self, node: s.Need, choice: s.Choice, scope: Scope) -> Step:
+    def _need_choice(self, node: s.Need, choice: s.Choice, scope: Scope) -> Lines:
         """``need status``: one of several words, looked at here."""
         slot, rule = scope.slot(node.name), self.rule(node.rule or f"bad-{node.name}")
         words = frozenset(word.encode() for word, guard in choice.words if scope.text.profile.holds(guard))
@@ -194,45 +162,28 @@ class Compiler:
             v[0].reached.append(rule)
             return Leave(error(v))
 
-        return need
+        return step(called(need))
 
-    def _rule(self, node: s.Rule, scope: Scope) -> Step:
+    def _rule(self, node: s.Rule, scope: Scope) -> Lines:
         if node.when is not None and certain(node.when, scope) is False:
-            expression(node.when, scope)  # what it names must exist all the same
-            return nothing
+            code(node.when, scope)  # what it names must exist all the same
+            return Lines()
         rule = self.rule(node.name)
-        when = None if node.when is None else expression(node.when, scope)
-        steps = self.steps(node.steps, scope) if node.steps else None
-        reply = None if node.reply is None else self.reply(node.reply, scope)
-        if steps is None and reply is not None:
-            answer = reply
+        when = None if node.when is None else code(node.when, scope)
+        steps = self.lines(node.steps, scope)
+        reply = Lines() if node.reply is None else answer(self.reply(node.reply, scope))
+        fires = sequence([_reach(rule), steps, reply])
+        return fires if when is None else fires.under(when)
 
-            def fire(v: Frame) -> Any:
-                v[0].reached.append(rule)
-                return answer(v)
-
-        else:
-
-            def fire(v: Frame) -> Any:
-                v[0].reached.append(rule)
-                if steps is not None:
-                    ended = steps(v)
-                    if ended is not GO:
-                        return ended
-                return GO if reply is None else reply(v)
-
-        return fire if when is None else Conditional(when, fire)
-
-    def reply(self, node: s.Reply, scope: Scope) -> Step:
+    def reply(self, node: s.Reply, scope: Scope) -> Code:
         """What stands behind an arrow."""
         if isinstance(node, s.Fail):
-            error = expression(node.error, scope)
-            return lambda v: Leave(error(v))
+            return joined("Leave(", code(node.error, scope), ")")
         if isinstance(node, s.Park):
-            return self._park(node, scope)
+            return called(self._park(node, scope))
         if isinstance(node, s.Declared):
-            return self._declared(node, scope)
-        return expression(node, scope)
+            return called(self._declared(node, scope))
+        return code(node, scope)
 
     def _declared(self, node: s.Declared, scope: Scope) -> Step:
         """Any reply of the types that the command declares."""
@@ -246,7 +197,7 @@ class Compiler:
 
         The time is in milliseconds, 0 is for ever. For the time alone, the reply is judged to have taken it.
         """
-        until, reply = expression(node.until, scope), self.reply(node.reply, scope)
+        until, reply = expression(node.until, scope), self.reply(node.reply, scope).closure()
         if node.keys == s.Array(()):
 
             def pause(v: Frame) -> Any:
@@ -269,16 +220,16 @@ class Compiler:
 
         return park
 
-    def _use(self, node: s.Use, scope: Scope) -> Step:
+    def _use(self, node: s.Use, scope: Scope) -> Lines:
         fragment = scope.text.fragments.get(node.fragment)
         if fragment is None:
             raise refuse(node, f"no fragment {node.fragment!r}")
         if len(fragment.parameters) != len(node.arguments):
             raise refuse(node, f"fragment {node.fragment} takes {len(fragment.parameters)} arguments")
-        when = None if node.when is None else expression(node.when, scope)
+        when = None if node.when is None else code(node.when, scope)
         inner = Scope(scope.text, dict(scope.names), dict(scope.words), scope.elsewhere, scope.size, scope.command)
         inner.foreign, inner.given = set(scope.names) - scope.given, set(scope.given)
-        assigned: list[tuple[int, Closure]] = []
+        assigned: list[Lines] = []
         for parameter, argument in zip(fragment.parameters, node.arguments, strict=True):
             inner.foreign.discard(parameter)
             if missing(argument, scope):
@@ -292,30 +243,25 @@ class Compiler:
                 slot = scope.words[argument.word]
             else:
                 slot = scope.fresh()
-                assigned.append((slot, expression(argument, scope)))
+                assigned.append(effect(joined(f"v[{slot}] = ", code(argument, scope))))
             inner.names[parameter] = inner.words[parameter] = slot
-        steps = self.steps(fragment.steps, inner)
+        steps = self.lines(fragment.steps, inner)
         for name, slot in inner.names.items():  # what the fragment binds, its user sees, but for names of its own
             if name not in fragment.parameters and name not in scope.names:
                 scope.names[name] = slot
                 scope.given.add(name)
 
-        def use(v: Frame) -> Any:
-            for slot, value in assigned:
-                v[slot] = value(v)
-            return steps(v)
+        used = sequence([*assigned, steps])
+        return used if when is None else used.under(when)
 
-        used = use if assigned else steps
-        return used if when is None else Conditional(when, used)
-
-    def _each(self, node: s.Each, scope: Scope) -> Step:
+    def _each(self, node: s.Each, scope: Scope) -> Lines:
         domains = [expression(domain, scope) for domain in node.domains]
         giving = None if node.giving is None else scope.binding(node.giving)
         before = dict(scope.names)
         slots = [scope.fresh() for _ in node.variables]
         scope.names.update(zip(node.variables, slots, strict=True))
         steps = self.steps(node.steps, scope)
-        reply = None if node.reply is None else self.reply(node.reply, scope)
+        reply = None if node.reply is None else self.reply(node.reply, scope).closure()
         for name in list(scope.names):
             if name not in before:
                 del scope.names[name]
@@ -339,140 +285,121 @@ class Compiler:
                 v[giving] = tuple(given)
             return GO
 
-        return each
+        return step(called(each))
 
-    def _choose(self, node: s.Choose, scope: Scope) -> Step:
-        domain, slot = expression(node.domain, scope), scope.binding(node.name)
-
-        def choose(v: Frame) -> Any:
-            v[slot] = v[0].pick(domain(v))
-            return GO
-
-        return choose
+    def _choose(self, node: s.Choose, scope: Scope) -> Lines:
+        domain, slot = code(node.domain, scope), scope.binding(node.name)
+        return effect(joined(f"v[{slot}] = v[0].pick(", domain, ")"))
 
     # ---- effects ---------------------------------------------------------------------------------------------
 
-    def _when(self, node: Any, scope: Scope, effect: Callable[[Frame], Any]) -> Step:
+    def _when(self, node: Any, scope: Scope, *effects: Code) -> Lines:
         known = True if node.when is None else certain(node.when, scope)
-        if known is False:
-            expression(node.when, scope)
-            return nothing
+        done = sequence([effect(one) for one in effects])
+        if known:
+            return done
+        when = code(node.when, scope)  # what it names must exist though it never holds
+        return Lines() if known is False else done.under(when)
 
-        def always(v: Frame) -> Any:
-            effect(v)
-            return GO
+    def _assign(self, node: s.Assign, scope: Scope) -> Lines:
+        value, found = code(node.value, scope), Temporary()
+        write = self.store(node.target, scope)(joined(found))
+        return self._when(node, scope, joined(found, " = ", value), *_told(node, write))
 
-        return always if known else Conditional(expression(node.when, scope), always)
-
-    def _assign(self, node: s.Assign, scope: Scope) -> Step:
-        value = expression(node.value, scope)
-        store = self.store(node.target, scope)
-        return self._when(node, scope, _told(node, lambda v: store(v, value(v))))
-
-    def store(self, target: s.Expression, scope: Scope) -> Callable[[Frame, Any], None]:
-        """How a place is written."""
+    def store(self, target: s.Expression, scope: Scope) -> Callable[[Code], Code]:
+        """How a place is written: the source that writes a value to it."""
         root = root_of(target, scope)
         if root is not None:
             part, number, key = root
-            if part == "db":
-                return lambda v, x: writes.put(v[0], number(v), key(v), x)
-            if part == "ttl":
-                return lambda v, x: v[0].set_deadline(number(v), key(v), x)
-            if part == "field-ttl":
-                return lambda v, x: fields.set_deadlines(v[0], number(v), key(v), x)
-            return lambda v, x: v[0].set_encoding(number(v), key(v), x)
+            writing: dict[str, list[str | Object]] = {
+                "db": [Object(writes.put), "(v[0], "], "ttl": ["v[0].set_deadline("],
+                "field-ttl": [Object(fields.set_deadlines), "(v[0], "], "encoding": ["v[0].set_encoding("],
+            }  # fmt: skip
+            write = writing[part]
+            return lambda x: joined(*write, number, ", ", key, ", ", x, ")")
         root = root_of(target.base, scope) if isinstance(target, s.Index) else None
         if isinstance(target, s.Index) and root is not None and root[0] == "field-ttl":
-            _, number, key = root
-            field = expression(target.key, scope)
-            return lambda v, x: fields.set_deadline(v[0], number(v), key(v), field(v), x)
+            place = listed([joined("v[0]"), *root[1:], code(target.key, scope)], "(")
+            return lambda x: joined(Object(fields.set_deadline), *place, ", ", x, ")")
         if isinstance(target, s.Field):
-            name = target.name
+            name = repr(target.name)
             if isinstance(target.base, s.Name) and target.base.name == "session":
-                return lambda v, x: writes.set_own(v[0], name, x)
+                return lambda x: joined(Object(writes.set_own), f"(v[0], {name}, ", x, ")")
             if isinstance(target.base, s.Name) and target.base.name == "server":
-                return lambda v, x: writes.set_server(v[0], name, x)
+                return lambda x: joined(Object(writes.set_server), f"(v[0], {name}, ", x, ")")
             if isinstance(target.base, s.Index) and _named(target.base.base, "sessions"):
-                client = expression(target.base.key, scope)
-                return lambda v, x: v[0].set_session(client(v), name, x)
-            whole, record = self.store(target.base, scope), expression(target.base, scope)
-            return lambda v, x: whole(v, record(v).put(name, x))
+                client = code(target.base.key, scope)
+                return lambda x: joined("v[0].set_session(", client, f", {name}, ", x, ")")
+            whole, record = self.store(target.base, scope), code(target.base, scope)
+            return lambda x: whole(joined(record, f".put({name}, ", x, ")"))
         if isinstance(target, s.Index):
+            at = code(target.key, scope)
             if _named(target.base, "config"):
-                key = expression(target.key, scope)
-                return lambda v, x: writes.set_server(v[0], "config", v[0].server["config"].set(key(v), x))
-            inner, base = self.store(target.base, scope), expression(target.base, scope)
-            key = expression(target.key, scope)
-            return lambda v, x: inner(v, writes.joined(base(v), key(v), x))
+                after = joined('v[0].server["config"].set(', at, ", ")
+                return lambda x: joined(Object(writes.set_server), '(v[0], "config", ', after, x, "))")
+            inner, base = self.store(target.base, scope), code(target.base, scope)
+            return lambda x: inner(joined(Object(writes.joined), "(", base, ", ", at, ", ", x, ")"))
         raise refuse(target, "not a place: write db[key], ttl[key], encoding[key], session.field or server.field")
 
-    def _delete(self, node: s.Delete, scope: Scope) -> Step:
+    def _delete(self, node: s.Delete, scope: Scope) -> Lines:
         root = root_of(node.target, scope)
         if root is not None:
             part, number, key = root
             if part == "db":
-                return self._when(node, scope, _told(node, lambda v: v[0].delete(number(v), key(v))))
+                return self._when(node, scope, *_told(node, joined("v[0].delete(", number, ", ", key, ")")))
             if part == "ttl":
-                return self._when(node, scope, lambda v: v[0].set_deadline(number(v), key(v), None))
+                return self._when(node, scope, joined("v[0].set_deadline(", number, ", ", key, ", None)"))
         if isinstance(node.target, s.Index):
-            inner, base = self.store(node.target.base, scope), expression(node.target.base, scope)
-            key = expression(node.target.key, scope)
-            return self._when(node, scope, _told(node, lambda v: inner(v, writes.without(base(v), key(v)))))
+            inner, base = self.store(node.target.base, scope), code(node.target.base, scope)
+            left = joined(Object(writes.without), "(", base, ", ", code(node.target.key, scope), ")")
+            return self._when(node, scope, *_told(node, inner(left)))
         raise refuse(node, "not a place that can be deleted: write db[key], ttl[key] or an element of a map")
 
-    def _event(self, node: s.Event, scope: Scope) -> Step:
-        name, key = expression(node.event, scope), expression(node.key, scope)
-        number = expression(s.Name("selected") if node.database is None else node.database, scope)
-        return self._when(node, scope, lambda v: v[0].notify(number(v), name(v), key(v)))
+    def _event(self, node: s.Event, scope: Scope) -> Lines:
+        name, key = code(node.event, scope), code(node.key, scope)
+        number = code(s.Name("selected") if node.database is None else node.database, scope)
+        return self._when(node, scope, joined("v[0].notify(", number, ", ", name, ", ", key, ")"))
 
-    def _propagate(self, node: s.Propagate, scope: Scope) -> Step:
+    def _propagate(self, node: s.Propagate, scope: Scope) -> Lines:
         if node.items is None:
-            return self._when(node, scope, _propagate_nothing)
+            return self._when(node, scope, called(_propagate_nothing))
         items = [
-            (expression(item.item, scope), True) if isinstance(item, s.Spread) else (expression(item, scope), False)
+            joined("*", code(item.item, scope)) if isinstance(item, s.Spread) else code(item, scope)
             for item in node.items
         ]
+        return self._when(node, scope, joined(Object(_propagate), *listed([joined("v[0]"), *items], "(", ")")))
 
-        def propagate(v: Frame) -> None:
-            request: list[Any] = []
-            for item, spread in items:
-                request.extend(item(v)) if spread else request.append(item(v))
-            v[0].propagated.append((v[0].selected, tuple(request)))
-            v[0].silent_propagation = True
+    def _perform(self, node: s.Perform, scope: Scope) -> Lines:
+        return self._when(node, scope, code(node.call, scope))
 
-        return self._when(node, scope, propagate)
-
-    def _perform(self, node: s.Perform, scope: Scope) -> Step:
-        call = expression(node.call, scope)
-        return self._when(node, scope, call)
-
-    def _push(self, node: s.Push, scope: Scope) -> Step:
-        client, ahead = expression(node.to, scope), node.ahead
+    def _push(self, node: s.Push, scope: Scope) -> Lines:
+        client = code(node.to, scope)
         if isinstance(node.value, s.As) and node.value.kind == "unordered":
-            frames = expression(node.value.item, scope)
-            return self._when(node, scope, lambda v: writes.push_all(v[0], client(v), frames(v)))
-        value = expression(node.value, scope)
-        return self._when(node, scope, lambda v: v[0].send(client(v), values.Kinded("push", value(v)), ahead=ahead))
+            frames = code(node.value.item, scope)
+            return self._when(node, scope, joined(Object(writes.push_all), "(v[0], ", client, ", ", frames, ")"))
+        value = joined('Kinded("push", ', code(node.value, scope), ")")
+        return self._when(node, scope, joined("v[0].send(", client, ", ", value, f", ahead={node.ahead})"))
 
-    def _on(self, node: s.On, scope: Scope) -> Step:
+    def _on(self, node: s.On, scope: Scope) -> Lines:
         raise refuse(node, "`on` belongs at the top of a block, before the first other step that needs all arguments")
 
 
-def _told(node: s.Assign | s.Delete, write: Callable[[Frame], Any]) -> Callable[[Frame], Any]:
+def _reach(rule: str) -> Lines:
+    return effect(joined(f"v[0].reached.append({rule!r})"))
+
+
+def _told(node: s.Assign | s.Delete, write: Code) -> list[Code]:
     """A write, of which those who watch the key are told unless it is done quietly."""
-    if not node.quietly:
-        return write
-
-    def quietly(v: Frame) -> Any:
-        v[0].quiet = True
-        write(v)
-        v[0].quiet = False
-
-    return quietly
+    return [joined("v[0].quiet = True"), write, joined("v[0].quiet = False")] if node.quietly else [write]
 
 
 def _named(node: s.Expression, name: str) -> bool:
     return isinstance(node, s.Name) and node.name == name
+
+
+def _propagate(run: Any, *request: Any) -> None:
+    run.propagated.append((run.selected, request))
+    run.silent_propagation = True
 
 
 def _propagate_nothing(v: Frame) -> None:

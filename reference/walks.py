@@ -10,7 +10,8 @@ from typing import Any
 
 from immutables import Map
 
-from redlark.reference.scope import Closure, Frame
+from redlark.reference.scope import Frame
+from redlark.reference.source import Closure
 
 
 def bind(v: Frame, slot: int, domain: Any) -> Iterator[None]:
