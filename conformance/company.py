@@ -53,7 +53,9 @@ class Company(Attempt):
         self.sent += len(sent.requests)
         waiting = self.backlog.setdefault(sent.client, deque())
         waiting.extend((request, sent.at) for request in sent.requests)
-        found = self._work(sent.client) or self._gather(answered=not (waiting or self.watched or self._parked(sent.client)))
+        found = self._work(sent.client)
+        answered = not (waiting or self.watched or self._parked(sent.client))
+        found = found or self._gather(answered=answered)
         if not found and waiting and any(end <= self._now() + ENDS_SOON for end in self._ends(step.client)):
             found = self._await(
                 step.client
