@@ -202,6 +202,9 @@ class Database(Protocol):
     def idle(self, key: bytes, /) -> int:
         """Whole seconds since the last access or write (0 when absent).  No access."""
 
+    def set_idle(self, key: bytes, seconds: int, /) -> None:
+        """As if the last access had been so long ago; of an absent key: nothing happens."""
+
     def __len__(self) -> int:
         """Keys held, those past their deadline but not yet removed included."""
 

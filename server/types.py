@@ -15,7 +15,7 @@ An emptied value is not kept by a caller, and is of no use to it any more.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Final, Literal, Protocol, Self
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, Protocol, Self
 
 if TYPE_CHECKING:
     from redlark.server.groups import Group
@@ -155,6 +155,12 @@ class Set(Walked, Protocol):
         integers: it begins as an intset; otherwise it is one only if it can be in the end.
         """
 
+    def load(self, members: Sequence[bytes], encoding: bytes) -> None:
+        """Fill the empty set with different members, as another server has kept them, unless they are too many.  O(k)
+
+        Of an intset all are integers.
+        """
+
     def remove(self, members: Iterable[bytes]) -> int:
         """Take them out; how many were there.  As `add`."""
 
@@ -169,6 +175,9 @@ class Hash(Walked, Protocol):
 
     def set(self, fields: Sequence[bytes], values: Sequence[bytes]) -> int:
         """Give each field its value; how many were new.  O(k), while it grows O(log n) each."""
+
+    def load(self, fields: Sequence[bytes], values: Sequence[bytes]) -> None:
+        """Fill the empty hash with different fields that were packed elsewhere, unless they are too many.  O(k)"""
 
     def get(self, field: bytes) -> bytes | None:
         """The value of a field.  O(1)."""
@@ -203,6 +212,9 @@ class SortedSet(Walked, Protocol):
     def gather(self, scores: Iterable[Scored]) -> None:
         """Fill the empty sorted set with a result whose size is known before it is stored.  O(n log n)."""
 
+    def load(self, scores: Iterable[Scored]) -> None:
+        """Fill the empty sorted set with one that was packed elsewhere, unless it is too large.  As `gather`."""
+
     def remove(self, members: Iterable[bytes]) -> int:
         """Take them out; how many were there.  As `put`, each."""
 
@@ -226,6 +238,17 @@ class SortedSet(Walked, Protocol):
 
 Items = tuple[bytes, ...]  # fields and values in turn
 Entry = tuple[int, Items]
+
+
+class StreamNode(NamedTuple):
+    """Some entries of a stream that are kept together, oldest first."""
+
+    first: int  # the id that it was made for
+    last: int  # the last id that was ever put into it
+    total: int  # entries that were ever put into it
+    size: int  # bytes that it took elsewhere, those of deleted entries too
+    fields: Items  # that its entries share
+    entries: Sequence[Entry]
 
 
 class Stream(Collection, Protocol):
@@ -268,9 +291,15 @@ class Stream(Collection, Protocol):
         whole: nodes that go altogether alone; limit: at most so many entries, 0: any number.
         """
 
+    def packed(self) -> Iterator[StreamNode]:
+        """Its nodes, the oldest first.  Nothing may change meanwhile.  O(n)."""
+
+    def load(self, nodes: Sequence[StreamNode]) -> None:
+        """Fill the empty stream node by node, none of them empty.  `last_id` and `added` are the caller's.  O(k)."""
+
 
 class Types(Protocol):
-    """The classes of a core, each called with the limits."""
+    """What a core supplies: its classes, each called with the limits, and work over every byte of a payload."""
 
     @property
     def List(self) -> Callable[[Limits], List]: ...
@@ -286,3 +315,12 @@ class Types(Protocol):
 
     @property
     def Stream(self) -> Callable[[Limits], Stream]: ...
+
+    def crc64(self, data: bytes | bytearray, start: int = 0, /) -> int:
+        """The checksum of RDB files, CRC-64/Jones, going on from that of the bytes before.  O(n)."""
+
+    def compress(self, data: bytes, room: int, /) -> bytes | None:
+        """By LZF, if that takes at most so many bytes.  O(n)."""
+
+    def expand(self, data: bytes, size: int, /) -> bytes | None:
+        """What LZF has made these bytes of, which were so many; None where that cannot be.  O(size)."""

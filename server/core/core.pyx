@@ -4,6 +4,8 @@
 
 One extension module, redlark.server._core, made of a few files, each one concept:
 
+    bytework.h    checksums and compression
+    bytework.pxi  their face
     clib.h        hashing, integers as text, clocks, addresses
     slab.h        memory for entries
     objects.pxi   an entry: key, value and deadline in one allocation
@@ -68,6 +70,7 @@ include "dispatch.pxi"
 include "client.pxi"
 include "loop.pxi"
 include "strings.pxi"
+include "bytework.pxi"
 
 
 cdef void choose_secret() except *:

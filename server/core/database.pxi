@@ -76,6 +76,11 @@ cdef class Database:
         cdef Entry* e = db_find(self, key)
         return 0 if e == NULL else max(0, db_now(self) // 1000 - <int64_t>e.access)
 
+    def set_idle(self, bytes key not None, int64_t seconds, /):
+        cdef Entry* e = db_find(self, key)
+        if e != NULL:
+            e.access = <uint32_t>max(0, db_now(self) // 1000 - seconds)
+
     def __len__(self):
         return <Py_ssize_t>self.table.used
 

@@ -1,8 +1,10 @@
 """The core in plain Python: the same interfaces as the compiled one, for where no C compiler is.
 
-`NAME`, `Database`, `Loop` and the types of values are what `redlark.server.interfaces` promises of a core.
+`NAME`, `Database`, `Loop`, the types of values and the work over bytes are what `redlark.server.interfaces` and
+`redlark.server.types` promise of a core.
 """
 
+from redlark.server.plain.bytework import compress, crc64, expand
 from redlark.server.plain.database import Database
 from redlark.server.plain.hash import Hash
 from redlark.server.plain.list import List
@@ -13,4 +15,4 @@ from redlark.server.plain.stream import Stream
 
 NAME = "plain"
 
-__all__ = ["NAME", "Database", "Hash", "List", "Loop", "Set", "SortedSet", "Stream"]
+__all__ = ["NAME", "Database", "Hash", "List", "Loop", "Set", "SortedSet", "Stream", "compress", "crc64", "expand"]

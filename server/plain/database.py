@@ -90,6 +90,11 @@ class Database:
         entry = self._live(key)
         return 0 if entry is None else max(0, self._clock.now - entry.access) // 1000
 
+    def set_idle(self, key: bytes, seconds: int, /) -> None:
+        entry = self._live(key)
+        if entry is not None:
+            entry.access = self._clock.now - 1000 * seconds
+
     def __len__(self) -> int:
         return len(self._entries)
 

@@ -65,6 +65,12 @@ class Hash(Members):
             self._unpack()
         return len(self._values) - before
 
+    def load(self, fields: Sequence[bytes], values: Sequence[bytes]) -> None:
+        self._values = dict(zip(fields, values, strict=True))
+        self._bytes = sum(len(field) + len(value) for field, value in self._values.items())
+        if len(self._values) > self._limits.hash_max_listpack_entries:
+            self._unpack()
+
     def _packs(self, fields: Sequence[bytes], values: Sequence[bytes]) -> bool:
         """May these come into a listpack?  Of repeated fields each counts."""
         longest = self._limits.hash_max_listpack_value

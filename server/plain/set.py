@@ -64,6 +64,14 @@ class Set(Members):
         self._add(numbers)
         self._add(others)
 
+    def load(self, members: Sequence[bytes], encoding: bytes) -> None:
+        self._members = set(members)
+        self._bytes = sum(map(len, self._members))
+        limits = self._limits
+        most = limits.set_max_intset_entries if encoding == INTSET else limits.set_max_listpack_entries
+        packs = encoding != HASHTABLE and len(self._members) <= most
+        self._become((INTSET if encoding == INTSET else LISTPACK) if packs else HASHTABLE)
+
     def _add(self, members: Iterable[bytes]) -> int:
         before = len(self._members)
         for member in members:

@@ -155,13 +155,23 @@ class SortedSet(Members):
 
     def gather(self, scores: Iterable[Scored]) -> None:
         self._scores = dict(scores)
-        self._bytes = sum(map(len, self._scores))
         limits = self._limits
         many = len(self._scores) > limits.zset_max_listpack_entries
         if many or any(len(member) > limits.zset_max_listpack_value for member in self._scores):
             self._unpack()
         else:
             self._scores = {member: score + 0.0 for member, score in self._scores.items()}
+        self._order()
+
+    def load(self, scores: Iterable[Scored]) -> None:
+        self._scores = dict(scores)
+        if len(self._scores) > self._limits.zset_max_listpack_entries:
+            self._unpack()
+        self._order()
+
+    def _order(self) -> None:
+        """Make the blocks of the scores."""
+        self._bytes = sum(map(len, self._scores))
         items = sorted((score, member) for member, score in self._scores.items())
         self._blocks = [items[at : at + BLOCK // 2] for at in range(0, len(items), BLOCK // 2)] or [[]]
         self._sizes = [len(block) for block in self._blocks]

@@ -8,13 +8,13 @@ how many bytes Redis would need for it.  Ids are numbers of 128 bits: millisecon
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, Literal
 
 import attrs
 
 from redlark.server.groups import Group
-from redlark.server.types import Limits
+from redlark.server.types import Limits, StreamNode
 from redlark.server.values import to_integer
 
 LARGEST_NODE: Final = 1 << 30  # bytes, whatever the configuration says
@@ -161,6 +161,18 @@ class Stream:
             self._forget(node.entries.pop(id_))
             if count is not None:
                 count -= 1
+
+    def packed(self) -> Iterator[StreamNode]:
+        for node in self._nodes:
+            yield StreamNode(node.first, node.last, node.count, node.size, node.fields, list(node.entries.items()))
+
+    def load(self, nodes: Sequence[StreamNode]) -> None:
+        self._nodes = [
+            Node(node.first, node.last, node.total, node.size, node.fields, dict(node.entries)) for node in nodes
+        ]
+        self._firsts = [node.first for node in nodes]
+        self._count = sum(len(node.entries) for node in nodes)
+        self._bytes = sum(len(text) for node in nodes for _, items in node.entries for text in items)
 
     def copy(self) -> Stream:
         other = Stream(self._limits)

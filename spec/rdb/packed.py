@@ -54,10 +54,11 @@ def _signed(number: int, bits: int) -> int:
 
 
 def _backwards(size: int) -> bytes:
-    """The length of an element, to be read from its end."""
+    """The length of an element, to be read from its end: 7 bits each, the lowest last; bit 8 says that more follow."""
     digits = [size & 0x7F]
     while size := size >> 7:
-        digits.append(size & 0x7F | 0x80)
+        digits[-1] |= 0x80
+        digits.append(size & 0x7F)
     return bytes(reversed(digits))
 
 

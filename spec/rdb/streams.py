@@ -130,10 +130,15 @@ def _written_node(node: Node) -> bytes:
 
 def _written_entry(entry: Entry, node: Node) -> list[bytes | int]:
     id_, items = entry
-    away = [(id_ >> 64) - (node.first >> 64), (id_ & UNKNOWN) - (node.first & UNKNOWN)]
+    away = [_signed((id_ >> 64) - (node.first >> 64)), _signed((id_ & UNKNOWN) - (node.first & UNKNOWN))]
     if items[::2] == node.fields:
         return [SAME_FIELDS, *away, *items[1::2], len(node.fields) + 3]
     return [0, *away, len(items) // 2, *items, len(items) + 4]
+
+
+def _signed(number: int) -> int:
+    """A difference as 64 bits with a sign have it, from which the reader comes round to the id."""
+    return (number + (1 << 63)) % (1 << 64) - (1 << 63)
 
 
 def _written_group(group: Group, version: int, length: _Writer, string: _StringWriter) -> bytes:

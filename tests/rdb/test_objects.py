@@ -122,6 +122,12 @@ def test_listpacks(elements: list[bytes]) -> None:
     assert listpack(written_listpack(elements)) == tuple(elements)
 
 
+def test_a_listpack_can_be_read_from_its_end() -> None:
+    """The length of an element stands behind it, lowest bits last, as redis 8.2.3 has it for 200 and 20,000 bytes."""
+    assert written_listpack([b"x" * 200])[-3:] == bytes.fromhex("01 ca ff")
+    assert written_listpack([b"x" * 20_000])[-4:] == bytes.fromhex("01 9c a5 ff")
+
+
 @given(st.sets(st.integers(-(2**63), 2**63 - 1), max_size=20))
 def test_intsets(members: set[int]) -> None:
     """A set of integers gives back its members, smallest first."""

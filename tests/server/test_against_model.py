@@ -32,7 +32,7 @@ from hypothesis.stateful import (
 )
 
 from redlark.conformance.generate import Generator, grammar
-from redlark.conformance.history import ClientId, Cursor, Request, request
+from redlark.conformance.history import ClientId, Cursor, Dumped, Request, request
 from redlark.conformance.target import configuration
 from redlark.conformance.values import KEYS
 from redlark.reference import Model, World
@@ -135,6 +135,7 @@ class AgainstModel(RuleBasedStateMachine):
         self.worlds: tuple[World, ...] = ()
         self.links: dict[int, Link] = {}
         self.next = 1
+        self.payload: bytes | None = None  # that DUMP told last
         self.transcript: list[str] = []
 
     # ---- who is there ----------------------------------------------------------------------------------------
@@ -241,9 +242,11 @@ class AgainstModel(RuleBasedStateMachine):
             self.diverges(client, resolved[-1], "more than was asked for")
 
     def known(self, client: int, symbol: object) -> bytes:
-        """What only the run can know: a cursor, another connection's id or address."""
+        """What only the run can know: a cursor, a payload, another connection's id or address."""
         if isinstance(symbol, Cursor):
             return self.links[client].cursor
+        if isinstance(symbol, Dumped):
+            return symbol.of(self.payload)
         place = symbol.client % self.next  # type: ignore[attr-defined]
         if isinstance(symbol, ClientId):
             ids = [session.get("id") for world in self.worlds for c, session in world.sessions.items() if c == place]
@@ -272,6 +275,8 @@ class AgainstModel(RuleBasedStateMachine):
         self.worlds = after
         if frame is not None and words[0].upper() == b"SCAN" and frame.kind == b"*" and frame.value:
             link.cursor = frame.value[0].value
+        if frame is not None and words[0].upper() == b"DUMP" and isinstance(frame.value, bytes) and frame.kind == b"$":
+            self.payload = frame.value
         self.closings(client, words)
 
     def closings(self, client: int, words: Words) -> None:
