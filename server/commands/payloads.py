@@ -5,6 +5,7 @@ from __future__ import annotations
 import attrs
 
 from redlark.server import errors
+from redlark.server.commands.common import writing_over
 from redlark.server.commands.registry import command
 from redlark.server.interfaces import OK, CommandError, Context, Reply
 from redlark.server.rdb import BadFormat, dump, is_whole, restore
@@ -65,12 +66,16 @@ def restore_(ctx: Context, args: list[bytes]) -> Reply:
     except BadFormat:
         raise CommandError(b"ERR Bad data format") from None
     at = lives if options.absolute else lives + ctx.now
-    ctx.db.delete(key)
     if lives and not ctx.now < at <= INT64_MAX:  # too late a time comes round below 0
+        if ctx.db.delete(key):
+            ctx.notify(b"del", key)
         return OK
-    ctx.db.put(key, value)
-    if lives:
-        ctx.db.set_deadline(key, at)
-    if options.idle is not None:
-        ctx.db.set_idle(key, options.idle)
+    with writing_over(ctx, key):
+        ctx.db.delete(key)
+        ctx.db.put(key, value)
+        if lives:
+            ctx.db.set_deadline(key, at)
+        if options.idle is not None:
+            ctx.db.set_idle(key, options.idle)
+        ctx.notify(b"restore", key)
     return OK
