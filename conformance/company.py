@@ -12,21 +12,23 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Iterable
+from itertools import combinations
 
 from attrs import evolve, field, mutable
 
-from redlark.conformance.attempt import Attempt, Unheard
+from redlark.conformance.attempt import PERHAPS_CLOSING, Attempt, Unheard
 from redlark.conformance.connection import Connection, milliseconds
 from redlark.conformance.divergence import Divergence, Exchange
 from redlark.conformance.errors import Lost
 from redlark.conformance.history import Step
-from redlark.reference import Worlds
+from redlark.reference import World, Worlds
 from redlark.reference.owing import key_deadline
 from redlark.reference.resp import Frame, encode_request
 from redlark.reference.transcript import printed
 
 PAUSE = 0.0005  # seconds between two looks at connections on which something must come
 ENDS_SOON = 60  # milliseconds that are waited, at the end of a history, for those whose waiting ends by then
+OK = b"+OK\r\n"
 _ASKED = encode_request((b"ECHO",))  # refused before it is run, so that it is in no log of what was slow
 
 
@@ -36,6 +38,8 @@ class Company(Attempt):
 
     backlog: dict[int, deque[tuple[tuple[bytes, ...], int]]] = field(factory=dict)
     freed: deque[int] = field(factory=deque)
+    # Those who are answered when what others ask is done, each with its request:
+    paused: deque[tuple[int, tuple[bytes, ...]]] = field(factory=deque)
     _control: Connection | None = None
     sent: int = 0
 
@@ -66,13 +70,16 @@ class Company(Attempt):
         """Never: what a step does to others is seen before the next one."""
         return False
 
+    def _paused(self, client: int) -> bool:
+        return any(one == client for one, _ in self.paused)
+
     def _parked(self, client: int) -> bool:
         return any(world.waits(client) for world in self.worlds)
 
     def _work(self, client: int) -> Divergence | None:
         """Judge what a client has asked, until it is parked or has asked no more."""
         waiting, judge = self.backlog[client], self.judge
-        while waiting and not self._parked(client):
+        while waiting and not self._parked(client) and not self._paused(client):
             if not judge.connected(client):
                 waiting.clear()
                 break
@@ -86,6 +93,35 @@ class Company(Attempt):
             if self.watched and self._closes(request) and (found := self._closings(client, request)):
                 return found
         return None
+
+    def _begun(self, client: int, request: tuple[bytes, ...], at: int) -> bool:
+        """Whether a request takes long, and what others had still to be asked is done before it is answered."""
+        name, *options = (word.lower() for word in request)
+        if not self.judge.model.flush_takes_long or name not in (b"flushall", b"flushdb") or b"async" in options:
+            return False
+        if not any(backlog for other, backlog in self.backlog.items() if other != client):
+            return False
+        begun = self.judge.model.begun(self.worlds, client, request, (at, self._now()))
+        if begun:
+            self.worlds = begun
+            self.paused.append((client, request))
+        return bool(begun)
+
+    def _go_on(self, client: int, request: tuple[bytes, ...]) -> Divergence | None:
+        """Read what came up to the reply of a request that took long; then what else its client has asked is done."""
+        self.worlds = self.judge.model.done(self.worlds, client)
+        while True:
+            frame = self.judge.connection(client).frame()
+            after = self.judge.model.arrives(self.worlds, client, frame, self._now())
+            if not after:
+                self._tell(client, (frame,))
+                return self._unasked(client, frame)
+            self.worlds = after
+            if frame.raw == OK:
+                break
+            self._tell(client, (frame,))
+        self.exchanges.append(Exchange(client, request, frame))
+        return self._work(client)
 
     def _crossed(self, client: int) -> bool:
         """Whether another one, who asked more, waits no longer by itself: nothing shows which came first."""
@@ -108,16 +144,23 @@ class Company(Attempt):
             waits = model.waits(self.worlds, client, request, (at, self._now()))
             if True in waits and (waits == {True} or not self._has_come(client)):
                 self._barrier()
-                self.worlds = model.left_waiting(self.worlds, client, request, (at, self._now()))
-                self.exchanges.append(Exchange(client, request, None))
+                self._leave_waiting(client, request, at)
                 return None
+        if self._begun(client, request, at):
+            return None
         frames: tuple[Frame, ...] = ()
         while True:
+            known = not frames or not model.parks(request) or self._has_come(client)
+            if not known and self._has_waited(client, request, at, frames):
+                self._leave_waiting(client, request, at)
+                return None
             try:
                 frames += (judge.connection(client).frame(),)
             except Lost:
                 if self._may_be_gone(client):
                     return None
+                if self._cut_off():
+                    raise Unheard from None
                 raise
             interval = (at, judge.connection(client).received + judge.target.clock[1])
             worlds, more = model.answers(self.worlds, client, request, interval, frames)
@@ -129,6 +172,9 @@ class Company(Attempt):
                     break
             if worlds:
                 break
+            if not more and self._has_waited(client, request, at, frames):
+                self._leave_waiting(client, request, at)
+                return None
             if not more:
                 self._tell(client, frames[:-1])
                 self.exchanges.append(Exchange(client, request, frames[-1]))
@@ -139,6 +185,20 @@ class Company(Attempt):
         self.worlds = worlds
         judge.most_worlds = max(judge.most_worlds, len(worlds))
         return None
+
+    def _leave_waiting(self, client: int, request: tuple[bytes, ...], at: int) -> None:
+        self.worlds = self.judge.model.left_waiting(self.worlds, client, request, (at, self._now()))
+        self.exchanges.append(Exchange(client, request, None))
+
+    def _has_waited(self, client: int, request: tuple[bytes, ...], at: int, frames: tuple[Frame, ...]) -> bool:
+        """Whether these frames came to a client that a request had left waiting; they are then to be read again."""
+        model = self.judge.model
+        worlds = model.left_waiting(self.worlds, client, request, (at, self._now())) if model.parks(request) else ()
+        for frame in frames:
+            worlds = model.arrives(worlds, client, frame, self._now())
+        for frame in reversed(frames) if worlds else ():
+            self.judge.connection(client).put_back(frame)
+        return bool(worlds)
 
     def _tell(self, client: int, frames: Iterable[Frame]) -> None:
         self.exchanges += [Exchange(client, (), frame) for frame in frames]
@@ -206,11 +266,13 @@ class Company(Attempt):
         done in the order in which their clients' waiting ended, each to its end, and before anything is read of those
         who have none: what servers put off (broadcasts) they may tell of such a backlog's changes, too.
         """
-        any_came, strange = False, -1
+        any_came, strange, found = False, -1, None
+        if len(self.worlds) > 1 and self._in_either_order():
+            raise Unheard
         for client in self._in_turn():
-            if self.freed and not self.backlog.get(client):
+            if (self.freed or self.paused) and not self.backlog.get(client):
                 break
-            if not self.judge.connected(client):
+            if not self.judge.connected(client) or self._paused(client):
                 continue
             connection = self.judge.connection(client)
             frame = connection.leftover()
@@ -226,10 +288,13 @@ class Company(Attempt):
                 connection.put_back(frame)
                 strange = client
         if self.freed:
-            any_came, client = True, self.freed.popleft()
-            found = self._work(client)
-            if found:
-                return found, True
+            any_came = True
+            found = self._work(self.freed.popleft())
+        elif self.paused and not any_came:
+            any_came = True
+            found = self._go_on(*self.paused.popleft())
+        if found:
+            return found, True
         if strange >= 0 and not any_came:
             frame = self.judge.connection(strange).frame()
             self._tell(strange, (frame,))
@@ -237,13 +302,36 @@ class Company(Attempt):
         return None, any_came
 
     def _in_turn(self) -> list[int]:
-        """The clients, those with a backlog first; of both kinds who is owed something, then who waits, in order."""
+        """The clients, those with a backlog first; of both kinds in the order of replies, pushes and coming to wait."""
         world = self.worlds[0]
         owed, waiting = [one.client for one in world.outbox], [one.client for one in world.parked]
-        clients = dict.fromkeys((*owed, *waiting, *self.history.clients))
+        clients = dict.fromkeys((*_answered(world), *owed, *waiting, *self.history.clients))
         return sorted(clients, key=lambda client: not self.backlog.get(client))
 
+    def _in_either_order(self) -> bool:
+        """Whether of two with a backlog either may have been freed first: whose was done first, nothing shows."""
+        waiting = {client for client, backlog in self.backlog.items() if backlog}
+        if len(waiting) < 2:
+            return False
+        orders = [[c for c in _answered(world) if c in waiting] for world in self.worlds]
+        pairs = {pair for order in orders for pair in combinations(order, 2)}
+        return any((second, first) in pairs for first, second in pairs)
+
+    def _cut_off(self) -> bool:
+        """Whether somebody was killed by what stands in a backlog: what it was owed is lost, and nothing shows when.
+
+        A server closes such a connection at once, with all that it had not written yet.
+        """
+        asked = [request for backlog in self.backlog.values() for request, _ in backlog]
+        if not any(request[0].lower() == b"client" and b"kill" in map(bytes.lower, request) for request in asked):
+            return False
+        judge = self.judge
+        clients = [client for client in self.history.clients if judge.connected(client)]
+        return any(judge.connection(client).closed_within(PERHAPS_CLOSING) for client in clients)
+
     def _unasked(self, client: int, frame: Frame) -> Divergence:
+        if self._cut_off():
+            raise Unheard
         owed = self.worlds[0].owed(client)
         said = f"client {client + 1} got what nobody owed it"
         if owed:
@@ -305,3 +393,8 @@ class Company(Attempt):
 
     def _divergence(self, *args: object, **kwargs: object) -> Divergence:
         return evolve(super()._divergence(*args, **kwargs), sent=self.sent)  # type: ignore[arg-type]
+
+
+def _answered(world: World) -> list[int]:
+    """Those who are owed a reply, which ends their waiting, in order."""
+    return list(dict.fromkeys(o.client for o in world.outbox if getattr(o.reply, "kind", None) != "push"))

@@ -296,7 +296,8 @@ def _array(node: s.Array, scope: Scope) -> Code:
     return joined(*listed([code(item, scope) for item in node.items], "(", ",)" if node.items else ")"))
 
 
-def _comprehension(node: s.Comprehension, scope: Scope) -> Code:
+def _comprehension(node: s.Comprehension, scope: Scope, *, first: bool = False) -> Code:
+    """All elements, or the `first` alone: no key behind that is looked at, as who is told of expired ones would see."""
     domains = [expression(domain, scope) for domain in node.domains]
 
     def inside() -> tuple[Closure, Closure | None]:
@@ -305,14 +306,16 @@ def _comprehension(node: s.Comprehension, scope: Scope) -> Code:
 
     slots, (body, when) = _bound(scope, node.variables, inside)
 
-    def build(v: Frame) -> tuple[Any, ...]:
+    def build(v: Frame) -> Any:
         result = []
         for row in rows(domains, len(slots), v):
             for slot, value in zip(slots, row, strict=True):
                 v[slot] = value
             if when is None or when(v):
+                if first:
+                    return body(v)
                 result.append(body(v))
-        return tuple(result)
+        return None if first else tuple(result)
 
     return called(build)
 
@@ -327,6 +330,8 @@ def _mapping(node: s.Mapping, scope: Scope) -> Code:
 
 def _call(node: s.Call, scope: Scope) -> Code:
     name = node.function
+    if name == "first-of" and isinstance(node.arguments[0], s.Comprehension):
+        return _comprehension(node.arguments[0], scope, first=True)
     arguments = tuple(code(argument, scope) for argument in node.arguments)
     if name in scope.text.defines:
         expected = len(scope.text.defines[name].parameters)

@@ -118,6 +118,7 @@ class Model(Owing):
         self.moment_per_command = self.definition("moment-per-command")
         self.waits_anew = self.definition("waits-anew")
         self.own_pushes_follow = self.definition("own-pushes-follow")
+        self.flush_takes_long = self.definition("flush-takes-long")
         self.reached: Counter[str] = Counter()
 
     @classmethod

@@ -18,7 +18,7 @@ from redlark.reference import logs, tracking
 from redlark.reference.blocks import Compiled
 from redlark.reference.replies import describe, encode, matches, some
 from redlark.reference.resp import Frame
-from redlark.reference.values import NO_REPLY, PARKED, Dead, Owed, Parked, Place, Several, Spoken
+from redlark.reference.values import NO_REPLY, PARKED, Dead, Owed, Parked, Place, Several, Spoken, Status
 from redlark.reference.world import Run, World
 
 Worlds = tuple[World, ...]
@@ -93,29 +93,16 @@ class Owing:
             for run, reply in self._runs(world, client, request, interval, last):
                 if reply in (NO_REPLY, PARKED):
                     continue
+                ahead = (*_of(run.world, client), *run.pushed)
+                if len(ahead) != len(before) or left_after(ahead, before) is None:
+                    continue
+                first, rest = first_of(reply, client, run.session["resp"])
+                if not self._agrees(run, first, last) or (run.delay and interval[1] - interval[0] < run.delay):
+                    continue
                 known, behind = run.world.outbox, run.outbox[len(run.world.outbox) :]
-                for ahead, server in self._ahead(run, client, len(before)):
-                    if len(ahead) != len(before) or left_after(ahead, before) is None:
-                        continue
-                    first, rest = first_of(reply, client, run.session["resp"])
-                    if not self._agrees(run, first, last) or (run.delay and interval[1] - interval[0] < run.delay):
-                        continue
-                    others = [one for one in (*known, *server.outbox) if one.client != client]
-                    run.outbox, run.server = (*others, *rest, *behind), server.server
-                    self._keep(run, found)
+                run.outbox = (*[one for one in known if one.client != client], *rest, *behind)
+                self._keep(run, found)
         return tuple(found[:MAX_WORLDS]), not found and self._more(worlds, client, request, interval, frames)
-
-    def _ahead(self, run: Run, client: int, frames: int) -> Iterable[tuple[tuple[Owed, ...], World]]:
-        """What a client gets before its reply, and a world in which the server has told that, and owes it to others.
-
-        A reply that comes late, behind pushes of its own (of FLUSHALL, from 7.4 on), comes behind what the server has
-        broadcast before it slept as well.
-        """
-        ahead, bare = (*_of(run.world, client), *run.pushed), evolve(run.world, server=run.server, outbox=())
-        yield ahead, bare
-        if run.pushed and len(ahead) < frames and tracking.tracks(bare):
-            for after in tracking.broadcasts(self, bare):
-                yield (*ahead, *_of(after, client)), after
 
     def _keep(self, run: Run, found: list[World]) -> None:
         """Adds the world after a run to those that were found, where there can be one."""
@@ -138,9 +125,9 @@ class Owing:
     ) -> bool:
         for world in self._flushed(worlds, client, len(frames), interval[1]):
             for run, _ in self._runs(world, client, request, interval, None):
-                for ahead, _ in self._ahead(run, client, len(frames)):
-                    if len(ahead) >= len(frames) and left_after(ahead, frames) is not None:
-                        return True
+                ahead = (*_of(run.world, client), *run.pushed)
+                if len(ahead) >= len(frames) and left_after(ahead, frames) is not None:
+                    return True
         return False
 
     def arrives(self, worlds: Worlds, client: int, observed: Frame, until: int) -> Worlds:
@@ -220,6 +207,32 @@ class Owing:
                     self.reached.update(run.world.noted)
                     self.reached.update(run.reached)
         return tuple(found)
+
+    def begun(self, worlds: Worlds, client: int, request: Request, interval: Interval) -> Worlds:
+        """The worlds in which a request that answers OK has done all but that; none, where it may answer otherwise.
+
+        What the server tells before it sleeps is put off until it does.
+        """
+        found: list[World] = []
+        for world in worlds:
+            unsent = world.server.get("unsent", ())
+            bare = evolve(world, server=world.server.set("unsent", ())) if unsent else world
+            for run, reply in self._runs(bare, client, request, interval, None):
+                if reply != Status(b"OK"):
+                    return ()
+                known = len(world.outbox)
+                run.outbox, run.pushed = (*run.outbox[:known], *run.pushed, *run.outbox[known:]), ()
+                if unsent:
+                    run.server = run.server.set("unsent", (*unsent, *run.server["unsent"]))
+                self._keep(run, found)
+        return tuple(found)
+
+    def done(self, worlds: Worlds, client: int) -> Worlds:
+        """The worlds in which such a request answers, once the server has slept and told what it had put off."""
+        return tuple(
+            evolve(w, outbox=(*w.outbox, Owed(client, Status(b"OK"), w.sessions[client]["resp"])))
+            for w in self.rested(worlds)
+        )
 
     def deliver(self, world: World, now: int) -> tuple[World, tuple[tuple[int, bytes], ...]]:
         """Gives up what a world owes by a moment, as a server would: the frames, each with whose it is."""

@@ -22,17 +22,34 @@ MOST_CLEARED = 3  # keys whose time is up that may or may not be gone already, a
 
 def wake(run: Run) -> None:
     """Serves who waits for a key that has come to be: in the order of the keys, then of the clients' coming."""
-    run.alive -= run.written  # what was given a time that is over is gone for who is served now
+    again = run.model.waits_anew  # who is served runs a command of its own, later than what woke it
     while run.signalled and run.parked:
         places, run.signalled = dict.fromkeys(run.signalled), []
         for place in places:
+            held = _held(run, place)
+            if not again and any(one.type == held for one in run.parked):
+                _later(run)
+                run.value(*place)  # an expired key is cleared away as it is looked at
             for parked in [one for one in run.parked if place in one.places]:
                 if run.sessions[parked.client].get("closed") or parked not in run.parked:
                     continue
-                value = run.value(*place)
-                if parked.type is None or (value is not None and type_of(value) == parked.type):
+                held = _held(run, place)
+                if parked.type is None or (held == parked.type and not (again and run.expired(*place))):
                     _serve(run, parked, place)
     run.signalled = []
+
+
+def _held(run: Run, place: Place) -> str | None:
+    """The type of what is stored at a place, expired or not."""
+    entry = run.databases[place[0]].get(place[1])
+    return None if entry is None else type_of(entry.value)
+
+
+def _later(run: Run) -> None:
+    """Goes on at a later moment, at which deadlines may be over that were not before."""
+    run.began = run.now = Moment(Variable(run.now.lo, run.latest))
+    run.alive.clear()
+    run.over.clear()
 
 
 def expire(model: Model, world: World, place: Place, until: int) -> Iterable[World]:
@@ -126,8 +143,11 @@ def _serve(run: Run, parked: Parked, place: Place) -> None:
     """Runs the block of a client that waits again; where it would wait again, it goes on waiting."""
     mine = run.client, run.request, run.observed, run.children
     asked, run.asked = run.asked, ()
+    pushed, owed, replied = run.pushed, run.outbox, run.replied
+    run.pushed, run.outbox, run.replied = (), (), False
     become(run, parked.client)
-    run.now = Moment(Variable(run.now.lo, run.latest))  # a command of its own, a little later
+    if run.model.waits_anew:
+        _later(run)
     run.woken_by, run.woken_with, run.observed, run.children = place[1], parked.kept, None, -1
     at = next(number for number, one in enumerate(run.parked) if one is parked)
     run.parked = (*run.parked[:at], *run.parked[at + 1 :])
@@ -136,8 +156,11 @@ def _serve(run: Run, parked: Parked, place: Place) -> None:
     _, run.request, run.observed, run.children = mine
     run.woken_by = run.woken_with = None
     run.asked = asked
+    behind, run.outbox, run.pushed, run.replied = run.outbox, (*owed, *run.pushed), pushed, replied
     if not isinstance(reply, Waiting):
         run.send(parked.client, reply, push=False)
+    run.outbox = (*run.outbox, *behind)
+    if not isinstance(reply, Waiting):
         if run.server.get("tracking"):
             answered_as(run, parked)
     elif run.model.waits_anew:

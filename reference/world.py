@@ -167,8 +167,7 @@ class Run(Comparing):
         self.delay = 0  # milliseconds that the reply must have taken at least
         self.about: tuple[Any, ...] = ()  # of a notification that is being sent: its place, and whether it may be early
         self.parked, self.outbox = world.parked, world.outbox
-        self.pushed: tuple[Owed, ...] = ()  # what this client gets before its reply
-        self.behind: tuple[Owed, ...] = ()  # and right behind it, among those of an EXEC
+        self.pushed = self.behind = tuple[Owed, ...]()  # what this client gets before its reply; behind it, in an EXEC
         self.signalled: list[Place] = []  # keys that clients wait for and that came to be
         self.woken_by: bytes | None = None
         self.woken_with: Any = None  # what the block that was woken has kept from its first run
@@ -431,8 +430,9 @@ class Run(Comparing):
         """The keys of a database for which what they hold now is somebody's concern, each once."""
         found: dict[Place, None] = {}
         for parked in self.parked:
-            for place in parked.places:
-                if place[0] == number and (parked.type is None or type_of(self.value(*place)) == parked.type):
+            for place in [place for place in parked.places if place[0] == number]:
+                entry = self.databases[number].get(place[1])
+                if parked.type is None or (entry and type_of(entry.value) == parked.type):
                     found[place] = None
         return list(found)
 

@@ -150,6 +150,31 @@ HISTORIES = {
         one(0, "CLIENT", "ID"), Step(1, (Request((*BCAST, b"REDIRECT", ClientId(0))),)),
         Step(0, (request("HSET", "h", "f", "v"), request("FLUSHALL"), request("SET", "k", "v"))),
     ),
+    "what somebody who waits cannot take is not looked at, and has not gone": (
+        one(2, "BZPOPMIN", "z", "0"), one(1, "SET", "z", "v", "EXAT", "1"), BROADCAST, one(1, "GET", "z"),
+    ),
+    "nor are keys behind the one that is served": (
+        one(1, "RPUSH", "l", "a"), one(1, "SET", "k", "v", "EXAT", "1"), one(1, "BLPOP", "l", "k", "0"), BROADCAST,
+        one(1, "GET", "k"),
+    ),
+    "who is served is told for another behind its reply or ahead of it": (
+        one(1, "CLIENT", "ID"), REDIRECTED, *READING, one(1, "BRPOPLPUSH", "a", "l", "0"), one(2, "RPUSH", "a", "x"),
+        one(1, "LPOP", "l"),
+    ),
+    "what others had still to be asked is done before a reply that is late": (
+        BROADCAST, one(0, "GET", "k"), one(3, "CLIENT", "ID"), one(1, "CLIENT", "ID"),
+        Step(3, (request("BLPOP", "a", "0"), request("SET", "k", "v"), request("FLUSHALL"), request("GET", "k"))),
+        Step(1, (request("BLPOP", "a", "0"), request("SET", "k", "w"), request("FLUSHDB"), request("SET", "k", "x"))),
+        Step(2, (Request((b"CLIENT", b"UNBLOCK", ClientId(3))), Request((b"CLIENT", b"UNBLOCK", ClientId(1))))),
+    ),
+    "whose waiting ends first is done first, whoever is told of something before": (
+        one(3, "CLIENT", "TRACKING", "ON"), one(3, "GET", "a"), Step(2, (request("BRPOPLPUSH", "a", "b", "0"),
+        request("SADD", "k", "m"))), Step(3, (request("BRPOP", "b", "0"), request("GET", "k"))),
+        one(1, "RPUSH", "a", "x"),
+    ),
+    "what trims nothing may tell of it, and change nothing": (
+        BROADCAST, one(1, "RPUSH", "l", "a", "b"), one(1, "LTRIM", "l", "0", "5"), one(1, "LTRIM", "l", "1", "5"),
+    ),
     "nor is it an event": (
         one(1, "SET", "t", "v", "PX", "3"),
         one(0, "SUBSCRIBE", "__keyevent@0__:expired", wait=300), one(1, "DEL", "t"),
