@@ -87,7 +87,10 @@ PARAMETERS: Final = {
         Parameter("proto-max-bulk-len", MEMORY, 512 * 2**20, low=2**20, high=2**63 - 1, signed=True),
         Parameter("client-query-buffer-limit", MEMORY, 2**30, low=2**20, high=2**63 - 1),
         Parameter("maxmemory", MEMORY, 0, high=2**63 - 1, open=True),
-        Parameter("maxmemory-policy", ENUM, b"noeviction", choices=_POLICIES, only="noeviction"),
+        Parameter("maxmemory-policy", ENUM, b"noeviction", choices=_POLICIES),
+        Parameter("maxmemory-samples", INT, 5, low=1, high=64),
+        Parameter("lfu-log-factor", INT, 10, open=True),
+        Parameter("lfu-decay-time", INT, 1, open=True),
         Parameter("hz", INT, 10),
         Parameter("loglevel", ENUM, b"notice", choices=_LEVELS),
         Parameter("logfile", TEXT, b"", immutable=True),
@@ -122,7 +125,7 @@ PARAMETERS: Final = {
 # from a file, since existing files are full of them, and named at start-up; CONFIG GET and CONFIG SET do not know them.
 TUNING: Final = re.compile(
     r"(acllog|active-?defrag|active-expire|aof-|append|auto-aof|client-output-buffer|cluster-|crash-|io-threads|latency-|lazyfree-"
-    r"|lfu-|list-compress|maxmemory-|no-appendfsync|oom-score|proc-title|rdb|repl-|replica-|slave-|slowlog-|stop-writes"
+    r"|list-compress|maxmemory-|no-appendfsync|oom-score|proc-title|rdb|repl-|replica-|slave-|slowlog-|stop-writes"
     r"|supervised$|set-proc|syslog-|tracking-table).*"
     r"|activerehashing|always-show-logo|disable-thp"
     r"|dynamic-hz|jemalloc-bg-thread|lua-time-limit|busy-reply-threshold|sanitize-dump-payload|shutdown-timeout"
@@ -147,6 +150,9 @@ class Config:
     client_query_buffer_limit: int = 2**30
     maxmemory: int = 0
     maxmemory_policy: bytes = b"noeviction"
+    maxmemory_samples: int = 5
+    lfu_log_factor: int = 10
+    lfu_decay_time: int = 1
     hz: int = 10
     loglevel: bytes = b"notice"
     logfile: bytes = b""

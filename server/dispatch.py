@@ -92,7 +92,7 @@ def _refusal(ctx: Context, command: Command, request: list[bytes]) -> bytes | No
         return errors.NOAUTH
     if client.queue is not None and command.no_multi:
         return errors.NO_MULTI
-    if server.memory_limited and _takes_memory(ctx, command) and server.used_memory() > server.config.maxmemory:
+    if server.memory_limited and not server.eviction.has_room() and _takes_memory(ctx, command):
         return errors.OOM
     if client.subscribed and client.resp == 2 and command.name not in WHILE_SUBSCRIBED:
         return errors.subscribed(command.name)

@@ -82,7 +82,7 @@ def _stats(server: State) -> Figures:
         "total_net_output_bytes": stats.net_out,
         "rejected_connections": stats.rejected,
         "expired_keys": sum(database.expired for database in server.databases),
-        "evicted_keys": 0,
+        "evicted_keys": server.eviction.evicted,
         "total_error_replies": stats.errors,
     }
 

@@ -16,7 +16,7 @@ How a request travels:
     returns.  The compiled core does the same, but may have a version of its own of a hot command.
 3.  The compiled core may skip `dispatch.process` for such a command when nothing unusual holds: `client.queue is None
     and client.authenticated and client.reply_mode == REPLY_ON and not client.no_touch`, the arity fits, and
-    `server.memory_limited` is False.  Any other case goes to 1.
+    `server.memory_limited` is False (or the command takes no memory, or there is room).  Any other case goes to 1.
 4.  EXEC (Python, for both cores) hands each queued request to `client.run`.
 """
 
@@ -203,7 +203,22 @@ class Database(Protocol):
         """Whole seconds since the last access or write (0 when absent).  No access."""
 
     def set_idle(self, key: bytes, seconds: int, /) -> None:
-        """As if the last access had been so long ago; of an absent key: nothing happens."""
+        """As if the last access had been so long ago; of an absent key, or under LFU: nothing happens."""
+
+    def set_frequency(self, key: bytes, count: int, /) -> None:
+        """As if it had been used so often, 0 to 255; of an absent key, or where uses are not counted: nothing happens."""
+
+    def count_uses(self, frequent: bool, log_factor: int, decay: int, /) -> None:
+        """From now on, whether keys count how often they are used (LFU), with lfu-log-factor and lfu-decay-time."""
+
+    def frequency(self, key: bytes, /) -> int:
+        """How often a key was used of late, 0 to 255, on a logarithmic scale (0 when absent).  No access."""
+
+    def sample(self, count: int, timed: bool, order: int, /) -> list[tuple[int, bytes]]:
+        """About `count` keys or more, each with its rank in an order of `eviction`: the highest is to go first.
+
+        Only keys with a deadline where `timed`.  Fewer where there are no more; in time each key comes as often as any.
+        """
 
     def __len__(self) -> int:
         """Keys held, those past their deadline but not yet removed included."""

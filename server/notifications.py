@@ -17,7 +17,8 @@ import attrs
 from redlark.server.interfaces import Database
 from redlark.server.pubsub import PubSub
 
-NEW, EXPIRED, OVERWRITTEN, TYPE_CHANGED = b"new", b"expired", b"overwritten", b"type_changed"
+NEW, EXPIRED, EVICTED = b"new", b"expired", b"evicted"
+OVERWRITTEN, TYPE_CHANGED = b"overwritten", b"type_changed"
 ALL: Final = b"g$lshzxetd"  # the classes for which `A` stands; `d` is the modules'
 APART: Final = b"noc"  # those for which it does not: what is new, written over, of another type
 STREAM: Final = ord("t")  # all of whose names begin with x, so that no row is needed
@@ -25,7 +26,7 @@ STREAM: Final = ord("t")  # all of whose names begin with x, so that no row is n
 CLASSES: Final = {
     event: letter
     for letter, events in zip(
-        b"g$lshzxnoc",
+        b"g$lshzxenoc",
         (
             b"del rename_from rename_to move_from move_to copy_to restore expire persist",
             b"set setrange incrby incrbyfloat append setbit pfadd",
@@ -35,6 +36,7 @@ CLASSES: Final = {
             b"zadd zincr zrem zpopmin zpopmax zremrangebyrank zremrangebyscore zremrangebylex zunionstore zinterstore"
             b" zdiffstore zrangestore georadiusstore geosearchstore",
             EXPIRED,
+            EVICTED,
             NEW,
             OVERWRITTEN,
             TYPE_CHANGED,

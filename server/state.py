@@ -14,6 +14,7 @@ import attrs
 
 from redlark.server.blocking import Waiting
 from redlark.server.config import Config
+from redlark.server.eviction import Eviction
 from redlark.server.interfaces import REPLY_OFF, REPLY_SKIP, Client, Command, CommandError, Database, Loop
 from redlark.server.notifications import Events
 from redlark.server.pubsub import Listening, PubSub
@@ -97,7 +98,8 @@ class State:
     events: Events = attrs.Factory(lambda self: Events(self.pubsub), takes_self=True)
     now: int = attrs.Factory(milliseconds)
     started: int = attrs.Factory(milliseconds)
-    memory_limited: bool = False  # maxmemory is set: every request takes the way through `dispatch`
+    memory_limited: bool = False  # maxmemory is set: what takes memory needs room
+    eviction: Eviction = attrs.Factory(lambda self: Eviction(self), takes_self=True)
     waiting: Waiting = attrs.Factory(lambda self: Waiting(self.timers), takes_self=True)
     port: int = 0  # the one in use (config.port may be 0)
     run_id: str = attrs.Factory(lambda: token_hex(20))
@@ -131,6 +133,7 @@ class State:
     def configured(self) -> None:
         """`config` has changed."""
         self.memory_limited = self.config.maxmemory > 0
+        self.eviction.configure()
         self.events.configure(self.config.notify_keyspace_events)
         for database in self.databases:
             database.teller = self.events.tell if self.events.classes else None
@@ -146,6 +149,8 @@ class State:
         for database in self.databases:
             if database.expires_count():
                 database.expire_cycle(share)
+        if self.memory_limited:
+            self.eviction.has_room()
         if self.waiting.came:
             self.waiting.serve()
         if self.config.timeout and self.now - self._idle_checked >= 1000:

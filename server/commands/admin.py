@@ -145,4 +145,5 @@ def config_resetstat(ctx: Context, args: list[bytes]) -> Reply:
         setattr(stats, name, 0)
     for database in ctx.server.databases:
         database.expired = 0
+    ctx.server.eviction.evicted = 0
     return OK

@@ -159,19 +159,25 @@ def object_refcount(ctx: Context, args: list[bytes]) -> Reply:
     return 1 if ctx.db.exists(args[2]) else None
 
 
+_ADJUST = b"Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust."
+
+
 @command("OBJECT|IDLETIME")
 def object_idletime(ctx: Context, args: list[bytes]) -> Reply:
-    return ctx.db.idle(args[2]) if ctx.db.exists(args[2]) else None
+    if not ctx.db.exists(args[2]):
+        return None
+    if ctx.server.eviction.counts_uses:
+        raise CommandError(b"ERR An LFU maxmemory policy is selected, idle time not tracked. " + _ADJUST)
+    return ctx.db.idle(args[2])
 
 
 @command("OBJECT|FREQ")
 def object_freq(ctx: Context, args: list[bytes]) -> Reply:
     if not ctx.db.exists(args[2]):
         return None
-    raise CommandError(
-        b"ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching "
-        b"between policies at runtime LRU and LFU data will take some time to adjust."
-    )
+    if not ctx.server.eviction.counts_uses:
+        raise CommandError(b"ERR An LFU maxmemory policy is not selected, access frequency not tracked. " + _ADJUST)
+    return ctx.db.frequency(args[2])
 
 
 # --------------------------------------------------------------------------------------------------- replicas and files

@@ -25,7 +25,7 @@ class _Options:
     replace: bool = False
     absolute: bool = False
     idle: int | None = None
-    frequency: int | None = None  # known and kept by no policy that is here
+    frequency: int | None = None
 
 
 def _read(words: list[bytes]) -> _Options:
@@ -77,5 +77,7 @@ def restore_(ctx: Context, args: list[bytes]) -> Reply:
             ctx.db.set_deadline(key, at)
         if options.idle is not None:
             ctx.db.set_idle(key, options.idle)
+        if options.frequency is not None:
+            ctx.db.set_frequency(key, options.frequency)
         ctx.notify(b"restore", key)
     return OK

@@ -34,7 +34,7 @@ from cpython.exc cimport PyErr_CheckSignals
 from cpython.list cimport PyList_GET_SIZE, PyList_New, PyList_SET_ITEM
 from cpython.ref cimport Py_INCREF, Py_XDECREF, PyObject
 from libc.limits cimport INT_MAX
-from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport free
 from libc.string cimport memcpy, memmove, memset
 
@@ -64,6 +64,7 @@ cdef class Client
 include "objects.pxi"
 include "table.pxi"
 include "database.pxi"
+include "eviction.pxi"
 include "reply.pxi"
 include "parser.pxi"
 include "dispatch.pxi"

@@ -29,6 +29,10 @@ cdef class Database:
     cdef public bint touching
     cdef uint64_t cursor            # of active expiry
     cdef uint64_t random
+    cdef bint frequent              # entries count how often they are used (eviction.pxi)
+    cdef uint32_t log_factor
+    cdef uint32_t decay
+    cdef uint64_t sampled           # cursor of what eviction looks at
 
     def __cinit__(self, Py_ssize_t index=0, clock=None):
         table_init(&self.table)
@@ -50,7 +54,7 @@ cdef class Database:
         if e == NULL:
             return None
         if self.touching:
-            e.access = <uint32_t>(db_now(self) // 1000)
+            entry_used(self, e, db_now(self))
         return entry_value(e)
 
     def exists(self, bytes key not None, /):
@@ -74,12 +78,29 @@ cdef class Database:
 
     def idle(self, bytes key not None, /):
         cdef Entry* e = db_find(self, key)
-        return 0 if e == NULL else max(0, db_now(self) // 1000 - <int64_t>e.access)
+        return 0 if e == NULL else unused_for(e, db_now(self)) // 1000
+
+    def count_uses(self, bint frequent, uint32_t log_factor, uint32_t decay, /):
+        self.frequent = frequent
+        self.log_factor = log_factor
+        self.decay = decay
+
+    def frequency(self, bytes key not None, /):
+        cdef Entry* e = db_find(self, key)
+        return 0 if e == NULL else count_of(self, e.access, db_now(self))
+
+    def sample(self, int count, bint timed, int order, /):
+        return db_sample(self, count, timed, order)
 
     def set_idle(self, bytes key not None, int64_t seconds, /):
         cdef Entry* e = db_find(self, key)
-        if e != NULL:
-            e.access = <uint32_t>max(0, db_now(self) // 1000 - seconds)
+        if e != NULL and not self.frequent:
+            e.access = ticks_of(db_now(self) - min(seconds, IDLE_MOST) * 1000)
+
+    def set_frequency(self, bytes key not None, uint32_t count, /):
+        cdef Entry* e = db_find(self, key)
+        if e != NULL and self.frequent:
+            e.access = minutes_of(db_now(self)) << 8 | count & 0xFF
 
     def __len__(self):
         return <Py_ssize_t>self.table.used
@@ -147,7 +168,7 @@ cdef class Database:
         cdef Entry* e = db_find(self, key)
         cdef size_t weight
         if e != NULL:
-            e.access = <uint32_t>(db_now(self) // 1000)
+            entry_used(self, e, db_now(self))
             if kind_of(e) == OBJECT:
                 weight = (<object>object_of(e)).memory()
                 self.table.weight += weight - weight_of(e)
@@ -203,14 +224,7 @@ cdef class Database:
                 break
 
     def memory(self):
-        cdef Chunk* chunk = self.table.chunks
-        cdef size_t total = self.table.held + self.table.weight + (self.table.now.mask + 1) * sizeof(Bucket)
-        if self.table.moving >= 0:
-            total += (self.table.later.mask + 1) * sizeof(Bucket)
-        while chunk != NULL:
-            total += (CHUNK + 1) * sizeof(Bucket)
-            chunk = chunk.following
-        return total
+        return db_memory(self)
 
     def check(self):
         table_check(&self.table)
@@ -223,6 +237,13 @@ cdef class Database:
         """Move some buckets, if there is a reason to; False when there is none.  The loop does so of its own accord."""
         return table_upkeep(&self.table, buckets)
 
+
+cdef size_t db_memory(Database db) noexcept:
+    cdef Table* table = &db.table
+    cdef size_t buckets = table.now.mask + 1 + table.chunk_count * (CHUNK + 1)
+    if table.moving >= 0:
+        buckets += table.later.mask + 1
+    return table.held + table.weight + buckets * sizeof(Bucket)
 
 cdef inline int64_t db_now(Database db) noexcept:
     return db.loop.now if db.loop is not None else clock_now(db.clock)
@@ -350,6 +371,8 @@ cdef void db_write(Database db, const char* p, size_t n, uint64_t h, int kind, i
     cdef uint8_t flags
     cdef bint timed = deadline != WITHOUT
     cdef bint there = e != NULL
+    cdef int64_t now = db_now(db)
+    cdef uint32_t access = e.access if there else 0
     if deadline == KEEP:
         timed = e != NULL and e.flags & TIMED
     if kind == TEXT:
@@ -380,7 +403,11 @@ cdef void db_write(Database db, const char* p, size_t n, uint64_t h, int kind, i
         if timed and deadline != KEEP:
             deadline_of(e)[0] = deadline
     db.table.weight += weight_of(e)
-    e.access = <uint32_t>(db_now(db) // 1000)
+    if there:
+        e.access = access
+        entry_used(db, e, now)
+    else:
+        e.access = first_use(db, now)
     db_touch(db, p, n)
     if PyDict_Size(db.awaited) and (there or kind == OBJECT):
         db_note(db, p, n, not there)

@@ -18,6 +18,7 @@ cdef struct Hot:
     int arity
     bint keyed              # its first argument is a key
     bint writes
+    bint grows              # is refused when memory is full
     PyObject* full_name     # bytes, owned by the table of commands
 
 cdef enum:
@@ -63,6 +64,7 @@ cdef int hot_add(Loop loop, bytes name, HotFunction run, bint keyed) except -1:
     loop.hot[i].arity = command.arity
     loop.hot[i].keyed = keyed
     loop.hot[i].writes = command.write
+    loop.hot[i].grows = command.denyoom
     loop.hot_names.append(command.name)
     loop.hot[i].full_name = <PyObject*>command.name
     return 0
@@ -101,6 +103,20 @@ cdef void call_python(Loop loop, Client c, int64_t argc, const Slice* a) noexcep
         c.out_failure()
     loop.python_ran = True
     loop_read_clock(loop)
+
+cdef bint has_room(Loop loop) noexcept:
+    """Whether memory is below its limit, once what can go has gone."""
+    cdef size_t used = loop.memory_base
+    for database in loop.databases:
+        used += db_memory(<Database>database)
+    if used <= loop.memory_limit:
+        return True
+    try:
+        loop_tell_time(loop)
+        return loop.server.eviction.has_room()
+    except BaseException as error:
+        loop_failed(loop, error)
+        return False
 
 cdef void serve_waiting(Loop loop) noexcept:
     """A value has gone for whose key somebody waits."""
@@ -147,7 +163,7 @@ cdef char* execute_input(Loop loop, Client c, char* p, char* end) noexcept:
         for i in range(count):
             r = batch + i
             a = loop.argv + r.first
-            if r.hot != NULL and is_usual(c) and not loop.memory_limited and \
+            if r.hot != NULL and is_usual(c) and (not loop.memory_limited or not r.hot.grows or has_room(loop)) and \
                     run_hot(loop, c, r.hot, r.argc, a, r.hash):
                 loop.stats.commands += 1
                 c.commands += 1

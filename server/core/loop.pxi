@@ -101,7 +101,6 @@ cdef class Loop:
     cdef bytes refusal
     cdef Hot[HOT_SLOTS] hot
     cdef int64_t now
-    cdef uint32_t seconds
     cdef int64_t told               # the time that server.now has
     cdef int64_t steady             # microseconds, at the end of the last turn
     cdef int64_t cron_at            # in the same time
@@ -112,6 +111,9 @@ cdef class Loop:
     cdef int keepalive
     cdef int64_t cron_us
     cdef bint memory_limited
+    cdef size_t memory_limit
+    cdef size_t memory_base         # what is used besides the keyspaces
+    cdef list databases
     cdef bint telling               # of keyspace events
     cdef bint python_ran            # timers may have changed
     cdef bint stopping
@@ -190,6 +192,9 @@ cdef class Loop:
         self.keepalive = config.tcp_keepalive
         self.cron_us = 1_000_000 // config.hz
         self.memory_limited = self.server.memory_limited
+        self.memory_limit = config.maxmemory
+        self.memory_base = self.server.used_memory() - sum(database.memory() for database in self.server.databases)
+        self.databases = list(self.server.databases)
         self.telling = bool(self.server.events.classes)
 
     def stop(self):
@@ -382,7 +387,6 @@ cdef inline uint64_t listener_mark(int fd) noexcept:
 
 cdef inline void loop_read_clock(Loop loop) noexcept:
     loop.now = rl_unix_ms()
-    loop.seconds = <uint32_t>(loop.now // 1000)
 
 cdef void loop_tell_time(Loop loop) noexcept:
     """Python is about to run: it reads the time from the server's state."""

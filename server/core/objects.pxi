@@ -5,7 +5,7 @@
 #     offset 0   flags      two bits of kind, two of form, LONG, TIMED
 #            1   key size   below 256, unless LONG
 #            2   text size  below 65536, unless LONG (kind TEXT only)
-#            4   access     Unix time in seconds of the last access, for OBJECT IDLETIME
+#            4   access     when it was last used, or how often (eviction.pxi)
 #            8   sizes      two times 32 bits, only if LONG
 #            .   deadline   64 bits, Unix time in ms, only if TIMED
 #            .   the key's bytes, then the value: its bytes, or 8 bytes of integer, or 8 of PyObject* and 8 of its weight

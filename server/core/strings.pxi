@@ -19,7 +19,7 @@ cdef inline bint cmd_get(Loop loop, Client c, int64_t argc, const Slice* a, uint
         return True
     if kind_of(e) == OBJECT:
         return False
-    e.access = loop.seconds
+    entry_used(c.db, e, loop.now)
     out_entry(c.out, e)
     return True
 
@@ -65,7 +65,7 @@ cdef bint cmd_setnx(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t 
     if e == NULL:
         db_set(c.db, a[1].p, a[1].n, h, a + 2, FRESH, WITHOUT)
     else:
-        e.access = loop.seconds
+        entry_used(c.db, e, loop.now)
     out_head(c.out, c':', e == NULL)
     return True
 
@@ -85,7 +85,7 @@ cdef bint add_to(Loop loop, Client c, const Slice* key, uint64_t h, int64_t by) 
     number += by
     if e != NULL and kind_of(e) == INTEGER:
         rl_store8(value_of(e), <uint64_t>number)
-        e.access = loop.seconds
+        entry_used(c.db, e, loop.now)
         db_touch(c.db, key.p, key.n)
     else:
         rl_store8(payload, <uint64_t>number)
@@ -144,7 +144,7 @@ cdef bint cmd_mget(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h
             e = db_lookup(c.db, a[at].p, a[at].n, hashes[i], &place)
             at += 1
             if e != NULL:
-                e.access = loop.seconds
+                entry_used(c.db, e, loop.now)
             if e == NULL or kind_of(e) == OBJECT:
                 out_null(c.out, c.resp)
             else:
@@ -244,7 +244,7 @@ cdef bint cmd_append(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t
     rl_copy(value_of(e) + text_size(e), a[2].p, a[2].n)
     set_sizes(e, key_size(e), size)
     e.flags = (e.flags & ~(3 << FORM_SHIFT)) | RAW << FORM_SHIFT
-    e.access = loop.seconds
+    entry_used(c.db, e, loop.now)
     table_replace(&c.db.table, &at, e, old_size, (e.flags & TIMED) != 0)
     db_touch(c.db, a[1].p, a[1].n)
     out_head(c.out, c':', <int64_t>size)
@@ -258,7 +258,7 @@ cdef bint cmd_strlen(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t
     if e != NULL:
         if kind_of(e) == OBJECT:
             return False
-        e.access = loop.seconds
+        entry_used(c.db, e, loop.now)
         size = <int64_t>text_size(e) if kind_of(e) == TEXT else rl_format_int(text, integer_of(e))
     out_head(c.out, c':', size)
     return True

@@ -61,6 +61,7 @@ cdef struct Table:
     size_t held             # bytes asked of the allocator for entries
     size_t weight           # bytes that objects take besides, as their entries say
     Chunk* chunks           # pool of further buckets, for both arrays
+    size_t chunk_count
     Bucket* spare           # free ones, linked by slot[0]
     size_t lent
 
@@ -91,6 +92,7 @@ cdef Bucket* bucket_lend(Table* t) noexcept nogil:
         chunk.block = rl_alloc((CHUNK + 1) * sizeof(Bucket))
         chunk.following = t.chunks
         t.chunks = chunk
+        t.chunk_count += 1
         b = <Bucket*>((<size_t>chunk.block + 63) & ~<size_t>63)
         for i in range(CHUNK):
             b[i].slot[0] = <Entry*>t.spare
@@ -113,6 +115,7 @@ cdef void chunks_drop(Table* t) noexcept nogil:
         t.chunks = chunk.following
         free(chunk.block)
         free(chunk)
+    t.chunk_count = 0
     t.spare = NULL
 
 cdef void table_init(Table* t) noexcept nogil:

@@ -7,9 +7,11 @@ active expiry finds the past ones without looking at the others.  The heap may b
 from __future__ import annotations
 
 import heapq
+import random
 import time
 from typing import TYPE_CHECKING
 
+from redlark.server import eviction
 from redlark.server.interfaces import FRESH, NO_DEADLINE, RAW, Client, Value
 from redlark.server.notifications import EXPIRED, NEW
 from redlark.server.plain.index import Index
@@ -28,12 +30,13 @@ OVERHEAD = 250  # bytes that a key takes besides itself and its value, about
 class Entry:
     """A value with what is known of it."""
 
-    __slots__ = ("access", "form", "size", "value")
+    __slots__ = ("access", "count", "form", "size", "value")
 
     def __init__(self, value: Value, form: int, access: int, size: int) -> None:
         self.value = value
         self.form = form
         self.access = access
+        self.count = eviction.FIRST_COUNT  # how often it was used, of late; kept under an LFU policy
         self.size = size
 
 
@@ -48,6 +51,8 @@ class Database:
         self.came: list[interfaces.Came] = []
         self.teller: Callable[[interfaces.Database, bytes, bytes], None] | None = None
         self.touching = True
+        self._uses: tuple[int, int] | None = None
+        self._sampled = 0
         self._clock = clock
         self._entries: dict[bytes, Entry] = {}
         self._deadlines: dict[bytes, int] = {}
@@ -69,7 +74,7 @@ class Database:
         if entry is None:
             return None
         if self.touching:
-            entry.access = self._clock.now
+            self._used(entry)
         return entry.value
 
     def exists(self, key: bytes, /) -> bool:
@@ -92,8 +97,47 @@ class Database:
 
     def set_idle(self, key: bytes, seconds: int, /) -> None:
         entry = self._live(key)
-        if entry is not None:
+        if entry is not None and self._uses is None:
             entry.access = self._clock.now - 1000 * seconds
+
+    def set_frequency(self, key: bytes, count: int, /) -> None:
+        entry = self._live(key)
+        if entry is not None and self._uses is not None:
+            entry.count = count
+
+    def count_uses(self, frequent: bool, log_factor: int, decay: int, /) -> None:
+        self._uses = (log_factor, decay) if frequent else None
+
+    def frequency(self, key: bytes, /) -> int:
+        entry = self._live(key)
+        return 0 if entry is None else self._count(entry)
+
+    def sample(self, count: int, timed: bool, order: int, /) -> list[tuple[int, bytes]]:
+        names: list[bytes] = []
+        for _ in range(eviction.SAMPLE_STEPS if self._entries else 0):
+            self._sampled, found = self._order.walk(self._sampled, count)
+            names += [name for name in found if not timed or name in self._deadlines]
+            if len(names) >= count:
+                break
+        return [(self._rank(name, order), name) for name in names]
+
+    def _rank(self, key: bytes, order: int) -> int:
+        entry = self._entries[key]
+        if order == eviction.LEAST_RECENT:
+            return self._clock.now - entry.access
+        if order == eviction.LEAST_FREQUENT:
+            return eviction.MOST_COUNT - self._count(entry)
+        return -self._deadlines.get(key, 2**63) if order == eviction.ENDS_SOONEST else random.getrandbits(62)
+
+    def _count(self, entry: Entry) -> int:
+        """The counter as it has decayed until now."""
+        decay = self._uses[1] if self._uses else 0
+        return max(0, entry.count - (self._clock.now - entry.access) // 60_000 // decay) if decay else entry.count
+
+    def _used(self, entry: Entry) -> None:
+        if self._uses is not None:
+            entry.count = eviction.counted(self._count(entry), self._uses[0])
+        entry.access = self._clock.now
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -119,7 +163,8 @@ class Database:
                 self.came.append((self, key, True))
         else:
             self._note_loss(key)
-            entry.value, entry.form, entry.access = value, form, self._clock.now
+            entry.value, entry.form = value, form
+            self._used(entry)
         self._weigh(key, entry)
         self._touch(key)
         if is_new and self.teller is not None:
@@ -150,7 +195,7 @@ class Database:
     def modified(self, key: bytes, /) -> None:
         entry = self._live(key)
         if entry is not None:
-            entry.access = self._clock.now
+            self._used(entry)
             self._weigh(key, entry)
         self._touch(key)
 

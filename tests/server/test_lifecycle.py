@@ -217,7 +217,7 @@ def test_log_and_pid_files(tmp_path: Path) -> None:
         (["--port"], "", "--port : wrong number of arguments"),
         (["--save", "900"], "", "--save 900: Invalid save parameters"),
         (["--daemonize", "yes"], "", "redlark has only 'no' yet"),
-        (["--maxmemory-policy", "allkeys-lru"], "", "redlark has only 'noeviction' yet"),
+        (["--maxmemory-policy", "lru"], "", "argument(s) must be one of the following: volatile-lru"),
         (["no-such-file.conf"], "", "can't read the configuration file 'no-such-file.conf': No such file"),
         (["-"], "port 1\nfoo bar\n", "standard input, line 2: foo bar\n>>> unknown directive 'foo'"),
         (["-"], 'requirepass "a\n', "unbalanced quotes in configuration line"),

@@ -1,0 +1,195 @@
+"""Eviction: what a key remembers of its use, what is sampled, and what goes when memory is full."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import hypothesis.strategies as st
+import pytest
+from hypothesis import given
+
+from redlark.server import cores, eviction
+from redlark.server.config import PARAMETERS
+
+from .conftest import Connect, Start
+
+DAY = 86_400_000
+NAMES = st.lists(st.binary(min_size=1, max_size=4), min_size=1, max_size=40, unique=True)
+POLICIES = PARAMETERS["maxmemory-policy"].choices
+
+
+def keyspace(core: str, *, frequent: bool = False, decay: int = 1) -> tuple[Any, SimpleNamespace]:
+    """An empty database, and its clock."""
+    clock = SimpleNamespace(now=20_000 * DAY)
+    database = cores.choose(core).Database(0, clock)
+    database.count_uses(frequent, 10, decay)
+    return database, clock
+
+
+def whole_sample(database: Any, order: int, *, timed: bool = False) -> dict[bytes, int]:
+    """Each key's rank, once every key has been looked at."""
+    found: dict[bytes, int] = {}
+    for _ in range(200):
+        found |= {key: rank for rank, key in database.sample(5, timed, order)}
+    return found
+
+
+@given(names=NAMES, data=st.data())
+def test_who_was_used_last_ranks_lowest(core: str, names: list[bytes], data: st.DataObject) -> None:
+    """Ranks are in the order of the last use, and every key is sampled in the end."""
+    database, clock = keyspace(core)
+    for name in names:
+        database.put(name, b"v")
+        clock.now += 10
+    uses = data.draw(st.lists(st.sampled_from(names)))
+    for name in uses:
+        clock.now += 10
+        assert database.get(name) == b"v"
+    order = sorted(names, key=lambda name: (name in uses, len(uses) - uses[::-1].index(name) if name in uses else 0))
+    unused = [name for name in names if name not in uses]
+    ranks = whole_sample(database, eviction.LEAST_RECENT)
+    assert ranks.keys() == set(names)
+    expected = unused + [name for name in order if name in uses]
+    assert [ranks[name] for name in expected] == sorted(ranks.values(), reverse=True)
+
+
+@given(names=NAMES, data=st.data())
+def test_only_what_has_a_deadline_is_sampled(core: str, names: list[bytes], data: st.DataObject) -> None:
+    """A volatile policy sees the keys with a deadline, the nearest end first."""
+    database, clock = keyspace(core)
+    timed = data.draw(st.dictionaries(st.sampled_from(names), st.integers(1, 10**6)))
+    for name in names:
+        database.put(name, b"v")
+        if name in timed:
+            database.set_deadline(name, clock.now + timed[name])
+    ranks = whole_sample(database, eviction.ENDS_SOONEST, timed=True)
+    assert ranks.keys() == timed.keys()
+    assert all(ranks[a] >= ranks[b] for a in timed for b in timed if timed[a] <= timed[b])
+
+
+@given(uses=st.integers(0, 400), minutes=st.integers(0, 300), decay=st.integers(0, 3))
+def test_a_counter_grows_and_decays(core: str, uses: int, minutes: int, decay: int) -> None:
+    """A counter begins at 5, grows by one at most a use, and falls by one for every so many minutes; 0 minutes: never."""
+    database, clock = keyspace(core, frequent=True, decay=decay)
+    database.put(b"k", b"v")
+    assert database.frequency(b"k") == eviction.FIRST_COUNT
+    for _ in range(uses):
+        database.get(b"k")
+    grown = database.frequency(b"k")
+    assert eviction.FIRST_COUNT + min(uses, 1) <= grown <= eviction.FIRST_COUNT + uses
+    clock.now += minutes * 60_000
+    assert database.frequency(b"k") == max(0, grown - (minutes // decay if decay else 0))
+
+
+def test_a_counter_is_logarithmic(core: str) -> None:
+    """With a factor of 10, a hundred uses give about 10 and a hundred thousand about 140 (Redis documents 10 and 142)."""
+    counts = []
+    for uses in (100, 100_000):
+        found = []
+        for _ in range(20 if uses == 100 else 3):
+            database, _ = keyspace(core, frequent=True)
+            database.put(b"k", b"v")
+            for _ in range(uses):
+                database.get(b"k")
+            found.append(database.frequency(b"k"))
+        counts.append(sum(found) / len(found))
+    assert 7 < counts[0] < 13
+    assert 120 < counts[1] < 165
+
+
+def test_what_is_used_stays(core: str) -> None:
+    """Among a thousand keys of which one in ten is used, an LRU and an LFU both keep nearly all that are."""
+    for order in (eviction.LEAST_RECENT, eviction.LEAST_FREQUENT):
+        database, clock = keyspace(core, frequent=order == eviction.LEAST_FREQUENT)
+        for number in range(1000):
+            database.put(b"%d" % number, b"v")
+        clock.now += 1000
+        used = {b"%d" % number for number in range(0, 1000, 10)}
+        for name in used:
+            for _ in range(5):
+                database.get(name)
+        config = SimpleNamespace(
+            maxmemory=0, maxmemory_policy=f"allkeys-{'lru' if order == eviction.LEAST_RECENT else 'lfu'}".encode(),
+            maxmemory_samples=5, lfu_log_factor=10, lfu_decay_time=1,
+        )  # fmt: skip
+        told: list[bytes] = []
+        server = SimpleNamespace(
+            config=config, databases=[database], events=SimpleNamespace(tell=lambda db, event, key: told.append(key)),
+            used_memory=lambda database=database: len(database) - 500,
+        )  # fmt: skip
+        evicting = eviction.Eviction(server)  # type: ignore[arg-type]
+        evicting.configure()
+        while len(database) > 500:
+            config.maxmemory = server.used_memory() - 1
+            database_memory = len(database)
+            evicting.has_room()
+            assert len(database) < database_memory
+        assert evicting.evicted == len(told)
+        assert len(used.intersection(told)) <= 10, (order, len(used.intersection(told)))
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_memory_stays_below_its_limit(start: Start, wire: Connect, policy: str) -> None:
+    """Under every policy: below the limit while something may go, OOM once nothing may, and reading goes on."""
+    server = start("--notify-keyspace-events", "Ee")
+    client, listener = wire(server.port), wire(server.port)
+    for number in range(200):
+        client("SET", f"lasting:{number}", "x" * 100)
+    listener("SUBSCRIBE", "__keyevent@0__:evicted")
+    used = memory(client, "used_memory")
+    limit = used + 30_000
+    assert client("CONFIG", "SET", "maxmemory", limit, "maxmemory-policy", policy) == b"+OK\r\n"
+    refused = 0
+    for number in range(600):
+        reply = client("SET", f"{number}", "y" * 100, *(("EX", 1000 + number) if number % 2 else ()))
+        refused += reply.startswith(b"-OOM")
+        assert reply == b"+OK\r\n" or reply == b"-OOM command not allowed when used memory > 'maxmemory'.\r\n"
+    evicted = memory(client, "evicted_keys", "stats")
+    lasting = [client("EXISTS", f"lasting:{number}") for number in range(200)]
+    if policy == "noeviction":
+        assert (refused > 0, evicted) == (True, 0)
+    else:
+        assert evicted > 0
+    if policy.startswith("allkeys"):
+        assert refused == 0
+    if policy.startswith("volatile") or policy == "noeviction":
+        assert all(reply == b":1\r\n" for reply in lasting)
+    assert memory(client, "used_memory") <= limit + 4096  # a table that has doubled is over until the next write
+    for _ in range(evicted):  # each was told, of a key that we had set
+        name = client_key(listener.frame())
+        assert name.isdigit() or name.startswith(b"lasting:")
+
+
+def memory(client: Any, name: str, section: str = "memory") -> int:
+    """A figure of INFO."""
+    text = client("INFO", section)
+    return int(next(line.split(b":")[1] for line in text.split(b"\r\n") if line.startswith(name.encode() + b":")))
+
+
+def client_key(frame: bytes) -> bytes:
+    """The key that a message of an evicted key tells."""
+    return frame.split(b"\r\n")[-2]
+
+
+def test_the_counter_is_told_under_lfu_alone(start: Start, wire: Connect) -> None:
+    """OBJECT FREQ under an LFU policy, OBJECT IDLETIME under the others."""
+    client = wire(start().port)
+    client("SET", "k", "v")
+    assert client("OBJECT", "IDLETIME", "k") == b":0\r\n"
+    assert client("OBJECT", "FREQ", "k").startswith(b"-ERR An LFU maxmemory policy is not selected")
+    client("CONFIG", "SET", "maxmemory-policy", "volatile-lfu")
+    client("SET", "new", "v")
+    assert client("OBJECT", "FREQ", "new") == b":5\r\n"
+    client("GET", "new")
+    assert client("OBJECT", "FREQ", "new") == b":6\r\n"
+    assert client("OBJECT", "IDLETIME", "k").startswith(b"-ERR An LFU maxmemory policy is selected")
+    assert client("OBJECT", "FREQ", "none") == b"$-1\r\n"
+    payload = client("DUMP", "k").split(b"\r\n", 1)[1][:-2]
+    assert client("RESTORE", "k", 0, payload, "REPLACE", "FREQ", 77) == b"+OK\r\n"
+    assert client("OBJECT", "FREQ", "k") == b":77\r\n"
+    assert client("RESTORE", "k", 0, payload, "REPLACE", "IDLETIME", 99) == b"+OK\r\n"
+    assert client("OBJECT", "FREQ", "k") == b":5\r\n"
+    client("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+    assert client("RESTORE", "k", 0, payload, "REPLACE", "IDLETIME", 99) == b"+OK\r\n"
+    assert client("OBJECT", "IDLETIME", "k") in (b":99\r\n", b":100\r\n")
