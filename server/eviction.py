@@ -1,8 +1,8 @@
 """What goes when memory is full: `maxmemory-policy`.
 
-Theory of operation. A database gives samples of its keys with ranks (`interfaces.Database.sample`). The best of what was
-sampled stay in a pool from one eviction to the next, so that a key goes that is among the best of many samples, not of
-five. Must live here: the policies, and how much has to go. Must not: how a key remembers when it was used (the cores).
+Theory of operation. A database gives samples of its keys with ranks (`interfaces.Database.sample`). The best of what
+was sampled stay in a pool from one eviction to the next, so that a key goes that is among the best of many samples, not
+of five. Must live here: the policies, how much has to go. Must not: how a key remembers when it was used (the cores).
 Source: https://redis.io/docs/latest/develop/reference/eviction/
 """
 

@@ -240,9 +240,9 @@ def test_mistakes_are_one_clear_message(arguments: list[str], stdin: str, expect
 
 def test_a_whole_redis_conf_is_taken() -> None:
     """What only tunes parts that are not here is taken and named; the command line overrides what cannot be had."""
-    text = b'daemonize yes\nappendfsync everysec\nlfu-decay-time 2\nnotify-keyspace-events ""\n'
+    text = b'daemonize yes\nappendfsync everysec\nrdbcompression no\nnotify-keyspace-events ""\n'
     config = from_arguments(["-", "--daemonize", "no"], text)
-    assert config.inert() == ["of the configuration file, these change nothing yet: appendfsync, lfu-decay-time"]
+    assert config.inert() == ["of the configuration file, these change nothing yet: appendfsync, rdbcompression"]
 
 
 def test_a_running_server_is_not_started_again() -> None:
