@@ -206,7 +206,7 @@ class Database(Protocol):
         """As if the last access had been so long ago; of an absent key, or under LFU: nothing happens."""
 
     def set_frequency(self, key: bytes, count: int, /) -> None:
-        """As if it had been used so often, 0 to 255; of an absent key, or where uses are not counted: nothing happens."""
+        """As if it had been used so often, 0 to 255; of an absent key, or without LFU: nothing happens."""
 
     def count_uses(self, frequent: bool, log_factor: int, decay: int, /) -> None:
         """From now on, whether keys count how often they are used (LFU), with lfu-log-factor and lfu-decay-time."""
