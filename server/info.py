@@ -82,6 +82,7 @@ def _stats(server: State) -> Figures:
         "total_net_output_bytes": stats.net_out,
         "rejected_connections": stats.rejected,
         "expired_keys": sum(database.expired for database in server.databases),
+        "expired_subkeys": sum(database.ending.gone for database in server.databases),
         "evicted_keys": server.eviction.evicted,
         "total_error_replies": stats.errors,
     }
@@ -102,7 +103,8 @@ def _cluster(server: State) -> Figures:
 
 def _keyspace(server: State) -> Figures:
     return {
-        f"db{database.index}": f"keys={len(database)},expires={database.expires_count()},avg_ttl=0,subexpiry=0"
+        f"db{database.index}": f"keys={len(database)},expires={database.expires_count()},avg_ttl=0,"
+        f"subexpiry={len(database.ending.keys)}"
         for database in server.databases
         if len(database)
     }

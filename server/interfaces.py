@@ -31,6 +31,7 @@ from redlark.server.types import Hash, List, Set, SortedSet, Stream
 
 if TYPE_CHECKING:
     from redlark.server.blocking import Wait
+    from redlark.server.fields import Ending
     from redlark.server.pubsub import Listening
     from redlark.server.state import State
 
@@ -163,10 +164,17 @@ class Database(Protocol):
     awaited: dict[bytes, dict[Wait, None]]  # who waits for which key, in the order of their coming; kept by `blocking`
     came: list[Came]  # what has become of keys that somebody waits for
     teller: Callable[[Database, bytes, bytes], None] | None  # told that a key is `new` or has `expired`
+    ending: Ending  # the keys of hashes of which fields have deadlines, kept by the writes
     touching: bool  # False while a client under NO-TOUCH runs a command: reads leave idle times alone
 
     def get(self, key: bytes, /) -> Value | None:
-        """The value, or None.  Counts as an access (idle time)."""
+        """The value, or None.  Counts as an access (idle time).
+
+        Fields of a hash that are past go first, and the key with the last one.
+        """
+
+    def peek(self, key: bytes, /) -> Value | None:
+        """The same, but as it is stored: fields that are past among it.  No access."""
 
     def put(self, key: bytes, value: Value, keep_ttl: bool = False, form: int = FRESH) -> None:
         """Store; drops the deadline unless keep_ttl.  An empty collection is never stored by a caller.

@@ -19,6 +19,7 @@ from redlark.server.pubsub import PubSub
 
 NEW, EXPIRED, EVICTED = b"new", b"expired", b"evicted"
 OVERWRITTEN, TYPE_CHANGED = b"overwritten", b"type_changed"
+HASH_EXPIRED, DELETED = b"hexpired", b"del"
 ALL: Final = b"g$lshzxetd"  # the classes for which `A` stands; `d` is the modules'
 APART: Final = b"noc"  # those for which it does not: what is new, written over, of another type
 STREAM: Final = ord("t")  # all of whose names begin with x, so that no row is needed

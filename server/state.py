@@ -12,6 +12,7 @@ from secrets import token_hex
 
 import attrs
 
+from redlark.server import fields
 from redlark.server.blocking import Waiting
 from redlark.server.config import Config
 from redlark.server.eviction import Eviction
@@ -149,6 +150,8 @@ class State:
         for database in self.databases:
             if database.expires_count():
                 database.expire_cycle(share)
+            if database.ending.keys:
+                fields.cycle(database, self.now, share)
         if self.memory_limited:
             self.eviction.has_room()
         if self.waiting.came:

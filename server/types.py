@@ -173,8 +173,27 @@ class Hash(Walked, Protocol):
 
     kind: Literal[b"hash"]
 
-    def set(self, fields: Sequence[bytes], values: Sequence[bytes]) -> int:
-        """Give each field its value; how many were new.  O(k), while it grows O(log n) each."""
+    @property
+    def ends(self) -> int | None:
+        """The earliest deadline of a field (ms), None if none has one.  O(1)."""
+
+    def set(self, fields: Sequence[bytes], values: Sequence[bytes], keep_deadlines: bool = False) -> int:
+        """Give each field its value; how many were new.  O(k), while it grows O(log n) each.
+
+        Their deadlines are over with, unless they are kept.
+        """
+
+    def be_timed(self) -> None:
+        """If it is packed, be packed from now on as hashes are whose fields may have deadlines."""
+
+    def deadline(self, field: bytes) -> int | None:
+        """The deadline of a field (ms), None if it has none.  O(1)."""
+
+    def set_deadline(self, field: bytes, at: int | None) -> None:
+        """Give a field that is there a deadline, or take it away.  O(log of those that have one)."""
+
+    def end(self, now: int, most: int) -> int:
+        """Take out, the earliest first, at most so many fields with a deadline before now; how many went."""
 
     def load(self, fields: Sequence[bytes], values: Sequence[bytes]) -> None:
         """Fill the empty hash with different fields that were packed elsewhere, unless they are too many.  O(k)"""

@@ -144,6 +144,6 @@ def config_resetstat(ctx: Context, args: list[bytes]) -> Reply:
     for name in ("connections", "rejected", "commands", "net_in", "net_out", "errors"):
         setattr(stats, name, 0)
     for database in ctx.server.databases:
-        database.expired = 0
+        database.expired = database.ending.gone = 0
     ctx.server.eviction.evicted = 0
     return OK

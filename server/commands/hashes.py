@@ -12,10 +12,8 @@ from redlark.server.values import INT64_MAX, INT64_MIN, integer, to_integer
 # ------------------------------------------------------------------------------------------------------------ writing
 
 
-def _set(
-    ctx: Context, key: bytes, value: Hash | None, fields: list[bytes], values: list[bytes], event: bytes = b"hset"
-) -> int:
-    """Set fields in the hash of a key, or in a new one; how many were new."""
+def _set(ctx: Context, key: bytes, value: Hash | None, fields: list[bytes], values: list[bytes]) -> int:
+    """Set fields in the hash of a key, or in a new one, without deadlines of theirs; how many were new."""
     if value is None:
         value = ctx.server.types.Hash(ctx.server.config)
         new = value.set(fields, values)
@@ -23,8 +21,20 @@ def _set(
     else:
         new = value.set(fields, values)
         ctx.db.modified(key)
-    ctx.notify(event, key)
+    ctx.notify(b"hset", key)
     return new
+
+
+def _set_sum(ctx: Context, key: bytes, value: Hash | None, field: bytes, text: bytes, event: bytes) -> None:
+    """Set a field that was counted up; its deadline stays."""
+    if value is None:
+        value = ctx.server.types.Hash(ctx.server.config)
+        value.set([field], [text])
+        ctx.db.put(key, value)
+    else:
+        value.set([field], [text], keep_deadlines=True)
+        ctx.db.modified(key)
+    ctx.notify(event, key)
 
 
 def _set_all(ctx: Context, args: list[bytes]) -> int:
@@ -61,7 +71,7 @@ def hincrby(ctx: Context, args: list[bytes]) -> Reply:
         raise CommandError(b"ERR hash value is not an integer")
     if not INT64_MIN <= number + amount <= INT64_MAX:
         raise CommandError(errors.OVERFLOW)
-    _set(ctx, args[1], value, [args[2]], [b"%d" % (number + amount)], b"hincrby")
+    _set_sum(ctx, args[1], value, args[2], b"%d" % (number + amount), b"hincrby")
     return number + amount
 
 
@@ -86,7 +96,7 @@ def hincrbyfloat(ctx: Context, args: list[bytes]) -> Reply:
     if total is None:
         raise CommandError(errors.NAN_OR_INFINITY)
     text = longdouble.show(total)
-    _set(ctx, args[1], value, [args[2]], [text], b"hincrbyfloat")
+    _set_sum(ctx, args[1], value, args[2], text, b"hincrbyfloat")
     return text
 
 

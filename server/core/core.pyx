@@ -39,6 +39,8 @@ from libc.stdlib cimport free
 from libc.string cimport memcpy, memmove, memset
 
 from redlark.server.doubles import show as SHOW_DOUBLE
+from redlark.server.fields import Ending as ENDING
+from redlark.server.fields import met as FIELDS_MET
 from redlark.server.interfaces import CommandError as COMMAND_ERROR
 from redlark.server.interfaces import NoReply as NO_REPLY
 from redlark.server.interfaces import NullArray as NULL_ARRAY

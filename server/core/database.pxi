@@ -26,6 +26,8 @@ cdef class Database:
     cdef public dict awaited
     cdef public list came
     cdef public object teller       # of keys that are new or have expired; None: of nothing
+    cdef public object ending       # of whose dict `timed_hashes` is another name
+    cdef dict timed_hashes
     cdef public bint touching
     cdef uint64_t cursor            # of active expiry
     cdef uint64_t random
@@ -41,6 +43,8 @@ cdef class Database:
         self.watched = {}
         self.awaited = {}
         self.came = []
+        self.ending = ENDING()
+        self.timed_hashes = self.ending.keys
         self.touching = True
         self.random = rl_hash(<char*>&index, sizeof(index))
 
@@ -55,7 +59,16 @@ cdef class Database:
             return None
         if self.touching:
             entry_used(self, e, db_now(self))
-        return entry_value(e)
+        value = entry_value(e)
+        if PyDict_Size(self.timed_hashes):
+            at = self.timed_hashes.get(key)
+            if at is not None and <int64_t>at < db_now(self) and not FIELDS_MET(self, key, value, db_now(self)):
+                return None
+        return value
+
+    def peek(self, bytes key not None, /):
+        cdef Entry* e = db_find(self, key)
+        return None if e == NULL else entry_value(e)
 
     def exists(self, bytes key not None, /):
         return db_find(self, key) != NULL
@@ -153,6 +166,8 @@ cdef class Database:
             rl_store8(payload + 8, <uint64_t>value.memory())
             Py_INCREF(value)
             db_write(self, p, n, rl_hash(p, n), OBJECT, FRESH, payload, HELD, KEEP if keep_ttl else WITHOUT)
+            if type(value) is Hash:
+                self.ending.note(key, value)
 
     def delete(self, bytes key not None, /):
         return db_erase(self, key, len(key), rl_hash(key, len(key)))
@@ -173,6 +188,9 @@ cdef class Database:
                 weight = (<object>object_of(e)).memory()
                 self.table.weight += weight - weight_of(e)
                 rl_store8(value_of(e) + 8, weight)
+                value = <object>object_of(e)
+                if type(value) is Hash:
+                    self.ending.note(key, value)
         db_touch(self, key, len(key))
 
     def touch_all(self):
@@ -188,12 +206,15 @@ cdef class Database:
                 self.came.append((self, key, False))
         count = self.table.used
         table_wipe(&self.table)
+        self.ending.clear()
         return count
 
     def swap(self, Database other not None, /):
         cdef Table table = self.table
         self.table = other.table
         other.table = table
+        self.ending, other.ending = other.ending, self.ending
+        self.timed_hashes, other.timed_hashes = self.ending.keys, other.ending.keys
 
     # --------------------------------------------------------------------------------------------- upkeep
 
@@ -228,6 +249,9 @@ cdef class Database:
 
     def check(self):
         table_check(&self.table)
+        assert self.timed_hashes is self.ending.keys
+        for key, at in self.timed_hashes.items():
+            assert self.peek(key).ends == at
 
     def rehashing(self):
         """True while two arrays exist."""
@@ -297,6 +321,10 @@ cdef void db_note(Database db, const char* p, size_t n, bint came) noexcept:
         db.came.append((db, key, came))
 
 
+cdef void db_forget_fields(Database db, const char* p, size_t n) noexcept:
+    """Whatever hash a key held is gone."""
+    db.timed_hashes.pop(PyBytes_FromStringAndSize(p, <Py_ssize_t>n), None)
+
 cdef void db_tell(Database db, bytes event, const char* p, size_t n) noexcept:
     """Nothing that a message sets off comes back to this table before the command is over."""
     try:
@@ -311,6 +339,8 @@ cdef void db_expire(Database db, uint64_t h, Place* at) noexcept:
     cdef Entry* e = table_remove(&db.table, h, at)
     db.expired += 1
     db_touch(db, key_of(e), key_size(e))
+    if PyDict_Size(db.timed_hashes):
+        db_forget_fields(db, key_of(e), key_size(e))
     if PyDict_Size(db.awaited):
         db_note(db, key_of(e), key_size(e), False)
     if db.teller is not None:
@@ -409,6 +439,8 @@ cdef void db_write(Database db, const char* p, size_t n, uint64_t h, int kind, i
     else:
         e.access = first_use(db, now)
     db_touch(db, p, n)
+    if there and PyDict_Size(db.timed_hashes):
+        db_forget_fields(db, p, n)
     if PyDict_Size(db.awaited) and (there or kind == OBJECT):
         db_note(db, p, n, not there)
     if db.teller is not None and not there:
@@ -434,6 +466,8 @@ cdef bint db_erase(Database db, const char* p, size_t n, uint64_t h) noexcept:
         return False
     entry_free(table_remove(&db.table, h, &at))
     db_touch(db, p, n)
+    if PyDict_Size(db.timed_hashes):
+        db_forget_fields(db, p, n)
     if PyDict_Size(db.awaited):
         db_note(db, p, n, False)
     return True

@@ -11,7 +11,7 @@ import random
 import time
 from typing import TYPE_CHECKING
 
-from redlark.server import eviction
+from redlark.server import eviction, fields
 from redlark.server.interfaces import FRESH, NO_DEADLINE, RAW, Client, Value
 from redlark.server.notifications import EXPIRED, NEW
 from redlark.server.plain.index import Index
@@ -50,6 +50,7 @@ class Database:
         self.awaited: dict[bytes, dict[Wait, None]] = {}
         self.came: list[interfaces.Came] = []
         self.teller: Callable[[interfaces.Database, bytes, bytes], None] | None = None
+        self.ending = fields.Ending()
         self.touching = True
         self._uses: tuple[int, int] | None = None
         self._sampled = 0
@@ -75,7 +76,17 @@ class Database:
             return None
         if self.touching:
             self._used(entry)
-        return entry.value
+        value = entry.value
+        if self.ending.keys.get(key, fields.FOREVER) < self._clock.now:
+            assert not isinstance(value, bytes)
+            assert value.kind == b"hash"
+            if not fields.met(self, key, value, self._clock.now):
+                return None
+        return value
+
+    def peek(self, key: bytes, /) -> Value | None:
+        entry = self._live(key)
+        return None if entry is None else entry.value
 
     def exists(self, key: bytes, /) -> bool:
         return self._live(key) is not None
@@ -165,6 +176,7 @@ class Database:
             self._note_loss(key)
             entry.value, entry.form = value, form
             self._used(entry)
+        self._note_fields(key, value)
         self._weigh(key, entry)
         self._touch(key)
         if is_new and self.teller is not None:
@@ -197,7 +209,15 @@ class Database:
         if entry is not None:
             self._used(entry)
             self._weigh(key, entry)
+            self._note_fields(key, entry.value)
         self._touch(key)
+
+    def _note_fields(self, key: bytes, value: Value) -> None:
+        """Keep `ending`."""
+        if not isinstance(value, bytes) and value.kind == b"hash":
+            self.ending.note(key, value)
+        elif self.ending.keys:
+            self.ending.forget(key)
 
     def flush(self) -> int:
         count = len(self._entries)
@@ -207,11 +227,12 @@ class Database:
             self._note_loss(key)
         self._entries, self._deadlines, self._heap, self._order = {}, {}, [], Index()
         self._memory = 0
+        self.ending.clear()
         return count
 
     def swap(self, other: interfaces.Database, /) -> None:
         assert isinstance(other, Database)
-        for name in ("_entries", "_deadlines", "_heap", "_order", "_memory"):
+        for name in ("_entries", "_deadlines", "_heap", "_order", "_memory", "ending"):
             mine, its = getattr(self, name), getattr(other, name)
             setattr(self, name, its)
             setattr(other, name, mine)
@@ -226,6 +247,7 @@ class Database:
         self._memory -= self._entries.pop(key).size
         self._deadlines.pop(key, None)
         self._order.remove(key)
+        self.ending.forget(key)
 
     def _expire(self, key: bytes) -> None:
         self._drop(key)
@@ -283,6 +305,8 @@ class Database:
         assert set(self._deadlines) <= set(self._entries)
         assert {(deadline, key) for key, deadline in self._deadlines.items()} <= set(self._heap)
         assert self._memory == sum(entry.size for entry in self._entries.values())
+        ends = {key: getattr(entry.value, "ends", None) for key, entry in self._entries.items()}
+        assert self.ending.keys == {key: at for key, at in ends.items() if at is not None}
         for entry in self._entries.values():
             assert entry.value or isinstance(entry.value, bytes), "an empty collection is never kept"
             assert entry.form in (FRESH, RAW) or isinstance(entry.value, bytes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, Literal
 
@@ -9,13 +10,14 @@ from redlark.server.plain.members import Members
 from redlark.server.types import Limits
 
 FIELD: Final = 170  # bytes that Python needs for a field and its value beside their own
+TIMED: Final = 170  # and for its deadline
 ORDERED: Final = 104  # and for the field's place in the order of hashes
 
 
 class Hash(Members):
     """See `types.Hash`."""
 
-    __slots__ = ("_bytes", "_limits", "_values")
+    __slots__ = ("_bytes", "_deadlines", "_heap", "_limits", "_timed", "_values")
 
     kind: Literal[b"hash"] = b"hash"
 
@@ -24,6 +26,9 @@ class Hash(Members):
         self._limits = limits
         self._values: dict[bytes, bytes] = {}
         self._bytes = 0
+        self._timed = False  # packed as one whose fields may have deadlines
+        self._deadlines: dict[bytes, int] = {}
+        self._heap: list[tuple[int, bytes]] = []  # of what the dict says, or has said
 
     def __len__(self) -> int:
         return len(self._values)
@@ -36,11 +41,13 @@ class Hash(Members):
 
     @property
     def encoding(self) -> bytes:
-        return b"listpack" if self._index is None else b"hashtable"
+        if self._index is not None:
+            return b"hashtable"
+        return b"listpackex" if self._timed else b"listpack"
 
     def memory(self) -> int:
         each = FIELD if self._index is None else FIELD + ORDERED
-        return 250 + each * len(self._values) + self._bytes
+        return 250 + each * len(self._values) + self._bytes + TIMED * len(self._deadlines)
 
     def get(self, field: bytes) -> bytes | None:
         return self._values.get(field)
@@ -48,8 +55,40 @@ class Hash(Members):
     def items(self) -> Iterable[tuple[bytes, bytes]]:
         return self._values.items()
 
-    def set(self, fields: Sequence[bytes], values: Sequence[bytes]) -> int:
+    @property
+    def ends(self) -> int | None:
+        heap = self._heap
+        while heap and self._deadlines.get(heap[0][1]) != heap[0][0]:
+            heapq.heappop(heap)
+        return heap[0][0] if heap else None
+
+    def be_timed(self) -> None:
+        self._timed = True
+
+    def deadline(self, field: bytes) -> int | None:
+        return self._deadlines.get(field)
+
+    def set_deadline(self, field: bytes, at: int | None) -> None:
+        if at is None:
+            self._deadlines.pop(field, None)
+            return
+        self._deadlines[field] = at
+        heapq.heappush(self._heap, (at, field))
+        if len(self._heap) > 2 * len(self._deadlines) + 64:
+            self._heap = [(at, field) for field, at in self._deadlines.items()]
+            heapq.heapify(self._heap)
+
+    def end(self, now: int, most: int) -> int:
+        gone = 0
+        while gone < most and (at := self.ends) is not None and at < now:
+            gone += self.remove((self._heap[0][1],))
+        return gone
+
+    def set(self, fields: Sequence[bytes], values: Sequence[bytes], keep_deadlines: bool = False) -> int:
         before = len(self._values)
+        if self._deadlines and not keep_deadlines:
+            for field in fields:
+                self._deadlines.pop(field, None)
         if self._index is None and not self._packs(fields, values):
             self._unpack()
         for field, value in zip(fields, values, strict=True):
@@ -83,6 +122,7 @@ class Hash(Members):
         for field in fields:
             value = self._values.pop(field, None)
             if value is not None:
+                self._deadlines.pop(field, None)
                 self._bytes -= len(field) + len(value)
                 if self._index is not None:
                     self._index.remove(field)
@@ -93,10 +133,16 @@ class Hash(Members):
         other = Hash(self._limits)
         other._values = self._values.copy()
         other._bytes = self._bytes
+        other._timed = self._timed
+        other._deadlines = self._deadlines.copy()
+        other._heap = self._heap.copy()
         if self._index is not None:
             other._unpack()
         return other
 
     def check(self) -> None:
         super().check()
+        assert self._deadlines.keys() <= self._values.keys()
+        assert {(at, field) for field, at in self._deadlines.items()} <= set(self._heap)
+        assert not self._deadlines or self.encoding != b"listpack"
         assert self._bytes == sum(len(field) + len(value) for field, value in self._values.items())

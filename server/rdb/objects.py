@@ -18,9 +18,12 @@ from redlark.server.rdb.reading import BadFormat, Reader
 from redlark.server.rdb.streams import read_stream, write_stream
 from redlark.server.rdb.writing import Writer
 from redlark.server.types import Hash, List, Packed, Scored, Set, SortedSet
+from redlark.server.values import to_integer
 
 STRING, PLAIN_SET, PLAIN_HASH, PLAIN_ZSET = 0, 2, 4, 5
 INTSET, PACKED_HASH, PACKED_ZSET, QUICKLIST, PACKED_SET, STREAM = 11, 16, 17, 18, 20, 21
+TIMED_HASH, PACKED_TIMED_HASH = 24, 25  # whose fields may have deadlines
+NEVER: Final = 2**46 - 1  # in the place of the soonest deadline where there is none
 ALONE, TOGETHER = 1, 2  # a node of a list: an element by itself, a listpack
 _NO_SCORE: Final = {253: math.nan, 254: math.inf, 255: -math.inf}  # lengths that no text of a score has
 
@@ -156,6 +159,33 @@ def _hash_of(reader: Reader, items: Sequence[bytes], packed: bool) -> Hash:
     return value
 
 
+def _timed_hash(reader: Reader) -> Value:
+    """A field's deadline is how far from the soonest, plus 1; 0 is none."""
+    soonest = reader.number(8)
+    rows = [(reader.length(), reader.string(), reader.string()) for _ in range(reader.length())]
+    value = _hash_of(reader, [text for _, *pair in rows for text in pair], packed=False)
+    return _with_deadlines(value, [(field, soonest + ahead - 1) for ahead, field, _ in rows if ahead])
+
+
+def _packed_timed_hash(reader: Reader) -> Value:
+    """Fields, values and deadlines in turn; 0 is none."""
+    reader.number(8)  # the soonest
+    items = listpack(reader.string())
+    ends = [to_integer(text) for text in items[2::3]]
+    if len(items) % 3 or None in ends:
+        raise BadFormat("a field without its value or its deadline")
+    value = _hash_of(reader, [text for place, text in enumerate(items) if place % 3 < 2], packed=True)
+    value.be_timed()
+    return _with_deadlines(value, [(field, at) for field, at in zip(items[::3], ends, strict=True) if at])
+
+
+def _with_deadlines(value: Hash, ends: Sequence[tuple[bytes, int]]) -> Hash:
+    for field, at in ends:
+        value.be_timed()
+        value.set_deadline(field, at)
+    return value
+
+
 READERS: Final[dict[int, Callable[[Reader], Value]]] = {
     STRING: Reader.string,
     1: _list,
@@ -176,6 +206,8 @@ READERS: Final[dict[int, Callable[[Reader], Value]]] = {
     19: lambda reader: read_stream(reader, 2),
     PACKED_SET: lambda reader: _set_of(reader, listpack(reader.string()), b"listpack"),
     STREAM: lambda reader: read_stream(reader, 3),
+    TIMED_HASH: _timed_hash,
+    PACKED_TIMED_HASH: _packed_timed_hash,
 }
 
 
@@ -227,11 +259,31 @@ def _write_plain(writer: Writer, kind: int, count: int, texts: Iterable[bytes]) 
 
 def _write_hash(writer: Writer, value: Hash) -> None:
     items = chain.from_iterable(value.items())
-    if value.encoding == b"hashtable":
-        _write_plain(writer, PLAIN_HASH, len(value), items)
-    else:
+    if value.encoding == b"listpack":
         writer.data.append(PACKED_HASH)
         writer.string(written_listpack(items))
+    elif value.encoding == b"listpackex":
+        _write_packed_timed(writer, value)
+    elif value.ends is None:
+        _write_plain(writer, PLAIN_HASH, len(value), items)
+    else:
+        writer.data.append(TIMED_HASH)
+        writer.number(value.ends, 8)
+        writer.length(len(value))
+        for field, text in value.items():
+            at = value.deadline(field)
+            writer.length(0 if at is None else at - value.ends + 1)
+            writer.string(field)
+            writer.string(text)
+
+
+def _write_packed_timed(writer: Writer, value: Hash) -> None:
+    """The fields that end first stand first, those that do not at the end, as Redis keeps them."""
+    rows = [(value.deadline(field) or 0, field, text) for field, text in value.items()]
+    rows.sort(key=lambda row: row[0] or NEVER)
+    writer.data.append(PACKED_TIMED_HASH)
+    writer.number(value.ends or NEVER, 8)
+    writer.string(written_listpack(text for at, field, value_ in rows for text in (field, value_, b"%d" % at)))
 
 
 def _write_zset(writer: Writer, value: SortedSet) -> None:

@@ -56,6 +56,7 @@ MAKERS = {
     "ZADD": 3.0,
     "APPEND": 2.0,
     "PEXPIRE": 3.0,
+    "HPEXPIRE": 2.0,
     "EXPIRE": 2.0,
     "EXEC": 3.0,
 }
@@ -211,6 +212,17 @@ class AgainstModel(RuleBasedStateMachine):
         self.converse(client, [request("SET", key, "10", "PX", str(lives))])
         time.sleep(wait / 1_000)
         self.converse(client, [then, request("PTTL", key), request("GET", key)])
+
+    @rule(
+        client=clients, key=st.sampled_from(KEYS), lives=st.integers(0, 6), then=REQUESTS, wait=st.sampled_from([0, 3])
+    )
+    def expire_fields(self, client: int, key: bytes, lives: int, then: Request, wait: int) -> None:
+        self.converse(
+            client, [request("HSET", key, "f", "1"), request("HSETEX", key, "PX", "4", "FIELDS", "1", "g", "2")]
+        )
+        self.converse(client, [request("HPEXPIRE", key, str(lives), "FIELDS", "1", "f")])
+        time.sleep(wait / 1_000)
+        self.converse(client, [then, request("HPTTL", key, "FIELDS", "2", "f", "g"), request("HGETALL", key)])
 
     @rule(client=clients, number=st.integers(0, 2))
     def select(self, client: int, number: int) -> None:

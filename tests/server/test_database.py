@@ -13,6 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from redlark.server import cores
 from redlark.server.config import Config
+from redlark.server.fields import cycle
 from redlark.server.interfaces import FRESH, NO_DEADLINE, RAW, UNENCODED
 from redlark.server.values import EMBEDDED, EMBEDDED_WITH_DEADLINE, encoding_of, kind_of
 
@@ -23,6 +24,10 @@ VALUES = st.one_of(
     st.integers(0, 50).map(lambda size: b"x" * size),
 )
 MEMBERS = st.lists(st.binary(max_size=3), min_size=1, max_size=3)
+
+
+def is_hash(value: Any) -> bool:
+    return value is not None and kind_of(value) == b"hash"
 
 
 class Client:
@@ -83,6 +88,14 @@ class Keyspace(RuleBasedStateMachine):
         if key in self.live():
             self.model[key] = (self.model[key][0], NO_DEADLINE)
 
+    @rule(key=KEYS, ahead=st.integers(-5, 50))
+    def set_deadline_of_a_field(self, key: bytes, ahead: int) -> None:
+        value = self.database.get(key)
+        if is_hash(value):
+            value.be_timed()
+            value.set_deadline(next(iter(value)), self.clock.now + ahead)
+            self.database.modified(key)
+
     @rule(passed=st.integers(0, 30))
     def wait(self, passed: int) -> None:
         self.clock.now += passed
@@ -95,6 +108,15 @@ class Keyspace(RuleBasedStateMachine):
             del self.model[key]
         assert len(self.database) == len(self.model)
         assert self.database.expires_count() == sum(held[1] != NO_DEADLINE for held in self.model.values())
+
+    @rule()
+    def end_fields_actively(self) -> None:
+        cycle(self.database, self.clock.now, 1_000_000)
+        for key, (value, _) in self.live().items():
+            if is_hash(value):
+                assert value.ends is None or value.ends >= self.clock.now
+                if not value:
+                    del self.model[key]
 
     @precondition(lambda self: len(self.model) > 5)
     @rule()
@@ -112,6 +134,7 @@ class Keyspace(RuleBasedStateMachine):
 
     @rule(key=KEYS)
     def watched_keys_tell(self, key: bytes) -> None:
+        self.read(key)
         watcher = Client()
         self.database.watched = {key: [watcher]}
         present = self.database.exists(key)
@@ -126,6 +149,12 @@ class Keyspace(RuleBasedStateMachine):
     @rule(key=KEYS)
     def read(self, key: bytes) -> None:
         value, deadline = self.live().get(key, (None, NO_DEADLINE))
+        if is_hash(value):
+            living = [field for field in value if (value.deadline(field) or self.clock.now) >= self.clock.now]
+            assert list(self.database.get(key) or ()) == living
+            if not living:
+                del self.model[key]
+                value, deadline = None, NO_DEADLINE
         assert self.database.get(key) == value
         assert self.database.exists(key) == (value is not None)
         assert self.database.deadline(key) == deadline

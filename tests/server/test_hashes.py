@@ -26,21 +26,43 @@ class Hashing(RuleBasedStateMachine):
         limits = SimpleNamespace(hash_max_listpack_entries=entries, hash_max_listpack_value=longest)
         self.hash: Any = cores.choose(self.core).Hash(limits)
         self.model: dict[bytes, bytes] = {}
-        self.packed = True
+        self.ends: dict[bytes, int] = {}
+        self.packed, self.timed = True, False
 
-    @rule(pairs=st.lists(st.tuples(MEMBERS, MEMBERS), min_size=1, max_size=5))
-    def set(self, pairs: list[tuple[bytes, bytes]]) -> None:
+    @rule(pairs=st.lists(st.tuples(MEMBERS, MEMBERS), min_size=1, max_size=5), keep=st.booleans())
+    def set(self, pairs: list[tuple[bytes, bytes]], keep: bool) -> None:
         before = len(self.model)
         self.model |= dict(pairs)
         fits = len(pairs) <= self.entries and all(len(text) <= self.longest for pair in pairs for text in pair)
         self.packed = self.packed and fits and len(self.model) <= self.entries
         fields, values = zip(*pairs, strict=True)
-        assert self.hash.set(fields, values) == len(self.model) - before
+        assert self.hash.set(fields, values, keep) == len(self.model) - before
+        if not keep:
+            self.ends = {field: at for field, at in self.ends.items() if field not in fields}
 
     @rule(fields=st.lists(MEMBERS, max_size=3))
     def remove(self, fields: list[bytes]) -> None:
         gone = [field for field in set(fields) if self.model.pop(field, None) is not None]
         assert self.hash.remove(fields) == len(gone)
+        self.ends = {field: at for field, at in self.ends.items() if field not in gone}
+
+    @precondition(lambda self: self.model)
+    @rule(data=st.data(), at=st.none() | st.integers(0, 9))
+    def set_deadline(self, data: st.DataObject, at: int | None) -> None:
+        field = data.draw(st.sampled_from(sorted(self.model)))
+        self.hash.be_timed()
+        self.hash.set_deadline(field, at)
+        self.ends.pop(field, None)
+        self.ends |= {} if at is None else {field: at}
+        self.timed = True
+
+    @rule(now=st.integers(0, 9), most=st.integers(0, 3))
+    def end(self, now: int, most: int) -> None:
+        past = sorted((at, field) for field, at in self.ends.items() if at < now)[:most]
+        assert self.hash.end(now, most) == len(past)
+        for field in set(self.ends) - {field for field in self.ends if field in self.hash}:
+            assert self.ends.pop(field) <= past[-1][0]
+            del self.model[field]
 
     @rule(field=MEMBERS)
     def get(self, field: bytes) -> None:
@@ -63,7 +85,12 @@ class Hashing(RuleBasedStateMachine):
         self.hash.check()
         assert dict(self.hash.items()) == self.model
         assert len(self.hash) == len(self.model)
-        assert not self.model or self.hash.encoding == (b"listpack" if self.packed else b"hashtable")
+        packed = b"listpackex" if self.timed else b"listpack"
+        assert not self.model or self.hash.encoding == (packed if self.packed else b"hashtable")
+        assert {field: self.hash.deadline(field) for field in self.model if self.hash.deadline(field)} == {
+            field: at for field, at in self.ends.items() if at
+        }
+        assert self.hash.ends == min(self.ends.values(), default=None)
         assert not self.packed or sorted(self.hash.scan(99, 1)[1]) == sorted(self.model)
 
 

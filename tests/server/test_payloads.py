@@ -61,6 +61,9 @@ def values(draw: st.DrawFn, core: Any) -> Any:
     elif kind == "hash":
         value = core.Hash(limits)
         value.set(texts, texts[::-1])
+        for field, at in draw(st.dictionaries(st.sampled_from(texts), st.none() | TIMES)).items():
+            value.be_timed()
+            value.set_deadline(field, at)
     else:
         value = core.SortedSet(limits)
         for member in texts:
@@ -104,7 +107,9 @@ def told(value: Any) -> Any:
             for name, group in value.groups.items()
         }
         return list(value.between(0, 2**128)), value.last_id, value.max_deleted, value.added, value.nodes, groups
-    return dict(value.items()) if value.kind == b"hash" else list(value) if value.kind == b"list" else set(value)
+    if value.kind == b"hash":
+        return {field: (text, value.deadline(field)) for field, text in value.items()}
+    return list(value) if value.kind == b"list" else set(value)
 
 
 def without_signs(scores: Any) -> Any:
@@ -135,7 +140,7 @@ def test_the_judge_reads_what_is_written(core: Any, data: st.DataObject, compres
     assert end == len(writer.data)
     assert found.kind.encode() == (b"string" if isinstance(value, bytes) else value.kind)
     if found.kind == "hash":
-        assert {field: text for field, text, _ in found.value} == told(value)
+        assert {field: (text, at) for field, text, at in found.value} == told(value)
     elif found.kind == "set":
         assert set(found.value) == told(value)
     elif found.kind == "zset":
@@ -259,7 +264,12 @@ def corpus(seed: int) -> Iterator[list[bytes]]:
         yield [b"RPUSH", b"list:%d" % size, *words(rng, size)]
         yield [b"SADD", b"set:%d" % size, *words(rng, size)]
         yield [b"SADD", b"ints:%d" % size, *(b"%d" % rng.randrange(2 ** rng.choice([8, 20, 40])) for _ in range(size))]
-        yield [b"HSET", b"hash:%d" % size, *words(rng, 2 * size)]
+        pairs = words(rng, 2 * size)
+        for name in (b"hash", b"timed"):
+            yield [b"HSET", b"%b:%d" % (name, size), *pairs]
+        for field in pairs[: size + 1 : 2]:  # servers that do not know deadlines of fields leave them out
+            at = b"%d" % (2**45 + rng.randrange(2 ** rng.choice([2, 10, 40])))
+            yield [b"HPEXPIREAT", b"timed:%d" % size, at, b"FIELDS", b"1", field]
         scores = (b"%r" % rng.uniform(-9, 9) if rng.random() < 0.5 else b"%d" % rng.randrange(99) for _ in range(size))
         yield [
             b"ZADD",
@@ -293,6 +303,12 @@ def shown(wire: Wire, key: bytes) -> tuple[bytes, Any]:
     kind = wire("TYPE", key)[1:-2]
     name, *rest = ASKED[kind]
     frame = wire(name, key, *rest)
+    if kind == b"hash":
+        fields = [one.value for one in Decoder().feed(wire("HKEYS", key))[0].value]
+        ends = Decoder().feed(wire("HPEXPIRETIME", key, "FIELDS", len(fields), *fields))[0]
+        if ends.kind == b"*":  # older servers do not know it
+            known = zip(fields, ends.value, strict=True)
+            frame += b"".join(b"\r\n%b=%d" % (field, at.value) for field, at in known if at.value != -1)
     lines: list[Any] = sorted(frame.split(b"\r\n")) if kind in (b"set", b"hash") else [frame]
     if kind == b"zset":  # older servers print scores otherwise
         flat = [one.value for one in Decoder().feed(frame)[0].value]
