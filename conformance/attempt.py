@@ -306,7 +306,7 @@ class Attempt:
     ) -> Divergence | None:
         judge, model = self.judge, self.judge.model
         after = model.allows(self.worlds, client, request, interval, frame)
-        self.exchanges.append(Exchange(client, request, frame))
+        self.exchanges.append(Exchange(client, request, frame, interval))
         if not after and frame is not None:
             likes = self._alike(client, request, interval, frame)
             after = next((w for one in likes if (w := model.allows(self.worlds, client, request, interval, one))), ())

@@ -15,12 +15,14 @@ RESET, PING = (b"RESET",), (b"PING",)  # what the judge itself sends before and 
 class Exchange:
     """One request as it was sent, and the frame that answered it (None: none was due, or none came).
 
-    A frame that came unasked has an empty request.
+    A frame that came unasked has an empty request. `when` is between which moments, in Unix milliseconds by the
+    server's clock, the request was performed.
     """
 
     client: int
     request: tuple[bytes, ...]
     reply: Frame | None
+    when: tuple[int, int] | None = None
 
     @property
     def shown(self) -> str | None:

@@ -47,10 +47,13 @@ class Footprints:
     def _table(self) -> dict[str, Facts]:
         return dict(table(self.model.profile, self.model.text).commands)
 
-    def _told(self, command: Compiled) -> Facts:
-        """What COMMAND tells of a command; 6.2 tells of subcommands by their container alone."""
+    def _told(self, command: Compiled) -> Facts | None:
+        """What COMMAND tells of a command; 6.2 tells of subcommands by their container alone, and of QUIT not at all.
+
+        None, too, of a subcommand whose container a run leaves out.
+        """
         name = command.name.lower()
-        return self._facts.get(name) or self._facts[name.partition("|")[0]]
+        return self._facts.get(name) or self._facts.get(name.partition("|")[0])
 
     def keys(self, request: Request) -> frozenset[Thing]:
         """The keys that a request may read or write; `EVERYTHING` where only the whole keyspace can be named."""
@@ -58,6 +61,8 @@ class Footprints:
         if command is None:
             return frozenset()  # nothing but an error
         facts = self._told(command)
+        if facts is None:
+            return frozenset((EVERYTHING, WAITING))
         if not facts.key_specs:
             things = () if facts.group in _OWN else (EVERYTHING,)
             return frozenset((*things, *((WAITING,) if command.key == b"client|unblock" else ())))
@@ -80,7 +85,7 @@ class Footprints:
                     tokens = {one.text.encode() for one in walk((part,)) if isinstance(one, syntax.Token)}
                     always, words = always or not tokens, words | tokens
             facts = self._told(command)
-            always = always or command.parks or facts.group == "stream"
+            always = always or command.parks or facts is None or facts.group == "stream"
             known = self._timed[command.key] = always, frozenset(words)
         return known[0] or any(word.upper() in known[1] for word in request[1:])
 
@@ -102,8 +107,10 @@ class Footprints:
         command = self.model.command(request)
         if command is None:
             return True
-        specs = self._told(command).key_specs  # PFCOUNT is `readonly`, and keeps what it has counted
-        return b"readonly" in command.flags and not command.parks and all("RO" in spec.flags for spec in specs)
+        facts = self._told(command)  # PFCOUNT is `readonly`, and keeps what it has counted
+        if facts is None or b"readonly" not in command.flags or command.parks:
+            return False
+        return all("RO" in spec.flags for spec in facts.key_specs)
 
 
 @cache

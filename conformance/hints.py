@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 
-from attrs import frozen
-
+from redlark.conformance import hints_configured, hints_within
+from redlark.conformance.hint import Hint
 from redlark.conformance.history import ClientId, Dumped, History, Part, Step, request
 from redlark.reference.transcript import split
 
@@ -19,19 +19,6 @@ _MANY = " ".join(f"m{number}" for number in range(129))
 _LONG = "x" * 41
 _ENCODED = "return cjson.encode(0.123456789)"
 _ROUNDED = f"cjson.encode_number_precision(3) {_ENCODED}"
-
-
-@frozen
-class Hint:
-    """Histories for the differences whose id has this pattern; each is lines as typed into redis-cli.
-
-    `2> GET k` is another client's request, and `3 ms later GET k` comes after a pause; `2<` is what a client gets when
-    its own waiting ends.
-    """
-
-    pattern: str
-    histories: tuple[tuple[str, ...], ...]
-    config: tuple[tuple[str, str], ...] = ()
 
 
 HINTS: tuple[Hint, ...] = (
@@ -466,11 +453,14 @@ HINTS: tuple[Hint, ...] = (
 )
 
 
+ALL = (*HINTS, *hints_configured.HINTS, *hints_within.HINTS)
+
+
 def histories(identity: str, config: dict[str, str]) -> list[History]:
     """What to try for a difference, on a server set up so."""
     return [
         History(tuple(map(_step, lines)), protocol)
-        for hint in HINTS
+        for hint in ALL
         if re.fullmatch(hint.pattern, identity) and dict(hint.config) == config
         for lines in hint.histories
         for protocol in (2, 3)
@@ -487,11 +477,11 @@ def _step(line: str) -> Step:
 
 def _part(word: bytes) -> Part:
     """A word as it is sent; what only the run can know stands in braces."""
-    known: dict[bytes, Part] = {b"{payload}": Dumped(), b"{id of 2}": ClientId(1)}
+    known: dict[bytes, Part] = {b"{payload}": Dumped(), b"{id}": ClientId(1)}
     return known.get(word, word)
 
 
 def configurations(identity: str) -> list[dict[str, str]]:
     """The configurations that the hints for a difference want."""
-    found = [dict(hint.config) for hint in HINTS if re.fullmatch(hint.pattern, identity)]
+    found = [dict(hint.config) for hint in ALL if re.fullmatch(hint.pattern, identity)]
     return [config for place, config in enumerate(found) if config not in found[:place]]

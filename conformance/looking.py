@@ -13,9 +13,10 @@ from functools import partial
 from attrs import field, mutable
 
 from redlark.conformance import hints, reasons
+from redlark.conformance.reasons import why_unseen
 from redlark.conformance.setups import SETUPS, Setup
 from redlark.conformance.sight import Outcome, Stage
-from redlark.conformance.witness import Search, Witness, why_unseen
+from redlark.conformance.witness import Search, Witness
 from redlark.spec.differences import UNTOLD, Comparison, Difference
 
 SOME, MANY, MOST = 30, 160, 480  # histories for each command, in one round after another
@@ -67,7 +68,7 @@ class Looking:
         )
         plain = self.search()
         yield "searching", self._each(lambda one: plain.witnesses(one, 0, SOME))
-        yield "trying hints", self._each(self._hinted)
+        yield "trying hints", self._each(self._hinted, known=True)
         yield "searching on", self._each(lambda one: plain.witnesses(one, SOME, MANY))
         for setup in SETUPS:
             if setup.is_of(self.comparison.first) and setup.is_of(self.comparison.second):
@@ -85,11 +86,12 @@ class Looking:
         return self._searches[key]
 
     def _each(
-        self, search: Callable[[Difference], Iterator[Witness]]
+        self, search: Callable[[Difference], Iterator[Witness]], *, known: bool = False
     ) -> Iterator[tuple[Difference, Iterator[Witness]]]:
+        """What is not seen yet; what a reason is known for (`known`) only where it costs little to try."""
         for one in self.found:
-            known = not self.thorough and reasons.reason(one.id)
-            if not self._is_seen(one) and not known and time.monotonic() < self._end:
+            skipped = not (known or self.thorough) and reasons.reason(one.id)
+            if not self._is_seen(one) and not skipped and time.monotonic() < self._end:
                 yield one, search(one)
 
     def _hinted(self, one: Difference) -> Iterator[Witness]:

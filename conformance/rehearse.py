@@ -188,5 +188,6 @@ def _id(client: int) -> int:
 
 
 def _word(word: object) -> object:
-    """A word that is propagated; of a time that is not known to the millisecond, its earliest."""
-    return word.lo if isinstance(word, Uncertain) else word
+    """A word that is propagated, as a text; of a time that is not known to the millisecond, its earliest."""
+    known = word.lo if isinstance(word, Uncertain) else word
+    return b"%d" % known if type(known) is int else known

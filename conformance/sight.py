@@ -10,19 +10,21 @@ from __future__ import annotations
 
 import contextlib
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 
 from attrs import evolve, field, frozen, mutable
 
+from redlark.conformance import clustered
 from redlark.conformance import servers as machine
 from redlark.conformance.connection import Connection, dial, milliseconds
 from redlark.conformance.errors import CannotRun, Lost
 from redlark.conformance.history import History
 from redlark.conformance.judge import Judge
+from redlark.conformance.rehearse import Rehearsal
 from redlark.conformance.servers import Server
 from redlark.conformance.target import at, parse_address, prepare
-from redlark.conformance.witness import Witness
+from redlark.conformance.witness import LUCK, STANDING, Witness
 from redlark.reference import Model
 from redlark.reference.resp import Decoder, Frame, encode_request
 from redlark.spec.profiles import recognise
@@ -30,6 +32,10 @@ from redlark.spec.profiles import recognise
 Words = tuple[bytes, ...]
 _MARK = b"redlark-mark"
 _ASIDE = (b"PING", b"REPLCONF", b"SELECT")
+_CLASSES = (
+    b"EAoc",
+    b"EA",
+)  # of events, as many as a server has; that a key is new (`n`) is told of too often to compare
 
 
 @frozen
@@ -39,6 +45,7 @@ class Said:
     client: int
     request: Words
     reply: bytes | None
+    when: tuple[int, int] | None = None  # by the server's clock, in milliseconds
 
 
 @frozen
@@ -114,6 +121,14 @@ class Stage:
                 return Outcome(
                     False, f"{sight.server} did otherwise than the text says: {sight.problem}", witness, sights
                 )
+        if witness.channel != "reply" and witness.lacking and without is not None:
+            side = 1 if witness.lacking.startswith(f"{self.profiles[0]} ") else 0
+            model = self._judge(side, witness.config).model
+            told = _comparable(sights[side].told, witness)
+            if not any(told == told_by(model, witness, luck) for luck in LUCK):
+                return Outcome(False, f"{sights[side].server} told otherwise than the text says", witness, sights)
+            why = "without it the same would be told" if told in [told_by(without, witness, n) for n in LUCK] else ""
+            return Outcome(not why, why, witness, sights)
         if witness.channel != "reply":
             same = [[_timeless(words) for words in sight.told if words[:1] != (b"EXEC",)] for sight in sights]
             if witness.late:
@@ -151,7 +166,7 @@ class Stage:
         attempt = judge.latest
         assert attempt is not None
         said = tuple(
-            Said(one.client, one.request, one.reply.raw if one.reply is not None else None)
+            Said(one.client, one.request, one.reply.raw if one.reply is not None else None, one.when)
             for one in attempt.exchanges[attempt.greeted :]
         )
         problem = f"{found.seen} (allowed: {', '.join(found.allowed[:3])})" if found else ""
@@ -162,13 +177,21 @@ class Stage:
         if key not in self._judges:
             server = self.servers[side]
             assert server is not None
-            started = self._stack.enter_context(machine.running(server, {**config, "repl-diskless-sync": "no"}))
+            settings = {name: value for name, value in config.items() if self._has(side, name)}
+            started = self._stack.enter_context(machine.running(server, {**settings, "repl-diskless-sync": "no"}))
             address = at(parse_address(started.url), started.host, started.port, server.name)
             address = evolve(address, password=config.get("requirepass"))
             target = prepare(address, destructive=True)
             target = evolve(target, config={**target.config, **config}, signed_in="requirepass" not in config)
+            if config.get("cluster-enabled") == "yes":
+                clustered.serve_all(target)
             self._judges[key] = Judge(Model.load(self.profiles[side]), target)
         return self._judges[key]
+
+    def _has(self, side: int, name: str) -> bool:
+        """Whether servers of a profile have a parameter."""
+        model = Model.load(self.profiles[side])
+        return any(name in one.names and model.profile.holds(one.guard) for one in model.text.parameters)
 
     def _allows(self, side: int, sight: Sight, witness: Witness, model: Model | None = None) -> bool:
         """Whether a profile (or another model) allows what a server answered."""
@@ -181,7 +204,7 @@ class Stage:
                 worlds = model.allows(worlds, client, request, sight.when, None)
         for one in sight.said:
             frame = _frame(one.reply)
-            worlds = model.allows(worlds, one.client, one.request, sight.when, frame)
+            worlds = model.allows(worlds, one.client, one.request, one.when or sight.when, frame)
             if not worlds:
                 return False
         return True
@@ -201,6 +224,24 @@ def _put_back(judge: Judge, history: History) -> None:
 def _greeting(judge: Judge, history: History) -> list[Words]:
     auth = judge.target.greeting
     return ([auth] if auth else []) + ([(b"HELLO", b"3")] if history.protocol == 3 else [])
+
+
+def told_by(model: Model, witness: Witness, luck: int) -> list[Words]:
+    """What a model tells replicas, or those who hear of events, in a history."""
+    rehearsal = Rehearsal(model, {"databases": "16", **witness.config}, pace=STANDING)
+    said = rehearsal.told(witness.history, luck)
+    found: list[Words] = []
+    for one in said:
+        for entry in one.events if witness.channel == "events" else one.propagated:
+            assert isinstance(entry, tuple)
+            found.append(entry[1:] if witness.channel == "events" else entry[1])
+    return _comparable(found, witness)
+
+
+def _comparable(told: Sequence[Words], witness: Witness) -> list[Words]:
+    return [
+        _timeless(words) for words in told if witness.channel == "events" or words[:1] not in ((b"EXEC",), (b"MULTI",))
+    ]
 
 
 def _frame(raw: bytes | None) -> Frame | None:
@@ -283,13 +324,13 @@ class Listener(Beside):
 
     def begin(self) -> None:
         """Switch them on, and subscribe."""
-        for connection, words in (
-            (self.marker, (b"CONFIG", b"SET", b"notify-keyspace-events", b"KEA")),
-            (self.connection, (b"PSUBSCRIBE", b"__keyevent@*")),
-            (self.connection, (b"SUBSCRIBE", _MARK)),
-        ):
-            connection.send(encode_request(words))
-            connection.frame()
+        for classes in _CLASSES:
+            self.marker.send(encode_request((b"CONFIG", b"SET", b"notify-keyspace-events", classes)))
+            if self.marker.frame().raw == b"+OK\r\n":
+                break
+        for words in ((b"PSUBSCRIBE", b"__keyevent@*"), (b"SUBSCRIBE", _MARK)):
+            self.connection.send(encode_request(words))
+            self.connection.frame()
 
     def told(self) -> tuple[Words, ...]:
         """The events, each with its key."""

@@ -17,7 +17,7 @@ from functools import cached_property
 
 from attrs import evolve, field, frozen, mutable
 
-from redlark.conformance import hints, reasons
+from redlark.conformance import hints
 from redlark.conformance.around import Around
 from redlark.conformance.attempt import command_of
 from redlark.conformance.divergence import Divergence
@@ -167,8 +167,11 @@ class Search:
 
     def _with(self, one: Difference, others: Iterable[Difference]) -> Twins | None:
         some = [each for each in others if each.kind not in ("fact", "parameter", "command")]
-        texts = (self.comparison.mixed(each) for each in (some, (*some, one)))
-        own, other = (_variant(self.models[1], text) for text in texts)
+        own, other = (_variant(self.models[1], self.comparison.mixed(each)) for each in (some, (*some, one)))
+        if own is None and one.name.startswith("let "):  # what uses a name cannot stand without it
+            own = _variant(
+                self.models[1], self.comparison.mixed([each for each in some if each.subject != one.subject])
+            )
         if own is None or other is None:
             return None
         return Twins(own, other, 1, tuple(each.id for each in some))
@@ -202,7 +205,9 @@ class Search:
         if place in self._told:
             return self._told[place][1]
         try:
-            rehearsal = Rehearsal(model, self.config, "requirepass" not in self.config, pace=STANDING)
+            databases = 1 if self.config.get("cluster-enabled") == "yes" else 16
+            config, signed_in = {"databases": "16", **self.config}, "requirepass" not in self.config
+            rehearsal = Rehearsal(model, config, signed_in, pace=STANDING, databases=databases)
             said = [*rehearsal.told(history, luck), NOTHING]
         except (LookupError, OverflowError, TypeError, ValueError, ArithmeticError, AttributeError):
             said = None
@@ -225,7 +230,7 @@ class Search:
                 return None
             lacking = ""
             if not _differ_at(first, second, channel, place):
-                lacking = "" if twins.others or channel != "reply" else self._lacking(first, second, place)
+                lacking = "" if twins.others else self._lacking(first, second, place)
                 if not lacking:
                     continue
             if one.kind == "option" and not _mentions(one, own[place].request):
@@ -240,14 +245,18 @@ class Search:
         return None
 
     def _lacking(self, first: list[Told], second: list[Told], place: int) -> str:
-        """Which command was asked for before a place that one of the two profiles lacks."""
+        """Which command, or parameter, was asked for before a place that one of the two profiles lacks."""
         there = first_difference(first, second, "reply")
         if there is None or there >= place:
             return ""
+        asked = first[there].request
         for side, profile in enumerate((self.comparison.first, self.comparison.second)):
-            name = command_of(first[there].request, self.grammars[1 - side])
+            name = command_of(asked, self.grammars[1 - side])
             if name in self.grammars[1 - side] and name not in self.grammars[side]:
                 return f"{profile} has no {name.replace('|', ' ')}"
+            parameter = asked[2].decode("latin-1").lower() if name == "CONFIG|SET" and len(asked) == 4 else ""
+            if parameter and not any(parameter in one.names for one in self.comparison.texts[side].parameters):
+                return f"{profile} has no parameter {parameter}"
         return ""
 
     # ---- witnesses -------------------------------------------------------------------------------------------------
@@ -271,6 +280,8 @@ class Search:
             if entry.pattern not in offered and len(offered) < OFFERED:
                 offered.add(entry.pattern)
                 yield self._shrunk(one, entry)
+                if not end:  # what a model does not know may be what makes a server show it
+                    yield self._witness(entry)
 
     def _entries(self, one: Difference, begin: int, end: int, between: bool) -> list[Entry]:
         histories = [*(self._aimed(one) if not begin else ()), *self._histories(one, begin, end)]
@@ -374,8 +385,11 @@ class Search:
         shown = entry.channel, entry.errors, entry.lacking
         begin = Divergence("", (), (), "", b"-", (), entry.history.size, entry.history)
         found = Shrinker(run, begin, SHRINK_RUNS, seconds=1e9).shrink()
+        return self._witness(evolve(entry, history=found.history))
+
+    def _witness(self, entry: Entry) -> Witness:
         others, late, lacking = entry.twins.others, entry.late, entry.lacking
-        return Witness(found.history, entry.channel, entry.exact, self.config, others, late, lacking)
+        return Witness(entry.history, entry.channel, entry.exact, self.config, others, late, lacking)
 
     def _never_sent(self, name: str) -> bool:
         return all(grammars[name].never_sent for grammars in self.grammars if name in grammars)
@@ -388,26 +402,6 @@ def _variant(model: Model, text: s.Specification | None) -> Model | None:
         return model.variant(text)
     except (NotationError, LookupError):  # it needs another difference as well
         return None
-
-
-def why_unseen(comparison: Comparison, one: Difference) -> str:
-    """Why no history shows a difference, as far as that is known."""
-    return why_known(comparison, one) or "no history was found that shows it"
-
-
-def why_known(comparison: Comparison, one: Difference) -> str:
-    """Why nothing can show a difference, or nothing does; empty where that is not known."""
-    found = reasons.reason(one.id)
-    if found or not one.users:
-        return found
-    sent = [
-        fact.values[0] if fact else None
-        for commands in comparison.commands
-        for user in one.users
-        if user in commands
-        for fact in [next((f for f in commands[user].facts if f.kind == "never-sent"), None)]
-    ]
-    return f"requests of this command are not sent: {sent[0]}" if sent and None not in sent else ""
 
 
 def first_difference(first: list[Told], second: list[Told], channel: str) -> int | None:
@@ -483,6 +477,8 @@ def _ask(*parts: str) -> History:
 def _edges(one: s.Parameter) -> Iterator[str]:
     """Values that show a parameter's kind and its bounds."""
     yield "nosuch"
+    if one.kind in ("int", "natural"):
+        yield "-1"
     for bound in (one.low, one.high):
         if bound is not None:
             yield from map(str, (bound, bound - 1, bound + 1))

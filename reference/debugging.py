@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import re
 import struct
+from collections.abc import Callable
 from typing import Any
 
 from immutables import Map
@@ -21,7 +22,7 @@ from redlark.reference.replies import Predicate
 from redlark.reference.resp import Frame
 from redlark.reference.streams import entries
 from redlark.reference.values import SortedSet, Status, type_of
-from redlark.spec.primitives.doubles import print_double_17
+from redlark.spec.primitives.doubles import print_double_17, print_double_shortest
 
 NOTHING = bytes(20)
 TYPES = {"string": 0, "list": 1, "set": 2, "zset": 3, "hash": 4, "stream": 6}  # as RDB files number them
@@ -41,7 +42,9 @@ def mixed(digest: bytes, *texts: bytes) -> bytes:
     return digest
 
 
-def digest_of(digest: bytes, value: Any, timed: bool, timed_fields: frozenset[bytes]) -> bytes:
+def digest_of(
+    digest: bytes, value: Any, timed: bool, timed_fields: frozenset[bytes], print_score: Callable[[float], bytes]
+) -> bytes:
     """A digest with a value taken in; ``timed``: whether its key has a deadline, and which of its fields have."""
     kind = type_of(value)
     digest = mixed(digest, struct.pack(">I", TYPES[kind]))
@@ -54,7 +57,7 @@ def digest_of(digest: bytes, value: Any, timed: bool, timed_fields: frozenset[by
             digest = added(digest, member)
     elif isinstance(value, SortedSet):
         for member, score in value:
-            digest = added(digest, mixed(NOTHING, member, print_double_17(score)))
+            digest = added(digest, mixed(NOTHING, member, print_score(score)))
     elif isinstance(value, Map):
         for field, held in value.items():
             one = mixed(NOTHING, field, held)
@@ -68,7 +71,8 @@ def digest_of(digest: bytes, value: Any, timed: bool, timed_fields: frozenset[by
 def _stored(run: Any, number: int, key: bytes, digest: bytes) -> bytes:
     entry = run.databases[number][key]
     timed = frozenset(entry.fields or ()) if run.model.definition("digests-fields-deadlines") else frozenset[bytes]()
-    return digest_of(digest, entry.value, entry.deadline is not None, timed)
+    print_score = print_double_shortest if run.model.definition("digests-short-scores") else print_double_17
+    return digest_of(digest, entry.value, entry.deadline is not None, timed, print_score)
 
 
 @of_run

@@ -26,9 +26,7 @@ SECTIONS = {
 ALL = frozenset({b"default", b"all", b"everything"})
 
 
-_DATABASE = re.compile(
-    rb"db(\d+):keys=(\d+),expires=(\d+),avg_ttl=\d+(?:,(?:subexpiry|keys_with_volatile_items)=(\d+))?"
-)
+_DATABASE = re.compile(rb"db(\d+):keys=(\d+),expires=(\d+),avg_ttl=\d+(?:,(\w+)=(\d+))?")
 _KEYSPACE = SECTIONS[b"keyspace"]
 ROOM = 1 << 20  # bytes for what a value's tables once had to hold
 Bounds = tuple[int, int]
@@ -37,17 +35,21 @@ Bounds = tuple[int, int]
 class InfoTexts:
     """The texts that INFO may give for these sections; for none, those that it tells by default.
 
-    ``keyspace`` has, of each database that holds something, within which bounds the numbers lie that INFO tells of it.
+    ``keyspace`` has, of each database that holds something, within which bounds the numbers lie that INFO tells of it;
+    the last of them, of hashes of which fields have deadlines, by the name of ``fields``, or (no name) not at all.
     """
 
-    def __init__(self, sections: Iterable[bytes], keyspace: Mapping[int, tuple[Bounds, Bounds, Bounds]]) -> None:
+    def __init__(
+        self, sections: Iterable[bytes], keyspace: Mapping[int, tuple[Bounds, Bounds, Bounds]], fields: bytes
+    ) -> None:
         wanted = set(sections)
         self.needed = set(SECTIONS.values() if not wanted or wanted & ALL else map(SECTIONS.get, wanted)) - {None}
         self.describe = "lines of INFO: headings, and names with values"
-        self.keyspace = keyspace
+        self.keyspace, self.fields = keyspace, fields
         told = b"".join(
-            b"db%d:keys=%d,expires=%d,avg_ttl=0\r\n" % (number, keys[1], timed[1])
-            for number, (keys, timed, _) in sorted(keyspace.items())
+            b"db%d:keys=%d,expires=%d,avg_ttl=0%b\r\n"
+            % (number, keys[1], timed[1], b",%b=%d" % (fields, ending[1]) if fields else b"")
+            for number, (keys, timed, ending) in sorted(keyspace.items())
         )
         headings = sorted(filter(None, self.needed))
         self.example = b"\r\n".join(one + b"\r\n" + (told if one == _KEYSPACE else b"") for one in headings)
@@ -64,8 +66,9 @@ class InfoTexts:
         """Whether the lines behind the heading tell of these databases, each with as many keys as it may have."""
         ended = next((place for place, line in enumerate(lines) if _HEADING.fullmatch(line)), len(lines))
         found = [_DATABASE.fullmatch(line) for line in lines[:ended]]
-        told = {int(one[1]): tuple(int(number or 0) for number in one.groups()[1:]) for one in found if one}
-        if len(told) < len(found) or list(told) != sorted(told):
+        told = {int(one[1]): (int(one[2]), int(one[3]), int(one[5] or 0)) for one in found if one}
+        names = {one[4] or b"" for one in found if one}
+        if len(told) < len(found) or list(told) != sorted(told) or not names <= {self.fields}:
             return False
         missing = [bounds for number, bounds in self.keyspace.items() if number not in told]
         return all(bounds[0][0] == 0 for bounds in missing) and all(
@@ -79,18 +82,25 @@ class InfoTexts:
 @of_run
 def info_texts(run: Any, sections: tuple[bytes, ...]) -> InfoTexts:
     """The texts that INFO may give for these sections, in small letters."""
-    return InfoTexts(sections, {n: _counted(run, n) for n, database in enumerate(run.databases) if database})
+    fields = run.model.definition("timed-fields-told-as")
+    keyspace = {n: _counted(run, n, bool(fields)) for n, database in enumerate(run.databases) if database}
+    return InfoTexts(sections, keyspace, fields)
 
 
-def _counted(run: Any, number: int) -> tuple[Bounds, Bounds, Bounds]:
+def _counted(run: Any, number: int, tells: bool) -> tuple[Bounds, Bounds, Bounds]:
     """How many keys a database has, how many with a deadline, and how many hashes of which fields have one."""
     database = run.databases[number]
     live = [entry for key, entry in sorted(database.items()) if not run.expired(number, key)]
     stored = database.values()
-    tells = bool(run.model.definition("tells-timed-fields"))
-    fields = sum(entry.fields is not None for entry in stored) if tells else 0
+    kept = bool(run.model.definition("counts-once-timed"))
+    fields = sum(entry.fields is not None or (kept and _once_timed(entry)) for entry in stored) if tells else 0
     timed = [sum(entry.deadline is not None for entry in entries) for entries in (live, stored)]
     return (len(live), len(database)), (timed[0], timed[1]), (0, fields)
+
+
+def _once_timed(entry: Any) -> bool:
+    """Whether fields of a hash may have had deadlines that they have no longer."""
+    return isinstance(entry.value, Map) and entry.encoding in (b"listpackex", b"hashtable")
 
 
 def _parts(value: Any) -> list[bytes] | None:

@@ -110,7 +110,13 @@ class Readings:
         entries = self.log.entries
         last = len(entries) - 1 if self.log.next is None else self.log.next[1] - 1
         shown = [
-            (place, last - place, _seen(entry, entry.seconds[0], entry.amount[0], entry.address or b"127.0.0.1:0"))
+            (
+                place,
+                last - place,
+                _seen(
+                    entry, entry.seconds[0], entry.amount[0], b"127.0.0.1:0" if entry.address is None else entry.address
+                ),
+            )
             for place, entry in enumerate(entries[: self.count])
         ]
         return [self._reading(shown)]

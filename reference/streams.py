@@ -152,13 +152,11 @@ def entry_at(stream: Stream, id_: int) -> Entry | None:
 
 
 @pure
-def appended(
-    stream: Stream, id_: int, items: tuple[bytes, ...], most: int, most_bytes: int, counts_deleted: bool
-) -> Stream:
+def appended(stream: Stream, id_: int, items: tuple[bytes, ...], most: int, most_bytes: int) -> Stream:
     """The stream with one more entry, in its last node unless that has as many entries or bytes as a node may have."""
     *before, last = stream.nodes or (None,)
     added = stream.added + 1
-    if last is None or _is_full(last, items, most, most_bytes, counts_deleted):
+    if last is None or _is_full(last, items, most, most_bytes):
         fields = items[::2]
         node = Node(id_, id_, 1, head_size(fields) + size_in_node(id_, id_, items, fields), fields, ((id_, items),))
         return evolve(stream, nodes=(*stream.nodes, node), last_id=id_, added=added)
@@ -167,10 +165,11 @@ def appended(
     return evolve(stream, nodes=(*before, grown), last_id=id_, added=added)
 
 
-def _is_full(node: Node, items: tuple[bytes, ...], most: int, most_bytes: int, counts_deleted: bool) -> bool:
+def _is_full(node: Node, items: tuple[bytes, ...], most: int, most_bytes: int) -> bool:
+    """Whether a node takes no more; entries that were deleted count."""
     if node.size + sum(map(len, items)) >= (most_bytes if 0 < most_bytes <= MAX_NODE else MAX_NODE):
         return True
-    return 0 < most <= (node.count if counts_deleted else len(node.entries))
+    return 0 < most <= node.count
 
 
 @pure

@@ -54,7 +54,7 @@ FUNCTIONS: dict[str, Signature] = {
         "new-pending(text, any, int) -> any", "entries(any) -> list of any", "length(any) -> int",
         "first-entry(any) -> any?", "last-entry(any) -> any?", "entry-at(any, int) -> any?",
         "entries-between(any, int, int, int?, bool) -> list of any", "removed(any, any) -> any",
-        "appended(any, int, any, int, int, bool) -> any", "trimmed(any, int?, int?, bool, int) -> any",
+        "appended(any, int, any, int, int) -> any", "trimmed(any, int?, int?, bool, int) -> any",
         "pending-between(any, int, int) -> list of any", "in-order(any) -> list of any",
         "without-consumer(any, text) -> any", "is-referenced(any, int) -> bool", "unreferenced(any, any) -> any",
         "fresh-ids(int, any) -> list of int", "begins-with(text, text) -> bool", "sorted(any) -> list of text",

@@ -238,13 +238,25 @@ def print_double(value: float) -> bytes:
 
     Source: `grisu2`; the layout is observed with ZSCORE on redis 8.2.3, valkey 8.1.8 and 9.1.2.
     """
+    if value and abs(value) <= 2**62 and value == int(value):
+        return b"%d" % int(value)
+    return print_double_shortest(value)
+
+
+@primitive("print-double-shortest(float) -> text")
+def print_double_shortest(value: float) -> bytes:
+    """A double with the digits of Grisu2, where whole numbers are no case of their own: as digests have scores.
+
+    >>> print_double_shortest(1e17), print_double_shortest(12e7), print_double_shortest(5e-324)
+    (b'1e+17', b'120000000', b'5e-324')
+
+    Source: `grisu2`; the layout is observed with DEBUG DIGEST-VALUE on redis 8.2.3, valkey 8.1.8 and 9.1.2.
+    """
     if not math.isfinite(value):
         return b"%g" % value
     minus = "-" if math.copysign(1, value) < 0 else ""
     if value == 0:
         return f"{minus}0".encode()
-    if abs(value) <= 2**62 and value == int(value):
-        return b"%d" % int(value)
     digits, exponent = grisu2(abs(value))
     first = exponent + len(digits) - 1
     if exponent >= 0 and first < len(digits) + 7:

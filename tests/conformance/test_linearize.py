@@ -6,10 +6,12 @@ import itertools
 import random
 from collections.abc import Iterator, Sequence
 
+import pytest
 from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
+from redlark.conformance.footprints import Footprints
 from redlark.conformance.linearize import NEVER, Operation, order_of
 from redlark.reference import Model, Worlds
 from redlark.reference.resp import Frame, frame
@@ -170,3 +172,17 @@ def test_a_watched_key_that_had_expired_is_not_changed_as_it_goes() -> None:
     assert runs(5)
     assert not runs(20)
     assert runs(100)
+
+
+@pytest.mark.parametrize("profile", ["redis-6.2", "redis-8.2", "valkey-9.1"])
+def test_every_request_has_a_footprint(profile: str) -> None:
+    """Whatever may be asked has one, also where the container of a subcommand is left out of the text."""
+    whole = Model.load(profile)
+    held = [one for one in whole.text.commands if one.name not in ("XGROUP", "QUIT")]
+    for model in (whole, Model(evolve(whole.text, commands=tuple(held)), whole.profile)):
+        footprints = Footprints(model)
+        for name in model.commands:
+            request = (*name.encode().split(b"|"), b"k", b"1")
+            assert footprints.is_timed(request) in (True, False)
+            assert all(len(thing) == 2 for thing in footprints.keys(request))
+            footprints.only_reads(Operation(0, request, frame(b"+OK\r\n"), 0, 1))

@@ -11,10 +11,11 @@ from redlark.conformance import kept
 from redlark.conformance.history import History, request, steps_of
 from redlark.conformance.looking import Looking
 from redlark.conformance.outcome import as_data, transcript
+from redlark.conformance.reasons import why_known
 from redlark.conformance.rehearse import Rehearsal
 from redlark.conformance.sight import Stage
 from redlark.conformance.versions_page import PAIRS
-from redlark.conformance.witness import Search, Witness, first_difference, why_known
+from redlark.conformance.witness import Search, Witness, first_difference
 from redlark.reference import Model
 from redlark.spec.differences import Comparison
 

@@ -15,15 +15,16 @@ from redlark.spec.primitives.doubles import (
     parse_double_by_strtod,
     print_double,
     print_double_17,
+    print_double_shortest,
 )
 
 doubles = st.floats(allow_nan=False, allow_infinity=False)
 
 
 @given(doubles)
-def test_both_printings_read_back(value: float) -> None:
-    """Either way of printing gives a text that reads back as the very same double."""
-    for text in (print_double(value), print_double_17(value)):
+def test_every_printing_reads_back(value: float) -> None:
+    """Each way of printing gives a text that reads back as the very same double."""
+    for text in (print_double(value), print_double_17(value), print_double_shortest(value)):
         read = parse_double(text)
         assert read == value
         assert math.copysign(1, read) == math.copysign(1, value)

@@ -38,6 +38,21 @@ def test_digests_that_servers_told(profile: str) -> None:
     assert last(filled, profile) == b"+8db247273efb1545abad26a4b17b1854e262e0d6\r\n"
 
 
+@pytest.mark.parametrize(
+    ("score", "older", "newer"),
+    [
+        ("5e-324", "ca16e9b0a7d2f384669e66e2a8d2c26062404302", "0dd65c792b2e7451ba0efa00b081f5054b11fc10"),
+        ("1e17", "865dfe692ba47395ddd673188be31a88f4f3a760", "865dfe692ba47395ddd673188be31a88f4f3a760"),
+        ("123456789012345680", "0babe96009f271f60c282787ccc72e44e16527e7", "f4d4bf7900c17873090f4a03609670b27254dbd9"),
+    ],
+)
+def test_digests_of_scores_that_servers_told(score: str, older: str, newer: str) -> None:
+    """A digest has a score with as few digits as tell it apart, before 7.2 with as many as there may be."""
+    asked = [("ZADD", "z", score, "a"), ("DEBUG", "DIGEST-VALUE", "z")]
+    for profile, told in (("redis-6.2", older), ("redis-7.0", older), ("redis-8.2", newer), ("valkey-9.1", newer)):
+        assert last(asked, profile) == b"*1\r\n+%b\r\n" % told.encode()
+
+
 @settings(max_examples=40)
 @given(st.lists(FILLED, max_size=8))
 def test_equal_databases_have_equal_digests(filled: list[tuple[str, ...]]) -> None:

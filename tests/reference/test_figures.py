@@ -13,9 +13,9 @@ NOW = 1_000_000_000_000
 COUNTS = st.dictionaries(st.integers(0, 15), st.tuples(st.integers(1, 9), st.integers(0, 9)), max_size=4)
 
 
-def info(counts: dict[int, tuple[int, int]]) -> bytes:
+def info(counts: dict[int, tuple[int, int]], more: bytes = b"") -> bytes:
     """The section that tells of databases with so many keys, so many of them with deadlines."""
-    lines = [b"db%d:keys=%d,expires=%d,avg_ttl=0\r\n" % (n, *counts[n]) for n in sorted(counts)]
+    lines = [b"db%d:keys=%d,expires=%d,avg_ttl=0%b\r\n" % (n, *counts[n], more) for n in sorted(counts)]
     return b"# Keyspace\r\n" + b"".join(lines)
 
 
@@ -23,8 +23,13 @@ def info(counts: dict[int, tuple[int, int]]) -> bytes:
 def test_the_keyspace_is_told_exactly(counts: dict[int, tuple[int, int]], data: st.DataObject) -> None:
     """INFO tells of each database that holds a key, and of no other, with the numbers that it has."""
     known = {n: ((keys, keys), (timed, timed), (0, 0)) for n, (keys, timed) in counts.items()}
-    texts = InfoTexts([b"keyspace"], known)
+    texts = InfoTexts([b"keyspace"], known, b"")
     assert info(counts) in texts
+    assert (info(counts, b",subexpiry=0") in texts) == (not counts)
+    newer = InfoTexts([b"keyspace"], known, b"subexpiry")
+    assert newer.example == info(counts, b",subexpiry=0")
+    assert newer.example in newer
+    assert (info(counts) in newer) == (not counts)
     assert texts.example in texts
     assert info({**counts, 16: (1, 0)}) not in texts
     if counts:

@@ -33,7 +33,7 @@ class AsTheTextHasIt(RuleBasedStateMachine):
         limits = self.limits
         self.stream.append(new, items)
         self.expected = text.appended(
-            self.expected, new, items, limits.stream_node_max_entries, limits.stream_node_max_bytes, True
+            self.expected, new, items, limits.stream_node_max_entries, limits.stream_node_max_bytes
         )
 
     @rule(gone=st.lists(IDS, max_size=5))
