@@ -22,6 +22,7 @@ from redlark.server.interfaces import (
     REPLY_SKIP_NEXT,
     Came,
     Client,
+    Command,
     CommandError,
     Database,
     Reply,
@@ -56,6 +57,7 @@ class Wait:
     database: Database | None = None
     keys: list[bytes] = attrs.Factory(list)
     kind: bytes = ANY  # of the values that wake it, by coming to be
+    read: tuple[Command, list[bytes]] | None = None  # a command that reads, for who tracks
     again: Callable[[], Reply] = lambda: NO_REPLY
 
 
@@ -84,6 +86,7 @@ class Waiting:
         if isinstance(reply, CommandError):
             client.context.server.loop.stats.errors += 1
         client.push(reply)
+        client.context.track.caching = False
         finished(client)
         client.resume()
 
@@ -112,14 +115,21 @@ class Waiting:
 
     def _run_again(self, wait: Wait) -> None:
         """What its request sends to the client itself comes behind the reply, as it does at once."""
-        context = wait.client.context
+        context, tracking = wait.client.context, wait.client.context.server.tracking
+        writer, tracking.writer = tracking.writer, wait.client
         context.running = True
         outcome = _outcome(wait)
+        if wait.read is not None:
+            tracking.called(context, *wait.read)
         if outcome is STILL:
             _behind_others(wait)
         else:
             self.end(wait, outcome)
         context.ran()
+        tracking.answered(wait.client)
+        tracking.writer = writer
+        if writer is None and tracking.pending:  # nobody's request: what has expired was waited for
+            tracking.broadcast()
 
 
 def _concerns(wait: Wait, database: Database, key: bytes, came: bool) -> bool:

@@ -103,6 +103,7 @@ PARAMETERS: Final = {
         Parameter("protected-mode", YES_NO, True),
         Parameter("notify-keyspace-events", EVENTS, b""),
         Parameter("hll-sparse-max-bytes", MEMORY, 3000, high=2**63 - 1, open=True),
+        Parameter("tracking-table-max-keys", INT, 1_000_000, high=2**63 - 1, open=True),
         Parameter("cluster-enabled", YES_NO, False, immutable=True, only="no"),
         *(
             Parameter(
@@ -126,7 +127,7 @@ PARAMETERS: Final = {
 TUNING: Final = re.compile(
     r"(acllog|active-?defrag|active-expire|aof-|append|auto-aof|client-output-buffer|cluster-|crash-|io-threads|latency-|lazyfree-"
     r"|list-compress|maxmemory-|no-appendfsync|oom-score|proc-title|rdb|repl-|replica-|slave-|slowlog-|stop-writes"
-    r"|supervised$|set-proc|syslog-|tracking-table).*"
+    r"|supervised$|set-proc|syslog-).*"
     r"|activerehashing|always-show-logo|disable-thp"
     r"|dynamic-hz|jemalloc-bg-thread|lua-time-limit|busy-reply-threshold|sanitize-dump-payload|shutdown-timeout"
 )
@@ -165,6 +166,7 @@ class Config:
     protected_mode: bool = True
     notify_keyspace_events: bytes = b""
     hll_sparse_max_bytes: int = 3000
+    tracking_table_max_keys: int = 1_000_000
     cluster_enabled: bool = False
     list_max_listpack_size: int = -2
     set_max_intset_entries: int = 512

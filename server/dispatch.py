@@ -41,9 +41,15 @@ def find(table: dict[bytes, Command], request: list[bytes]) -> Command:
     return command
 
 
+def keeps_caching(command: Command) -> bool:
+    """CLIENT CACHING counts for the next command that is not CLIENT's own."""
+    return command.name.startswith(b"client|") and command.name != b"client|setinfo"
+
+
 def process(ctx: Context, request: list[bytes]) -> None:
     """Check a request and, if nothing speaks against it, run or queue it."""
-    client = ctx.client
+    client, tracking = ctx.client, ctx.server.tracking
+    command = None
     try:
         command = find(ctx.server.commands, request)
     except CommandError as error:
@@ -57,15 +63,21 @@ def process(ctx: Context, request: list[bytes]) -> None:
         _checked(ctx, command, request)
     if client.reply_mode != REPLY_ON:
         finished(client)
+    if tracking.on:
+        tracking.answered(client, command is not None and keeps_caching(command))
     if ctx.server.waiting.came:
         ctx.server.waiting.serve()
+    if tracking.pending:
+        tracking.broadcast()
+    tracking.writer = None
 
 
 def _checked(ctx: Context, command: Command, request: list[bytes]) -> None:
     client = ctx.client
+    refusal = _refusal(ctx, command, request)  # of what is evicted for its sake the client is told before its reply
     ctx.command = command
     ctx.running = True
-    refusal = _refusal(ctx, command, request)
+    ctx.server.tracking.writer = client
     if refusal is not None:
         _refuse(client, command, refusal)
     elif client.queue is not None and command.name not in UNQUEUED:
@@ -133,4 +145,6 @@ def call(ctx: Context, request: list[bytes]) -> None:
     except CommandError as error:
         reply = error
         ctx.server.loop.stats.errors += 1
+    if ctx.server.tracking.on and command is not None:
+        ctx.server.tracking.called(ctx, command, request)
     ctx.client.reply(reply)

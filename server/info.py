@@ -42,6 +42,7 @@ def _clients(server: State) -> Figures:
         "connected_clients": len(clients),
         "maxclients": server.config.maxclients,
         "blocked_clients": len(server.waiting.clients),
+        "tracking_clients": len(server.tracking.clients),
         "watching_clients": sum(bool(client.watching) for client in clients),
         "total_watched_keys": sum(len(database.watched) for database in server.databases),
     }
@@ -84,6 +85,9 @@ def _stats(server: State) -> Figures:
         "expired_keys": sum(database.expired for database in server.databases),
         "expired_subkeys": sum(database.ending.gone for database in server.databases),
         "evicted_keys": server.eviction.evicted,
+        "tracking_total_keys": len(server.tracking.readers),
+        "tracking_total_items": sum(map(len, server.tracking.readers.values())),
+        "tracking_total_prefixes": len(server.tracking.prefixes),
         "total_error_replies": stats.errors,
     }
 

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from redlark.server.fields import Ending
     from redlark.server.pubsub import Listening
     from redlark.server.state import State
+    from redlark.server.tracking import Track
 
 # ------------------------------------------------------------------------------------------------------------- replies
 
@@ -165,6 +166,7 @@ class Database(Protocol):
     came: list[Came]  # what has become of keys that somebody waits for
     teller: Callable[[Database, bytes, bytes], None] | None  # told that a key is `new` or has `expired`
     ending: Ending  # the keys of hashes of which fields have deadlines, kept by the writes
+    tracker: Callable[[bytes, bool], None] | None  # told that a key has changed, and whether as its time was over
     touching: bool  # False while a client under NO-TOUCH runs a command: reads leave idle times alone
 
     def get(self, key: bytes, /) -> Value | None:
@@ -301,6 +303,7 @@ class Client(Protocol):
     no_evict: bool
     subscribed: bool  # listens to a channel or a pattern
     no_touch: bool
+    tracks: bool  # is told when what it has read changes, or what has a prefix (`tracking`)
     parked: bool  # waits (WAIT, BLPOP): input is kept, not executed, until `resume`
     net_in: int  # bytes read
     net_out: int  # bytes written
@@ -364,6 +367,7 @@ class Context(Protocol):
     command: Command | None  # of the request under way, which `dispatch.process` found and `dispatch.call` takes
     running: bool  # between `process` and the reply to what the client itself has asked for
     listening: Listening
+    track: Track
 
     @property
     def now(self) -> int:
@@ -391,6 +395,10 @@ class Context(Protocol):
 Function = Callable[[Context, list[bytes]], Reply]
 
 
+def _no_keys(request: Sequence[bytes]) -> None:
+    return None
+
+
 @attrs.define(slots=True, eq=False)
 class Command:
     """A row of the command table (`State.commands`: upper-case name -> Command).  Facts: `redlark.spec.metadata`."""
@@ -404,6 +412,8 @@ class Command:
     no_auth: bool = False
     no_multi: bool = False
     write: bool = False
+    reads: bool = False
+    keys: Callable[[Sequence[bytes]], Sequence[tuple[bytes, object]] | None] = _no_keys  # that it finds in a request
 
 
 # ------------------------------------------------------------------------------------------------------------- the loop

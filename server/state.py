@@ -20,6 +20,7 @@ from redlark.server.interfaces import REPLY_OFF, REPLY_SKIP, Client, Command, Co
 from redlark.server.notifications import Events
 from redlark.server.pubsub import Listening, PubSub
 from redlark.server.timers import Timers
+from redlark.server.tracking import Track, Tracker
 from redlark.server.types import Types
 
 PRODUCT_VERSION = "8.2.3"  # the Redis whose behaviour this server has, as HELLO and INFO tell clients
@@ -46,6 +47,7 @@ class ClientContext:
     executing: bool = False
     command: Command | None = None
     listening: Listening = attrs.Factory(Listening)
+    track: Track = attrs.Factory(Track)
     running: bool = False  # a request of this client is under way
     _later: list[bytes] = attrs.Factory(list)  # frames that come behind its reply
 
@@ -97,6 +99,7 @@ class State:
     timers: Timers = attrs.Factory(Timers)
     pubsub: PubSub = attrs.Factory(PubSub)
     events: Events = attrs.Factory(lambda self: Events(self.pubsub), takes_self=True)
+    tracking: Tracker = attrs.Factory(lambda self: Tracker(self.client, self.configured), takes_self=True)
     now: int = attrs.Factory(milliseconds)
     started: int = attrs.Factory(milliseconds)
     memory_limited: bool = False  # maxmemory is set: what takes memory needs room
@@ -112,6 +115,10 @@ class State:
     def clients(self) -> dict[int, Client]:
         """By id, in order of connection."""
         return self.loop.clients
+
+    def client(self, id_: int) -> Client | None:
+        """The connection with an id, if it is still there."""
+        return self.clients.get(id_)
 
     def connected(self, client: Client) -> None:
         """A core has accepted a connection: number it and give it its context."""
@@ -129,6 +136,7 @@ class State:
         """A connection is gone: it watches and waits for nothing any more."""
         unwatch(client)
         self.pubsub.leave_all(client)
+        self.tracking.leave(client)
         self.waiting.leave(client)
 
     def configured(self) -> None:
@@ -138,6 +146,7 @@ class State:
         self.events.configure(self.config.notify_keyspace_events)
         for database in self.databases:
             database.teller = self.events.tell if self.events.classes else None
+            database.tracker = self.tracking.changed if self.tracking.on else None
         self.loop.configure()
 
     def used_memory(self) -> int:
@@ -156,6 +165,7 @@ class State:
             self.eviction.has_room()
         if self.waiting.came:
             self.waiting.serve()
+        self.tracking.shrink(self.config.tracking_table_max_keys)
         if self.config.timeout and self.now - self._idle_checked >= 1000:
             self._idle_checked = self.now
             limit = self.now - self.config.timeout * 1000

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from functools import partial
 
 from redlark.server.commands.facts import TABLE, keep_only
 from redlark.server.commands.registry import FUNCTIONS
@@ -36,6 +37,8 @@ def _row(facts: Facts) -> Command:
         no_auth="no-auth" in flags,
         no_multi="no-multi" in flags,
         write="write" in flags,
+        reads="readonly" in flags,
+        keys=partial(facts.keys, by_command=True),
     )
 
 

@@ -29,6 +29,7 @@ def _check_flush(args: list[bytes]) -> None:
 def flushdb(ctx: Context, args: list[bytes]) -> Reply:
     _check_flush(args)
     ctx.db.flush()
+    _tell_emptied(ctx, args)
     return OK
 
 
@@ -37,7 +38,15 @@ def flushall(ctx: Context, args: list[bytes]) -> Reply:
     _check_flush(args)
     for database in ctx.server.databases:
         database.flush()
+    _tell_emptied(ctx, args)
     return OK
+
+
+def _tell_emptied(ctx: Context, args: list[bytes]) -> None:
+    """Redis empties by itself, while the client waits, unless it was told to do so later or cannot be waited for."""
+    if ctx.server.tracking.on:
+        later = len(args) == 2 and args[1].upper() == b"ASYNC"
+        ctx.server.tracking.emptied(first=not (later or ctx.executing))
 
 
 @command("SWAPDB")

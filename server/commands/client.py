@@ -101,6 +101,12 @@ def _flags(client: Client) -> bytes:
         flags += b"x"
     if client.subscribed:
         flags += b"P"
+    if client.tracks:
+        flags += b"t"
+        if client.context.track.broken:
+            flags += b"R"
+        if client.context.track.bcast:
+            flags += b"B"
     if client.touched:
         flags += b"d"
     if client.id in client.context.server.waiting.clients:
@@ -146,7 +152,7 @@ def line(client: Client, now: int) -> bytes:
         ("events", b"r"),
         ("cmd", client.last_command or b"NULL"),
         ("user", client.user),
-        ("redir", -1),
+        ("redir", client.context.track.redirect if client.tracks else -1),
         ("resp", client.resp),
         ("lib-name", client.lib_name),
         ("lib-ver", client.lib_ver),

@@ -18,10 +18,11 @@ def unseen(db: Database) -> Iterator[None]:
     """What is written meanwhile is told to nobody who watches or waits: it is no change to them."""
     watched, db.watched = db.watched, {}
     awaited, db.awaited = db.awaited, {}
+    tracker, db.tracker = db.tracker, None
     try:
         yield
     finally:
-        db.watched, db.awaited = watched, awaited
+        db.watched, db.awaited, db.tracker = watched, awaited, tracker
 
 
 def string_at(ctx: Context, key: bytes) -> bytes | None:

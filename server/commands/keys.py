@@ -60,9 +60,11 @@ def scan(ctx: Context, args: list[bytes]) -> Reply:
 # ------------------------------------------------------------------------------------------------- moving and copying
 
 
-def _transfer(source: Database, key: bytes, target: Database, new: bytes, value: Value) -> None:
-    """Put value under new with what source knows of key: its deadline and how it is held."""
+def _transfer(source: Database, key: bytes, target: Database, new: bytes, value: Value, renamed: bool = False) -> None:
+    """Put value under new with what source knows of key: its deadline and how it is held; renamed: key goes first."""
     deadline, form = source.deadline(key), source.form(key)
+    if renamed:
+        source.delete(key)
     target.delete(new)  # what is there afterwards has come to be, also for those who wait for it
     target.put(new, value, form=form)
     if deadline != NO_DEADLINE:
@@ -124,8 +126,7 @@ def _rename(ctx: Context, key: bytes, new: bytes, replace: bool) -> bool:
         return False
     if key != new:
         with writing_over(ctx, new):
-            _transfer(ctx.db, key, ctx.db, new, value)
-            ctx.db.delete(key)
+            _transfer(ctx.db, key, ctx.db, new, value, renamed=True)
             ctx.notify(b"rename_from", key)
             ctx.notify(b"rename_to", new)
     return True

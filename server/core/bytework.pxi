@@ -11,9 +11,13 @@ cdef extern from "bytework.h" nogil:
 rl_crc_prepare()
 
 
-def crc64(const unsigned char[::1] data not None, uint64_t start=0):
+def crc64(data not None, uint64_t start=0):
     """The checksum of bytes, going on from that of those before them."""
-    return rl_crc64(start, &data[0], <size_t>data.shape[0]) if data.shape[0] else start
+    cdef Py_buffer view
+    PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
+    start = rl_crc64(start, <const unsigned char*>view.buf, <size_t>view.len)
+    PyBuffer_Release(&view)
+    return start
 
 def compress(bytes data not None, Py_ssize_t room):
     """By LZF, if that takes at most so many bytes; else None."""

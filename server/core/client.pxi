@@ -25,6 +25,7 @@ cdef class Client:
     cdef public bint no_touch
     cdef public bint parked
     cdef public bint touched
+    cdef public bint tracks         # is told when what it has read changes
     cdef public bint subscribed     # listens to something: of RESP2, redlark.server.dispatch asks whether it may send that
     cdef public int reply_mode
     cdef public int resp

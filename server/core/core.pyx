@@ -28,6 +28,7 @@ import traceback
 from collections.abc import Mapping, Sequence
 from functools import partial
 
+from cpython.buffer cimport Py_buffer, PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from cpython.dict cimport PyDict_Size
 from cpython.exc cimport PyErr_CheckSignals

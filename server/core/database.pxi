@@ -28,6 +28,7 @@ cdef class Database:
     cdef public object teller       # of keys that are new or have expired; None: of nothing
     cdef public object ending       # of whose dict `timed_hashes` is another name
     cdef dict timed_hashes
+    cdef public object tracker      # of keys that change; None: of nothing
     cdef public bint touching
     cdef uint64_t cursor            # of active expiry
     cdef uint64_t random
@@ -196,7 +197,7 @@ cdef class Database:
     def touch_all(self):
         for key in list(self.watched):
             if self.exists(key):
-                db_touch(self, key, len(key))
+                mark_watchers(self, key, len(key))
 
     def flush(self):
         cdef size_t count
@@ -303,9 +304,11 @@ cdef Entry* db_find(Database db, bytes key) noexcept:
 
 # ---------------------------------------------------------------------------------------------------------------- WATCH
 
-cdef inline void db_touch(Database db, const char* p, size_t n) noexcept:
+cdef inline void db_touch(Database db, const char* p, size_t n, bint expired=False) noexcept:
     if PyDict_Size(db.watched):
         mark_watchers(db, p, n)
+    if db.tracker is not None:
+        tell_tracker(db, p, n, expired)
 
 cdef void mark_watchers(Database db, const char* p, size_t n) noexcept:
     clients = db.watched.get(PyBytes_FromStringAndSize(p, <Py_ssize_t>n))
@@ -313,6 +316,12 @@ cdef void mark_watchers(Database db, const char* p, size_t n) noexcept:
         for client in clients:
             client.touched = True
 
+
+cdef void tell_tracker(Database db, const char* p, size_t n, bint expired) noexcept:
+    try:
+        db.tracker(PyBytes_FromStringAndSize(p, <Py_ssize_t>n), expired)
+    except BaseException as error:
+        loop_failed(db.loop, error)
 
 cdef void db_note(Database db, const char* p, size_t n, bint came) noexcept:
     """A collection has come to be, or a value has gone: noted if anybody waits for the key."""
@@ -338,7 +347,7 @@ cdef void db_tell(Database db, bytes event, const char* p, size_t n) noexcept:
 cdef void db_expire(Database db, uint64_t h, Place* at) noexcept:
     cdef Entry* e = table_remove(&db.table, h, at)
     db.expired += 1
-    db_touch(db, key_of(e), key_size(e))
+    db_touch(db, key_of(e), key_size(e), True)
     if PyDict_Size(db.timed_hashes):
         db_forget_fields(db, key_of(e), key_size(e))
     if PyDict_Size(db.awaited):

@@ -114,7 +114,7 @@ cdef class Loop:
     cdef size_t memory_limit
     cdef size_t memory_base         # what is used besides the keyspaces
     cdef list databases
-    cdef bint telling               # of keyspace events
+    cdef bint telling               # of keyspace events, or of keys that change
     cdef bint python_ran            # timers may have changed
     cdef bint stopping
     cdef int epoll
@@ -195,7 +195,7 @@ cdef class Loop:
         self.memory_limit = config.maxmemory
         self.memory_base = self.server.used_memory() - sum(database.memory() for database in self.server.databases)
         self.databases = list(self.server.databases)
-        self.telling = bool(self.server.events.classes)
+        self.telling = bool(self.server.events.classes) or self.server.tracking.on
 
     def stop(self):
         cdef uint64_t one = 1

@@ -42,7 +42,7 @@ class Client:
         self.watching: list[tuple[Database, bytes]] = []
         self.touched = False
         self.reply_mode = REPLY_ON
-        self.no_evict = self.no_touch = self.parked = self.subscribed = False
+        self.no_evict = self.no_touch = self.parked = self.subscribed = self.tracks = False
         self.net_in = self.net_out = self.commands = 0
 
     def reply(self, value: Reply, /) -> None:

@@ -51,6 +51,7 @@ class Database:
         self.came: list[interfaces.Came] = []
         self.teller: Callable[[interfaces.Database, bytes, bytes], None] | None = None
         self.ending = fields.Ending()
+        self.tracker: Callable[[bytes, bool], None] | None = None
         self.touching = True
         self._uses: tuple[int, int] | None = None
         self._sampled = 0
@@ -222,7 +223,7 @@ class Database:
     def flush(self) -> int:
         count = len(self._entries)
         for key in [key for key in self.watched if key in self._entries]:
-            self._touch(key)
+            self._mark(key)
         for key in [key for key in self.awaited if key in self._entries]:
             self._note_loss(key)
         self._entries, self._deadlines, self._heap, self._order = {}, {}, [], Index()
@@ -252,14 +253,19 @@ class Database:
     def _expire(self, key: bytes) -> None:
         self._drop(key)
         self.expired += 1
-        self._touch(key)
+        self._touch(key, expired=True)
         if self.teller is not None:
             self.teller(self, EXPIRED, key)
 
-    def _touch(self, key: bytes) -> None:
+    def _touch(self, key: bytes, expired: bool = False) -> None:
         if self.watched:
-            for client in self.watched.get(key, ()):
-                client.touched = True
+            self._mark(key)
+        if self.tracker is not None:
+            self.tracker(key, expired)
+
+    def _mark(self, key: bytes) -> None:
+        for client in self.watched.get(key, ()):
+            client.touched = True
 
     def _weigh(self, key: bytes, entry: Entry) -> None:
         """Keep the total."""
