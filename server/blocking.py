@@ -11,6 +11,7 @@ Must live here: who waits for what, and how waiting ends.  Must not: what the co
 from __future__ import annotations
 
 from collections.abc import Callable
+from time import perf_counter_ns
 from typing import TYPE_CHECKING, Final
 
 import attrs
@@ -31,7 +32,7 @@ from redlark.server.interfaces import (
 from redlark.server.timers import Timer, Timers
 
 if TYPE_CHECKING:
-    from redlark.server.interfaces import Context
+    from redlark.server.interfaces import Command, Context
 
 
 def finished(client: Client) -> None:
@@ -59,6 +60,8 @@ class Wait:
     kind: bytes = ANY  # of the values that wake it, by coming to be
     read: tuple[Command, list[bytes]] | None = None  # a command that reads, for who tracks
     again: Callable[[], Reply] = lambda: NO_REPLY
+    command: Command | None = None  # what it asked, once that has run for the first time
+    request: list[bytes] = attrs.Factory(list)
 
 
 @attrs.define(slots=True, eq=False)
@@ -78,8 +81,11 @@ class Waiting:
             wait.timer = self.timers.at(until, lambda: self.end(wait, late))
         return wait
 
-    def end(self, wait: Wait, reply: Reply) -> None:
-        """The waiting is over; its client is told so, and goes on with what it has sent meanwhile."""
+    def end(self, wait: Wait, reply: Reply, nanoseconds: int = 0) -> None:
+        """The waiting is over; its client is told so, and goes on with what it has sent meanwhile.
+
+        nanoseconds: for which its request has now run once more.
+        """
         self.leave(wait.client)
         client = wait.client
         client.parked = False
@@ -87,6 +93,8 @@ class Waiting:
             client.context.server.loop.stats.errors += 1
         client.push(reply)
         client.context.track.caching = False
+        if wait.command is not None:
+            client.context.server.observer.ended(client, wait.command, wait.request, nanoseconds)
         finished(client)
         client.resume()
 
@@ -118,13 +126,14 @@ class Waiting:
         context, tracking = wait.client.context, wait.client.context.server.tracking
         writer, tracking.writer = tracking.writer, wait.client
         context.running = True
+        began = perf_counter_ns()
         outcome = _outcome(wait)
         if wait.read is not None:
             tracking.called(context, *wait.read)
         if outcome is STILL:
             _behind_others(wait)
         else:
-            self.end(wait, outcome)
+            self.end(wait, outcome, perf_counter_ns() - began)
         context.ran()
         tracking.answered(wait.client)
         tracking.writer = writer

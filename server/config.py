@@ -101,6 +101,10 @@ PARAMETERS: Final = {
         Parameter("appendonly", YES_NO, False, only="no"),
         Parameter("dbfilename", TEXT, b"dump.rdb", immutable=True, inert=_NO_SAVE),
         Parameter("protected-mode", YES_NO, True),
+        Parameter("slowlog-log-slower-than", INT, 10_000, low=-1, high=2**63 - 1),
+        Parameter("slowlog-max-len", INT, 128, high=2**63 - 1),
+        Parameter("latency-monitor-threshold", INT, 0, high=2**63 - 1),
+        Parameter("enable-debug-command", ENUM, b"no", choices=("no", "yes", "local"), immutable=True),
         Parameter("notify-keyspace-events", EVENTS, b""),
         Parameter("hll-sparse-max-bytes", MEMORY, 3000, high=2**63 - 1, open=True),
         Parameter("tracking-table-max-keys", INT, 1_000_000, high=2**63 - 1, open=True),
@@ -164,6 +168,10 @@ class Config:
     appendonly: bool = False
     dbfilename: bytes = b"dump.rdb"
     protected_mode: bool = True
+    slowlog_log_slower_than: int = 10_000
+    slowlog_max_len: int = 128
+    latency_monitor_threshold: int = 0
+    enable_debug_command: bytes = b"no"
     notify_keyspace_events: bytes = b""
     hll_sparse_max_bytes: int = 3000
     tracking_table_max_keys: int = 1_000_000

@@ -5,6 +5,9 @@ The order of errors that hold for every command is the order of the lines in `pr
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from time import perf_counter_ns
+
 from redlark.server import errors
 from redlark.server.blocking import finished
 from redlark.server.interfaces import (
@@ -16,7 +19,7 @@ from redlark.server.interfaces import (
     Context,
     Reply,
 )
-from redlark.server.state import unwatch
+from redlark.server.state import State, is_local, unwatch
 
 # Never queued: they end or refuse the transaction themselves.
 UNQUEUED = frozenset((b"exec", b"discard", b"multi", b"watch", b"quit", b"reset"))
@@ -80,6 +83,8 @@ def _checked(ctx: Context, command: Command, request: list[bytes]) -> None:
     ctx.server.tracking.writer = client
     if refusal is not None:
         _refuse(client, command, refusal)
+    elif ctx.server.pause.is_on and ctx.server.pause.holds(_runs(ctx, command)):
+        ctx.server.pause.hold(client, request)
     elif client.queue is not None and command.name not in UNQUEUED:
         client.queue.append(request)
         client.reply(QUEUED)
@@ -100,6 +105,8 @@ def _refusal(ctx: Context, command: Command, request: list[bytes]) -> bytes | No
     size = len(request)
     if size != command.arity and (command.arity > 0 or size < -command.arity):
         return errors.wrong_arity(command.name)
+    if command.name == b"debug" and not _may_debug(client):
+        return errors.NO_DEBUG
     if not client.authenticated and not command.no_auth:
         return errors.NOAUTH
     if client.queue is not None and command.no_multi:
@@ -108,7 +115,39 @@ def _refusal(ctx: Context, command: Command, request: list[bytes]) -> bytes | No
         return errors.OOM
     if client.subscribed and client.resp == 2 and command.name not in WHILE_SUBSCRIBED:
         return errors.subscribed(command.name)
+    if client in server.observer.monitors and command.flags & {"write", "readonly"}:
+        return errors.ONLY_WATCHES
     return None
+
+
+def _may_debug(client: Client) -> bool:
+    allowed = client.context.server.config.enable_debug_command
+    return allowed == b"yes" or (allowed == b"local" and (client.unix or is_local(client.addr)))
+
+
+def _runs(ctx: Context, command: Command) -> Iterator[Command]:
+    """The commands that a request runs: its own, and those of a transaction."""
+    yield command
+    if command.name == b"exec":
+        yield from (find(ctx.server.commands, queued) for queued in ctx.client.queue or ())
+
+
+def go_on(server: State) -> None:
+    """A pause is over: who has waited for its end is served, each with all that it has sent (`go_on_with`)."""
+    held = server.pause.over()
+    server.loop.configure()
+    for client, request in held.items():
+        if server.clients.get(client.id) is client:
+            client.context.held = request
+            client.parked = False
+            client.resume()
+
+
+def go_on_with(ctx: Context) -> None:
+    """A client that was parked goes on: first with the request that a pause has held."""
+    if ctx.held is not None:
+        request, ctx.held = ctx.held, None
+        process(ctx, request)
 
 
 def _takes_memory(ctx: Context, command: Command) -> bool:
@@ -138,13 +177,17 @@ def discard(client: Client) -> None:
 def call(ctx: Context, request: list[bytes]) -> None:
     """Run the Python function of a command that has passed every check, and reply.  (A core's `client.run`.)"""
     command, ctx.command = ctx.command, None
+    if command is None:  # of an EXEC
+        command = find(ctx.server.commands, request)
+    began = perf_counter_ns()
     try:
-        if command is None:  # of an EXEC
-            command = find(ctx.server.commands, request)
         reply: Reply = command.function(ctx, request)
     except CommandError as error:
         reply = error
         ctx.server.loop.stats.errors += 1
-    if ctx.server.tracking.on and command is not None:
+    if ctx.server.tracking.on:
         ctx.server.tracking.called(ctx, command, request)
     ctx.client.reply(reply)
+    ctx.server.observer.ran(ctx.client, command, request, perf_counter_ns() - began)
+    if ctx.client.parked and (wait := ctx.server.waiting.clients.get(ctx.client.id)) is not None:
+        wait.command, wait.request = command, request

@@ -57,6 +57,13 @@ _SHOWN = 128  # bytes of a name and of the arguments that an error repeats
 _BLANKS = bytes.maketrans(b"\r\n", b"  ")
 
 
+NO_DEBUG = (
+    b'ERR DEBUG command not allowed. If the enable-debug-command option is set to "local", you can run it from a local '
+    b"connection, otherwise you need to set this option in the configuration file, and then restart the server."
+)
+ONLY_WATCHES = b"ERR Replica can't interact with the keyspace"  # said to who monitors, too
+
+
 def subscribed(name: bytes) -> bytes:
     """A command that a listening client of RESP2 may not send."""
     return (

@@ -261,6 +261,9 @@ class Database(Protocol):
     def expire_cycle(self, budget_us: int, /) -> int:
         """Active expiry: sample keys with a deadline, remove the past ones, go on while many are; how many went."""
 
+    def size(self, key: bytes, /) -> int | None:
+        """About how many bytes a key takes with its value, None when absent.  No access."""
+
     def memory(self) -> int:
         """Bytes this keyspace takes, as well as the core knows."""
 
@@ -325,7 +328,7 @@ class Client(Protocol):
         """Execute a request that has passed every check, and reply (used by EXEC)."""
 
     def resume(self) -> None:
-        """End of `parked`: go on with the input that waits."""
+        """End of `parked`: go on, at the end of this turn, with `dispatch.go_on_with` and the input that waits."""
 
     def close(self, after_reply: bool = False) -> None:
         """Close now (waiting output is dropped), or once the output so far is sent; runs no request any more.
@@ -365,6 +368,7 @@ class Context(Protocol):
     index: int
     executing: bool  # inside EXEC: nothing may block
     command: Command | None  # of the request under way, which `dispatch.process` found and `dispatch.call` takes
+    held: list[bytes] | None  # a request that a pause has held, and that comes before all others
     running: bool  # between `process` and the reply to what the client itself has asked for
     listening: Listening
     track: Track

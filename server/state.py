@@ -18,6 +18,8 @@ from redlark.server.config import Config
 from redlark.server.eviction import Eviction
 from redlark.server.interfaces import REPLY_OFF, REPLY_SKIP, Client, Command, CommandError, Database, Loop
 from redlark.server.notifications import Events
+from redlark.server.observing import Observer
+from redlark.server.pausing import Pause
 from redlark.server.pubsub import Listening, PubSub
 from redlark.server.timers import Timers
 from redlark.server.tracking import Track, Tracker
@@ -46,6 +48,7 @@ class ClientContext:
     index: int = 0
     executing: bool = False
     command: Command | None = None
+    held: list[bytes] | None = None
     listening: Listening = attrs.Factory(Listening)
     track: Track = attrs.Factory(Track)
     running: bool = False  # a request of this client is under way
@@ -98,6 +101,9 @@ class State:
     loop: Loop = attrs.field(init=False)
     timers: Timers = attrs.Factory(Timers)
     pubsub: PubSub = attrs.Factory(PubSub)
+    observer: Observer = attrs.Factory(Observer)
+    pause: Pause = attrs.Factory(lambda self: Pause(self.timers), takes_self=True)
+    active_expiry: bool = True  # DEBUG SET-ACTIVE-EXPIRE
     events: Events = attrs.Factory(lambda self: Events(self.pubsub), takes_self=True)
     tracking: Tracker = attrs.Factory(lambda self: Tracker(self.client, self.configured), takes_self=True)
     now: int = attrs.Factory(milliseconds)
@@ -138,12 +144,25 @@ class State:
         self.pubsub.leave_all(client)
         self.tracking.leave(client)
         self.waiting.leave(client)
+        self.pause.held.pop(client, None)
+        self.monitor(client, False)
+
+    def monitor(self, client: Client, on: bool) -> None:
+        """From now on the client is told of every request, or of none."""
+        if on:
+            self.observer.monitors[client] = None
+        elif client in self.observer.monitors:
+            del self.observer.monitors[client]
+        else:
+            return
+        self.loop.configure()
 
     def configured(self) -> None:
         """`config` has changed."""
         self.memory_limited = self.config.maxmemory > 0
         self.eviction.configure()
         self.events.configure(self.config.notify_keyspace_events)
+        self.observer.configure(self.config)
         for database in self.databases:
             database.teller = self.events.tell if self.events.classes else None
             database.tracker = self.tracking.changed if self.tracking.on else None
@@ -156,7 +175,7 @@ class State:
     def cron(self) -> None:
         """What recurs hz times a second: active expiry; once a second, idle clients."""
         share = int(EXPIRE_SHARE * 1_000_000 / self.config.hz)
-        for database in self.databases:
+        for database in self.databases if self.active_expiry and not self.pause.is_on else ():
             if database.expires_count():
                 database.expire_cycle(share)
             if database.ending.keys:

@@ -9,6 +9,7 @@ import attrs
 from redlark.server import errors
 from redlark.server.commands.connection import check_name
 from redlark.server.commands.registry import command
+from redlark.server.dispatch import go_on
 from redlark.server.interfaces import (
     NO_REPLY,
     OK,
@@ -25,7 +26,7 @@ from redlark.server.state import leave
 from redlark.server.values import INT64_MAX, integer, to_integer
 
 UNBLOCKED = b"UNBLOCKED client unblocked via CLIENT UNBLOCK"
-_KINDS = {b"normal": True, b"master": False, b"replica": False, b"slave": False, b"pubsub": False}
+_KINDS = frozenset((b"normal", b"master", b"replica", b"slave", b"pubsub"))
 
 
 @command("CLIENT|ID")
@@ -109,7 +110,9 @@ def _flags(client: Client) -> bytes:
             flags += b"B"
     if client.touched:
         flags += b"d"
-    if client.id in client.context.server.waiting.clients:
+    if client in client.context.server.observer.monitors:
+        flags += b"O"
+    if client.id in client.context.server.waiting.clients or client in client.context.server.pause.held:
         flags += b"b"
     if client.unix:
         flags += b"U"
@@ -178,8 +181,7 @@ def client_list(ctx: Context, args: list[bytes]) -> Reply:
     clients = ctx.server.clients
     chosen = list(clients.values())
     if len(args) == 4 and args[2].upper() == b"TYPE":
-        if not _kind(args[3]):
-            chosen = []
+        chosen = list(filter(_of_kind(args[3]), chosen))
     elif len(args) > 3 and args[2].upper() == b"ID":
         chosen = []
         for text in args[3:]:
@@ -193,13 +195,12 @@ def client_list(ctx: Context, args: list[bytes]) -> Reply:
     return Verbatim(b"txt", b"".join(line(client, ctx.now) for client in chosen))
 
 
-def _kind(text: bytes) -> bool:
-    """Is a connection of the type that text names one that this server can have?  Raises CommandError."""
-    kind = _KINDS.get(text.lower())
-    if kind is None:
-        shown = text.split(b"\0", 1)[0]
-        raise CommandError(errors.one_line(b"ERR Unknown client type '%b'" % shown))
-    return kind
+def _of_kind(text: bytes) -> Callable[[Client], bool]:
+    """Whether a connection is of the type that text names: who listens is of its own.  Raises CommandError."""
+    name = text.split(b"\0", 1)[0].lower()
+    if name not in _KINDS:
+        raise CommandError(errors.one_line(b"ERR Unknown client type '%b'" % text.split(b"\0", 1)[0]))
+    return lambda client: name == (b"pubsub" if client.subscribed else b"normal")
 
 
 # ---------------------------------------------------------------------------------------------------------------- KILL
@@ -244,8 +245,7 @@ def _condition(ctx: Context, option: bytes, value: bytes) -> Callable[[Client], 
         oldest = ctx.now - min(number, INT64_MAX // 1000) * 1000
         return lambda client: client.created <= oldest
     if option == b"TYPE":
-        kind = _kind(value)
-        return lambda client: kind
+        return _of_kind(value)
     if option == b"USER":
         if value != b"default":
             shown = value.split(b"\0", 1)[0]
@@ -280,6 +280,32 @@ def client_kill(ctx: Context, args: list[bytes]) -> Reply:
     ctx.client.reply(reply)
     leave(ctx.client)
     return NO_REPLY
+
+
+# --------------------------------------------------------------------------------------------------------------- PAUSE
+
+
+@command("CLIENT|PAUSE")
+def client_pause(ctx: Context, args: list[bytes]) -> Reply:
+    if len(args) > 4:
+        raise CommandError(errors.wrong_number(b"CLIENT", args[1]))
+    mode = args[3].upper() if len(args) == 4 else b"ALL"
+    if mode not in (b"WRITE", b"ALL"):
+        raise CommandError(b"ERR CLIENT PAUSE mode must be WRITE or ALL")
+    timeout = integer(args[2], errors.TIMEOUT_NOT_INTEGER)
+    if timeout < 0:
+        raise CommandError(errors.TIMEOUT_NEGATIVE)
+    if timeout + ctx.now > INT64_MAX:
+        raise CommandError(errors.TIMEOUT_RANGE)
+    ctx.server.pause.begin(ctx.now + timeout, mode == b"ALL", lambda: go_on(ctx.server))
+    ctx.server.loop.configure()
+    return OK
+
+
+@command("CLIENT|UNPAUSE")
+def client_unpause(ctx: Context, args: list[bytes]) -> Reply:
+    go_on(ctx.server)
+    return OK
 
 
 @command("CLIENT|UNBLOCK")

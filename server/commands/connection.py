@@ -125,6 +125,7 @@ def reset(ctx: Context, args: list[bytes]) -> Reply:
     discard(client)
     ctx.server.pubsub.leave_all(client)
     ctx.server.tracking.end(client)
+    ctx.server.monitor(client, False)
     client.name = b""
     client.resp = 2
     if client.reply_mode == REPLY_OFF:  # what CLIENT REPLY SKIP skips stays skipped

@@ -35,6 +35,17 @@ def lines(container: str) -> Iterator[str]:
         yield f"    {facts.summary}"
 
 
-@command("OBJECT|HELP", "CLIENT|HELP", "COMMAND|HELP", "PUBSUB|HELP", "XGROUP|HELP", "XINFO|HELP")
+@command(
+    "OBJECT|HELP",
+    "CLIENT|HELP",
+    "COMMAND|HELP",
+    "PUBSUB|HELP",
+    "XGROUP|HELP",
+    "XINFO|HELP",
+    "SLOWLOG|HELP",
+    "LATENCY|HELP",
+    "MEMORY|HELP",
+    "CONFIG|HELP",
+)
 def help_(ctx: Context, args: list[bytes]) -> Reply:
     return [Status(line.encode()) for line in lines(args[0].decode().lower())]

@@ -77,8 +77,8 @@ def _store(ctx: Context, key: bytes, value: bytes, deadline: int = NO_DEADLINE, 
     """Put, with a deadline; also one that has come already: the key then expires as any other."""
     with writing_over(ctx, key):
         ctx.db.put(key, value, keep_ttl)
-        if deadline != NO_DEADLINE:
-            ctx.db.set_deadline(key, deadline)
+    if deadline != NO_DEADLINE:
+        ctx.db.set_deadline(key, deadline)
     ctx.notify(b"set", key)
     if deadline != NO_DEADLINE:
         ctx.notify(b"expire", key)

@@ -116,6 +116,10 @@ cdef class Database:
         if e != NULL and self.frequent:
             e.access = minutes_of(db_now(self)) << 8 | count & 0xFF
 
+    def size(self, bytes key not None, /):
+        cdef Entry* e = db_find(self, key)
+        return None if e == NULL else entry_size(e) + weight_of(e)
+
     def __len__(self):
         return <Py_ssize_t>self.table.used
 

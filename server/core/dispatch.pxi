@@ -77,7 +77,7 @@ cdef inline bint is_usual(Client c) noexcept:
 cdef inline bint run_hot(Loop loop, Client c, const Hot* hot, int64_t argc, const Slice* a, uint64_t h) noexcept:
     if hot.arity != argc and (hot.arity >= 0 or argc < -hot.arity):
         return False
-    if loop.telling and (hot.writes or c.tracks):   # of what they change and read, the Python commands tell
+    if loop.telling and (hot.writes or loop.observed or c.tracks):  # of what they change and read, the Python commands tell
         return False
     if not hot.run(loop, c, argc, a, h):
         return False

@@ -91,6 +91,7 @@ cdef class Loop:
     cdef object server
     cdef object process             # redlark.server.dispatch.process
     cdef object call                # redlark.server.dispatch.call
+    cdef object go_on_with          # redlark.server.dispatch.go_on_with
     cdef object errors              # redlark.server.errors
     cdef list listeners
     cdef list noted                 # clients to look after at the end of the turn
@@ -114,7 +115,8 @@ cdef class Loop:
     cdef size_t memory_limit
     cdef size_t memory_base         # what is used besides the keyspaces
     cdef list databases
-    cdef bint telling               # of keyspace events, or of keys that change
+    cdef bint telling               # of keyspace events, of keys that change, or of requests
+    cdef bint observed              # so that every one goes through Python
     cdef bint python_ran            # timers may have changed
     cdef bint stopping
     cdef int epoll
@@ -142,6 +144,7 @@ cdef class Loop:
         self.server = server
         self.process = dispatch.process
         self.call = dispatch.call
+        self.go_on_with = dispatch.go_on_with
         self.errors = errors
         self.stats = Stats()
         self.clients = {}
@@ -195,7 +198,8 @@ cdef class Loop:
         self.memory_limit = config.maxmemory
         self.memory_base = self.server.used_memory() - sum(database.memory() for database in self.server.databases)
         self.databases = list(self.server.databases)
-        self.telling = bool(self.server.events.classes) or self.server.tracking.on
+        self.observed = self.server.observer.needs_all or self.server.pause.is_on
+        self.telling = self.observed or bool(self.server.events.classes) or self.server.tracking.on
 
     def stop(self):
         cdef uint64_t one = 1
@@ -286,14 +290,19 @@ cdef class Loop:
         """
         cdef Client c
         cdef list chosen
+        cdef bint goes_on
         while self.noted or self.resumed:
-            if self.resumed:
+            goes_on = len(self.resumed) > 0
+            if goes_on:
                 chosen, self.resumed = self.resumed, []
             else:
                 chosen, self.noted = self.noted, []
                 for c in chosen:
                     c.noted = False
             for c in chosen:
+                if goes_on and c.state == OPEN:
+                    loop_tell_time(self)
+                    self.go_on_with(c.context)
                 if c.state == OPEN and c.input.used and not c.parked and c.partial.total == 0:
                     client_execute(c, c.input.p, c.input.p + c.input.used)
                 client_settle(c)

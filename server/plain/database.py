@@ -157,6 +157,10 @@ class Database:
     def expires_count(self) -> int:
         return len(self._deadlines)
 
+    def size(self, key: bytes, /) -> int | None:
+        entry = self._live(key)
+        return None if entry is None else entry.size
+
     def memory(self) -> int:
         return self._memory
 

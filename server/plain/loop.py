@@ -100,6 +100,8 @@ class Loop:
     def _work(self) -> None:
         waiting, self._input = self._input, []
         for client in waiting:
+            if not client.closed:
+                dispatch.go_on_with(client.context)
             self._execute(client)
 
     def _settle(self) -> None:

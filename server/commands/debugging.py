@@ -1,0 +1,192 @@
+"""DEBUG, as far as tests use it: digests, sleeping, a reply of each type, and switches."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import struct
+import time
+from typing import Final
+
+from redlark.server import errors
+from redlark.server.commands.help import lines
+from redlark.server.commands.registry import command
+from redlark.server.config import memory
+from redlark.server.interfaces import (
+    NO_DEADLINE,
+    NO_REPLY,
+    OK,
+    CommandError,
+    Context,
+    Database,
+    Reply,
+    SetReply,
+    Status,
+    Value,
+    Verbatim,
+)
+from redlark.server.rdb import dump
+from redlark.server.values import encoding_of
+
+# What is accepted with one word more, whatever it is, and changes nothing here; but SET-ACTIVE-EXPIRE does.
+_SWITCHES: Final = frozenset((
+    b"set-active-expire", b"set-skip-checksum-validation", b"pause-cron", b"log", b"set-disable-deny-scripts",
+    b"dict-resizing",
+))  # fmt: skip
+_SECONDS: Final = re.compile(rb"\s*(\d+(?:\.\d*)?|\.\d+)")
+_LARGEST_NODE: Final = 4_293_918_720  # bytes of an element that a list may keep among others
+_PROTOCOL_TYPES: Final = (
+    b"ERR Wrong protocol type name. Please use one of the following: "
+    b"string|integer|double|bignum|null|array|set|map|attrib|push|verbatim|true|false"
+)
+_KINDS: Final = {b"string": 0, b"list": 1, b"set": 2, b"zset": 3, b"hash": 4, b"stream": 6}  # as RDB files number them
+NOTHING: Final = bytes(20)
+
+
+@command("DEBUG")
+def debug(ctx: Context, args: list[bytes]) -> Reply:
+    word, rest = args[1].split(b"\0", 1)[0], args[2:]
+    asked = word.lower()
+    if asked == b"help" and not rest:
+        return [Status(line.encode()) for line in lines("debug")]
+    if asked == b"sleep" and len(rest) == 1:
+        found = _SECONDS.match(rest[0])
+        time.sleep(float(found[1]) if found else 0)
+        return OK
+    if (asked in _SWITCHES and len(rest) == 1) or (asked == b"change-repl-id" and not rest):
+        if asked == b"set-active-expire":
+            ctx.server.active_expiry = rest[0][:1] not in (b"0", b"")
+        return OK
+    if asked == b"error" and len(rest) == 1:
+        raise CommandError(errors.one_line(rest[0]))
+    if asked == b"digest" and not rest:
+        return Status(_digest_of_all(ctx).hex().encode())
+    if asked == b"digest-value":
+        return [Status(_digest_at(ctx.db, key, NOTHING).hex().encode()) for key in rest]
+    if asked == b"object" and len(rest) == 1:
+        return _object(ctx, rest[0])
+    if asked == b"quicklist-packed-threshold" and len(rest) == 1:
+        size = memory(rest[0])
+        if size is None or size > _LARGEST_NODE:
+            raise CommandError(b"ERR argument must be a memory value bigger than 1 and smaller than 4gb")
+        return OK
+    if asked == b"stringmatch-len" and len(rest) == 2:
+        return Status(b"Apparently Redis did not crash: test passed")
+    if asked == b"protocol" and len(rest) == 1:
+        return _protocol(ctx, rest[0].split(b"\0", 1)[0].lower())
+    raise CommandError(errors.wrong_number(b"DEBUG", args[1]))
+
+
+# ---- where a value is ----------------------------------------------------------------------------------------------
+
+
+def _object(ctx: Context, key: bytes) -> Reply:
+    value = ctx.db.peek(key)
+    if value is None:
+        raise CommandError(errors.NO_SUCH_KEY)
+    idle = ctx.db.idle(key)
+    return Status(
+        b"Value at:0x%x refcount:1 encoding:%b serializedlength:%d lru:%d lru_seconds_idle:%d"
+        % (
+            id(value),
+            encoding_of(value, ctx.db.form(key)),
+            len(dump(value, ctx.server.types)) - 11,  # its type, the version and the sum
+            (ctx.now // 1000 - idle) & 0xFFFFFF,
+            idle,
+        )
+    )
+
+
+# ---- digests -------------------------------------------------------------------------------------------------------
+#
+# Twenty bytes take in one text after another.  What has an order is mixed in: the SHA-1 of the text is added without
+# carry, and the SHA-1 of that taken.  What has none (members, keys) is only added.
+
+
+def _added(digest: bytes, text: bytes) -> bytes:
+    return bytes(one ^ other for one, other in zip(digest, hashlib.sha1(text).digest(), strict=True))
+
+
+def _mixed(digest: bytes, *texts: bytes) -> bytes:
+    for text in texts:
+        digest = hashlib.sha1(_added(digest, text)).digest()
+    return digest
+
+
+def _with_value(digest: bytes, value: Value) -> bytes:
+    if isinstance(value, bytes):
+        return _mixed(digest, value)
+    if value.kind == b"list":
+        return _mixed(digest, *value)
+    if value.kind == b"set":
+        for member in value:
+            digest = _added(digest, member)
+    elif value.kind == b"zset":
+        for member, score in value.range(0, len(value)):
+            digest = _added(digest, _mixed(NOTHING, member, b"%.17g" % score))
+    elif value.kind == b"hash":
+        for field, text in value.items():
+            one = _mixed(NOTHING, field, text)
+            digest = _added(digest, one if value.deadline(field) is None else _added(one, b"!!hexpire!!"))
+    else:
+        for id_, items in value.between(0, 2**128 - 1):
+            digest = _mixed(digest, b"%d.%d" % divmod(id_, 1 << 64), *items)
+    return digest
+
+
+def _digest_at(database: Database, key: bytes, digest: bytes) -> bytes:
+    value = database.peek(key)
+    if value is None:
+        return digest
+    kind = b"string" if isinstance(value, bytes) else value.kind
+    digest = _with_value(_mixed(digest, struct.pack(">I", _KINDS[kind])), value)
+    return digest if database.deadline(key) == NO_DEADLINE else _added(digest, b"!!expire!!")
+
+
+def _digest_of_all(ctx: Context) -> bytes:
+    digest = NOTHING
+    for database in ctx.server.databases:
+        keys = database.keys()
+        if keys:
+            digest = _mixed(digest, struct.pack(">I", database.index))
+        for key in keys:
+            digest = _added(digest, _digest_at(database, key, _mixed(NOTHING, key)))
+    return digest
+
+
+# ---- a reply of each type ------------------------------------------------------------------------------------------
+
+
+def _protocol(ctx: Context, kind: bytes) -> Reply:
+    old = ctx.client.resp == 2
+    told: dict[bytes, Reply] = {
+        b"string": b"Hello World",
+        b"integer": 12345,
+        b"double": 3.141,
+        b"null": None,
+        b"array": [0, 1, 2],
+        b"set": SetReply([0, 1, 2]),
+        b"map": {0: False, 1: True, 2: False},  # type: ignore[dict-item]
+        b"verbatim": Verbatim(b"txt", b"This is a verbatim\nstring"),
+        b"true": True,
+        b"false": False,
+    }
+    if kind in told:
+        return told[kind]
+    number = b"1234567999999999999999999999999999999"
+    if kind == b"bignum":
+        return number if old else _written(ctx, b"(" + number + b"\r\n")
+    if kind == b"attrib":
+        attribute = b"|1\r\n$14\r\nkey-popularity\r\n*2\r\n$7\r\nkey:123\r\n:90\r\n"
+        real = b"Some real reply following the attribute"
+        return real if old else _written(ctx, attribute + b"$%d\r\n%b\r\n" % (len(real), real))
+    if kind == b"push":
+        if old:
+            raise CommandError(b"ERR RESP2 is not supported by this command")
+        return _written(ctx, b">2\r\n$16\r\nserver-cpu-usage\r\n:42\r\n")
+    raise CommandError(_PROTOCOL_TYPES)
+
+
+def _written(ctx: Context, raw: bytes) -> Reply:
+    ctx.client.write(raw)
+    return NO_REPLY

@@ -1,0 +1,162 @@
+"""The server group: what took long (SLOWLOG, LATENCY), what everybody asks (MONITOR), what a key takes (MEMORY)."""
+
+from __future__ import annotations
+
+import gc
+from itertools import islice
+
+from redlark.server import errors
+from redlark.server.commands.registry import command
+from redlark.server.interfaces import OK, CommandError, Context, Reply, Verbatim
+from redlark.server.observing import Delays
+from redlark.server.values import integer, to_integer
+
+# ---- requests that took long ---------------------------------------------------------------------------------------
+
+
+@command("SLOWLOG|GET")
+def slowlog_get(ctx: Context, args: list[bytes]) -> Reply:
+    """The newest 10, or so many, or with -1 all."""
+    if len(args) > 3:
+        raise CommandError(errors.wrong_number(b"SLOWLOG", args[1]))
+    count = 10
+    if len(args) == 3:
+        given = to_integer(args[2])
+        if given is None or given < -1:
+            raise CommandError(b"ERR count should be greater than or equal to -1")
+        count = given
+    slow = ctx.server.observer.slow
+    return [
+        [one.number, one.at, one.microseconds, one.words, one.address, one.name]
+        for one in islice(slow, len(slow) if count < 0 else min(count, len(slow)))
+    ]
+
+
+@command("SLOWLOG|LEN")
+def slowlog_len(ctx: Context, args: list[bytes]) -> Reply:
+    return len(ctx.server.observer.slow)
+
+
+@command("SLOWLOG|RESET")
+def slowlog_reset(ctx: Context, args: list[bytes]) -> Reply:
+    ctx.server.observer.slow.clear()
+    return OK
+
+
+# ---- delays --------------------------------------------------------------------------------------------------------
+
+
+@command("LATENCY|LATEST")
+def latency_latest(ctx: Context, args: list[bytes]) -> Reply:
+    return [[kind, *delays.told[-1], delays.longest] for kind, delays in ctx.server.observer.delays.items()]
+
+
+@command("LATENCY|HISTORY")
+def latency_history(ctx: Context, args: list[bytes]) -> Reply:
+    delays = ctx.server.observer.delays.get(args[2])
+    return [] if delays is None else [list(one) for one in delays.told]
+
+
+@command("LATENCY|RESET")
+def latency_reset(ctx: Context, args: list[bytes]) -> Reply:
+    """How many kinds were forgotten: of those named, or of all."""
+    delays = ctx.server.observer.delays
+    return sum(delays.pop(kind, None) is not None for kind in args[2:] or list(delays))
+
+
+BARS = 8  # lines that the longest delay takes in a graph
+
+
+@command("LATENCY|GRAPH")
+def latency_graph(ctx: Context, args: list[bytes]) -> Reply:
+    delays = ctx.server.observer.delays.get(args[2])
+    if delays is None:
+        shown = args[2].split(b"\0", 1)[0]
+        raise CommandError(errors.one_line(b"ERR No samples available for event '%b'" % shown))
+    return Verbatim(b"txt", graph(args[2], delays, ctx.now // 1000))
+
+
+def graph(kind: bytes, delays: Delays, now: int) -> bytes:
+    """A bar for each of the last delays, and under it how many seconds (minutes, hours, days) ago that was."""
+    told = list(delays.told)[-80:]
+    high, low = max(ms for _, ms in told), min(ms for _, ms in told)
+    heights = [max(1, -(-ms * BARS // high)) for _, ms in told]
+    ages = [_ago(now - at) for at, _ in told]
+    rows = ["".join("#" if height >= level else " " for height in heights) for level in range(BARS, 0, -1)]
+    rows += ["".join(age[place] if place < len(age) else " " for age in ages) for place in range(max(map(len, ages)))]
+    head = b"%b - high %d ms, low %d ms (all time high %d ms)\n" % (kind, high, low, delays.longest)
+    return head + b"-" * 80 + b"\n" + b"".join(row.rstrip().encode() + b"\n" for row in rows)
+
+
+def _ago(seconds: int) -> str:
+    """A time in its largest unit.
+
+    >>> _ago(7), _ago(125), _ago(90_000)
+    ('7s', '2m', '1d')
+    """
+    for unit, size in (("d", 86_400), ("h", 3_600), ("m", 60)):
+        if seconds >= size:
+            return f"{seconds // size}{unit}"
+    return f"{max(seconds, 0)}s"
+
+
+@command("LATENCY|DOCTOR")
+def latency_doctor(ctx: Context, args: list[bytes]) -> Reply:
+    """What was measured, kind by kind, or how to begin."""
+    observer, threshold = ctx.server.observer, ctx.server.config.latency_monitor_threshold
+    if not threshold and not observer.delays:
+        return Verbatim(
+            b"txt", b"Nothing is measured: latency-monitor-threshold is 0. Set it to so many milliseconds.\n"
+        )
+    if not observer.delays:
+        return Verbatim(b"txt", b"Nothing has taken %d ms or more.\n" % threshold)
+    lines = [
+        b"%b: %d delays are kept, on average %d ms, at most %d ms; the longest ever took %d ms.\n"
+        % (
+            kind,
+            len(one.told),
+            sum(ms for _, ms in one.told) // len(one.told),
+            max(ms for _, ms in one.told),
+            one.longest,
+        )
+        for kind, one in observer.delays.items()
+    ]
+    return Verbatim(b"txt", b"".join(lines) + b"SLOWLOG GET tells which requests took long.\n")
+
+
+# ---- what everybody asks -------------------------------------------------------------------------------------------
+
+
+@command("MONITOR")
+def monitor(ctx: Context, args: list[bytes]) -> Reply:
+    ctx.server.monitor(ctx.client, True)
+    return OK
+
+
+# ---- memory --------------------------------------------------------------------------------------------------------
+
+
+@command("MEMORY|USAGE")
+def memory_usage(ctx: Context, args: list[bytes]) -> Reply:
+    """What a key and its value take.  Nothing is estimated from samples here: a value knows its size."""
+    for place in range(3, len(args), 2):
+        if args[place].upper() != b"SAMPLES" or place + 1 == len(args) or integer(args[place + 1]) < 0:
+            raise errors.syntax()
+    return ctx.db.size(args[2])
+
+
+@command("MEMORY|PURGE")
+def memory_purge(ctx: Context, args: list[bytes]) -> Reply:
+    """Objects that only refer to each other go; what else is free the allocator keeps or gives back by itself."""
+    gc.collect()
+    return OK
+
+
+@command("MEMORY|DOCTOR")
+def memory_doctor(ctx: Context, args: list[bytes]) -> Reply:
+    used, limit = ctx.server.used_memory(), ctx.server.config.maxmemory
+    if not limit:
+        return Verbatim(b"txt", b"Data take %d bytes, and maxmemory sets no limit.\n" % used)
+    return Verbatim(
+        b"txt", b"Data take %d bytes, %d%% of the %d that maxmemory allows.\n" % (used, used * 100 // limit, limit)
+    )
