@@ -90,7 +90,7 @@ class Waiting:
         client = wait.client
         client.parked = False
         if isinstance(reply, CommandError):
-            client.context.server.loop.stats.errors += 1
+            client.context.server.failed(reply.line)
         client.push(reply)
         client.context.track.caching = False
         if wait.command is not None:

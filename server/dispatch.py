@@ -163,7 +163,7 @@ def _refuse(client: Client, command: Command | None, line: bytes) -> None:
     if command is not None and command.name == b"exec":
         discard(client)
         line = errors.exec_abort(line)
-    client.context.server.loop.stats.errors += 1
+    client.context.server.failed(line)
     client.reply(CommandError(line))
 
 
@@ -184,7 +184,7 @@ def call(ctx: Context, request: list[bytes]) -> None:
         reply: Reply = command.function(ctx, request)
     except CommandError as error:
         reply = error
-        ctx.server.loop.stats.errors += 1
+        ctx.server.failed(error.line)
     if ctx.server.tracking.on:
         ctx.server.tracking.called(ctx, command, request)
     ctx.client.reply(reply)

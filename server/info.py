@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from redlark.server.state import PRODUCT_VERSION, milliseconds
+from redlark.server.state import EMPTY, PRODUCT_VERSION, milliseconds
 
 if TYPE_CHECKING:
     from redlark.server.state import State
@@ -43,8 +43,10 @@ def _clients(server: State) -> Figures:
         "maxclients": server.config.maxclients,
         "blocked_clients": len(server.waiting.clients),
         "tracking_clients": len(server.tracking.clients),
+        "pubsub_clients": sum(client.subscribed for client in clients),
         "watching_clients": sum(bool(client.watching) for client in clients),
         "total_watched_keys": sum(len(database.watched) for database in server.databases),
+        "total_blocking_keys": sum(len(database.awaited) for database in server.databases),
     }
 
 
@@ -55,19 +57,36 @@ def _human(size: int) -> str:
 
 
 def _memory(server: State) -> Figures:
-    used = server.used_memory()
-    with open("/proc/self/statm", "rb") as file:
-        resident = int(file.read().split()[1]) * resource.getpagesize()
+    used, resident = server.used_memory(), resident_memory()
+    peak = max(server.peak_memory, used)
     return {
         "used_memory": used,
         "used_memory_human": _human(used),
         "used_memory_rss": resident,
         "used_memory_rss_human": _human(resident),
-        "used_memory_dataset": used,
+        "used_memory_peak": peak,
+        "used_memory_peak_human": _human(peak),
+        "used_memory_peak_perc": f"{used * 100 / peak:.2f}%",
+        "used_memory_startup": EMPTY,
+        "used_memory_dataset": used - EMPTY,
+        "used_memory_dataset_perc": f"{(used - EMPTY) * 100 / used:.2f}%",
+        "mem_fragmentation_ratio": f"{resident / used:.2f}",
+        "mem_clients_normal": client_memory(server),
         "maxmemory": server.config.maxmemory,
         "maxmemory_human": _human(server.config.maxmemory),
         "maxmemory_policy": server.config.maxmemory_policy.decode(),
     }
+
+
+def resident_memory() -> int:
+    """Bytes of this process that are in memory."""
+    with open("/proc/self/statm", "rb") as file:
+        return int(file.read().split()[1]) * resource.getpagesize()
+
+
+def client_memory(server: State) -> int:
+    """Bytes that connections take."""
+    return sum(client.sizes().tot_mem for client in server.clients.values())
 
 
 def _persistence(server: State) -> Figures:
@@ -88,8 +107,15 @@ def _stats(server: State) -> Figures:
         "tracking_total_keys": len(server.tracking.readers),
         "tracking_total_items": sum(map(len, server.tracking.readers.values())),
         "tracking_total_prefixes": len(server.tracking.prefixes),
+        "pubsub_channels": len(server.pubsub.channels),
+        "pubsub_patterns": len(server.pubsub.patterns),
+        "pubsubshard_channels": len(server.pubsub.shards),
         "total_error_replies": stats.errors,
     }
+
+
+def _errors(server: State) -> Figures:
+    return {f"errorstat_{kind.decode('latin-1')}": f"count={count}" for kind, count in server.failures.items()}
 
 
 def _replication(server: State) -> Figures:
@@ -122,6 +148,7 @@ SECTIONS: dict[str, Callable[[State], Figures]] = {
     "Stats": _stats,
     "Replication": _replication,
     "CPU": _cpu,
+    "Errorstats": _errors,
     "Cluster": _cluster,
     "Keyspace": _keyspace,
 }

@@ -30,6 +30,8 @@ PROTECTED = (
     b"DENIED This server has no password and is in protected mode, in which it serves its own machine alone. From "
     b"there, set a password with CONFIG SET requirepass or, where the network is trusted, CONFIG SET protected-mode no."
 )
+EMPTY = 1024  # bytes that an empty server is said to use
+MOST_KINDS = 128  # of errors that are counted apart: scripts may invent any number of them
 EXPIRE_SHARE = 0.25  # of the time between two crons may go into active expiry
 
 
@@ -103,6 +105,8 @@ class State:
     pubsub: PubSub = attrs.Factory(PubSub)
     observer: Observer = attrs.Factory(Observer)
     pause: Pause = attrs.Factory(lambda self: Pause(self.timers), takes_self=True)
+    failures: dict[bytes, int] = attrs.Factory(dict)  # errors that were replied, by their first word
+    peak_memory: int = 0  # the most that cron has found to be used
     active_expiry: bool = True  # DEBUG SET-ACTIVE-EXPIRE
     events: Events = attrs.Factory(lambda self: Events(self.pubsub), takes_self=True)
     tracking: Tracker = attrs.Factory(lambda self: Tracker(self.client, self.configured), takes_self=True)
@@ -168,9 +172,16 @@ class State:
             database.tracker = self.tracking.changed if self.tracking.on else None
         self.loop.configure()
 
+    def failed(self, line: bytes) -> None:
+        """An error is replied: it is counted, by the word that it begins with, too."""
+        self.loop.stats.errors += 1
+        kind = line.split(b" ", 1)[0]
+        if kind in self.failures or len(self.failures) < MOST_KINDS:
+            self.failures[kind] = self.failures.get(kind, 0) + 1
+
     def used_memory(self) -> int:
         """Bytes that the keyspaces take; never nothing, since an empty server takes some."""
-        return 1024 + sum(database.memory() for database in self.databases)
+        return EMPTY + sum(database.memory() for database in self.databases)
 
     def cron(self) -> None:
         """What recurs hz times a second: active expiry; once a second, idle clients."""
@@ -180,6 +191,7 @@ class State:
                 database.expire_cycle(share)
             if database.ending.keys:
                 fields.cycle(database, self.now, share)
+        self.peak_memory = max(self.peak_memory, self.used_memory())
         if self.memory_limited:
             self.eviction.has_room()
         if self.waiting.came:

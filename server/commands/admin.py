@@ -155,4 +155,6 @@ def config_resetstat(ctx: Context, args: list[bytes]) -> Reply:
     for database in ctx.server.databases:
         database.expired = database.ending.gone = 0
     ctx.server.eviction.evicted = 0
+    ctx.server.failures.clear()
+    ctx.server.peak_memory = ctx.server.used_memory()
     return OK

@@ -46,6 +46,7 @@ def lines(container: str) -> Iterator[str]:
     "LATENCY|HELP",
     "MEMORY|HELP",
     "CONFIG|HELP",
+    "MODULE|HELP",
 )
 def help_(ctx: Context, args: list[bytes]) -> Reply:
     return [Status(line.encode()) for line in lines(args[0].decode().lower())]

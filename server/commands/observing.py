@@ -7,8 +7,10 @@ from itertools import islice
 
 from redlark.server import errors
 from redlark.server.commands.registry import command
+from redlark.server.info import client_memory, resident_memory
 from redlark.server.interfaces import OK, CommandError, Context, Reply, Verbatim
 from redlark.server.observing import Delays
+from redlark.server.state import EMPTY, PRODUCT_VERSION
 from redlark.server.values import integer, to_integer
 
 # ---- requests that took long ---------------------------------------------------------------------------------------
@@ -160,3 +162,77 @@ def memory_doctor(ctx: Context, args: list[bytes]) -> Reply:
     return Verbatim(
         b"txt", b"Data take %d bytes, %d%% of the %d that maxmemory allows.\n" % (used, used * 100 // limit, limit)
     )
+
+
+@command("MEMORY|STATS")
+def memory_stats(ctx: Context, args: list[bytes]) -> Reply:
+    """Redis's figures, in its order.  What is not here takes nothing; of the allocator only the process is known."""
+    server = ctx.server
+    used, resident, clients = server.used_memory(), resident_memory(), client_memory(server)
+    peak = max(server.peak_memory, used)
+    keys, data = sum(map(len, server.databases)), used - EMPTY
+    return {
+        b"peak.allocated": peak,
+        b"total.allocated": used,
+        b"startup.allocated": EMPTY,
+        b"replication.backlog": 0,
+        b"clients.slaves": 0,
+        b"clients.normal": clients,
+        b"cluster.links": 0,
+        b"aof.buffer": 0,
+        b"lua.caches": 0,
+        b"functions.caches": 0,
+        b"script.VMs": 0,
+        b"overhead.db.hashtable.lut": 0,
+        b"overhead.db.hashtable.rehashing": 0,
+        b"overhead.total": EMPTY + clients,
+        b"db.dict.rehashing.count": 0,
+        b"keys.count": keys,
+        b"keys.bytes-per-key": data // keys if keys else 0,
+        b"dataset.bytes": data,
+        b"dataset.percentage": data * 100 / used,
+        b"peak.percentage": used * 100 / peak,
+        b"allocator.allocated": used,
+        b"allocator.active": resident,
+        b"allocator.resident": resident,
+        b"allocator.muzzy": 0,
+        b"allocator-fragmentation.ratio": resident / used,
+        b"allocator-fragmentation.bytes": resident - used,
+        b"allocator-rss.ratio": 1.0,
+        b"allocator-rss.bytes": 0,
+        b"rss-overhead.ratio": 1.0,
+        b"rss-overhead.bytes": 0,
+        b"fragmentation": resident / used,
+        b"fragmentation.bytes": resident - used,
+    }
+
+
+# ---- what else a server says of itself -----------------------------------------------------------------------------
+
+
+@command("ROLE")
+def role(ctx: Context, args: list[bytes]) -> Reply:
+    """A master without replicas: nothing was ever sent to one."""
+    return [b"master", 0, []]
+
+
+@command("MODULE|LIST")
+def module_list(ctx: Context, args: list[bytes]) -> Reply:
+    """Modules are shared objects for another server; none can be loaded here."""
+    return []
+
+
+_LARK = rb"""
+      .---.
+    <( o   \___
+      )  .--'  `-.    %b
+     (  (  ///    )
+      `--`-------'
+          / /
+"""
+
+
+@command("LOLWUT")
+def lolwut(ctx: Context, args: list[bytes]) -> Reply:
+    """The bird that this server is named after."""
+    return Verbatim(b"txt", _LARK % f"Redlark, as Redis ver. {PRODUCT_VERSION}".encode())

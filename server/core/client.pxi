@@ -90,8 +90,6 @@ cdef class Client:
     def reply(self, value, /):
         """Nothing of a value that cannot be encoded stays."""
         cdef size_t before
-        if isinstance(value, COMMAND_ERROR):
-            self.loop.stats.errors += 1
         if self.is_silent():
             return
         self.in_order()

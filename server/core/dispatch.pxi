@@ -199,6 +199,7 @@ cdef void send_early(Loop loop, Client c) noexcept:
 cdef void write_refusal(Loop loop, Client c) noexcept:
     """A protocol error, after which the connection is closed."""
     try:
+        loop.server.failed(loop.refusal)
         c.reply(COMMAND_ERROR(loop.refusal))
     except BaseException as error:
         loop_failed(loop, error)

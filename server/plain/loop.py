@@ -187,7 +187,7 @@ class Loop:
                 if request:
                     self._process(client, request)
         except ProtocolError as problem:
-            self.stats.errors += 1
+            self.server.failed(problem.line)
             client.reply(CommandError(problem.line))
             client.close(after_reply=True)
         if client.output:

@@ -98,3 +98,25 @@ def test_a_sleep_is_kept(start: Start, wire: Connect) -> None:
     for number in range(3):
         client("SET", "k", number)
     assert client("SLOWLOG", "LEN") == b":4\r\n"
+
+
+def test_errors_are_counted_once_by_their_first_word(server: Server, client: Wire, wire: Connect) -> None:
+    """Of a command, of a request that names none, in a transaction, of who has waited, and of the protocol."""
+    client("CONFIG", "RESETSTAT")
+    client("NOSUCH")
+    client("SET", "k", "v")
+    client("LPUSH", "k", "v")
+    for request in ("MULTI", "GET", "EXEC", "MULTI", "LLEN k", "EXEC"):
+        client(*request.split())
+    waiting = wire(server.port)
+    number = int(waiting("CLIENT", "ID")[1:])
+    waiting.send("BLPOP", "l", 0)
+    while client("CLIENT", "UNBLOCK", number, "ERROR") != b":1\r\n":
+        time.sleep(0.001)
+    broken = wire(server.port)
+    broken.raw(b"*x\r\n")
+    broken.rest()
+    told = client("INFO", "stats", "errorstats")
+    assert b"total_error_replies:7\r\n" in told
+    counts = dict(re.findall(rb"errorstat_(\w+):count=(\d+)", told))
+    assert counts == {b"ERR": b"3", b"WRONGTYPE": b"2", b"EXECABORT": b"1", b"UNBLOCKED": b"1"}
