@@ -25,15 +25,16 @@ from redlark.reference.world import Run
 from redlark.spec import rdb
 
 STREAMS = {15: 1, 19: 2, 21: 3}  # types of streams, and what they tell more and more of
+FIRST_TIMED = 22  # of the types of hashes whose fields may have deadlines
 Row = tuple[bytes, bytes, int | None]
 
 
-Read = tuple[Any, bytes, tuple[Any, ...], tuple[Any, ...]]
+Read = tuple[Any, bytes, tuple[Any, ...], tuple[Any, ...], bool]
 
 
 @pure
 def loaded(payload: bytes, last_type: int, product: bytes) -> Read | None:
-    """The value of a payload, how it was written, its elements in their order, and its fields' deadlines.
+    """The value of a payload, how it was written, its elements in order, its fields' deadlines, and if it can have any.
 
     Absent where the payload is none of the types up to the last one that a server knows.
     """
@@ -46,11 +47,11 @@ def loaded(payload: bytes, last_type: int, product: bytes) -> Read | None:
     form, order = found.form.encode(), found.value
     if found.kind == "hash":
         deadlines = tuple((field, deadline) for field, _, deadline in order if deadline is not None)
-        return Map({field: value for field, value, _ in order}), form, order, deadlines
+        return Map({field: value for field, value, _ in order}), form, order, deadlines, payload[0] >= FIRST_TIMED
     if found.kind == "stream":
-        return _stream_of(found.value, STREAMS[payload[0]]), form, (), ()
+        return _stream_of(found.value, STREAMS[payload[0]]), form, (), (), False
     value = frozenset(order) if found.kind == "set" else SortedSet(Map(order)) if found.kind == "zset" else order
-    return value, form, order, ()
+    return value, form, order, (), False
 
 
 @of_run

@@ -23,6 +23,7 @@ from redlark.server.values import to_integer
 STRING, PLAIN_SET, PLAIN_HASH, PLAIN_ZSET = 0, 2, 4, 5
 INTSET, PACKED_HASH, PACKED_ZSET, QUICKLIST, PACKED_SET, STREAM = 11, 16, 17, 18, 20, 21
 TIMED_HASH, PACKED_TIMED_HASH = 24, 25  # whose fields may have deadlines
+LATEST: Final = 2**48 - 1  # that a field's deadline can be, in ms
 NEVER: Final = 2**46 - 1  # in the place of the soonest deadline where there is none
 ALONE, TOGETHER = 1, 2  # a node of a list: an element by itself, a listpack
 _NO_SCORE: Final = {253: math.nan, 254: math.inf, 255: -math.inf}  # lengths that no text of a score has
@@ -159,29 +160,28 @@ def _hash_of(reader: Reader, items: Sequence[bytes], packed: bool) -> Hash:
     return value
 
 
-def _timed_hash(reader: Reader) -> Value:
-    """A field's deadline is how far from the soonest, plus 1; 0 is none."""
-    soonest = reader.number(8)
+def _timed_hash(reader: Reader, before: int) -> Value:
+    """A field's deadline is how far behind a moment just before the soonest; 0 is none."""
     rows = [(reader.length(), reader.string(), reader.string()) for _ in range(reader.length())]
     value = _hash_of(reader, [text for _, *pair in rows for text in pair], packed=False)
-    return _with_deadlines(value, [(field, soonest + ahead - 1) for ahead, field, _ in rows if ahead])
+    return _with_deadlines(value, [(field, before + ahead) for ahead, field, _ in rows if ahead])
 
 
 def _packed_timed_hash(reader: Reader) -> Value:
     """Fields, values and deadlines in turn; 0 is none."""
-    reader.number(8)  # the soonest
     items = listpack(reader.string())
     ends = [to_integer(text) for text in items[2::3]]
     if len(items) % 3 or None in ends:
         raise BadFormat("a field without its value or its deadline")
     value = _hash_of(reader, [text for place, text in enumerate(items) if place % 3 < 2], packed=True)
-    value.be_timed()
     return _with_deadlines(value, [(field, at) for field, at in zip(items[::3], ends, strict=True) if at])
 
 
 def _with_deadlines(value: Hash, ends: Sequence[tuple[bytes, int]]) -> Hash:
+    value.be_timed()
     for field, at in ends:
-        value.be_timed()
+        if not 0 < at <= LATEST:
+            raise BadFormat("a deadline that no field can have")
         value.set_deadline(field, at)
     return value
 
@@ -206,8 +206,10 @@ READERS: Final[dict[int, Callable[[Reader], Value]]] = {
     19: lambda reader: read_stream(reader, 2),
     PACKED_SET: lambda reader: _set_of(reader, listpack(reader.string()), b"listpack"),
     STREAM: lambda reader: read_stream(reader, 3),
-    TIMED_HASH: _timed_hash,
-    PACKED_TIMED_HASH: _packed_timed_hash,
+    22: lambda reader: _timed_hash(reader, 0),  # 22 and 23 came before the release of Redis 7.4
+    23: _packed_timed_hash,
+    TIMED_HASH: lambda reader: _timed_hash(reader, reader.number(8) - 1),
+    PACKED_TIMED_HASH: lambda reader: (reader.number(8), _packed_timed_hash(reader))[1],  # behind the soonest
 }
 
 

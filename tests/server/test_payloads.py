@@ -240,6 +240,36 @@ def test_versions(client: Wire) -> None:
     assert client("OBJECT", "IDLETIME", "k") == b":1000\r\n"
 
 
+def timed(kind: int, first: int, packed: bytes) -> bytes:
+    """A payload of a hash whose fields may have deadlines, in one of the four types there are."""
+    return sealed(bytes((kind,)) + (first.to_bytes(8, "little") if kind > 23 else b"") + packed)
+
+
+def test_hashes_that_may_have_deadlines(client: Wire, start_server: Starter, wire: Connect) -> None:
+    """Whether any field has one or not, each type is taken as Redis 8.2 takes it; deadlines that cannot be are not."""
+    other, soon = wire(start_server("redis:8.2").port), 2_000_000_000_000
+    rows = [[(soon, b"f"), (0, b"g")], [(0, b"f")]]
+    for shown in rows:
+        flat = [text for at, field in shown for text in (field, b"v", at)]
+        for kind in (22, 23, 24, 25):
+            body = rdb.encoding.string(rdb.packed.written_listpack(flat))
+            if kind in (22, 24):
+                ahead = [(at - soon + 1 if kind == 24 and at else at, field) for at, field in shown]
+                body = b"".join(rdb.encoding.length(at) + rdb.encoding.string(f) + b"\1v" for at, f in ahead)
+                body = bytes((len(shown),)) + body
+            for one in (client, other):
+                assert one("RESTORE", "hash", "0", timed(kind, soon, body), "REPLACE") == b"+OK\r\n"
+            assert shown_of(client) == shown_of(other)
+    for at in (-5, 2**48):
+        body = rdb.encoding.string(rdb.packed.written_listpack([b"f", b"v", at]))
+        assert client("RESTORE", "k", "0", timed(25, soon, body)) == b"-ERR Bad data format\r\n"
+
+
+def shown_of(wire: Wire) -> tuple[Any, bytes]:
+    """What the hash holds, and how it is kept."""
+    return shown(wire, b"hash"), wire("OBJECT", "ENCODING", "hash")
+
+
 # ---- from server to server -----------------------------------------------------------------------------------------
 
 SIZES = (1, 3, 100, 700)
