@@ -373,7 +373,8 @@ def _bag(
 ) -> Matcher:
     """Neighbouring groups: any order; exclusive ones refuse a second alternative, `once` refuses a repeat.
 
-    A word is an option even where too little is left for the parts behind, which need `room` arguments at least.
+    A word is an option even where too little is left for the parts behind, which need `room` arguments at least. But in
+    an option's own arguments (`inner`) what stands before such parts is read once: a second word is the next part.
 
     An alternative that is itself a group offers that one's alternatives, of which the last of a kind wins; one that is
     a block begun by a word offers what is in it. An alternative of arguments alone, beside others that a word begins,
@@ -432,6 +433,8 @@ def _bag(
                 raise hooks.refuse(v, "missing" if "missing" in hooks.refusals else "unknown", arguments[position])
             before = taken.get(option.group)
             second = before is not None and not repeats[option.group]
+            if second and inner and room:
+                break
             if second and (option.once or (group.kind == "exclusive" and before != option.alternative)):
                 kind = next((k for k in (group.label, "repeated") if k in hooks.refusals), "unknown")
                 raise hooks.refuse(v, kind, arguments[position])

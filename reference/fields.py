@@ -59,6 +59,13 @@ def is_late(run: Run, number: int, key: bytes, field: bytes) -> bool:
     return deadlines is not None and field in deadlines and is_over(run, deadlines[field])
 
 
+def is_just_over(run: Run, number: int, key: bytes, field: bytes) -> bool:
+    """Whether a stored field has a deadline that may lie within the request, so that it can end between two looks."""
+    deadlines = _deadlines(run, number, key)
+    found = None if deadlines is None else deadlines.get(field)
+    return found is not None and moment(run, found).hi >= run.earliest - 1
+
+
 def emptied(run: Run, number: int, key: bytes) -> bool:
     """Whether the last field of a hash has expired and a server has cleared it away, the key with it."""
     entry = run.databases[number][key]

@@ -106,7 +106,10 @@ class Readings:
             yield self._reading(found)
 
     def all(self, bound: int) -> Iterable[Map[str, Any]]:
-        """One reading: every entry, as soon and as short as may be, of a connection that nobody knows."""
+        """One reading: every entry, as soon and as short as may be, of a connection that nobody knows.
+
+        Nobody has seen it, so it says nothing of the log.
+        """
         entries = self.log.entries
         last = len(entries) - 1 if self.log.next is None else self.log.next[1] - 1
         shown = [
@@ -119,7 +122,7 @@ class Readings:
             )
             for place, entry in enumerate(entries[: self.count])
         ]
-        return [self._reading(shown)]
+        return [self._reading(shown).set("log", self.log)]
 
     def _read(
         self, leaves: list[Any], at: int, place: int, shown: int, after: int | None

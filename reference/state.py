@@ -13,7 +13,7 @@ from typing import Any
 
 from immutables import Map
 
-from redlark.reference.fields import is_late, take_away
+from redlark.reference.fields import is_just_over, is_late, take_away
 from redlark.reference.functions import of_run, pure, version
 from redlark.reference.logs import unblocked
 from redlark.reference.replies import Predicate
@@ -237,6 +237,12 @@ def disown(run: Any, key: bytes, members: Iterable[bytes]) -> None:
 def field_is_late(run: Any, key: bytes, field: bytes) -> bool:
     """Whether a field has expired, and may still be stored."""
     return is_late(run, run.selected, key, field)
+
+
+@of_run
+def field_is_just_over(run: Any, key: bytes, field: bytes) -> bool:
+    """Whether a field may have expired while the request ran."""
+    return is_just_over(run, run.selected, key, field)
 
 
 @of_run

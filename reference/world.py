@@ -90,6 +90,7 @@ class Run(Comparing):
         "decisions",
         "delay",
         "differences",
+        "earliest",
         "emptied",
         "encodings",
         "events",
@@ -139,7 +140,8 @@ class Run(Comparing):
         self.session = world.sessions[client]
         self.selected: int = self.session["selected"]
         self.latest = max(interval[1], world.now)
-        self.began = self.now = Moment(Variable(max(interval[0], world.now), self.latest))
+        self.earliest = max(interval[0], world.now)
+        self.began = self.now = Moment(Variable(self.earliest, self.latest))
         self.observed = observed
         self.pending: list[tuple[int, ...]] = []
         self.encodings = model.encodings

@@ -92,3 +92,11 @@ def test_what_is_too_quick_is_not_logged() -> None:
     slow = model.allows(slow, 0, (b"PING",), (NOW + 500, NOW + 2500), Observed(b"+PONG\r\n"))
     for count in (b":0\r\n", b":1\r\n"):
         assert model.allows(slow, 0, (b"SLOWLOG", b"LEN"), (NOW + 2500, NOW + 2500), Observed(count))
+
+
+def test_what_nobody_saw_of_a_log_is_still_open() -> None:
+    """SLOWLOG GET in silence says nothing of the entries' ids: any is possible in the next reply."""
+    log = Log((entry(b"GET", sure=True),), None)
+    (unseen,) = log_readings(log, -1).all(1)
+    assert unseen["log"] == log
+    assert len(list(log_readings(unseen["log"], -1).candidates(leaves([b"GET"], 1013)))) == 1
