@@ -139,8 +139,7 @@ class Run(Comparing):
         self.sessions, self.server, self.versions = world.sessions, world.server, world.versions
         self.session = world.sessions[client]
         self.selected: int = self.session["selected"]
-        self.latest = max(interval[1], world.now)
-        self.earliest = max(interval[0], world.now)
+        self.earliest, self.latest = max(interval[0], world.now), max(interval[1], world.now)
         self.began = self.now = Moment(Variable(self.earliest, self.latest))
         self.observed = observed
         self.pending: list[tuple[int, ...]] = []
@@ -161,8 +160,7 @@ class Run(Comparing):
         self.replied: bool | None = False  # whether what its client is pushed now follows the reply; None: as it may be
         self.reached: list[str] = []
         self.recoded: list[tuple[int, bytes, Any, bytes]] = []  # encodings that were said, of which values
-        self.changes = 0
-        self.keeps = False  # whether what a command wrote stays though it fails
+        self.changes, self.keeps = 0, False  # keeps: whether what a command wrote stays though it fails
         self.children = -1  # how many replies of a surrounding EXEC have been given; -1 outside
         self.script: Map[str, Any] | None = None  # what a script may do, while one runs
         self.caller: Map[str, Any] | None = None  # its client's connection; its calls have a session of their own
