@@ -161,7 +161,7 @@ def _hidden(name: bytes, request: list[bytes]) -> frozenset[int]:
         return frozenset(p for p in range(3, size, 2) if request[p - 1].split(b"\0", 1)[0].lower() in _SECRETS)
     if name == b"hello" and size > 2 and to_integer(request[1]) in (2, 3):
         return _hidden_in_hello(request)
-    return frozenset()
+    return _hidden_in_migrate(request) if name == b"migrate" else frozenset()
 
 
 def _hidden_in_hello(request: list[bytes]) -> frozenset[int]:
@@ -177,4 +177,18 @@ def _hidden_in_hello(request: list[bytes]) -> frozenset[int]:
             place += 2
         else:
             break
+    return frozenset(hidden)
+
+
+def _hidden_in_migrate(request: list[bytes]) -> frozenset[int]:
+    """MIGRATE reads its options likewise."""
+    hidden: set[int] = set()
+    place = 6
+    while place < len(request):
+        option = request[place].upper()
+        secrets = {b"AUTH": 1, b"AUTH2": 2}.get(option, 0)
+        if place + secrets >= len(request) or not (secrets or option in (b"COPY", b"REPLACE")):
+            break
+        hidden |= set(range(place + 1, place + 1 + secrets))
+        place += 1 + secrets
     return frozenset(hidden)
