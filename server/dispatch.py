@@ -19,6 +19,7 @@ from redlark.server.interfaces import (
     Context,
     Reply,
 )
+from redlark.server.notifications import looks
 from redlark.server.state import State, is_local, unwatch
 
 # Never queued: they end or refuse the transaction themselves.
@@ -174,6 +175,17 @@ def discard(client: Client) -> None:
     unwatch(client)
 
 
+def _run(ctx: Context, command: Command, request: list[bytes]) -> Reply:
+    if not ctx.server.events.misses or not looks(command):
+        return command.function(ctx, request)
+    database = ctx.db
+    database.misses = True
+    try:
+        return command.function(ctx, request)
+    finally:
+        database.misses = False
+
+
 def call(ctx: Context, request: list[bytes]) -> None:
     """Run the Python function of a command that has passed every check, and reply.  (A core's `client.run`.)"""
     command, ctx.command = ctx.command, None
@@ -181,7 +193,7 @@ def call(ctx: Context, request: list[bytes]) -> None:
         command = find(ctx.server.commands, request)
     began = perf_counter_ns()
     try:
-        reply: Reply = command.function(ctx, request)
+        reply = _run(ctx, command, request)
     except CommandError as error:
         reply = error
         ctx.server.failed(error.line)

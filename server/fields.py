@@ -71,6 +71,8 @@ def met(database: Database, key: bytes, value: Hash, now: int, most: int = FOREV
         database.modified(key)
     else:
         database.delete(key)
+    if database.tracker is not None:  # nobody's request has done this
+        database.tracker(key, True)
     if gone and database.teller is not None:
         database.teller(database, HASH_EXPIRED, key)
         if not value:

@@ -165,6 +165,7 @@ class Database(Protocol):
     awaited: dict[bytes, dict[Wait, None]]  # who waits for which key, in the order of their coming; kept by `blocking`
     came: list[Came]  # what has become of keys that somebody waits for
     teller: Callable[[Database, bytes, bytes], None] | None  # told that a key is `new` or has `expired`
+    misses: bool  # the command under way has `teller` told of keys that it looks for and are not there (`get`)
     ending: Ending  # the keys of hashes of which fields have deadlines, kept by the writes
     tracker: Callable[[bytes, bool], None] | None  # told that a key has changed, and whether as its time was over
     touching: bool  # False while a client under NO-TOUCH runs a command: reads leave idle times alone
@@ -391,6 +392,9 @@ class Context(Protocol):
 
         That a key is new or has expired the database tells of its own accord, and that before anything else.
         """
+
+    def missed(self, key: bytes, /) -> None:
+        """A key of the selected database that was not got, but asked about, is not there."""
 
     def propagate(self, request: list[bytes], /) -> None:
         """What AOF and replicas are to see instead of the request; an empty hook until they are there."""

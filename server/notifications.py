@@ -14,11 +14,12 @@ from typing import Final
 
 import attrs
 
-from redlark.server.interfaces import Database
+from redlark.server.interfaces import Command, Database
 from redlark.server.pubsub import PubSub
 
 NEW, EXPIRED, EVICTED = b"new", b"expired", b"evicted"
 OVERWRITTEN, TYPE_CHANGED = b"overwritten", b"type_changed"
+MISSED = b"keymiss"
 HASH_EXPIRED, DELETED = b"hexpired", b"del"
 ALL: Final = b"g$lshzxetd"  # the classes for which `A` stands; `d` is the modules'
 APART: Final = b"noc"  # those for which it does not: what is new, written over, of another type
@@ -27,7 +28,7 @@ STREAM: Final = ord("t")  # all of whose names begin with x, so that no row is n
 CLASSES: Final = {
     event: letter
     for letter, events in zip(
-        b"g$lshzxenoc",
+        b"g$lshzxenocm",
         (
             b"del rename_from rename_to move_from move_to copy_to restore expire persist",
             b"set setrange incrby incrbyfloat append setbit pfadd",
@@ -41,11 +42,26 @@ CLASSES: Final = {
             NEW,
             OVERWRITTEN,
             TYPE_CHANGED,
+            MISSED,
         ),
         strict=True,
     )
     for event in events.split()
 }
+
+
+# What tells of keys that it looks for in vain: whatever only reads, but for the first, and the second.
+_LOOK_ASIDE: Final = (b"object|", b"memory|")
+_LOOK_TOO: Final = frozenset((
+    b"getex", b"getdel", b"getset", b"set", b"bitfield", b"bitop", b"pfmerge", b"copy", b"sort", b"xreadgroup", b"xack",
+    b"xackdel", b"xclaim", b"xautoclaim", b"georadius", b"georadiusbymember", b"geosearchstore", b"sinterstore",
+    b"sunionstore", b"sdiffstore", b"zinterstore", b"zunionstore", b"zdiffstore", b"zrangestore",
+))  # fmt: skip
+
+
+def looks(command: Command) -> bool:
+    """Does a command tell of keys that are not there?"""
+    return command.name in _LOOK_TOO or ("readonly" in command.flags and not command.name.startswith(_LOOK_ASIDE))
 
 
 def spelled(text: bytes) -> bytes:
@@ -79,10 +95,12 @@ class Events:
 
     pubsub: PubSub
     classes: bytes = b""  # spelled; nothing is told unless K or E is among them
+    misses: bool = False  # keys that are not there are told of
 
     def configure(self, classes: bytes) -> None:
         """Tell of these classes from now on."""
         self.classes = classes if b"K" in classes or b"E" in classes else b""
+        self.misses = b"m" in self.classes
 
     def tell(self, database: Database, event: bytes, key: bytes) -> None:
         """Something has happened to a key: a message on the key's channel, then one on the event's."""

@@ -17,7 +17,7 @@ from redlark.server.blocking import Waiting
 from redlark.server.config import Config
 from redlark.server.eviction import Eviction
 from redlark.server.interfaces import REPLY_OFF, REPLY_SKIP, Client, Command, CommandError, Database, Loop
-from redlark.server.notifications import Events
+from redlark.server.notifications import MISSED, Events
 from redlark.server.observing import Observer
 from redlark.server.pausing import Pause
 from redlark.server.pubsub import Listening, PubSub
@@ -83,6 +83,10 @@ class ClientContext:
     def notify(self, event: bytes, key: bytes, /, database: Database | None = None) -> None:
         if self.server.events.classes:
             self.server.events.tell(self.db if database is None else database, event, key)
+
+    def missed(self, key: bytes, /) -> None:
+        if self.db.misses:
+            self.notify(MISSED, key)
 
     def propagate(self, request: list[bytes], /) -> None:
         """Nobody listens yet."""

@@ -95,6 +95,8 @@ class _Range:
         if len(words) > 3 or (len(words) == 1 and not end_optional):
             raise errors.syntax()
         start = integer(words[0])
+        if not end_optional:
+            integer(words[1])  # which BITPOS reads after the unit
         if len(words) == 3 and words[2].upper() not in (b"BYTE", b"BIT"):
             raise errors.syntax()
         end = integer(words[1]) if len(words) > 1 else None
@@ -274,8 +276,8 @@ def _field_type(text: bytes) -> tuple[bool, int]:
 @command("BITFIELD")
 def bitfield(ctx: Context, args: list[bytes]) -> Reply:
     key, operations = args[1], _operations(ctx, args[2:])
-    old = string_at(ctx, key)
     writes = [one for one in operations if one.word != b"GET"]
+    old = string_at(ctx, key) if not writes or ctx.db.exists(key) else None
     if not writes:
         return [one.read(old or b"") for one in operations]
     needed = (max(one.place + one.width for one in writes) + 7) >> 3

@@ -6,10 +6,10 @@ import hashlib
 import re
 import struct
 import time
+from itertools import chain
 from typing import Final
 
 from redlark.server import errors
-from redlark.server.commands.help import lines
 from redlark.server.commands.registry import command
 from redlark.server.config import memory
 from redlark.server.interfaces import (
@@ -26,7 +26,7 @@ from redlark.server.interfaces import (
     Verbatim,
 )
 from redlark.server.rdb import dump
-from redlark.server.values import encoding_of
+from redlark.server.values import encoding_of, positive
 
 # What is accepted with one word more, whatever it is, and changes nothing here; but SET-ACTIVE-EXPIRE does.
 _SWITCHES: Final = frozenset((
@@ -41,6 +41,20 @@ _PROTOCOL_TYPES: Final = (
 )
 _KINDS: Final = {b"string": 0, b"list": 1, b"set": 2, b"zset": 3, b"hash": 4, b"stream": 6}  # as RDB files number them
 NOTHING: Final = bytes(20)
+_HELP: Final = (
+    (b"DIGEST", b"    A digest of all databases."),
+    (b"DIGEST-VALUE <key> [<key> ...]", b"    A digest of each value."),
+    (b"ERROR <text>", b"    This error."),
+    (b"OBJECT <key>", b"    Where and how a value is kept."),
+    (
+        b"POPULATE <count> [<prefix>] [<size>]",
+        b"    Makes so many strings under keys of this prefix, unless they are there.",
+    ),
+    (b"PROTOCOL <type>", b"    A reply of this type."),
+    (b"SET-ACTIVE-EXPIRE <0 | 1>", b"    Whether what has expired goes though nobody asks for it."),
+    (b"SLEEP <seconds>", b"    Serves nobody for so long."),
+    (b"HELP", b"    These lines."),
+)
 
 
 @command("DEBUG")
@@ -48,7 +62,7 @@ def debug(ctx: Context, args: list[bytes]) -> Reply:
     word, rest = args[1].split(b"\0", 1)[0], args[2:]
     asked = word.lower()
     if asked == b"help" and not rest:
-        return [Status(line.encode()) for line in lines("debug")]
+        return [Status(line) for line in (b"DEBUG has these subcommands:", *chain.from_iterable(_HELP))]
     if asked == b"sleep" and len(rest) == 1:
         found = _SECONDS.match(rest[0])
         time.sleep(float(found[1]) if found else 0)
@@ -70,11 +84,23 @@ def debug(ctx: Context, args: list[bytes]) -> Reply:
         if size is None or size > _LARGEST_NODE:
             raise CommandError(b"ERR argument must be a memory value bigger than 1 and smaller than 4gb")
         return OK
-    if asked == b"stringmatch-len" and len(rest) == 2:
-        return Status(b"Apparently Redis did not crash: test passed")
+    if asked == b"populate" and 1 <= len(rest) <= 3:
+        return _populate(ctx, rest)
     if asked == b"protocol" and len(rest) == 1:
         return _protocol(ctx, rest[0].split(b"\0", 1)[0].lower())
     raise CommandError(errors.wrong_number(b"DEBUG", args[1]))
+
+
+def _populate(ctx: Context, words: list[bytes]) -> Reply:
+    """Strings that say their numbers, cut or filled with zeros to a size; what is there stays."""
+    count = positive(words[0])
+    prefix = words[1] if len(words) > 1 else b"key"
+    size = positive(words[2]) if len(words) > 2 else 0
+    for number in range(count):
+        key, text = b"%b:%d" % (prefix, number), b"value:%d" % number
+        if not ctx.db.exists(key):
+            ctx.db.put(key, text[:size].ljust(size, b"\0") if size else text)
+    return OK
 
 
 # ---- where a value is ----------------------------------------------------------------------------------------------

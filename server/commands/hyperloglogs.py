@@ -86,12 +86,13 @@ def _registers(ctx: Context, key: bytes) -> bytes | None:
 def pfmerge(ctx: Context, args: list[bytes]) -> Reply:
     try:
         registers, dense = [], False
-        for key in args[1:]:
+        merged = Sketch(limit=ctx.server.config.hll_sparse_max_bytes)
+        for place, key in enumerate(args[1:]):
             sketch = _at(ctx, key)
             if sketch is not None:
                 registers.append(sketch.registers())
                 dense = dense or sketch.dense
-        merged = _at(ctx, args[1]) or Sketch(limit=ctx.server.config.hll_sparse_max_bytes)
+                merged = merged if place else sketch
         if dense:
             merged.make_dense()
         merged.merge(largest(registers))

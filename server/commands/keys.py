@@ -23,7 +23,13 @@ def del_(ctx: Context, args: list[bytes]) -> Reply:
 
 @command("EXISTS")
 def exists(ctx: Context, args: list[bytes]) -> Reply:
-    return sum(map(ctx.db.exists, args[1:]))
+    there = 0
+    for key in args[1:]:
+        if ctx.db.exists(key):
+            there += 1
+        else:
+            ctx.missed(key)
+    return there
 
 
 @command("TOUCH")
@@ -33,7 +39,10 @@ def touch(ctx: Context, args: list[bytes]) -> Reply:
 
 @command("TYPE")
 def type_(ctx: Context, args: list[bytes]) -> Reply:
-    return Status(ctx.db.kind(args[1]) or b"none")
+    kind = ctx.db.kind(args[1])
+    if kind is None:
+        ctx.missed(args[1])
+    return Status(kind or b"none")
 
 
 @command("RANDOMKEY")

@@ -385,8 +385,17 @@ def _wait_time(ctx: Context, text: bytes) -> int:
 @command("XREAD")
 def xread(ctx: Context, args: list[bytes]) -> Reply:
     asked = Reading.of(ctx, args, in_group=False)
-    after = [_from(ctx, key, text) for key, text in zip(asked.keys, asked.after, strict=True)]
-    return asked.answer(ctx, b"stream", lambda: read_after(ctx, asked, after))
+    places = list(zip(asked.keys, asked.after, strict=True))
+    after = [_from(ctx, key, text) for key, text in places]
+
+    def rows() -> list[list[Reply]]:
+        """Which entry is the last one, is seen when it is told, not when the waiting begins."""
+        for number, (key, text) in enumerate(places):
+            if until_nul(text) == b"+":
+                after[number] = _from(ctx, key, text)
+        return read_after(ctx, asked, after)
+
+    return asked.answer(ctx, b"stream", rows)
 
 
 def _from(ctx: Context, key: bytes, text: bytes) -> int:

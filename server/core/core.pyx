@@ -10,7 +10,8 @@ One extension module, redlark.server._core, made of a few files, each one concep
     slab.h        memory for entries
     objects.pxi   an entry: key, value and deadline in one allocation
     table.pxi     the hash table: buckets of a cache line, incremental rehash, SCAN cursors
-    database.pxi  a keyspace: expiry, watchers, what Python commands see
+    database.pxi  a keyspace: its writes, and what Python commands see
+    befalling.pxi who is told what becomes of keys; expiry
     reply.pxi     output buffers and RESP
     parser.pxi    requests out of bytes
     strings.pxi   the hot commands
@@ -50,7 +51,7 @@ from redlark.server.interfaces import SetReply as SET_REPLY
 from redlark.server.interfaces import Sizes as SIZES
 from redlark.server.interfaces import Status as STATUS
 from redlark.server.interfaces import Verbatim as VERBATIM
-from redlark.server.notifications import EXPIRED, NEW
+from redlark.server.notifications import EXPIRED, MISSED, NEW
 
 # Collections are Python objects here, referred to from their entries; types of C take their names here.
 from redlark.server.plain.hash import Hash
@@ -67,6 +68,7 @@ cdef class Client
 include "objects.pxi"
 include "table.pxi"
 include "database.pxi"
+include "befalling.pxi"
 include "eviction.pxi"
 include "reply.pxi"
 include "parser.pxi"

@@ -1,7 +1,7 @@
 # A numbered keyspace: a table, the clock's reading, and the watchers of its keys.
 #
-# Must live here: lazy and active expiry, WATCH's marks, and the face that Python commands see (interfaces.Database).
-# Must not: the structure of the table, replies.
+# Must live here: the writes, and the face that Python commands see (interfaces.Database).  Must not: the structure of the
+# table, replies, expiry and who is told of changes (befalling.pxi).
 #
 # Every write passes through db_write, db_erase, db_retime or db_touch, so no command can forget the watchers.
 
@@ -26,6 +26,7 @@ cdef class Database:
     cdef public dict awaited
     cdef public list came
     cdef public object teller       # of keys that are new or have expired; None: of nothing
+    cdef public bint misses
     cdef public object ending       # of whose dict `timed_hashes` is another name
     cdef dict timed_hashes
     cdef public object tracker      # of keys that change; None: of nothing
@@ -57,6 +58,8 @@ cdef class Database:
     def get(self, bytes key not None, /):
         cdef Entry* e = db_find(self, key)
         if e == NULL:
+            if self.misses and self.teller is not None:
+                db_tell(self, MISSED, key, len(key))
             return None
         if self.touching:
             entry_used(self, e, db_now(self))
@@ -304,97 +307,6 @@ cdef inline Entry* db_lookup(Database db, const char* p, size_t n, uint64_t h, P
 cdef Entry* db_find(Database db, bytes key) noexcept:
     cdef Place at
     return db_lookup(db, key, len(key), rl_hash(key, len(key)), &at)
-
-
-# ---------------------------------------------------------------------------------------------------------------- WATCH
-
-cdef inline void db_touch(Database db, const char* p, size_t n, bint expired=False) noexcept:
-    if PyDict_Size(db.watched):
-        mark_watchers(db, p, n)
-    if db.tracker is not None:
-        tell_tracker(db, p, n, expired)
-
-cdef void mark_watchers(Database db, const char* p, size_t n) noexcept:
-    clients = db.watched.get(PyBytes_FromStringAndSize(p, <Py_ssize_t>n))
-    if clients is not None:
-        for client in clients:
-            client.touched = True
-
-
-cdef void tell_tracker(Database db, const char* p, size_t n, bint expired) noexcept:
-    try:
-        db.tracker(PyBytes_FromStringAndSize(p, <Py_ssize_t>n), expired)
-    except BaseException as error:
-        loop_failed(db.loop, error)
-
-cdef void db_note(Database db, const char* p, size_t n, bint came) noexcept:
-    """A collection has come to be, or a value has gone: noted if anybody waits for the key."""
-    key = PyBytes_FromStringAndSize(p, <Py_ssize_t>n)
-    if key in db.awaited:
-        db.came.append((db, key, came))
-
-
-cdef void db_forget_fields(Database db, const char* p, size_t n) noexcept:
-    """Whatever hash a key held is gone."""
-    db.timed_hashes.pop(PyBytes_FromStringAndSize(p, <Py_ssize_t>n), None)
-
-cdef void db_tell(Database db, bytes event, const char* p, size_t n) noexcept:
-    """Nothing that a message sets off comes back to this table before the command is over."""
-    try:
-        db.teller(db, event, PyBytes_FromStringAndSize(p, <Py_ssize_t>n))
-    except BaseException as error:
-        loop_failed(db.loop, error)
-
-
-# --------------------------------------------------------------------------------------------------------------- expiry
-
-cdef void db_expire(Database db, uint64_t h, Place* at) noexcept:
-    cdef Entry* e = table_remove(&db.table, h, at)
-    db.expired += 1
-    db_touch(db, key_of(e), key_size(e), True)
-    if PyDict_Size(db.timed_hashes):
-        db_forget_fields(db, key_of(e), key_size(e))
-    if PyDict_Size(db.awaited):
-        db_note(db, key_of(e), key_size(e), False)
-    if db.teller is not None:
-        db_tell(db, EXPIRED, key_of(e), key_size(e))
-    entry_free(e)
-
-cdef void db_expire_entry(Database db, Entry* e) noexcept:
-    cdef Place at
-    cdef uint64_t h = rl_hash(key_of(e), key_size(e))
-    if table_find(&db.table, key_of(e), key_size(e), h, &at) != NULL:
-        db_expire(db, h, &at)
-
-cdef struct PastKeys:
-    int64_t now
-    Py_ssize_t examined
-    int count
-    Entry* entries[EXPIRED_AT_ONCE]
-
-cdef void collect_past(void* arg, Bucket* b) noexcept:
-    cdef PastKeys* past = <PastKeys*>arg
-    cdef int i
-    while True:
-        if (b.tags >> 56) & 0x7F:
-            for i in range(SLOTS):
-                if (b.tags >> (56 + i)) & 1:
-                    past.examined += 1
-                    if deadline_of(b.slot[i])[0] < past.now and past.count < EXPIRED_AT_ONCE:
-                        past.entries[past.count] = b.slot[i]
-                        past.count += 1
-        if not b.tags & CHAINED:
-            return
-        b = <Bucket*>b.slot[6]
-
-cdef int db_expire_step(Database db, PastKeys* past) noexcept:
-    """Visit one home bucket, and remove what is past; how many went."""
-    cdef int i
-    past.count = 0
-    db.cursor = table_scan(&db.table, db.cursor, collect_past, past)
-    for i in range(past.count):
-        db_expire_entry(db, past.entries[i])
-    return past.count
 
 
 # --------------------------------------------------------------------------------------------------------------- writes

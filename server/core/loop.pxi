@@ -198,7 +198,7 @@ cdef class Loop:
         self.memory_limit = config.maxmemory
         self.memory_base = self.server.used_memory() - sum(database.memory() for database in self.server.databases)
         self.databases = list(self.server.databases)
-        self.observed = self.server.observer.needs_all or self.server.pause.is_on
+        self.observed = self.server.observer.needs_all or self.server.pause.is_on or self.server.events.misses
         self.telling = self.observed or bool(self.server.events.classes) or self.server.tracking.on
 
     def stop(self):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from redlark.server import eviction, fields
 from redlark.server.interfaces import FRESH, NO_DEADLINE, RAW, Client, Value
-from redlark.server.notifications import EXPIRED, NEW
+from redlark.server.notifications import EXPIRED, MISSED, NEW
 from redlark.server.plain.index import Index
 from redlark.server.values import kind_of, settle
 
@@ -51,6 +51,7 @@ class Database:
         self.came: list[interfaces.Came] = []
         self.teller: Callable[[interfaces.Database, bytes, bytes], None] | None = None
         self.ending = fields.Ending()
+        self.misses = False
         self.tracker: Callable[[bytes, bool], None] | None = None
         self.touching = True
         self._uses: tuple[int, int] | None = None
@@ -74,6 +75,8 @@ class Database:
     def get(self, key: bytes, /) -> Value | None:
         entry = self._live(key)
         if entry is None:
+            if self.misses and self.teller is not None:
+                self.teller(self, MISSED, key)
             return None
         if self.touching:
             self._used(entry)

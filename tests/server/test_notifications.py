@@ -35,22 +35,48 @@ XGROUP DESTROY x g|XADD x 10-1 a b|XDELEX x IDS 1 10-1|XGROUP CREATE xx g 0 MKST
 SET a 1 PXAT 1|SET b 1 PXAT 1|MSET a 1 d 1|EXISTS b|EXPIRE d 0|GET d|SET d 1|SET d 2 PXAT 1|GET d
 """
 
+# What looks for keys that are not there.
+LOOKS = """
+GET q|GET q q|MGET q r q|EXISTS q r|STRLEN q|GETRANGE q 0 1|TTL q|PTTL q|EXPIRETIME q|TYPE q|OBJECT ENCODING q
+OBJECT FREQ q|OBJECT IDLETIME q|TOUCH q|DUMP q|KEYS q|RANDOMKEY|GETEX q|GETEX q EX x|GETDEL q|GETSET q 1|DEL q
+SET q 1 GET|DEL q|SET q 1 XX|SET q 1 XX GET|SETNX w 1|DEL w|APPEND w 1|DEL w|INCR w|DEL w|SETRANGE q 0 x|DEL q
+GETBIT q 0|BITCOUNT q|BITPOS q 1|BITFIELD q GET u8 0|BITFIELD q SET u8 0 1|DEL q|BITFIELD_RO q GET u8 0
+BITOP AND d q r|PFCOUNT q|PFCOUNT q r|PFMERGE d q r|DEL d|PFADD q|DEL q|LLEN q|LRANGE q 0 1|LRANGE q x 1|LINDEX q 0
+LPOS q a|LPOP q|RPOP q|LMPOP 2 q r LEFT|LINSERT q BEFORE a b|LSET q 0 a|LREM q 0 a|LTRIM q 0 1|LMOVE q r LEFT LEFT
+RPOPLPUSH q r|LPUSHX q a|BLPOP q r 0.01|BLMOVE q r LEFT LEFT 0.01|SCARD q|SMEMBERS q|SISMEMBER q a|SMISMEMBER q a b
+SRANDMEMBER q|SPOP q|SREM q a|SMOVE q r a|SINTER q r|SUNION q r|SDIFF q r|SINTERSTORE d q r|SUNIONSTORE d q r
+SDIFFSTORE d q r|SINTERCARD 2 q r|SSCAN q 0|ZCARD q|ZSCORE q a|ZMSCORE q a b|ZRANGE q 0 1|ZRANGE q x 1
+ZRANGEBYSCORE q 0 1|ZRANK q a|ZCOUNT q 0 1|ZLEXCOUNT q - +|ZRANDMEMBER q|ZPOPMIN q|ZMPOP 2 q r MIN|ZREM q a
+ZUNION 2 q r|ZINTER 2 q r|ZDIFF 2 q r|ZUNIONSTORE d 2 q r|ZINTERSTORE d 2 q r|ZDIFFSTORE d 2 q r|ZRANGESTORE d q 0 1
+ZINTERCARD 2 q r|ZSCAN q 0|ZREMRANGEBYRANK q 0 1|BZPOPMIN q 0.01|HGET q a|HMGET q a b|HGETALL q|HKEYS q|HVALS q
+HLEN q|HEXISTS q a|HSTRLEN q a|HRANDFIELD q|HSCAN q 0|HDEL q a|HSETNX w a b|DEL w|HINCRBY w a 1|DEL w
+HTTL q FIELDS 1 a|HPERSIST q FIELDS 1 a|HEXPIRE q 1 FIELDS 1 a|HGETEX q FIELDS 1 a|HGETDEL q FIELDS 1 a
+HSETEX w FXX FIELDS 1 a b|XLEN q|XRANGE q - +|XREVRANGE q + -|XREAD STREAMS q r 0 0|XREAD BLOCK 10 STREAMS q 0
+XINFO STREAM q|XINFO GROUPS q|XPENDING q g|XREADGROUP GROUP g c STREAMS q r > >|XACK q g 1|XCLAIM q g c 0 1
+XAUTOCLAIM q g c 0 0|XDEL q 1|XTRIM q MAXLEN 0|XGROUP CREATE q g 0|XGROUP DESTROY q g|XSETID q 1|XACKDEL q g IDS 1 1
+XDELEX q IDS 1 1|GEOPOS q a|GEODIST q a b|GEOHASH q a|GEOSEARCH q FROMLONLAT 0 0 BYRADIUS 1 km
+GEOSEARCHSTORE d q FROMLONLAT 0 0 BYRADIUS 1 km|GEORADIUS q 0 0 1 km|GEORADIUS q 0 0 1 km STORE d
+GEORADIUS_RO q 0 0 1 km|RENAME q r|RENAMENX q r|COPY q r|MOVE q 1|EXPIRE q 1|PERSIST q|SORT q|SORT_RO q
+SORT q STORE d|SORT q BY w*|MEMORY USAGE q|WATCH q|UNWATCH|SCAN 0|LCS q r|SUBSTR q 0 1|RPUSH l a b
+SORT l BY w_* GET g_*|SORT l BY h_*->f
+"""
+
 
 def events(message: bytes) -> list[bytes]:
     """The words of a frame that are not its lengths."""
     return message.split(b"\r\n")[2::2]
 
 
-def told(port: int, wire: Connect, classes: str) -> list[tuple[str, list[list[bytes]]]]:
-    """What is told of each request of the script."""
+def told(port: int, wire: Connect, classes: str, script: str) -> list[tuple[str, list[list[bytes]]]]:
+    """What is told of each request of a script."""
     listener, client = wire(port), wire(port)
     client("FLUSHALL")
     client("CONFIG", "SET", "hz", 1)  # what expires is met by the next request, and not cleared away before
     client("CONFIG", "SET", "notify-keyspace-events", classes)
     listener("PSUBSCRIBE", "__key*")
-    requests = SCRIPT.strip().replace("\n", "|").split("|")
+    requests = script.strip().replace("\n", "|").split("|")
     for asked in requests:
-        client(*asked.split())
+        client(*asked.split(" "))
         client("PUBLISH", "__key", asked)
     found, so_far = [], list[list[bytes]]()
     while len(found) < len(requests):
@@ -66,7 +92,14 @@ def told(port: int, wire: Connect, classes: str) -> list[tuple[str, list[list[by
 @pytest.mark.parametrize("classes", ["KEAnoc", "K", "A", *(f"E{letter}" for letter in "g$lshzxetdnoc")])
 def test_events_are_those_of_redis(server: Server, real_port: int, wire: Connect, classes: str) -> None:
     """Each command tells what Redis tells, in its order, class by class."""
-    for ours, theirs in zip(told(server.port, wire, classes), told(real_port, wire, classes), strict=True):
+    for ours, theirs in zip(*(told(port, wire, classes, SCRIPT) for port in (server.port, real_port)), strict=True):
+        assert ours == theirs
+
+
+@pytest.mark.parametrize("classes", ["Em", "KEAnocm"])
+def test_misses_are_those_of_redis(server: Server, real_port: int, wire: Connect, classes: str) -> None:
+    """Of keys that are not there it is told which commands looked for them, as often as Redis looks."""
+    for ours, theirs in zip(*(told(port, wire, classes, LOOKS) for port in (server.port, real_port)), strict=True):
         assert ours == theirs
 
 

@@ -99,6 +99,15 @@ def test_who_waits_no_longer_goes_on_in_that_order(server: Server, client: Wire,
     assert client("LRANGE", "done", 0, -1) == bulks("0", "1")
 
 
+def test_the_last_entry_is_that_of_the_end(server: Server, client: Wire, wire: Connect) -> None:
+    """Who waits for the last entry of a stream gets that of the stream that comes to be, and no other."""
+    waiting = wire(server.port)
+    waits(waiting, client, "XREAD", "BLOCK", 0, "STREAMS", "k", "+")
+    for request in ("SELECT 1", "XADD k 1-0 f v", "XADD k 2-0 f v", "SWAPDB 0 1", "SELECT 0"):
+        client(*request.split())
+    assert waiting.frame() == b"*1\r\n*2\r\n$1\r\nk\r\n*1\r\n*2\r\n$3\r\n2-0\r\n" + bulks("f", "v")
+
+
 def test_waiting_ends_in_other_ways(server: Server, client: Wire, wire: Connect) -> None:
     """Time, CLIENT UNBLOCK and a closed connection end it; what was sent meanwhile is then executed; nobody is left."""
     waiting, gone = wire(server.port), wire(server.port)
