@@ -106,6 +106,8 @@ PARAMETERS: Final = {
         Parameter("latency-monitor-threshold", INT, 0, high=2**63 - 1),
         Parameter("enable-debug-command", ENUM, b"no", choices=("no", "yes", "local"), immutable=True),
         Parameter("notify-keyspace-events", EVENTS, b""),
+        Parameter("busy-reply-threshold", INT, 5000, high=2**63 - 1),
+        Parameter("lua-time-limit", INT, 5000, high=2**63 - 1, of="busy-reply-threshold"),
         Parameter("hll-sparse-max-bytes", MEMORY, 3000, high=2**63 - 1, open=True),
         Parameter("tracking-table-max-keys", INT, 1_000_000, high=2**63 - 1, open=True),
         Parameter("cluster-enabled", YES_NO, False, immutable=True, only="no"),
@@ -133,7 +135,7 @@ TUNING: Final = re.compile(
     r"|list-compress|maxmemory-|no-appendfsync|oom-score|proc-title|rdb|repl-|replica-|slave-|slowlog-|stop-writes"
     r"|supervised$|set-proc|syslog-).*"
     r"|activerehashing|always-show-logo|disable-thp"
-    r"|dynamic-hz|jemalloc-bg-thread|lua-time-limit|busy-reply-threshold|sanitize-dump-payload|shutdown-timeout"
+    r"|dynamic-hz|jemalloc-bg-thread|sanitize-dump-payload|shutdown-timeout"
 )
 
 
@@ -173,6 +175,7 @@ class Config:
     latency_monitor_threshold: int = 0
     enable_debug_command: bytes = b"no"
     notify_keyspace_events: bytes = b""
+    busy_reply_threshold: int = 5000
     hll_sparse_max_bytes: int = 3000
     tracking_table_max_keys: int = 1_000_000
     cluster_enabled: bool = False

@@ -29,6 +29,8 @@ WHILE_SUBSCRIBED = frozenset((
     b"subscribe", b"psubscribe", b"ssubscribe", b"unsubscribe", b"punsubscribe", b"sunsubscribe", b"ping", b"quit",
     b"reset",
 ))  # fmt: skip
+# What runs code: a full server asks whether that may write.
+CODE = frozenset((b"eval", b"eval_ro", b"evalsha", b"evalsha_ro", b"fcall", b"fcall_ro"))
 # An HTTP client that talks to the port (cross-protocol scripting): closed without a word.
 HTTP_WORDS = frozenset((b"POST", b"HOST:"))
 
@@ -69,7 +71,7 @@ def process(ctx: Context, request: list[bytes]) -> None:
         finished(client)
     if tracking.on:
         tracking.answered(client, command is not None and keeps_caching(command))
-    if ctx.server.waiting.came:
+    if ctx.server.waiting.came and ctx.server.busy is None:
         ctx.server.waiting.serve()
     if tracking.pending:
         tracking.broadcast()
@@ -112,13 +114,13 @@ def _refusal(ctx: Context, command: Command, request: list[bytes]) -> bytes | No
         return errors.NOAUTH
     if client.queue is not None and command.no_multi:
         return errors.NO_MULTI
-    if server.memory_limited and not server.eviction.has_room() and _takes_memory(ctx, command):
+    if server.memory_limited and not server.eviction.has_room() and _takes_memory(ctx, command, request):
         return errors.OOM
     if client.subscribed and client.resp == 2 and command.name not in WHILE_SUBSCRIBED:
         return errors.subscribed(command.name)
     if client in server.observer.monitors and command.flags & {"write", "readonly"}:
         return errors.ONLY_WATCHES
-    return None
+    return None if command.allow_busy else server.busy
 
 
 def _may_debug(client: Client) -> bool:
@@ -151,11 +153,11 @@ def go_on_with(ctx: Context) -> None:
         process(ctx, request)
 
 
-def _takes_memory(ctx: Context, command: Command) -> bool:
+def _takes_memory(ctx: Context, command: Command, request: list[bytes]) -> bool:
     queue = ctx.client.queue
     if command.name == b"exec" and queue:
-        return any(find(ctx.server.commands, queued).denyoom for queued in queue)
-    return command.denyoom
+        return any(_takes_memory(ctx, find(ctx.server.commands, queued), queued) for queued in queue)
+    return command.denyoom or (command.name in CODE and ctx.server.scripting.needs_room(command.name, request))
 
 
 def _refuse(client: Client, command: Command | None, line: bytes) -> None:

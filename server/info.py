@@ -72,6 +72,10 @@ def _memory(server: State) -> Figures:
         "used_memory_dataset_perc": f"{(used - EMPTY) * 100 / used:.2f}%",
         "mem_fragmentation_ratio": f"{resident / used:.2f}",
         "mem_clients_normal": client_memory(server),
+        "used_memory_lua": server.scripting.memory(),
+        "number_of_cached_scripts": len(server.scripting.scripts),
+        "number_of_functions": len(server.scripting.functions),
+        "number_of_libraries": len(server.scripting.libraries),
         "maxmemory": server.config.maxmemory,
         "maxmemory_human": _human(server.config.maxmemory),
         "maxmemory_policy": server.config.maxmemory_policy.decode(),
@@ -110,6 +114,7 @@ def _stats(server: State) -> Figures:
         "pubsub_channels": len(server.pubsub.channels),
         "pubsub_patterns": len(server.pubsub.patterns),
         "pubsubshard_channels": len(server.pubsub.shards),
+        "evicted_scripts": server.scripting.evicted,
         "total_error_replies": stats.errors,
     }
 

@@ -419,6 +419,9 @@ class Command:
     denyoom: bool = False
     no_auth: bool = False
     no_multi: bool = False
+    no_script: bool = False
+    allow_busy: bool = False  # may be sent while a script runs for too long
+    may_replicate: bool = False  # no write, but not for those who may only read
     write: bool = False
     reads: bool = False
     keys: Callable[[Sequence[bytes]], Sequence[tuple[bytes, object]] | None] = _no_keys  # that it finds in a request
@@ -470,3 +473,9 @@ class Loop(Protocol):
 
     def configure(self) -> None:
         """`server.config` has changed: read again what is kept of it."""
+
+    def serve_others(self, client: Client, /) -> bool:
+        """Serve what has arrived from all but one client, whose request is under way; False once `stop` was asked for.
+
+        Requests go through `dispatch.process`, without a short cut: `server.busy` holds.
+        """

@@ -24,6 +24,7 @@ NEVER: Final = 2**63
 HOT_US: Final = 10_000  # from so many microseconds on no hot command is kept as slow
 MOST_WORDS, LONGEST_WORD = 32, 128  # of a request that is kept
 MOST_DELAYS: Final = 160  # kept of each kind
+UNTOLD: Final = frozenset(("admin", "skip-monitor"))  # the latter tell of themselves before what they run
 REDACTED: Final = b"(redacted)"
 _ON_USERS: Final = frozenset((b"acl|setuser", b"acl|getuser", b"acl|deluser"))
 _SECRETS: Final = frozenset((
@@ -89,8 +90,8 @@ class Observer:
         """A request has run, for so long; one that waits has still to end (`ended`)."""
         if nanoseconds >= self._least_ns and not client.parked:
             self.ended(client, command, request, nanoseconds)
-        if self.monitors and "admin" not in command.flags:
-            self._tell(client, command, request)
+        if self.monitors and not command.flags & UNTOLD:
+            self.tell(client, command, request)
 
     def ended(self, client: Client, command: Command, request: list[bytes], nanoseconds: int) -> None:
         """A request is over that ran for so long, perhaps after it has waited."""
@@ -108,7 +109,8 @@ class Observer:
         while self._kept and len(self.slow) > self._kept:
             self.slow.pop()
 
-    def _tell(self, client: Client, command: Command, request: list[bytes]) -> None:
+    def tell(self, client: Client, command: Command, request: list[bytes]) -> None:
+        """Tell who monitors of a request."""
         seconds, rest = divmod(time.time_ns() // 1000, 1_000_000)
         where = b"unix:" + client.addr.rpartition(b":")[0] if client.unix else client.addr
         words = b" ".join(map(quoted, _shown_words(command.name, request)))

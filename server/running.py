@@ -9,6 +9,7 @@ from typing import cast
 from redlark.server import cores, sockets
 from redlark.server.commands import command_table
 from redlark.server.config import Config
+from redlark.server.scripting import Scripting
 from redlark.server.state import State
 from redlark.server.types import Types
 
@@ -28,6 +29,7 @@ class Running:
         for database in self.state.databases:
             database.came = self.state.waiting.came
         self.state.commands = command_table()
+        self.state.scripting = Scripting(self.state)
         self.listeners = sockets.listeners(config)
         self.state.port = next((one.getsockname()[1] for one in self.listeners if one.family != socket.AF_UNIX), 0)
         self.state.loop = module.Loop(self.state, self.listeners)

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from secrets import token_hex
+from typing import TYPE_CHECKING
 
 import attrs
 
@@ -24,6 +26,9 @@ from redlark.server.pubsub import Listening, PubSub
 from redlark.server.timers import Timers
 from redlark.server.tracking import Track, Tracker
 from redlark.server.types import Types
+
+if TYPE_CHECKING:
+    from redlark.server.scripting import Scripting
 
 PRODUCT_VERSION = "8.2.3"  # the Redis whose behaviour this server has, as HELLO and INFO tell clients
 PROTECTED = (
@@ -118,6 +123,9 @@ class State:
     started: int = attrs.Factory(milliseconds)
     memory_limited: bool = False  # maxmemory is set: what takes memory needs room
     eviction: Eviction = attrs.Factory(lambda self: Eviction(self), takes_self=True)
+    busy: bytes | None = None  # a script runs for too long: what others are told
+    scripting: Scripting = attrs.field(init=False)
+    log: Callable[[str, str], None] = lambda level, text: None  # a level of the configuration, and a line
     waiting: Waiting = attrs.Factory(lambda self: Waiting(self.timers), takes_self=True)
     port: int = 0  # the one in use (config.port may be 0)
     run_id: str = attrs.Factory(lambda: token_hex(20))
@@ -184,8 +192,8 @@ class State:
             self.failures[kind] = self.failures.get(kind, 0) + 1
 
     def used_memory(self) -> int:
-        """Bytes that the keyspaces take; never nothing, since an empty server takes some."""
-        return EMPTY + sum(database.memory() for database in self.databases)
+        """Bytes that keyspaces and scripts take; never nothing, since an empty server takes some."""
+        return EMPTY + self.scripting.memory() + sum(database.memory() for database in self.databases)
 
     def cron(self) -> None:
         """What recurs hz times a second: active expiry; once a second, idle clients."""

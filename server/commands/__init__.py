@@ -18,6 +18,8 @@ for _module in pkgutil.iter_modules(__path__):
 
 keep_only(FUNCTIONS)
 
+MAY_REPLICATE = frozenset(("publish", "spublish", "pfcount"))  # of which COMMAND INFO does not tell
+
 
 def command_table() -> dict[bytes, Command]:
     """Every command by its upper-case name, with the function that runs it."""
@@ -36,6 +38,9 @@ def _row(facts: Facts) -> Command:
         denyoom="denyoom" in flags,
         no_auth="no-auth" in flags,
         no_multi="no-multi" in flags,
+        no_script="noscript" in flags,
+        allow_busy="allow-busy" in flags,
+        may_replicate=facts.name in MAY_REPLICATE,
         write="write" in flags,
         reads="readonly" in flags,
         keys=partial(facts.keys, by_command=True),

@@ -47,6 +47,8 @@ def lines(container: str) -> Iterator[str]:
     "MEMORY|HELP",
     "CONFIG|HELP",
     "MODULE|HELP",
+    "SCRIPT|HELP",
+    "FUNCTION|HELP",
 )
 def help_(ctx: Context, args: list[bytes]) -> Reply:
     return [Status(line.encode()) for line in lines(args[0].decode().lower())]

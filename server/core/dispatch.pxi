@@ -163,7 +163,7 @@ cdef char* execute_input(Loop loop, Client c, char* p, char* end) noexcept:
         for i in range(count):
             r = batch + i
             a = loop.argv + r.first
-            if r.hot != NULL and is_usual(c) and (not loop.memory_limited or not r.hot.grows or has_room(loop)) and \
+            if r.hot != NULL and loop.aside is None and is_usual(c) and (not loop.memory_limited or not r.hot.grows or has_room(loop)) and \
                     run_hot(loop, c, r.hot, r.argc, a, r.hash):
                 loop.stats.commands += 1
                 c.commands += 1

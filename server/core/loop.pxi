@@ -98,6 +98,9 @@ cdef class Loop:
     cdef list resumed               # of these, who waits no longer, in the order in which their waiting ended
     cdef list closed                # clients that must outlive the turn
     cdef list hot_names             # keeps alive what `hot` points to
+    cdef Client aside               # whose request is under way while others are served
+    cdef epoll_event* events        # of this turn, those that it has not come to
+    cdef int event_count
     cdef object failure
     cdef bytes refusal
     cdef Hot[HOT_SLOTS] hot
@@ -201,6 +204,49 @@ cdef class Loop:
         self.observed = self.server.observer.needs_all or self.server.pause.is_on or self.server.events.misses
         self.telling = self.observed or bool(self.server.events.classes) or self.server.tracking.on
 
+    def serve_others(self, Client c not None, /):
+        """Within the request of a client: its input and the replies so far are put aside, with what they stand in."""
+        cdef epoll_event[EVENTS] events
+        cdef char* arrivals = self.arrivals
+        cdef Slice* argv = self.argv
+        cdef size_t argv_room = self.argv_room
+        cdef size_t start = self.start
+        cdef Buffer replies
+        cdef bint parked = c.parked
+        cdef int64_t now = self.now     # a request has one moment
+        cdef epoll_event* left = self.events
+        cdef int n, left_count = self.event_count
+        replies_flush(self)
+        for n in range(left_count):
+            if not left[n].data.u64 & 1 and (<Client>left[n].data.ptr).state != CLOSED:
+                client_rearm(<Client>left[n].data.ptr)
+        replies = self.replies
+        memset(&self.replies, 0, sizeof(Buffer))
+        self.arrivals = <char*>rl_alloc(ARRIVALS)
+        self.argv_room = ARGV_FIRST
+        self.argv = <Slice*>rl_alloc(self.argv_room * sizeof(Slice))
+        self.executing = False
+        self.aside = c                  # from now on no short cut past redlark.server.dispatch
+        c.parked = True
+        try:
+            n = epoll_wait(self.epoll, events, EVENTS, 0)
+            if n > 0:
+                self.turn(events, n)
+        finally:
+            free(self.arrivals)
+            free(self.argv)
+            buffer_drop(&self.replies)
+            self.arrivals, self.argv, self.argv_room = arrivals, argv, argv_room
+            self.replies = replies
+            self.start = start
+            self.executing = True
+            self.aside = None
+            self.events, self.event_count = left, left_count
+            c.parked = parked
+            self.now = now
+            loop_tell_time(self)
+        return not self.stopping
+
     def stop(self):
         cdef uint64_t one = 1
         self.stopping = True
@@ -254,6 +300,7 @@ cdef class Loop:
         cdef int i
         cdef uint64_t what, woken = 0
         for i in range(count):
+            self.events, self.event_count = events + i + 1, count - i - 1
             what = events[i].data.u64
             if what & 1:
                 if what == WAKE:
@@ -264,6 +311,9 @@ cdef class Loop:
                 continue
             c = <Client>events[i].data.ptr
             if c.state == CLOSED:
+                continue
+            if c is self.aside:
+                client_rearm(c)         # an edge is told of once; this one's time comes
                 continue
             if events[i].events & EPOLLOUT:
                 client_send(c)
@@ -279,7 +329,7 @@ cdef class Loop:
         replies_flush(self)
         if self.noted:
             self.look_after()
-        if self.closed:
+        if self.closed and self.aside is None:
             self.closed.clear()
         return 0
 

@@ -76,6 +76,12 @@ class Loop:
         """Send, or close, at the end of this round."""
         self._output[client.id] = client
 
+    def serve_others(self, client: AnyClient, /) -> bool:
+        now = self.server.now
+        self._serve(0.0, client)
+        self.server.now = now  # a request has one moment
+        return not self._stopping
+
     # ------------------------------------------------------------------------------------------------------- rounds
 
     def _wait(self, next_cron: int) -> None:
@@ -84,10 +90,15 @@ class Loop:
         timer = self.server.timers.next()
         if timer is not None:
             until = min(until, timer)
-        timeout = 0.0 if self._input else max(0, until - now) / 1000
+        self._serve(0.0 if self._input else max(0, until - now) / 1000, None)
+
+    def _serve(self, timeout: float, aside: AnyClient | None) -> None:
+        """What has come within so many seconds, but from one client."""
         for key, events in self._selector.select(timeout):
             if key.data is None:
                 os.read(self._wake_read, 4096)
+            elif key.data is aside:
+                continue
             elif isinstance(key.data, Client):
                 if events & selectors.EVENT_READ:
                     self._read(key.data)

@@ -145,8 +145,9 @@ class AgainstModel(RuleBasedStateMachine):
     def begin(self, protocol: int) -> int:
         with socket.create_connection(("127.0.0.1", self.port), TIMEOUT) as connection:
             sweeper = Link(connection)
-            connection.sendall(encode_request([b"FLUSHALL"]) + encode_request([b"CONFIG", b"GET", b"*"]))
-            assert sweeper.frame().value == b"OK"
+            for words in ([b"FLUSHALL"], [b"SCRIPT", b"FLUSH"], [b"FUNCTION", b"FLUSH"], [b"CONFIG", b"GET", b"*"]):
+                connection.sendall(encode_request(words))
+            assert [sweeper.frame().value for _ in range(3)] == [b"OK"] * 3
             self.worlds = self.model.start(config=configuration(sweeper.frame()))
         return self.open(protocol)
 

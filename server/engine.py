@@ -1,0 +1,292 @@
+"""The Lua engine: code of clients compiled, and run with what `Calls` lets it ask of the server.
+
+Theory of operation.  Lua 5.1 comes from lupa; the sandbox, the libraries and the conversion of values to replies are
+Lua (`lua/`).  This module holds what they ask of the outside (`host`): a command's reply, the octets of a number.
+These functions are all of Python that Lua ever sees; they take and give plain values, and raise nothing.
+
+Lua counts its memory, and scripts may take `MOST_MEMORY`.  They must not meet that limit while lupa gives something to
+Lua: the error would jump over frames of Python.  So Lua sees before each call that `RESERVE` is left, and Python that
+what is large fits.
+
+Must not live here: anything about a command, or which scripts and libraries the server knows (`scripting`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import struct
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import attrs
+import lupa.lua51 as lua51
+
+from redlark.server import doubles, errors
+from redlark.server.interfaces import CommandError
+from redlark.server.lua_bytecode import flatten
+from redlark.server.script_client import weight
+
+_LUA: Final = Path(__file__).with_name("lua")
+_LIBRARIES: Final = ("bit", "cjson", "cmsgpack", "struct")
+MOST_MEMORY: Final = 1 << 30  # bytes; more is "not enough memory" to the script
+RESERVE: Final = 1 << 24  # bytes of these that only what passes between Lua and Python may take
+NO_ROOM: Final = b"ERR not enough memory"
+STATUS, ERROR = 1, 2  # what Lua is told of a reply
+Told = Any  # a value, or a text and STATUS or ERROR
+
+
+class Calls(Protocol):
+    """What code that runs asks of the server."""
+
+    def call(self, *words: Any) -> Told:
+        """Run a command of these words, which may be of any type.  Raises nothing."""
+
+    def known(self, *words: Any) -> bool:
+        """Do these words name a command?"""
+
+    def speak(self, protocol: int) -> None:
+        """Replies to calls are of this protocol from now on."""
+
+    def replicate(self, flags: int) -> None:
+        """What of its writes is told to others: bit 0 to the append-only file, bit 1 to replicas."""
+
+    def log(self, level: int, message: bytes) -> None:
+        """Write a line to the server's log."""
+
+    def tick(self) -> bool:
+        """Some instructions have run; is the code to end?"""
+
+    def last_words(self) -> bytes:
+        """The error of code that was ended."""
+
+
+@attrs.frozen(slots=True)
+class Registered:
+    """A function that a library has registered."""
+
+    name: bytes
+    description: bytes | None
+    flags: frozenset[bytes]
+    callback: Any
+
+
+class CompileError(Exception):
+    """Code that Lua cannot compile; `problem` is what it says."""
+
+    def __init__(self, problem: bytes) -> None:
+        super().__init__(problem)
+        self.problem = problem
+
+
+def _denied(*_: Any) -> Any:
+    raise AttributeError("nothing of Python is to be seen")
+
+
+def _safe(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A defect of ours is an error of the script, never an exception that Lua could hold."""
+
+    def called(*arguments: Any) -> Any:
+        try:
+            return function(*arguments)
+        except Exception:
+            traceback.print_exc()
+            return errors.INTERNAL, ERROR
+
+    return called
+
+
+class Engine:
+    """One interpreter with two worlds: that of scripts, and that of functions.  Either can be made anew."""
+
+    def __init__(self, calls: Calls, version: str) -> None:
+        self._lua = lua51.LuaRuntime(
+            encoding=None,
+            register_eval=False,
+            register_builtins=False,
+            unpack_returned_tuples=True,
+            attribute_handlers=(_denied, _denied),
+            max_memory=MOST_MEMORY,
+        )
+        self._load = self._lua.eval(b"loadstring")
+        self.table: Callable[..., Any] = self._lua.table_from
+        host = self.table(self._host(calls, version))
+        self._lua.execute(b"python = nil")
+        tools = self._file("sandbox", host)
+        libraries = self.table({name.encode(): self._file(name) for name in _LIBRARIES})
+        self._worlds = self._file("redis", tools, libraries)
+        self.forget_scripts()
+        self.forget_functions()
+
+    def _file(self, name: str, *arguments: Any) -> Any:
+        chunk = self._load((_LUA / f"{name}.lua").read_bytes(), b"=redlark")
+        if isinstance(chunk, tuple):
+            raise SyntaxError(f"{name}.lua: {chunk[1]!r}")
+        return chunk(*arguments)
+
+    def _host(self, calls: Calls, version: str) -> dict[bytes, Any]:
+        major, minor, patch = map(int, version.split("."))
+        functions: dict[bytes, Callable[..., Any]] = {
+            b"known": calls.known,
+            b"setresp": calls.speak,
+            b"set_repl": calls.replicate,
+            b"log": calls.log,
+            b"tick": calls.tick,
+            b"last_words": calls.last_words,
+            b"flatten": lambda code: flatten(code) if self.has_room(len(code)) else None,
+            b"double": lambda text: doubles.show(float(text)),
+            b"sha1hex": sha1hex,
+            b"strtod": strtod,
+            b"ieee": ieee,
+            b"real": real,
+            b"whole_packed": whole_packed,
+            b"whole_read": whole_read,
+            b"lower_half": lower_half,
+            b"padding": padding,
+        }
+        others = {
+            b"call": calls.call,
+            b"version": version.encode(),
+            b"version_number": major << 16 | minor << 8 | patch,
+            b"usable": (MOST_MEMORY - RESERVE) // 1024,
+        }
+        return {name: _safe(function) for name, function in functions.items()} | others
+
+    # ---- scripts and functions --------------------------------------------------------------------------------------
+
+    def forget_scripts(self) -> None:
+        """Scripts begin in a world that no script has touched."""
+        self._scripts = self._worlds[b"script_world"]()
+
+    def forget_functions(self) -> None:
+        """The same for functions; those of before can still be called."""
+        self._functions = self._worlds[b"function_world"]()
+
+    def compile(self, source: bytes) -> Any:
+        """A script.  Raises CompileError, and CommandError where there is no room."""
+        self._need(len(source))
+        return _compiled(self._scripts, source)
+
+    def run(self, code: Any, digest: bytes, keys: list[bytes], arguments: list[bytes], protocol: int) -> bytes:
+        """Run a script; its reply as one frame of a protocol.  Raises CommandError where there is no room."""
+        self._need(weight(keys) + weight(arguments))
+        frame: bytes = self._scripts[b"run"](code, digest, self.table(keys), self.table(arguments), protocol)
+        return frame
+
+    def register(self, source: bytes) -> list[Registered] | bytes:
+        """Run a library: what it registers, or what it fails with.  Raises as `compile` does."""
+        self._need(len(source))
+        rows = self._functions[b"load"](_compiled(self._functions, source))
+        if isinstance(rows, bytes):
+            return rows
+        return [Registered(row[1], row[2] or None, frozenset(row[3].split()), row[4]) for row in rows.values()]
+
+    def call(self, function: Registered, keys: list[bytes], arguments: list[bytes], protocol: int) -> bytes:
+        """Call a function of a library; its reply as one frame of a protocol.  Raises as `run` does."""
+        self._need(weight(keys) + weight(arguments))
+        tables = self.table(keys), self.table(arguments)
+        frame: bytes = self._functions[b"run"](function.callback, function.name, *tables, protocol)
+        return frame
+
+    def has_room(self, size: int) -> bool:
+        """May something of so many bytes be given to Lua?"""
+        if self.memory() + size < MOST_MEMORY - RESERVE // 2:
+            return True
+        self._lua.gccollect()
+        return self.memory() + size < MOST_MEMORY - RESERVE // 2
+
+    def _need(self, size: int) -> None:
+        if not self.has_room(size):
+            raise CommandError(NO_ROOM)
+
+    def memory(self) -> int:
+        """Bytes that Lua holds."""
+        return int(self._lua.get_memory_used() or 0)
+
+
+def _compiled(world: Any, source: bytes) -> Any:
+    found = world[b"compile"](source)
+    if isinstance(found, tuple):
+        raise CompileError(found[1])
+    return found
+
+
+# ------------------------------------------------------------------------------------------------- numbers as octets
+
+
+def sha1hex(text: bytes) -> bytes:
+    """The SHA-1 digest, in small letters."""
+    return hashlib.sha1(text, usedforsecurity=False).hexdigest().encode()
+
+
+def strtod(text: bytes) -> float:
+    """The number that C reads from digits, decimal or hexadecimal.
+
+    >>> strtod(b"-1e3"), strtod(b"0x1p4"), strtod(b"0x1p9999")
+    (-1000.0, 16.0, inf)
+    """
+    if b"x" not in text.lower():
+        return float(text)
+    try:
+        return float.fromhex(text.decode())
+    except OverflowError:
+        return -math.inf if text.startswith(b"-") else math.inf
+
+
+def ieee(number: float, size: int, big: bool) -> bytes:
+    """A double in four or eight octets; what is too large for four is infinite."""
+    form = (">" if big else "<") + ("f" if size == 4 else "d")
+    try:
+        return struct.pack(form, number)
+    except OverflowError:
+        return struct.pack(form, math.copysign(math.inf, number))
+
+
+def real(octets: bytes, big: bool) -> float:
+    """The double that four or eight octets are."""
+    return float(struct.unpack((">" if big else "<") + ("f" if len(octets) == 4 else "d"), octets)[0])
+
+
+def whole_packed(number: float, size: int, big: bool) -> bytes:
+    """The integer that C makes of a number, in so many octets: of 64 bits, and zeros beyond them.
+
+    >>> whole_packed(-2, 2, False), whole_packed(1.9, 10, True)[-2:], whole_packed(math.inf, 8, True)[:1]
+    (b'\\xfe\\xff', b'\\x00\\x01', b'\\x00')
+    """
+    if number != number or number < -(2**63):
+        cut = 2**63
+    elif number >= 2**64:
+        cut = 0
+    else:
+        cut = int(number) % 2**64
+    octets = cut.to_bytes(8, "little")[:size].ljust(size, b"\0")
+    return octets[::-1] if big else octets
+
+
+def whole_read(octets: bytes, big: bool, signed: bool) -> float:
+    """The number that C reads from an integer of so many octets, of which it keeps the lowest eight.
+
+    Of more than eight the sign is looked for where C happens to look: at a place counted modulo 64.
+    """
+    little = octets[::-1] if big else octets
+    value = int.from_bytes(little[:8], "little")
+    size = len(octets)
+    if signed and size <= 8:
+        return float(int.from_bytes(little, "little", signed=True))
+    if signed:
+        mask = -1 << (size * 8 - 1) % 64
+        value = (value | mask if value & mask else value) % 2**64
+        return float(value - 2**64 if value >> 63 else value)
+    return float(value)
+
+
+def lower_half(number: float) -> int:
+    """The lower 32 bits of a double."""
+    return int.from_bytes(struct.pack("<d", number)[:4], "little")
+
+
+def padding(size: int, place: int) -> int:
+    """Octets that C leaves before a value of a size at a place, by bits."""
+    return (size - (int(place) & (size - 1))) & (size - 1)
