@@ -264,7 +264,7 @@ class Company(Attempt):
 
         A frame that nobody owes yet may be owed once another one has been read, or a backlog been judged. Backlogs are
         done in the order in which their clients' waiting ended, each to its end, and before anything is read of those
-        who have none: what servers put off (broadcasts) they may tell of such a backlog's changes, too.
+        who have none, or wait on: what servers put off (broadcasts) they may tell of such a backlog's changes, too.
         """
         any_came, strange, found = False, -1, None
         if len(self.worlds) > 1 and self._in_either_order():
@@ -273,6 +273,8 @@ class Company(Attempt):
             if (self.freed or self.paused) and not self.backlog.get(client):
                 break
             if not self.judge.connected(client) or self._paused(client):
+                continue
+            if self.freed and all(world.waits(client) for world in self.worlds):
                 continue
             connection = self.judge.connection(client)
             frame = connection.leftover()

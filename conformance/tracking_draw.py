@@ -29,6 +29,9 @@ def tracked(pool: Pool, rng: random.Random, clients: int) -> Scenario:
     """Some track, read and write in turns; now and then in a transaction or a pipeline."""
     trackers = rng.sample(range(clients), rng.choice((1, 1, 2, 2, 3)))
     steps: list[Step] = []
+    if rng.random() < 0.04 and pool.has("CONFIG|SET"):
+        least = rng.choice(("1", "1", "2", "3", "0"))
+        steps.append(Step(rng.randrange(clients), (request("CONFIG", "SET", "tracking-table-max-keys", least),)))
     for client in trackers:
         steps += _begun(pool, client, rng, clients)
     for _ in range(rng.randrange(1, 6)):
@@ -60,16 +63,21 @@ def redirected(protocol: int) -> History:
         *steps_of(by_key, (request("SET", "j", "mine"), *flushes)),
         *steps_of(writer, flushes[:2]),
     )
+    limit, plenty = (Step(writer, (request("CONFIG", "SET", "tracking-table-max-keys", n),)) for n in ("1", "1000000"))
+    read = steps_of(by_key, (request("GET", "k"), request("GET", "j")))
+    forgotten = (limit, *read, Step(writer, (request("PING"),)), plenty)
     return History(
         (
             *know,
             Step(hears, (request("SUBSCRIBE", "__redis__:invalidate"),)),
             *on(by_key, b"REDIRECT", ClientId(hears)),
             *told,
+            *forgotten,
             *on(broadcast, b"BCAST", b"REDIRECT", ClientId(hears)),
             *told,
             Step(hears, (request("QUIT"),)),
             *told,
+            *forgotten,
         ),
         protocol,
     )

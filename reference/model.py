@@ -9,7 +9,7 @@ What must not live here: anything about a command by name (that is the text) or 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache, cached_property
 from typing import Any
 
@@ -119,6 +119,7 @@ class Model(Owing):
         self.waits_anew = self.definition("waits-anew")
         self.own_pushes_follow = self.definition("own-pushes-follow")
         self.flush_takes_long = self.definition("flush-takes-long")
+        self.holds_too_many = self.condition("holds-too-many")
         self.reached: Counter[str] = Counter()
 
     @classmethod
@@ -195,8 +196,13 @@ class Model(Owing):
 
     def definition(self, name: str) -> Any:
         """The value of a definition without parameters that depends on no state; None where the text has none."""
+        return self.condition(name)(None)
+
+    def condition(self, name: str) -> Callable[[Run | None], Any]:
+        """What tells the value of a definition without parameters in the state of a run; None, where there is none."""
         found = self.definitions.defines.get(name)
-        return None if found is None else expression(found.value, Scope(self.definitions))([None] * 64)
+        value = None if found is None else expression(found.value, Scope(self.definitions))
+        return lambda run: None if value is None else value([run, *[None] * 64])
 
     # ---- judging ---------------------------------------------------------------------------------------------
 

@@ -164,6 +164,7 @@ class Owing:
         """The worlds in which the server has told what it had put off, or cleared away what somebody hears of."""
         if tracking.tracks(world):
             yield from tracking.broadcasts(self, world)
+            yield from tracking.forgets(self, world)
         yield from self._cleared(world, until)
 
     def owes(self, world: World) -> bool:

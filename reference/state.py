@@ -25,6 +25,7 @@ from redlark.reference.writes import store
 ITERATIONS = "iterations"
 MEMBER_ITERATIONS = "member-iterations"
 MOST_ITERATIONS = 64
+SELECTED = 64  # ways to select elements that are tried
 
 
 @of_run
@@ -364,6 +365,12 @@ class Orders:
 def orders(elements: tuple[Any, ...]) -> Orders:
     """The orders in which the elements of a list may stand: few elements, or the choice is too large."""
     return Orders(elements)
+
+
+@pure
+def selections(elements: tuple[Any, ...], count: int) -> tuple[tuple[Any, ...], ...]:
+    """So many of the elements of a list, in its order, whatever a reply shows; some ways only, where there are many."""
+    return tuple(itertools.islice(itertools.combinations(elements, count), SELECTED))
 
 
 @pure

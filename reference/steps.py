@@ -376,7 +376,8 @@ class Compiler:
         client = code(node.to, scope)
         if isinstance(node.value, s.As) and node.value.kind == "unordered":
             frames = code(node.value.item, scope)
-            return self._when(node, scope, joined(Object(writes.push_all), "(v[0], ", client, ", ", frames, ")"))
+            sent = joined(Object(writes.push_all), "(v[0], ", client, ", ", frames, f", {node.ahead})")
+            return self._when(node, scope, sent)
         value = joined('Kinded("push", ', code(node.value, scope), ")")
         return self._when(node, scope, joined("v[0].send(", client, ", ", value, f", ahead={node.ahead})"))
 

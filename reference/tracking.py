@@ -12,7 +12,7 @@ from typing import Any
 
 from attrs import evolve
 
-from redlark.reference.functions import pure
+from redlark.reference.functions import of_run, pure
 from redlark.reference.notifying import NOTIFY, listens
 from redlark.reference.scripts import nobody
 from redlark.reference.values import READ, Parked, Spoken
@@ -29,6 +29,7 @@ HIDDEN = (
     "BROADCAST",
     "NOTIFIED",
     "LOGGED",
+    "FORGET",
 )
 BY_ITSELF = tuple(f"{name}/" for name in HIDDEN[3:])  # rules that are not of what was asked
 # Fields of a session that decide whether its connection is told of something:
@@ -150,6 +151,12 @@ def ended(run: Run) -> None:
     _execute(run, "ENDED")
 
 
+@of_run
+def forget_some(run: Run) -> None:
+    """Runs what the text has for a table that holds too many keys."""
+    _execute(run, "FORGET")
+
+
 # ---- what happens between requests --------------------------------------------------------------------------------
 
 
@@ -181,3 +188,15 @@ def rested(model: Any, world: World) -> World:
     """The world in which all that is to be broadcast has been."""
     unsent = world.server.get("unsent", ())
     return broadcast(model, world, len(unsent)) if unsent else world
+
+
+def forgets(model: Any, world: World) -> Iterable[World]:
+    """The worlds in which a table that holds too many keys has forgotten some."""
+    if not model.holds_too_many(by_nobody(model, world, world.now, world.now)):
+        return
+    agenda: list[tuple[int, ...]] = [()]
+    while agenda:
+        run = by_nobody(model, world, world.now, world.now, agenda.pop())
+        _execute(run, "FORGET")
+        agenda += run.pending
+        yield after_nobody(run)

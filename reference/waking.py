@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from redlark.reference import fields
-from redlark.reference.tracking import after_nobody, answered_as, become, by_nobody, ended, tell, tracks
+from redlark.reference.tracking import after_nobody, answered_as, become, by_nobody, ended, forget_some, tell, tracks
 from redlark.reference.values import Dead, Entry, Moment, Parked, Place, Variable, Waiting, type_of
 from redlark.reference.world import Database, Run, World
 
@@ -151,6 +151,8 @@ def _serve(run: Run, parked: Parked, place: Place) -> None:
     run.woken_by, run.woken_with, run.observed, run.children = place[1], parked.kept, None, -1
     at = next(number for number, one in enumerate(run.parked) if one is parked)
     run.parked = (*run.parked[:at], *run.parked[at + 1 :])
+    if run.model.waits_anew and run.model.holds_too_many(run):
+        forget_some(run)
     reply = run.model.execute(run, parked.request, True)
     become(run, mine[0])
     _, run.request, run.observed, run.children = mine

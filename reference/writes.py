@@ -13,15 +13,15 @@ from redlark.reference.notifying import arrive
 from redlark.reference.values import Entry, Kinded
 
 
-def push_all(run: Any, client: int, frames: tuple[Any, ...]) -> None:
+def push_all(run: Any, client: int, frames: tuple[Any, ...], ahead: bool) -> None:
     """Several pushes in any order; among the replies of EXEC, which are told in one, that order is a choice."""
     if client == run.client and run.children >= 0 and not run.model.own_pushes_follow:
         left = list(frames)
         while left:
-            run.send(client, Kinded("push", left.pop(run.fork(len(left)))))
+            run.send(client, Kinded("push", left.pop(run.fork(len(left)))), ahead=ahead)
         return
     for frame in frames:
-        run.send(client, Kinded("push", frame), bag=frames if len(frames) > 1 else None)
+        run.send(client, Kinded("push", frame), bag=frames if len(frames) > 1 else None, ahead=ahead)
 
 
 def put(run: Any, number: int, key: bytes, value: Any) -> None:
