@@ -140,12 +140,15 @@ class Company(Attempt):
         judge, model = self.judge, self.judge.model
         if self.watched and self._silent(client, request):
             return self._unheard(client, request, (at, self._now()))
-        if model.parks(request):
-            waits = model.waits(self.worlds, client, request, (at, self._now()))
-            if True in waits and (waits == {True} or not self._has_come(client)):
+        if model.parks(request) and not judge.connection(client).has_come():
+            sure = model.waits(self.worlds, client, request, (at, self._now())) == {True}
+            if sure or not self._has_come(client):
                 self._barrier()
-                self._leave_waiting(client, request, at)
-                return None
+                if sure or True in model.waits(
+                    self.worlds, client, request, (at, self._now())
+                ):  # as it is known by now
+                    self._leave_waiting(client, request, at)
+                    return None
         if self._begun(client, request, at):
             return None
         frames: tuple[Frame, ...] = ()

@@ -172,31 +172,30 @@ def after_nobody(run: Run) -> World:
     return evolve(after, sessions=after.sessions.delete(NOBODY), noted=(*run.world.noted, *run.reached))
 
 
-def broadcast(model: Any, world: World, requests: int) -> World:
-    """The world in which the changes of the first so many requests have been broadcast."""
-    run = by_nobody(model, world, world.now, world.now)
-    _execute(run, "BROADCAST", world.server["unsent"][:requests])
-    return after_nobody(run)
+def _by_itself(model: Any, world: World, name: str, *what: Any) -> Iterable[World]:
+    """The worlds after a block that runs by itself, once for each way its choices may go."""
+    agenda: list[tuple[int, ...]] = [()]
+    while agenda:
+        run = by_nobody(model, world, world.now, world.now, agenda.pop())
+        _execute(run, name, *what)
+        agenda += run.pending
+        yield after_nobody(run)
 
 
 def broadcasts(model: Any, world: World) -> Iterable[World]:
-    """The worlds in which some of what is to be broadcast has been."""
-    return [broadcast(model, world, n) for n in range(1, len(world.server["unsent"]) + 1)]
+    """The worlds in which the changes of the first so many requests have been broadcast."""
+    unsent = world.server["unsent"]
+    for requests in range(1, len(unsent) + 1):
+        yield from _by_itself(model, world, "BROADCAST", unsent[:requests])
 
 
 def rested(model: Any, world: World) -> World:
     """The world in which all that is to be broadcast has been."""
     unsent = world.server.get("unsent", ())
-    return broadcast(model, world, len(unsent)) if unsent else world
+    return next(iter(_by_itself(model, world, "BROADCAST", unsent))) if unsent else world
 
 
 def forgets(model: Any, world: World) -> Iterable[World]:
     """The worlds in which a table that holds too many keys has forgotten some."""
-    if not model.holds_too_many(by_nobody(model, world, world.now, world.now)):
-        return
-    agenda: list[tuple[int, ...]] = [()]
-    while agenda:
-        run = by_nobody(model, world, world.now, world.now, agenda.pop())
-        _execute(run, "FORGET")
-        agenda += run.pending
-        yield after_nobody(run)
+    if model.holds_too_many(by_nobody(model, world, world.now, world.now)):
+        yield from _by_itself(model, world, "FORGET")
