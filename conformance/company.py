@@ -292,6 +292,8 @@ class Company(Attempt):
             else:
                 connection.put_back(frame)
                 strange = client
+        for client in [] if any_came or self.freed else self._freed_in_silence():
+            self.freed.append(client)
         if self.freed:
             any_came = True
             found = self._work(self.freed.popleft())
@@ -305,6 +307,11 @@ class Company(Attempt):
             self._tell(strange, (frame,))
             return self._unasked(strange, frame), True
         return None, any_came
+
+    def _freed_in_silence(self) -> list[int]:
+        """Those with a backlog who wait no longer, and are told nothing: CLIENT REPLY has asked for that."""
+        waiting = [client for client, backlog in self.backlog.items() if backlog and not self._paused(client)]
+        return [c for c in waiting if not any(w.waits(c) or c in _answered(w) for w in self.worlds)]
 
     def _in_turn(self) -> list[int]:
         """The clients, those with a backlog first; of both kinds in the order of replies, pushes and coming to wait."""
@@ -359,6 +366,9 @@ class Company(Attempt):
 
     def _until_told(self) -> Divergence | None:
         """Wait until somebody gets a frame."""
+        timed = {parked.client for world in self.worlds for parked in world.parked if parked.deadline is not None}
+        if any(world.sessions[client].get("reply-mode") != b"on" for world in self.worlds for client in timed):
+            raise Unheard  # nothing shows when it waits no longer
         deadline = time.monotonic() + self.judge.timeout
         while time.monotonic() < deadline:
             self._barrier()

@@ -337,6 +337,10 @@ class Model(Owing):
             run.request = request
             run.park(reply)
             return PARKED
+        return self.delivered(run, reply)
+
+    def delivered(self, run: Run, reply: Any) -> Any:
+        """What becomes of a reply to the client of a run."""
         if self._delivery is None or run.session["reply-mode"] == b"on":
             return reply
         delivered = self._delivery.execute(run, (reply,))

@@ -44,6 +44,9 @@ class Owing:
     def _agrees(self, run: Run, reply: Any, observed: Frame) -> bool: ...
 
     @abstractmethod
+    def delivered(self, run: Run, reply: Any) -> Any: ...
+
+    @abstractmethod
     def command(self, request: Request) -> Compiled | None: ...
 
     def _starts(self, world: World, interval: Interval) -> Iterable[World]:
@@ -74,7 +77,9 @@ class Owing:
         """Someone who waited gets the reply that says so."""
         owed = Owed(parked.client, parked.late, world.sessions[parked.client]["resp"])
         left = tuple(one for one in world.parked if one is not parked)
-        after = evolve(world, parked=left, outbox=(*world.outbox, owed))
+        run = Run(self, world, parked.client, parked.request, (world.now, world.now), None, ())  # type: ignore[arg-type]
+        silent = self.delivered(run, parked.late) is NO_REPLY
+        after = evolve(run.finish(), parked=left, outbox=world.outbox if silent else (*world.outbox, owed))
         if world.server.get("logs") and parked.deadline is not None:
             after = logs.waited(self, after, parked, parked.deadline[1] + LATENESS)
         return tracking.waited(self, after, parked) if tracking.tracks(world) else after

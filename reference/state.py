@@ -18,8 +18,8 @@ from redlark.reference.functions import of_run, pure, version
 from redlark.reference.logs import unblocked
 from redlark.reference.replies import Predicate
 from redlark.reference.resp import Frame
-from redlark.reference.tracking import answered_as
-from redlark.reference.values import Entry, ErrorReply, Status, type_of
+from redlark.reference.tracking import answered_as, become
+from redlark.reference.values import NO_REPLY, Entry, ErrorReply, Status, type_of
 from redlark.reference.writes import store
 
 ITERATIONS = "iterations"
@@ -131,7 +131,13 @@ def unblock(run: Any, client: int, error: bytes | None) -> None:
     for parked in run.parked:
         if parked.client == client:
             reply = parked.late if error is None else ErrorReply(error)
-            run.unpark(parked, reply)
+            mine = run.client
+            become(run, client)
+            told = run.model.delivered(run, reply)
+            become(run, mine)
+            run.parked = tuple(one for one in run.parked if one is not parked)
+            if told is not NO_REPLY:
+                run.send(client, told, push=False)
             if run.server.get("logs"):
                 unblocked(run, parked, reply)
             if run.server.get("tracking"):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from redlark.reference import fields
 from redlark.reference.tracking import after_nobody, answered_as, become, by_nobody, ended, forget_some, tell, tracks
-from redlark.reference.values import Dead, Entry, Moment, Parked, Place, Variable, Waiting, type_of
+from redlark.reference.values import NO_REPLY, Dead, Entry, Moment, Parked, Place, Variable, Waiting, type_of
 from redlark.reference.world import Database, Run, World
 
 if TYPE_CHECKING:
@@ -154,12 +154,14 @@ def _serve(run: Run, parked: Parked, place: Place) -> None:
     if run.model.waits_anew and run.model.holds_too_many(run):
         forget_some(run)
     reply = run.model.execute(run, parked.request, True)
+    if not isinstance(reply, Waiting):
+        reply = run.model.delivered(run, reply)
     become(run, mine[0])
     _, run.request, run.observed, run.children = mine
     run.woken_by = run.woken_with = None
     run.asked = asked
     behind, run.outbox, run.pushed, run.replied = run.outbox, (*owed, *run.pushed), pushed, replied
-    if not isinstance(reply, Waiting):
+    if not isinstance(reply, Waiting) and reply is not NO_REPLY:
         run.send(parked.client, reply, push=False)
     run.outbox = (*run.outbox, *behind)
     if not isinstance(reply, Waiting):

@@ -442,11 +442,6 @@ class Run(Comparing):
         while left:
             self.signalled.append(left.pop(self.fork(len(left))))
 
-    def unpark(self, parked: Parked, reply: Any) -> None:
-        """Ends a client's waiting with a reply."""
-        self.parked = tuple(one for one in self.parked if one is not parked)
-        self.send(parked.client, reply, push=False)
-
     # ---- the end ---------------------------------------------------------------------------------------------
 
     def snapshot(self) -> tuple[Any, ...]:

@@ -175,6 +175,12 @@ HISTORIES = {
     "what trims nothing may tell of it, and change nothing": (
         BROADCAST, one(1, "RPUSH", "l", "a", "b"), one(1, "LTRIM", "l", "0", "5"), one(1, "LTRIM", "l", "1", "5"),
     ),
+    "who has asked for silence waits in silence, and goes on": (
+        Step(0, (request("CLIENT", "REPLY", "OFF"),)), Step(0, (request("BLPOP", "l", "0"), request("SET", "k", "v"))),
+        one(1, "GET", "k"), one(1, "RPUSH", "l", "a"), one(1, "GET", "k"), one(0, "CLIENT", "REPLY", "ON"),
+        one(2, "CLIENT", "ID"), Step(2, (request("CLIENT", "REPLY", "SKIP"), request("BRPOP", "l", "0"),
+        request("SET", "k", "w"))), Step(1, (Request((b"CLIENT", b"UNBLOCK", ClientId(2))),)), one(1, "GET", "k"),
+    ),
     "nor is it an event": (
         one(1, "SET", "t", "v", "PX", "3"),
         one(0, "SUBSCRIBE", "__keyevent@0__:expired", wait=300), one(1, "DEL", "t"),
