@@ -130,6 +130,8 @@ class Waiting:
         outcome = _outcome(wait)
         if wait.read is not None:
             tracking.called(context, *wait.read)
+        if wait.client.context.server.propagation.on:
+            wait.client.context.server.propagation.finish()
         if outcome is STILL:
             _behind_others(wait)
         else:

@@ -54,7 +54,9 @@ def keeps_caching(command: Command) -> bool:
 
 def process(ctx: Context, request: list[bytes]) -> None:
     """Check a request and, if nothing speaks against it, run or queue it."""
-    client, tracking = ctx.client, ctx.server.tracking
+    client, tracking, propagation = ctx.client, ctx.server.tracking, ctx.server.propagation
+    if propagation.on and ctx.server.busy is None:
+        propagation.finish()  # what has expired under hot commands
     command = None
     try:
         command = find(ctx.server.commands, request)
@@ -71,6 +73,8 @@ def process(ctx: Context, request: list[bytes]) -> None:
         finished(client)
     if tracking.on:
         tracking.answered(client, command is not None and keeps_caching(command))
+    if propagation.on and ctx.server.busy is None:
+        propagation.finish()
     if ctx.server.waiting.came and ctx.server.busy is None:
         ctx.server.waiting.serve()
     if tracking.pending:
@@ -177,7 +181,8 @@ def discard(client: Client) -> None:
     unwatch(client)
 
 
-def _run(ctx: Context, command: Command, request: list[bytes]) -> Reply:
+def run(ctx: Context, command: Command, request: list[bytes]) -> Reply:
+    """Call a command's function; where it only looks, keys that it looks for in vain are told of."""
     if not ctx.server.events.misses or not looks(command):
         return command.function(ctx, request)
     database = ctx.db
@@ -193,9 +198,13 @@ def call(ctx: Context, request: list[bytes]) -> None:
     command, ctx.command = ctx.command, None
     if command is None:  # of an EXEC
         command = find(ctx.server.commands, request)
+    propagation = ctx.server.propagation
+    changes = propagation.begin() if propagation.on else 0
     began = perf_counter_ns()
     try:
-        reply = _run(ctx, command, request)
+        reply = run(ctx, command, request)
+        if propagation.on:
+            propagation.end(changes, command, ctx.index, request)
     except CommandError as error:
         reply = error
         ctx.server.failed(error.line)

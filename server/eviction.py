@@ -74,6 +74,7 @@ class Eviction:
     def _evict(self, database: Database, key: bytes) -> None:
         if database.delete(key):  # else it has expired just now
             self.evicted += 1
+            self.server.propagation.tell(database.index, [b"DEL", key])
             self.server.events.tell(database, EVICTED, key)
 
     def _choose(self) -> tuple[Database, bytes] | None:

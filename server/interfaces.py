@@ -396,8 +396,8 @@ class Context(Protocol):
     def missed(self, key: bytes, /) -> None:
         """A key of the selected database that was not got, but asked about, is not there."""
 
-    def propagate(self, request: list[bytes], /) -> None:
-        """What AOF and replicas are to see instead of the request; an empty hook until they are there."""
+    def propagate(self, *request: bytes) -> None:
+        """What others are told in the place of the request (see `propagation`); no words: nothing."""
 
 
 Function = Callable[[Context, list[bytes]], Reply]

@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from redlark.server import doubles, errors
-from redlark.server.dispatch import find
+from redlark.server.dispatch import find, run
 from redlark.server.interfaces import NO_REPLY, Command, CommandError, Status
+from redlark.server.propagation import EVERYBODY
 from redlark.server.script_client import ScriptClient, Values, weight
 from redlark.server.script_heads import Permit, needs_room
 from redlark.server.state import PRODUCT_VERSION, ClientContext
@@ -233,6 +234,7 @@ class Scripting:
     def _end(self) -> None:
         self.running = None
         self.server.busy = None
+        self.server.propagation.targets = EVERYBODY
         if self.server.memory_limited:
             self.server.loop.configure()  # it keeps what is used besides the keyspaces
 
@@ -260,8 +262,12 @@ class Scripting:
                 return errors.OOM, ERROR
             if command.write:
                 running.wrote = True
+            propagation = server.propagation
+            changes = propagation.begin() if propagation.on else 0
             try:
-                reply = command.function(self._context, request)
+                reply = run(self._context, command, request)
+                if propagation.on:
+                    propagation.end(changes, command, self._context.index, request)
             except CommandError as error:
                 reply = error
             if server.tracking.on:
@@ -311,7 +317,7 @@ class Scripting:
         self._client.resp = protocol
 
     def replicate(self, flags: int) -> None:
-        """Nobody is told of writes yet."""
+        self.server.propagation.targets = flags
 
     def log(self, level: int, message: bytes) -> None:
         self.server.log(LEVELS[level], " ".join(message.decode("utf-8", "replace").splitlines()))

@@ -22,6 +22,7 @@ from redlark.server.interfaces import REPLY_OFF, REPLY_SKIP, Client, Command, Co
 from redlark.server.notifications import MISSED, Events
 from redlark.server.observing import Observer
 from redlark.server.pausing import Pause
+from redlark.server.propagation import Propagation
 from redlark.server.pubsub import Listening, PubSub
 from redlark.server.timers import Timers
 from redlark.server.tracking import Track, Tracker
@@ -93,8 +94,9 @@ class ClientContext:
         if self.db.misses:
             self.notify(MISSED, key)
 
-    def propagate(self, request: list[bytes], /) -> None:
-        """Nobody listens yet."""
+    def propagate(self, *request: bytes) -> None:
+        if self.server.propagation.on:
+            self.server.propagation.say(self.index, list(request))
 
 
 @attrs.define(slots=True, eq=False)
@@ -123,6 +125,7 @@ class State:
     started: int = attrs.Factory(milliseconds)
     memory_limited: bool = False  # maxmemory is set: what takes memory needs room
     eviction: Eviction = attrs.Factory(lambda self: Eviction(self), takes_self=True)
+    propagation: Propagation = attrs.Factory(lambda self: Propagation(self), takes_self=True)
     busy: bytes | None = None  # a script runs for too long: what others are told
     scripting: Scripting = attrs.field(init=False)
     log: Callable[[str, str], None] = lambda level, text: None  # a level of the configuration, and a line
@@ -181,7 +184,10 @@ class State:
         self.observer.configure(self.config)
         for database in self.databases:
             database.teller = self.events.tell if self.events.classes else None
-            database.tracker = self.tracking.changed if self.tracking.on else None
+            if self.propagation.on:
+                database.tracker = self.propagation.tracker(database)
+            else:
+                database.tracker = self.tracking.changed if self.tracking.on else None
         self.loop.configure()
 
     def failed(self, line: bytes) -> None:
@@ -208,6 +214,7 @@ class State:
             self.eviction.has_room()
         if self.waiting.came:
             self.waiting.serve()
+        self.propagation.finish()
         self.tracking.shrink(self.config.tracking_table_max_keys)
         if self.config.timeout and self.now - self._idle_checked >= 1000:
             self._idle_checked = self.now

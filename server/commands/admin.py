@@ -29,6 +29,7 @@ def _check_flush(args: list[bytes]) -> None:
 def flushdb(ctx: Context, args: list[bytes]) -> Reply:
     _check_flush(args)
     ctx.db.flush()
+    ctx.propagate(*args)
     _tell_emptied(ctx, args)
     return OK
 
@@ -38,6 +39,7 @@ def flushall(ctx: Context, args: list[bytes]) -> Reply:
     _check_flush(args)
     for database in ctx.server.databases:
         database.flush()
+    ctx.propagate(*args)
     _tell_emptied(ctx, args)
     return OK
 
@@ -65,6 +67,7 @@ def swapdb(ctx: Context, args: list[bytes]) -> Reply:
         touch_swapped(one, other)
         one.swap(other)
         came_by_swap(one, other)
+    ctx.propagate(*args)
     return OK
 
 

@@ -199,14 +199,16 @@ def deadline_of(ctx: Context, text: bytes, seconds: bool, absolute: bool, name: 
     return moment(ctx, amount, seconds, absolute, name)
 
 
-def set_deadline(ctx: Context, key: bytes, at: int) -> None:
-    """Give a key a deadline (ms); one that has come means that it goes at once."""
+def set_deadline(ctx: Context, key: bytes, at: int, conditions: Iterable[bytes] = ()) -> None:
+    """Give a key a deadline (ms), as conditions asked for; one that has come means that it goes at once."""
     if at <= ctx.now:
         ctx.db.delete(key)
         ctx.notify(b"del", key)
+        ctx.propagate(b"DEL", key)
     else:
         ctx.db.set_deadline(key, at)
         ctx.notify(b"expire", key)
+        ctx.propagate(b"PEXPIREAT", key, b"%d" % at, *conditions)
 
 
 def moment(ctx: Context, amount: int, seconds: bool, absolute: bool, name: bytes) -> int:

@@ -39,7 +39,7 @@ def _expire(seconds: bool, absolute: bool, name: bytes) -> Function:
         at = moment(ctx, integer(args[2]), seconds, absolute, name)
         if not ctx.db.exists(key) or _refused(options, ctx.db.deadline(key), at):
             return 0
-        set_deadline(ctx, key, at)
+        set_deadline(ctx, key, at, args[3:])
         return 1
 
     return expire

@@ -87,6 +87,7 @@ def function_load(ctx: Context, args: list[bytes]) -> Reply:
     scripting = ctx.server.scripting
     library = _library(ctx, source, scripting.libraries, bool(options))
     scripting.keep(scripting.libraries | {library.name: library})
+    ctx.propagate(*args)
     return library.name
 
 
@@ -96,6 +97,7 @@ def function_delete(ctx: Context, args: list[bytes]) -> Reply:
     if args[2] not in scripting.libraries:
         raise CommandError(b"ERR Library not found")
     scripting.keep({name: library for name, library in scripting.libraries.items() if name != args[2]})
+    ctx.propagate(*args)
     return OK
 
 
@@ -106,6 +108,7 @@ def function_flush(ctx: Context, args: list[bytes]) -> Reply:
     if len(args) == 3 and args[2].upper() not in (b"SYNC", b"ASYNC"):
         raise CommandError(b"ERR FUNCTION FLUSH only supports SYNC|ASYNC option")
     ctx.server.scripting.forget_functions()
+    ctx.propagate(*args)
     return OK
 
 
@@ -192,6 +195,7 @@ def function_restore(ctx: Context, args: list[bytes]) -> Reply:
         raise CommandError(b"ERR %b" % str(problem).encode()) from None
     if policy == b"FLUSH":
         scripting.keep(made)
+        ctx.propagate(*args)
         return OK
     twice = [name for name in made if name in scripting.libraries]
     if twice and policy != b"REPLACE":
@@ -199,6 +203,7 @@ def function_restore(ctx: Context, args: list[bytes]) -> Reply:
     left = {name: library for name, library in scripting.libraries.items() if name not in made}
     _refuse_clash(list(made.values()), list(left.values()))
     scripting.keep(left | made)
+    ctx.propagate(*args)
     return OK
 
 

@@ -97,6 +97,7 @@ def hincrbyfloat(ctx: Context, args: list[bytes]) -> Reply:
         raise CommandError(errors.NAN_OR_INFINITY)
     text = longdouble.show(total)
     _set_sum(ctx, args[1], value, args[2], text, b"hincrbyfloat")
+    ctx.propagate(b"HSETEX", args[1], b"KEEPTTL", b"FIELDS", b"1", args[2], text)
     return text
 
 

@@ -88,6 +88,7 @@ def lmpop(ctx: Context, args: list[bytes]) -> Reply:
         return NULL_ARRAY
     popped = value.pop(count, left)
     settle(ctx, key, value, pop_event(left))
+    ctx.propagate(b"LPOP" if left else b"RPOP", key, b"%d" % len(popped))
     return [key, popped]
 
 
@@ -276,6 +277,8 @@ def ltrim(ctx: Context, args: list[bytes]) -> Reply:
         ctx.notify(b"ltrim", args[1])
         ctx.notify(b"del", args[1])
     else:
+        if kept.start == 0 and kept.stop >= len(value):
+            ctx.propagate()
         value.trim(kept.start, min(kept.stop, len(value)))
         ctx.db.modified(args[1])
         ctx.notify(b"ltrim", args[1])

@@ -66,11 +66,13 @@ _commands("s", SHARD)
 
 @command("PUBLISH")
 def publish(ctx: Context, args: list[bytes]) -> Reply:
+    ctx.propagate(*args)
     return ctx.server.pubsub.publish(args[1], args[2])
 
 
 @command("SPUBLISH")
 def spublish(ctx: Context, args: list[bytes]) -> Reply:
+    ctx.propagate(*args)
     return ctx.server.pubsub.publish_to_shard(args[1], args[2])
 
 

@@ -9,6 +9,8 @@ from redlark.server.interfaces import Context, Reply, SetReply
 from redlark.server.types import Set
 from redlark.server.values import positive
 
+TOLD = 1024  # members that SPOP took are told of with one SREM, at most
+
 
 def _add(ctx: Context, key: bytes, value: Set | None, members: list[bytes], announced: int) -> int:
     """Add to the set of a key, or to a new one."""
@@ -66,6 +68,7 @@ def spop(ctx: Context, args: list[bytes]) -> Reply:
         (member,) = value.sample(1)
         value.remove((member,))
         settle(ctx, args[1], value, b"spop")
+        ctx.propagate(b"SREM", args[1], member)
         return member
     if count == 0:
         return SetReply([])
@@ -73,10 +76,13 @@ def spop(ctx: Context, args: list[bytes]) -> Reply:
         ctx.db.delete(args[1])
         ctx.notify(b"spop", args[1])
         ctx.notify(b"del", args[1])
+        ctx.propagate(b"DEL", args[1])
         return SetReply(list(value))
     gone = value.take(count)
     ctx.db.modified(args[1])
     ctx.notify(b"spop", args[1])
+    for start in range(0, len(gone), TOLD):
+        ctx.propagate(b"SREM", args[1], *gone[start : start + TOLD])
     return SetReply(gone)
 
 

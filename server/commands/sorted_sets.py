@@ -239,4 +239,6 @@ def zmpop(ctx: Context, args: list[bytes]) -> Reply:
     key = first_key(ctx, keys)
     if key is None or (value := zset_at(ctx, key)) is None:
         return NULL_ARRAY
-    return [key, pop_scored(ctx, key, value, count, lowest)]
+    popped = pop_scored(ctx, key, value, count, lowest)
+    ctx.propagate(b"ZPOPMIN" if lowest else b"ZPOPMAX", key, b"%d" % len(popped))
+    return [key, popped]

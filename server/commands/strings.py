@@ -70,6 +70,10 @@ def set_(ctx: Context, args: list[bytes]) -> Reply:
     if (b"NX" in options.flags and ctx.db.exists(key)) or (b"XX" in options.flags and not ctx.db.exists(key)):
         return old
     _store(ctx, key, value, deadline, keep_ttl=b"KEEPTTL" in options.flags)
+    if deadline != NO_DEADLINE and options.unit != b"PXAT":
+        ctx.propagate(b"SET", key, value, b"PXAT", b"%d" % deadline)
+    elif get and deadline == NO_DEADLINE:
+        ctx.propagate(b"SET", key, value, *(word for word in args[3:] if word.upper() != b"GET"))
     return old if get else OK
 
 
@@ -94,13 +98,17 @@ def setnx(ctx: Context, args: list[bytes]) -> Reply:
 
 @command("SETEX")
 def setex(ctx: Context, args: list[bytes]) -> Reply:
-    _store(ctx, args[1], args[3], deadline_of(ctx, args[2], True, False, b"setex"))
-    return OK
+    return _store_until(ctx, args, deadline_of(ctx, args[2], True, False, b"setex"))
 
 
 @command("PSETEX")
 def psetex(ctx: Context, args: list[bytes]) -> Reply:
-    _store(ctx, args[1], args[3], deadline_of(ctx, args[2], False, False, b"psetex"))
+    return _store_until(ctx, args, deadline_of(ctx, args[2], False, False, b"psetex"))
+
+
+def _store_until(ctx: Context, args: list[bytes], deadline: int) -> Reply:
+    _store(ctx, args[1], args[3], deadline)
+    ctx.propagate(b"SET", args[1], args[3], b"PXAT", b"%d" % deadline)
     return OK
 
 
@@ -115,6 +123,7 @@ def getdel(ctx: Context, args: list[bytes]) -> Reply:
     if value is not None:
         ctx.db.delete(args[1])
         ctx.notify(b"del", args[1])
+        ctx.propagate(b"DEL", args[1])
     return value
 
 
@@ -131,6 +140,7 @@ def getex(ctx: Context, args: list[bytes]) -> Reply:
     elif options.flags and ctx.db.deadline(key) != NO_DEADLINE:
         ctx.db.set_deadline(key, NO_DEADLINE)
         ctx.notify(b"persist", key)
+        ctx.propagate(b"PERSIST", key)
     return value
 
 
@@ -138,6 +148,7 @@ def getex(ctx: Context, args: list[bytes]) -> Reply:
 def getset(ctx: Context, args: list[bytes]) -> Reply:
     old = string_at(ctx, args[1])
     _store(ctx, args[1], args[2])
+    ctx.propagate(b"SET", *args[1:])
     return old
 
 
@@ -270,4 +281,5 @@ def incrbyfloat(ctx: Context, args: list[bytes]) -> Reply:
     text = longdouble.show(total)
     ctx.db.put(args[1], text, keep_ttl=True, form=UNENCODED)
     ctx.notify(b"incrbyfloat", args[1])
+    ctx.propagate(b"SET", args[1], text, b"KEEPTTL")
     return text

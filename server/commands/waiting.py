@@ -57,7 +57,9 @@ def _pop_elements(ctx: Context, key: bytes, count: int, left: bool) -> list[byte
 def _list_popper(left: bool) -> Function:
     def pop(ctx: Context, args: list[bytes]) -> Reply:
         def serve(key: bytes) -> Reply:
-            return [key, *_pop_elements(ctx, key, 1, left)]
+            popped = _pop_elements(ctx, key, 1, left)
+            ctx.propagate(b"LPOP" if left else b"RPOP", key)
+            return [key, *popped]
 
         return _serve_first(ctx, args, args[1:-1], b"list", _until(ctx, args[-1]), serve, pop)
 
@@ -73,26 +75,34 @@ def blmpop(ctx: Context, args: list[bytes]) -> Reply:
     keys, left, count = pop_from(args[1:], (b"LEFT", b"RIGHT"))
 
     def serve(key: bytes) -> Reply:
-        return [key, _pop_elements(ctx, key, count, left)]
+        popped = _pop_elements(ctx, key, count, left)
+        ctx.propagate(b"LPOP" if left else b"RPOP", key, b"%d" % len(popped))
+        return [key, popped]
 
     return _serve_first(ctx, args, keys, b"list", _until(ctx, args[1]), serve, blmpop)
 
 
-def _move(ctx: Context, args: list[bytes], from_left: bool, to_left: bool, function: Function) -> Reply:
+def _move(
+    ctx: Context, args: list[bytes], from_left: bool, to_left: bool, function: Function, *told: bytes
+) -> Reply:  # fmt: skip
+    """told: what others are told, who do not wait."""
     until = _until(ctx, args[-1])
     if ctx.executing or ctx.db.exists(args[1]):
-        return move(ctx, args[1], args[2], from_left, to_left)
+        moved = move(ctx, args[1], args[2], from_left, to_left)
+        if moved is not None:
+            ctx.propagate(*told)
+        return moved
     return wait_for(ctx, [args[1]], b"list", until, NULL_ARRAY, lambda: function(ctx, args))
 
 
 @command("BLMOVE")
 def blmove(ctx: Context, args: list[bytes]) -> Reply:
-    return _move(ctx, args, is_left(args[3]), is_left(args[4]), blmove)
+    return _move(ctx, args, is_left(args[3]), is_left(args[4]), blmove, b"LMOVE", *args[1:5])
 
 
 @command("BRPOPLPUSH")
 def brpoplpush(ctx: Context, args: list[bytes]) -> Reply:
-    return _move(ctx, args, False, True, brpoplpush)
+    return _move(ctx, args, False, True, brpoplpush, b"RPOPLPUSH", *args[1:3])
 
 
 # -------------------------------------------------------------------------------------------------------- sorted sets
@@ -104,6 +114,7 @@ def _score_popper(lowest: bool) -> Function:
             value = zset_at(ctx, key)
             assert value is not None
             ((member, score),) = pop_scored(ctx, key, value, 1, lowest)
+            ctx.propagate(b"ZPOPMIN" if lowest else b"ZPOPMAX", key)
             return [key, member, score]
 
         return _serve_first(ctx, args, args[1:-1], b"zset", _until(ctx, args[-1]), serve, pop)
@@ -122,6 +133,8 @@ def bzmpop(ctx: Context, args: list[bytes]) -> Reply:
     def serve(key: bytes) -> Reply:
         value = zset_at(ctx, key)
         assert value is not None
-        return [key, pop_scored(ctx, key, value, count, lowest)]
+        popped = pop_scored(ctx, key, value, count, lowest)
+        ctx.propagate(b"ZPOPMIN" if lowest else b"ZPOPMAX", key, b"%d" % len(popped))
+        return [key, popped]
 
     return _serve_first(ctx, args, keys, b"zset", _until(ctx, args[1]), serve, bzmpop)

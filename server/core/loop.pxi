@@ -202,7 +202,8 @@ cdef class Loop:
         self.memory_base = self.server.used_memory() - sum(database.memory() for database in self.server.databases)
         self.databases = list(self.server.databases)
         self.observed = self.server.observer.needs_all or self.server.pause.is_on or self.server.events.misses
-        self.telling = self.observed or bool(self.server.events.classes) or self.server.tracking.on
+        self.telling = self.observed or bool(self.server.events.classes) or self.server.tracking.on \
+            or self.server.propagation.on
 
     def serve_others(self, Client c not None, /):
         """Within the request of a client: its input and the replies so far are put aside, with what they stand in."""
