@@ -140,9 +140,9 @@ class Company(Attempt):
         judge, model = self.judge, self.judge.model
         if self.watched and self._silent(client, request):
             return self._unheard(client, request, (at, self._now()))
-        if model.parks(request) and not judge.connection(client).has_come():
+        if model.parks(request):
             sure = model.waits(self.worlds, client, request, (at, self._now())) == {True}
-            if sure or not self._has_come(client):
+            if sure or not (judge.connection(client).has_come() or self._has_come(client)):
                 self._barrier()
                 if sure or True in model.waits(
                     self.worlds, client, request, (at, self._now())

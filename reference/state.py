@@ -373,10 +373,25 @@ def orders(elements: tuple[Any, ...]) -> Orders:
     return Orders(elements)
 
 
-@pure
-def selections(elements: tuple[Any, ...], count: int) -> tuple[tuple[Any, ...], ...]:
+class Selections:
     """So many of the elements of a list, in its order, whatever a reply shows; some ways only, where there are many."""
-    return tuple(itertools.islice(itertools.combinations(elements, count), SELECTED))
+
+    def __init__(self, elements: tuple[Any, ...], count: int) -> None:
+        self.elements, self.count = elements, count
+
+    def candidates(self, leaves: list[Any]) -> Iterable[tuple[Any, ...]]:
+        """Any of them."""
+        return self.all(SELECTED)
+
+    def all(self, bound: int) -> Iterable[tuple[Any, ...]]:
+        """Any of them."""
+        return itertools.islice(itertools.combinations(self.elements, self.count), min(bound, SELECTED))
+
+
+@pure
+def selections(elements: tuple[Any, ...], count: int) -> Selections:
+    """The ways to select so many of the elements of a list."""
+    return Selections(elements, count)
 
 
 @pure
