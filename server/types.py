@@ -172,6 +172,7 @@ class Hash(Walked, Protocol):
     """Fields and their values."""
 
     kind: Literal[b"hash"]
+    timed: bool  # fields may have deadlines; as long as it is False, none has
 
     @property
     def ends(self) -> int | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import gc
+import ctypes
 from itertools import islice
 
 from redlark.server import errors
@@ -135,6 +135,8 @@ def monitor(ctx: Context, args: list[bytes]) -> Reply:
     return OK
 
 
+_trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+
 # ---- memory --------------------------------------------------------------------------------------------------------
 
 
@@ -149,8 +151,9 @@ def memory_usage(ctx: Context, args: list[bytes]) -> Reply:
 
 @command("MEMORY|PURGE")
 def memory_purge(ctx: Context, args: list[bytes]) -> Reply:
-    """Objects that only refer to each other go; what else is free the allocator keeps or gives back by itself."""
-    gc.collect()
+    """Have the C library give back what is free, where it can be asked to."""
+    if _trim is not None:
+        _trim(0)
     return OK
 
 

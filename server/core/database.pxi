@@ -174,7 +174,7 @@ cdef class Database:
             rl_store8(payload + 8, <uint64_t>value.memory())
             Py_INCREF(value)
             db_write(self, p, n, rl_hash(p, n), OBJECT, FRESH, payload, HELD, KEEP if keep_ttl else WITHOUT)
-            if type(value) is Hash:
+            if type(value) is Hash and value.timed:
                 self.ending.note(key, value)
 
     def delete(self, bytes key not None, /):
@@ -197,7 +197,7 @@ cdef class Database:
                 self.table.weight += weight - weight_of(e)
                 rl_store8(value_of(e) + 8, weight)
                 value = <object>object_of(e)
-                if type(value) is Hash:
+                if type(value) is Hash and value.timed:
                     self.ending.note(key, value)
         db_touch(self, key, len(key))
 

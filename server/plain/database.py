@@ -222,7 +222,7 @@ class Database:
 
     def _note_fields(self, key: bytes, value: Value) -> None:
         """Keep `ending`."""
-        if not isinstance(value, bytes) and value.kind == b"hash":
+        if not isinstance(value, bytes) and value.kind == b"hash" and value.timed:
             self.ending.note(key, value)
         elif self.ending.keys:
             self.ending.forget(key)

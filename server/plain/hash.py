@@ -17,7 +17,7 @@ ORDERED: Final = 104  # and for the field's place in the order of hashes
 class Hash(Members):
     """See `types.Hash`."""
 
-    __slots__ = ("_bytes", "_deadlines", "_heap", "_limits", "_timed", "_values")
+    __slots__ = ("_bytes", "_deadlines", "_heap", "_limits", "_values", "timed")
 
     kind: Literal[b"hash"] = b"hash"
 
@@ -26,7 +26,7 @@ class Hash(Members):
         self._limits = limits
         self._values: dict[bytes, bytes] = {}
         self._bytes = 0
-        self._timed = False  # packed as one whose fields may have deadlines
+        self.timed = False
         self._deadlines: dict[bytes, int] = {}
         self._heap: list[tuple[int, bytes]] = []  # of what the dict says, or has said
 
@@ -43,7 +43,7 @@ class Hash(Members):
     def encoding(self) -> bytes:
         if self._index is not None:
             return b"hashtable"
-        return b"listpackex" if self._timed else b"listpack"
+        return b"listpackex" if self.timed else b"listpack"
 
     def memory(self) -> int:
         each = FIELD if self._index is None else FIELD + ORDERED
@@ -63,7 +63,7 @@ class Hash(Members):
         return heap[0][0] if heap else None
 
     def be_timed(self) -> None:
-        self._timed = True
+        self.timed = True
 
     def deadline(self, field: bytes) -> int | None:
         return self._deadlines.get(field)
@@ -133,7 +133,7 @@ class Hash(Members):
         other = Hash(self._limits)
         other._values = self._values.copy()
         other._bytes = self._bytes
-        other._timed = self._timed
+        other.timed = self.timed
         other._deadlines = self._deadlines.copy()
         other._heap = self._heap.copy()
         if self._index is not None:
