@@ -71,7 +71,7 @@ def pfcount(ctx: Context, args: list[bytes]) -> Reply:
         if count is None:
             count = estimate(sketch.registers())
             sketch.keep(count)
-            _store(ctx, args[1], sketch)
+            _put(ctx, args[1], sketch)
         return count
     except Corrupted:
         raise CommandError(CORRUPTED) from None
