@@ -77,6 +77,8 @@ def process(ctx: Context, request: list[bytes]) -> None:
         propagation.finish()
     if ctx.server.waiting.came and ctx.server.busy is None:
         ctx.server.waiting.serve()
+    if tracking.on:
+        tracking.shrink(ctx.server.config.tracking_table_max_keys)
     if tracking.pending:
         tracking.broadcast()
     tracking.writer = None
