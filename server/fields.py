@@ -17,6 +17,7 @@ import attrs
 
 from redlark.server.interfaces import Database
 from redlark.server.notifications import DELETED, HASH_EXPIRED
+from redlark.server.propagation import Told
 from redlark.server.types import Hash
 
 AT_ONCE: Final = 1000  # fields of one hash that one step of the cycle takes out
@@ -65,13 +66,19 @@ class Ending:
 
 def met(database: Database, key: bytes, value: Hash, now: int, most: int = FOREVER) -> bool:
     """Take what is past out of the hash of a key; is there anything left?"""
+    told = database.tracker if isinstance(database.tracker, Told) else None
+    if told is not None:
+        past = [field for field in value if (at := value.deadline(field)) is not None and at < now]
+        changes = told.server.propagation.changes
     gone = value.end(now, most)
     database.ending.gone += gone
     if value:
         database.modified(key)
     else:
         database.delete(key)
-    if database.tracker is not None:  # nobody's request has done this
+    if told is not None:
+        told.ended(key, [field for field in past if field not in value], changes)
+    elif database.tracker is not None:  # nobody's request has done this
         database.tracker(key, True)
     if gone and database.teller is not None:
         database.teller(database, HASH_EXPIRED, key)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 if TYPE_CHECKING:
-    from redlark.server.interfaces import Command, Database
+    from redlark.server.interfaces import Command
     from redlark.server.state import State
 
 TO_FILE, TO_REPLICAS = 1, 2
@@ -63,19 +63,9 @@ class Propagation:
         self.on = bool(self._listeners)
         self.server.configured()
 
-    def tracker(self, database: Database) -> Callable[[bytes, bool], None]:
-        """What a database calls of each change of a key."""
-        tracking = self.server.tracking
-
-        def changed(key: bytes, expired: bool) -> None:
-            if expired:
-                self.tell(database.index, [b"DEL", key])
-            else:
-                self._changes += 1
-            if tracking.on:
-                tracking.changed(key, expired)
-
-        return changed
+    def changed(self) -> None:
+        """Something has changed."""
+        self._changes += 1
 
     def tell(self, index: int, request: list[bytes]) -> None:
         """Something was done that no command says."""
@@ -87,6 +77,15 @@ class Propagation:
         self._said = True
         if request:
             self._unit.append(Effect(index, request, self.targets))
+
+    def unsaid(self, changes: int) -> None:
+        """What has changed since `begin` was not the command's doing."""
+        self._changes = changes
+
+    @property
+    def changes(self) -> int:
+        """How often something has changed."""
+        return self._changes
 
     def begin(self) -> int:
         """A command is about to run; what `end` wants of it."""
@@ -104,3 +103,27 @@ class Propagation:
             unit, self._unit = self._unit, []
             for listener in list(self._listeners):
                 listener(unit)
+
+
+@attrs.define(slots=True, eq=False)
+class Told:
+    """What a database calls of each change of a key, in the place of the tracker itself (`Database.tracker`)."""
+
+    server: State
+    index: int
+
+    def __call__(self, key: bytes, expired: bool) -> None:
+        if expired:
+            self.server.propagation.tell(self.index, [b"DEL", key])
+        else:
+            self.server.propagation.changed()
+        if self.server.tracking.on:
+            self.server.tracking.changed(key, expired)
+
+    def ended(self, key: bytes, fields: list[bytes], changes: int) -> None:
+        """Fields of a hash have expired, which since so many changes was all that has changed."""
+        for field in fields:
+            self.server.propagation.tell(self.index, [b"HDEL", key, field])
+        self.server.propagation.unsaid(changes)
+        if self.server.tracking.on:
+            self.server.tracking.changed(key, True)

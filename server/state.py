@@ -22,7 +22,7 @@ from redlark.server.interfaces import REPLY_OFF, REPLY_SKIP, Client, Command, Co
 from redlark.server.notifications import MISSED, Events
 from redlark.server.observing import Observer
 from redlark.server.pausing import Pause
-from redlark.server.propagation import Propagation
+from redlark.server.propagation import Propagation, Told
 from redlark.server.pubsub import Listening, PubSub
 from redlark.server.timers import Timers
 from redlark.server.tracking import Track, Tracker
@@ -185,7 +185,7 @@ class State:
         for database in self.databases:
             database.teller = self.events.tell if self.events.classes else None
             if self.propagation.on:
-                database.tracker = self.propagation.tracker(database)
+                database.tracker = Told(self, database.index)
             else:
                 database.tracker = self.tracking.changed if self.tracking.on else None
         self.loop.configure()

@@ -5,6 +5,7 @@ What is past no command sees (`redlark.server.fields`); so a field that a hash h
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import attrs
@@ -74,13 +75,14 @@ def _is_refused(condition: bytes, old: int | None, new: int) -> bool:
     return condition == b"LT" and old is not None and new >= old
 
 
-def _expire_field(ctx: Context, value: Hash, field: bytes, at: int, condition: bytes) -> int:
+def _expire_field(ctx: Context, key: bytes, value: Hash, field: bytes, at: int, condition: bytes) -> int:
     if field not in value:
         return ABSENT
     if _is_refused(condition, value.deadline(field), at):
         return REFUSED
     if at <= ctx.now:
         value.remove((field,))
+        ctx.propagate(b"HDEL", key, field)
         return DELETED
     value.set_deadline(field, at)
     return DONE
@@ -95,15 +97,21 @@ def _expire(seconds: bool, absolute: bool, name: bytes) -> Function:
         if value is None:
             return [ABSENT] * len(fields)
         value.be_timed()
-        told = [_expire_field(ctx, value, field, at, condition) for field in fields]
+        told = [_expire_field(ctx, key, value, field, at, condition) for field in fields]
         if DELETED in told:
             _tell_removed(ctx, key, value, b"hexpire" if DONE in told else None)
         elif DONE in told:
             ctx.db.modified(key)
             ctx.notify(b"hexpire", key)
+        if done := [field for field, code in zip(fields, told, strict=True) if code == DONE]:
+            _tell_deadline(ctx, key, at, done, args[3:4] if condition else [])
         return list[Reply](told)
 
     return expire
+
+
+def _tell_deadline(ctx: Context, key: bytes, at: int, fields: list[bytes], options: Sequence[bytes] = ()) -> None:
+    ctx.propagate(b"HPEXPIREAT", key, b"%d" % at, *options, b"FIELDS", b"%d" % len(fields), *fields)
 
 
 def _tell_removed(ctx: Context, key: bytes, value: Hash, then: bytes | None = None) -> None:
@@ -193,15 +201,19 @@ def hgetex(ctx: Context, args: list[bytes]) -> Reply:
         value.be_timed()
     found = [field for field in fields if field in value]
     if at is not None and at <= ctx.now:
+        for field in dict.fromkeys(found):
+            ctx.propagate(b"HDEL", key, field)
         return _take(ctx, key, value, fields)
     if at is not None and found:
         for field in found:
             value.set_deadline(field, at)
         ctx.db.modified(key)
         ctx.notify(b"hexpire", key)
+        _tell_deadline(ctx, key, at, fields)
     elif option == b"PERSIST" and DONE in [_persist(value, field) for field in found]:
         ctx.db.modified(key)
         ctx.notify(b"hpersist", key)
+        ctx.propagate(b"HPERSIST", key, b"FIELDS", b"%d" % len(fields), *fields)
     return [value.get(field) for field in fields]
 
 
@@ -221,7 +233,11 @@ def _take(ctx: Context, key: bytes, value: Hash, fields: list[bytes]) -> list[Re
 def hgetdel(ctx: Context, args: list[bytes]) -> Reply:
     value = hash_at(ctx, args[1])
     fields = _named(args, 2)
-    return [None] * len(fields) if value is None else _take(ctx, args[1], value, fields)
+    if value is None:
+        return [None] * len(fields)
+    if any(field in value for field in fields):
+        ctx.propagate(b"HDEL", args[1], *fields)
+    return _take(ctx, args[1], value, fields)
 
 
 @attrs.define(slots=True)
@@ -301,6 +317,20 @@ def hsetex(ctx: Context, args: list[bytes]) -> Reply:
     if asked.at is not None and asked.at <= ctx.now:
         value.remove(asked.fields)
         settle(ctx, key, value, b"hdel")
-    elif asked.at is not None:
+        for field in asked.fields:
+            ctx.propagate(b"HDEL", key, field)
+        return 1
+    if asked.at is not None:
         ctx.notify(b"hexpire", key)
+    ctx.propagate(*_with_deadline(args, asked))
     return 1
+
+
+def _with_deadline(args: list[bytes], asked: _Setting) -> list[bytes]:
+    """HSETEX as others are told: with the time at which fields end."""
+    place = len(args) - 2 * len(asked.fields) - 2
+    options, rest = args[2:place], args[place:]
+    if asked.at is not None:
+        behind = 1 if options[0].upper() in (b"FNX", b"FXX") else 0
+        options = [*options[:behind], b"PXAT", b"%d" % asked.at, *(options[2:] if not behind else ())]
+    return [b"HSETEX", args[1], *options, b"FIELDS", *rest[1:]]

@@ -76,7 +76,12 @@ def geoadd(ctx: Context, args: list[bytes]) -> Reply:
     pairs: list[bytes] = []
     for place in range(behind, len(args), 3):
         pairs += (b"%d" % geo.score(_on_map(args[place], args[place + 1])), args[place + 2])
-    return zadd(ctx, [b"zadd", args[1], *options, *pairs])
+    told = [b"zadd", args[1], *args[2:behind], *pairs]
+    changes = ctx.server.propagation.changes
+    reply = zadd(ctx, [b"zadd", args[1], *options, *pairs])
+    if ctx.server.propagation.changes != changes:
+        ctx.propagate(*told)
+    return reply
 
 
 @command("GEOPOS")

@@ -69,6 +69,7 @@ def restore_(ctx: Context, args: list[bytes]) -> Reply:
     if lives and not ctx.now < at <= INT64_MAX:  # too late a time comes round below 0
         if ctx.db.delete(key):
             ctx.notify(b"del", key)
+            ctx.propagate(b"DEL", key)
         return OK
     with writing_over(ctx, key):
         ctx.db.delete(key)
@@ -80,4 +81,6 @@ def restore_(ctx: Context, args: list[bytes]) -> Reply:
         if options.frequency is not None:
             ctx.db.set_frequency(key, options.frequency)
         ctx.notify(b"restore", key)
+    if lives and not options.absolute:
+        ctx.propagate(b"RESTORE", key, b"%d" % at, *args[3:], b"ABSTTL")
     return OK

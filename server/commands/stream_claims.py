@@ -8,7 +8,7 @@ from typing import Final
 from redlark.server import errors, ids
 from redlark.server.commands.common import stream_at
 from redlark.server.commands.registry import command
-from redlark.server.commands.stream_groups import heard_of, no_group
+from redlark.server.commands.stream_groups import heard_of, no_group, tell_delivery, tell_progress
 from redlark.server.commands.streams import POLICIES, changed_quietly, is_referenced, told, unreference
 from redlark.server.interfaces import CommandError, Context, Reply
 from redlark.server.types import Stream
@@ -33,13 +33,18 @@ def xclaim(ctx: Context, args: list[bytes]) -> Reply:
         place += 1
     wanted = [ids.strict(text) for text in args[5:place]]
     moment, count, last, words = _claim_options(ctx, args[place:])
-    if last is not None and last > group.last_id:
+    further = last is not None and last > group.last_id
+    if last is not None and further:
         group.last_id = last
+    ctx.propagate()
     mine = heard_of(ctx, key, group, consumer)
     claimed: list[Reply] = []
     for id_ in wanted:
         items, held = stream.get(id_), group.pending.get(id_)
         if items is None:
+            if held is not None:
+                further = False
+                tell_delivery(ctx, key, args[2], group, id_, held)
             group.take(id_)
             continue
         if held is None and b"FORCE" not in words:
@@ -52,8 +57,12 @@ def xclaim(ctx: Context, args: list[bytes]) -> Reply:
         elif b"JUSTID" not in words:
             times += 1
         group.give(id_, consumer, moment, times)
+        further = False
+        tell_delivery(ctx, key, args[2], group, id_, group.pending[id_])
         mine.active = ctx.now
         claimed.append(ids.shown(id_) if b"JUSTID" in words else told(id_, items))
+    if further:
+        tell_progress(ctx, key, args[2], group)
     changed_quietly(ctx, key)
     return claimed
 
@@ -103,6 +112,7 @@ def xautoclaim(ctx: Context, args: list[bytes]) -> Reply:
     if stream is None or args[2] not in stream.groups:
         raise CommandError(no_group(key, args[2]))
     group = stream.groups[args[2]]
+    ctx.propagate()
     mine = heard_of(ctx, key, group, consumer)
     claimed, deleted, passed = list[Reply](), list[Reply](), low - 1
     for id_, held in list(islice(group.between(low, ids.MAX_ID), left * 10)):
@@ -110,11 +120,13 @@ def xautoclaim(ctx: Context, args: list[bytes]) -> Reply:
             break
         passed, items = id_, stream.get(id_)
         if items is None:
+            tell_delivery(ctx, key, args[2], group, id_, held)
             group.take(id_)
             deleted.append(ids.shown(id_))
             left -= 1
         elif idle <= 0 or ctx.now - held.time >= idle:
             group.give(id_, consumer, ctx.now, held.count + (not just))
+            tell_delivery(ctx, key, args[2], group, id_, group.pending[id_])
             mine.active = ctx.now
             claimed.append(ids.shown(id_) if just else told(id_, items))
             left -= 1

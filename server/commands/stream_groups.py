@@ -14,7 +14,7 @@ from redlark.server.commands.streams import (
     changed_quietly,
     told,
 )
-from redlark.server.groups import Consumer, Group
+from redlark.server.groups import Consumer, Group, Pending
 from redlark.server.interfaces import NULL_ARRAY, OK, CommandError, Context, Reply
 from redlark.server.types import Stream
 from redlark.server.values import integer, until_nul
@@ -49,6 +49,18 @@ def heard_of(ctx: Context, key: bytes, group: Group, name: bytes) -> Consumer:
         ctx.notify(b"xgroup-createconsumer", key)
     consumer.seen = ctx.now
     return consumer
+
+
+def tell_delivery(ctx: Context, key: bytes, name: bytes, group: Group, id_: int, held: Pending) -> None:
+    """Others are told what is pending for whom."""
+    words = (b"TIME", b"%d" % held.time, b"RETRYCOUNT", b"%d" % held.count, b"FORCE", b"JUSTID", b"LASTID")
+    ctx.propagate(b"XCLAIM", key, name, held.consumer, b"0", ids.shown(id_), *words, ids.shown(group.last_id))
+
+
+def tell_progress(ctx: Context, key: bytes, name: bytes, group: Group) -> None:
+    """Others are told how far a group has come."""
+    read = b"%d" % (-1 if group.read is None else group.read)
+    ctx.propagate(b"XGROUP", b"SETID", key, name, ids.shown(group.last_id), b"ENTRIESREAD", read)
 
 
 # ---- XGROUP ----------------------------------------------------------------------------------------------------------
@@ -216,6 +228,7 @@ def xreadgroup(ctx: Context, args: list[bytes]) -> Reply:
     if asked.group is None:
         raise CommandError(b"ERR Missing GROUP option for XREADGROUP")
     group = asked.group
+    ctx.propagate()
 
     def read() -> list[list[Reply]]:
         after = [_from(ctx, key, group, text) for key, text in zip(asked.keys, asked.after, strict=True)]
@@ -241,9 +254,11 @@ def read_for(ctx: Context, asked: Reading, name: bytes, after: list[int | None])
         stream = stream_at(ctx, key)
         assert stream is not None
         group = stream.groups[name]
+        if asked.noack and asked.consumer not in group.consumers:
+            ctx.propagate(b"XGROUP", b"CREATECONSUMER", key, name, asked.consumer)
         consumer = heard_of(ctx, key, group, asked.consumer)
         if behind is None:
-            found = _deliver(ctx, stream, group, asked)
+            found = _deliver(ctx, key, stream, group, asked)
             if found and not asked.noack:
                 consumer.active = ctx.now
             if found:
@@ -254,7 +269,7 @@ def read_for(ctx: Context, asked: Reading, name: bytes, after: list[int | None])
     return rows
 
 
-def _deliver(ctx: Context, stream: Stream, group: Group, asked: Reading) -> list[Reply]:
+def _deliver(ctx: Context, key: bytes, stream: Stream, group: Group, asked: Reading) -> list[Reply]:
     """Entries that nobody of the group has got yet."""
     found: list[Reply] = []
     for id_, items in list(islice(stream.between(group.last_id + 1, ids.MAX_ID), asked.count)):
@@ -262,7 +277,10 @@ def _deliver(ctx: Context, stream: Stream, group: Group, asked: Reading) -> list
         group.last_id = id_
         if not asked.noack:
             group.give(id_, asked.consumer, ctx.now, 1)
+            tell_delivery(ctx, key, asked.group or b"", group, id_, group.pending[id_])
         found.append(told(id_, items))
+    if found:
+        tell_progress(ctx, key, asked.group or b"", group)
     return found
 
 

@@ -93,6 +93,15 @@ class Trimming:
             return stream.trim(self.longest, self.least, self.whole, self._limit(ctx))
         return 0 if self.whole else stream.remove(self._excess(stream))
 
+    def settled(self, request: list[bytes], stream: Stream) -> list[bytes]:
+        """The request as others are told, who cut by the length or the first id that came of it."""
+        if not self.whole:
+            return request
+        place = request.index(b"~", 2)
+        first = stream.first()
+        left = b"%d" % len(stream) if self.longest is not None else ids.shown(first[0] if first else ids.MAX_ID)
+        return [*request[:place], b"=", left, *request[place + 2 :]]
+
     def _limit(self, ctx: Context) -> int:
         """How many entries may go, 0: any number."""
         if self.limit is not None:
@@ -177,6 +186,7 @@ def xadd(ctx: Context, args: list[bytes]) -> Reply:
     ctx.notify(b"xadd", key)
     if gone:
         ctx.notify(b"xtrim", key)
+    ctx.propagate(*trimming.settled([*args[:place], ids.shown(new), *items], grown))
     return ids.shown(new)
 
 
@@ -206,8 +216,10 @@ def xtrim(ctx: Context, args: list[bytes]) -> Reply:
     stream = stream_at(ctx, args[1])
     gone = 0 if stream is None else trimming.cut(ctx, stream)
     if gone:
+        assert stream is not None
         ctx.db.modified(args[1])
         ctx.notify(b"xtrim", args[1])
+        ctx.propagate(*trimming.settled(args, stream))
     return gone
 
 
@@ -265,6 +277,7 @@ def changed_quietly(ctx: Context, key: bytes) -> None:
     """Something of a stream has changed that WATCH does not notice."""
     with unseen(ctx.db):
         ctx.db.modified(key)
+    ctx.server.propagation.changed()
 
 
 # ---- reading ---------------------------------------------------------------------------------------------------------
