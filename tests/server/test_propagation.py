@@ -8,6 +8,8 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 
+import pytest
+
 from redlark.conformance.connection import milliseconds
 from redlark.conformance.history import request
 from redlark.conformance.target import configuration
@@ -25,6 +27,7 @@ PROFILE = "redis-8.2"
 LEFT_OUT = frozenset(("migrate", "sort", "geosearchstore", "georadius", "georadiusbymember"))  # members in no order
 RICH = frozenset(("stream", "hash"))  # what is told is most often not the request
 REQUESTS = 2_000
+DEBUG = ("--enable-debug-command", "yes")
 
 
 def state_of(server: Server) -> State:
@@ -61,6 +64,7 @@ def is_late(effect: Effect, worlds: tuple[World, ...]) -> bool:
     return name == b"DEL" and len(keys) == 1 and all(keys[0] not in world.databases[effect.index] for world in worlds)
 
 
+@pytest.mark.slow
 def test_what_is_propagated_is_what_the_text_propagates(start: Start) -> None:
     """After each request the listener has what the text propagates: names, words, times and order, in one unit."""
     server, units, model = start(), list[list[Effect]](), known()
@@ -132,3 +136,32 @@ def test_scripts_and_transactions_are_one_unit(start: Start, wire: Connect) -> N
     (unit,) = units
     assert [(effect.request[0], effect.targets) for effect in unit] == [(b"SET", 3), (b"SADD", 1)]
     state_of(server).propagation.leave(units.append)
+
+
+@pytest.mark.slow
+def test_what_is_propagated_makes_the_same_databases(start: Start) -> None:
+    """Replaying, on an empty server, what a history has propagated gives databases of the same digest."""
+    server, copy, units, model = start(*DEBUG), start(*DEBUG), list[list[Effect]](), known()
+    state_of(server).propagation.listen(units.append)
+    walk = Walk(model, (0,))
+    with ExitStack() as opened:
+        client, other = (
+            Framed(opened.enter_context(socket.create_connection(("127.0.0.1", one.port), 20)))
+            for one in (server, copy)
+        )
+        for call in drawn(model):
+            walk.now = milliseconds()
+            client.ask(*walk.request(call))
+        client.ask(b"DISCARD")
+        told = [effect for unit in units for effect in unit if effect.targets & TO_REPLICAS]
+        for effect in told:
+            assert other.ask(b"SELECT", b"%d" % effect.index).value == b"OK"
+            reply = other.ask(*effect.request)
+            assert reply.kind != b"-", (effect, reply)
+        for one in (client, other):  # what is past goes, as it is looked at
+            for index in range(16):
+                one.ask(b"SELECT", b"%d" % index)
+                for key in one.ask(b"KEYS", b"*").value:
+                    one.ask(b"HLEN" if one.ask(b"TYPE", key.value).value == b"hash" else b"EXISTS", key.value)
+        assert len(told) > REQUESTS / 15
+        assert client.ask(b"DEBUG", b"DIGEST").value == other.ask(b"DEBUG", b"DIGEST").value
