@@ -93,15 +93,26 @@ class Observer:
         if self.monitors and not command.flags & UNTOLD:
             self.tell(client, command, request)
 
+    def called(self, client: Client, command: Command, request: list[bytes], nanoseconds: int) -> None:
+        """A script's call has run, for so long: it is of no connection."""
+        if nanoseconds >= self._slow_ns and "skip-slowlog" not in command.flags:
+            self._keep(command, request, nanoseconds, b"", b"")
+        if self.monitors:
+            self.tell(client, command, request)
+
     def ended(self, client: Client, command: Command, request: list[bytes], nanoseconds: int) -> None:
         """A request is over that ran for so long, perhaps after it has waited."""
         now = time.time_ns() // 1_000_000_000
         if nanoseconds >= self._delay_ns:
             kind = b"fast-command" if "fast" in command.flags else b"command"
             self.delays.setdefault(kind, Delays()).add(now, nanoseconds // 1_000_000)
-        if nanoseconds >= self._slow_ns and self._kept and "skip-slowlog" not in command.flags:
-            words = _kept_words(_shown_words(command.name, request))
-            self.slow.appendleft(Slow(self._numbered, now, nanoseconds // 1000, words, client.addr, client.name))
+        if nanoseconds >= self._slow_ns and "skip-slowlog" not in command.flags:
+            self._keep(command, request, nanoseconds, client.addr, client.name)
+
+    def _keep(self, command: Command, request: list[bytes], nanoseconds: int, address: bytes, name: bytes) -> None:
+        if self._kept:
+            now, words = time.time_ns() // 1_000_000_000, _kept_words(_shown_words(command.name, request))
+            self.slow.appendleft(Slow(self._numbered, now, nanoseconds // 1000, words, address, name))
             self._numbered += 1
             self._shorten()
 

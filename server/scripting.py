@@ -264,6 +264,7 @@ class Scripting:
                 running.wrote = True
             propagation = server.propagation
             changes = propagation.begin() if propagation.on else 0
+            began = time.perf_counter_ns()
             try:
                 reply = run(self._context, command, request)
                 if propagation.on:
@@ -272,8 +273,7 @@ class Scripting:
                 reply = error
             if server.tracking.on:
                 server.tracking.called(running.caller, command, request)
-            if server.observer.monitors:
-                server.observer.tell(self._client, command, request)
+            server.observer.called(self._client, command, request, time.perf_counter_ns() - began)
             if type(reply) is int:
                 return reply
             if type(reply) is Status:

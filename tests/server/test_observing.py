@@ -120,3 +120,15 @@ def test_errors_are_counted_once_by_their_first_word(server: Server, client: Wir
     assert b"total_error_replies:7\r\n" in told
     counts = dict(re.findall(rb"errorstat_(\w+):count=(\d+)", told))
     assert counts == {b"ERR": b"3", b"WRONGTYPE": b"2", b"EXECABORT": b"1", b"UNBLOCKED": b"1"}
+
+
+def test_what_a_script_calls_is_kept_before_the_script(server: Server, client: Wire) -> None:
+    """It has no address and no name, for it is of no connection."""
+    client("CONFIG", "SET", "slowlog-log-slower-than", 0)
+    client("CLIENT", "SETNAME", "caller")
+    client("SLOWLOG", "RESET")
+    client("EVAL", "return redis.call('GET', 'k')", 0)
+    client("CONFIG", "SET", "slowlog-log-slower-than", 10_000)
+    kept = client("SLOWLOG", "GET", 2)
+    assert b"$4\r\nEVAL\r\n" in kept.split(b"$6\r\ncaller\r\n")[0]
+    assert kept.endswith(b"$3\r\nGET\r\n$1\r\nk\r\n$0\r\n\r\n$0\r\n\r\n")
