@@ -97,6 +97,7 @@ class Scripting:
     functions: dict[bytes, tuple[Registered, Library]] = attrs.Factory(dict)  # by name, in lower case
     running: Execution | None = None
     evicted: int = 0
+    _code: int = 0  # bytes of all scripts and libraries
     by_source: dict[bytes, Script] = attrs.Factory(dict)
     _evaluated: dict[bytes, None] = attrs.Factory(dict)  # digests of scripts that only EVAL knows, the oldest first
     _engine: Engine | None = None
@@ -123,13 +124,14 @@ class Scripting:
         """Bytes that Lua holds, and the code of scripts and libraries."""
         if self._engine is None:
             return 0
-        code = sum(map(len, self.by_source)) + sum(len(library.source) for library in self.libraries.values())
-        return self._engine.memory() + code
+        return self._engine.memory() + self._code
 
     # ---- which there are ----
 
     def remember(self, script: Script, loaded: bool) -> None:
         """The server knows a script from now on; of those that EVAL alone brought, so many."""
+        if script.digest not in self.scripts:
+            self._code += len(script.source)
         self.scripts[script.digest] = self.by_source[script.source] = script
         if loaded:
             script.loaded = True
@@ -139,7 +141,9 @@ class Scripting:
             if len(self._evaluated) > EVALUATED:
                 oldest = next(iter(self._evaluated))
                 del self._evaluated[oldest]
-                del self.by_source[self.scripts.pop(oldest).source]
+                source = self.scripts.pop(oldest).source
+                del self.by_source[source]
+                self._code -= len(source)
                 self.evicted += 1
 
     def used(self, script: Script) -> None:
@@ -149,6 +153,7 @@ class Scripting:
 
     def forget_scripts(self) -> None:
         """No script is known, and what scripts have set is as it was."""
+        self._code -= sum(map(len, self.by_source))
         self.scripts.clear()
         self.by_source.clear()
         self._evaluated.clear()
@@ -163,6 +168,8 @@ class Scripting:
 
     def keep(self, libraries: dict[bytes, Library]) -> None:
         """These are the libraries from now on."""
+        self._code += sum(len(one.source) for one in libraries.values())
+        self._code -= sum(len(one.source) for one in self.libraries.values())
         self.libraries = libraries
         self.functions = {
             one.name.lower(): (one, library) for library in libraries.values() for one in library.functions

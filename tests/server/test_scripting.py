@@ -93,7 +93,8 @@ def test_watchers_listeners_and_trackers_hear_of_scripts(server: Server, client:
 
 def test_scripts_of_eval_are_forgotten_those_loaded_are_not(start: Start, wire: Connect) -> None:
     """Of scripts that EVAL brought, so many stay, those used last; what SCRIPT LOAD has loaded stays for good."""
-    client = wire(start().port)
+    server = start()
+    client = wire(server.port)
     first = client("SCRIPT", "LOAD", "return 'loaded'").split(b"\r\n")[1]
     client("EVAL", "return 'both'", "0")
     both = client("SCRIPT", "LOAD", "return 'both'").split(b"\r\n")[1]
@@ -103,6 +104,12 @@ def test_scripts_of_eval_are_forgotten_those_loaded_are_not(start: Start, wire: 
     info = client("INFO").split(b"\r\n")
     assert b"number_of_cached_scripts:%d" % (EVALUATED + 2) in info
     assert b"evicted_scripts:11" in info
+    assert server._running is not None
+    scripting = server._running.state.scripting
+    client("FUNCTION", "LOAD", CODE.format("one", 1))
+    client("FUNCTION", "LOAD", "REPLACE", CODE.format("one", 22))
+    sources = [*scripting.by_source, *(library.source for library in scripting.libraries.values())]
+    assert scripting._code == sum(map(len, sources))
     assert client("EVALSHA", first, "0") == b"$6\r\nloaded\r\n"
     assert client("EVALSHA", both, "0") == b"$4\r\nboth\r\n"
     assert client("EVAL", "return 0", "0") == b":0\r\n"  # compiled anew
