@@ -51,6 +51,17 @@ def _read(words: list[bytes]) -> _Options:
     return options
 
 
+def _bury(ctx: Context, key: bytes) -> bool:
+    """A key whose time is over, and that is still there, goes as if it were not over; was there one?"""
+    database, count = ctx.db, len(ctx.db)
+    teller, database.teller = database.teller, None
+    database.exists(key)
+    database.teller = teller
+    gone = count - len(database)
+    database.expired -= gone
+    return gone > 0
+
+
 @command("RESTORE", "RESTORE-ASKING")
 def restore_(ctx: Context, args: list[bytes]) -> Reply:
     key, payload, options = args[1], args[3], _read(args[4:])
@@ -66,8 +77,9 @@ def restore_(ctx: Context, args: list[bytes]) -> Reply:
     except BadFormat:
         raise CommandError(b"ERR Bad data format") from None
     at = lives if options.absolute else lives + ctx.now
+    buried = _bury(ctx, key)
     if lives and not ctx.now < at <= INT64_MAX:  # too late a time comes round below 0
-        if ctx.db.delete(key):
+        if ctx.db.delete(key) or buried:
             ctx.notify(b"del", key)
             ctx.propagate(b"DEL", key)
         return OK

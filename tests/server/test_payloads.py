@@ -270,6 +270,27 @@ def shown_of(wire: Wire) -> tuple[Any, bytes]:
     return shown(wire, b"hash"), wire("OBJECT", "ENCODING", "hash")
 
 
+def test_a_key_that_is_over_is_replaced_without_a_word(client: Wire, server: Server, wire: Connect) -> None:
+    """REPLACE does not meet it: no event tells that it has expired, as if it were there until it is replaced."""
+    listener, payload = wire(server.port), sealed(b"\0\1v")
+    client("CONFIG", "SET", "notify-keyspace-events", "KEAn", "hz", 1)
+    listener("PSUBSCRIBE", "__keyevent*")
+    for asked, told in (
+        (["0", payload, "REPLACE"], [b"new", b"restore"]),
+        (["1", payload, "ABSTTL", "REPLACE"], [b"del"]),
+        (["0", payload], [b"expired", b"new", b"restore"]),
+    ):
+        client("DEL", "k")
+        client("MULTI")  # so that the key is not cleared away before
+        client("SET", "k", "v", "PXAT", 1)
+        client("RESTORE", "k", *asked)
+        assert client("EXEC") == b"*2\r\n+OK\r\n+OK\r\n"
+        lines = listener.until_quiet().split(b"\r\n")
+        found = [line.partition(b":")[2] for line in lines if line.startswith(b"__keyevent@")]
+        assert found[found.index(b"expire") + 1 :] == told
+    client("CONFIG", "SET", "notify-keyspace-events", "", "hz", 10)
+
+
 # ---- from server to server -----------------------------------------------------------------------------------------
 
 SIZES = (1, 3, 100, 700)
