@@ -21,10 +21,9 @@ _PLAIN: tuple[tuple[bytes, ...], ...] = (
     (b"ERROR", b"a\x00b"), (b"ERROR",), (b"LOG", b"said"), (b"PAUSE-CRON", b"0"), (b"DICT-RESIZING", b"1"),
     (b"SET-SKIP-CHECKSUM-VALIDATION", b"0"), (b"STRUCTSIZE",), (b"SDSLEN", b"nosuch"),
 )  # fmt: skip
-# Not `attrib`, and in RESP3 not `push` and `bignum`: frames of a kind that no command of the text answers with.
 _TYPES = (
     b"string", b"integer", b"double", b"null", b"array", b"set", b"map", b"verbatim", b"true", b"false", b"nosuch",
-    b"STRING", b"",
+    b"STRING", b"", b"bignum", b"attrib", b"push",
 )  # fmt: skip
 
 

@@ -179,7 +179,7 @@ HINTS: tuple[Hint, ...] = (
         ),
     ),
     Hint(
-        r"definition \(shared\) flushed-first",
+        r"definition \(shared\) (flushed-first|flush-takes-long)",
         (("CLIENT TRACKING ON", "GET k", "FLUSHALL"), ("CLIENT TRACKING ON", "GET k", "2> FLUSHALL", "GET k")),
     ),
     Hint(

@@ -94,6 +94,15 @@ HINTS: tuple[Hint, ...] = (
         SLOW,
     ),
     Hint(
+        r"rule (FUNCTION|SCRIPT)\|FLUSH flushed",
+        tuple(
+            ("SLOWLOG RESET", f"{kind} FLUSH", *look, "SLOWLOG GET 9")
+            for kind in ("SCRIPT", "FUNCTION")
+            for look in ((), ('EVAL "return 1" 0',))
+        ),
+        SLOW,
+    ),
+    Hint(
         r"definition \(shared\) is-closed",
         (("SLOWLOG RESET", "PING", "CONFIG SET slowlog-max-len 0", "SLOWLOG LEN"),),
         SLOW,
@@ -109,6 +118,15 @@ HINTS: tuple[Hint, ...] = (
         LARGE,
     ),
     # ---- a server that may be debugged -----------------------------------------------------------------------------
+    Hint(
+        r"definition \(shared\) digests-short-scores|rule DEBUG .*",
+        (
+            ("ZADD k 0.1 a", "DEBUG DIGEST-VALUE k"),
+            ("DEBUG PROTOCOL push",),
+            ("MULTI", "DEBUG PROTOCOL push", "PING", "EXEC"),
+        ),
+        DEBUGGING,
+    ),
     Hint(r"definition \(shared\) switches", (("DEBUG DICT-RESIZING 1",),), DEBUGGING),
     Hint(
         r"definition \(shared\) digests-fields-deadlines",

@@ -86,7 +86,13 @@ HINTS: tuple[Hint, ...] = (
         r"step fragment written-over event",
         (("SET k v", "SET k w"), ("RPUSH k a", "SET k v"), ("SET k v", "MSET k w")),
     ),
-    Hint(r"definition \(shared\) timed-fields-told-as", (("SET k v", "INFO keyspace"),)),
+    Hint(
+        r"definition \(shared\) (timed-fields-told-as|counts-once-timed)",
+        (
+            ("SET k v", "INFO keyspace"),
+            ("HSET k f v", "HPEXPIRE k 100000 FIELDS 1 f", "HPERSIST k FIELDS 1 f", "INFO keyspace"),
+        ),
+    ),
     Hint(
         r"definition \(shared\) unpacks",
         (

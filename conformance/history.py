@@ -72,7 +72,11 @@ _SOCIAL = frozenset((
     b"blpop", b"brpop", b"blmove", b"brpoplpush", b"blmpop", b"bzpopmin", b"bzpopmax", b"bzmpop", b"subscribe",
     b"psubscribe", b"ssubscribe", b"unsubscribe", b"punsubscribe", b"sunsubscribe",
 ))  # fmt: skip
-_SOCIAL_WITH = {b"xread": b"block", b"xreadgroup": b"block", b"client": b"tracking"}
+_SOCIAL_WITH: dict[bytes, frozenset[bytes]] = {
+    b"xread": frozenset((b"block",)), b"xreadgroup": frozenset((b"block",)), b"client": frozenset((b"tracking",)),
+    b"debug": frozenset((b"push", b"attrib")),  # which are answered by two frames
+}  # fmt: skip
+_NOTHING: frozenset[bytes] = frozenset()
 
 _CLIENT = b"client"
 _PASSING = frozenset((b"id", b"info", b"list", b"getname", b"setname", b"help", b"no-touch"))
@@ -111,7 +115,7 @@ class Request:
     @social.default
     def _is_social(self) -> bool:
         words = [part.lower() for part in self.parts if isinstance(part, bytes)]
-        return bool(words) and (words[0] in _SOCIAL or _SOCIAL_WITH.get(words[0]) in words[1:])
+        return bool(words) and (words[0] in _SOCIAL or not _SOCIAL_WITH.get(words[0], _NOTHING).isdisjoint(words[1:]))
 
     def asks_about(self) -> Iterable[bytes]:
         """What a subcommand of COMMAND may take for the name of a command, in capitals."""

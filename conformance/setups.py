@@ -301,8 +301,7 @@ SETUPS: tuple[Setup, ...] = (
             *([request("DEBUG", "DIGEST")] * 3),
             *([request("DEBUG", "DIGEST-VALUE", "k1", "k2", "k3", "k4", "{tag}5")] * 3),
             request("DEBUG", "OBJECT", "k1"),
-            request("DEBUG", "PROTOCOL", "double"),
-            request("DEBUG", "PROTOCOL", "map"),
+            *(request("DEBUG", "PROTOCOL", kind) for kind in ("double", "map", "bignum", "attrib", "push")),
             request("DEBUG", "SLEEP", "0.001"),
         ),
         profiles=r"(?!redis-6.2).*",  # which allows it to everybody

@@ -109,6 +109,10 @@ def _encode_kinded(reply: Kinded, resp: int) -> bytes:
         return encode(tuple(item for pair in value for item in pair), 2)
     if kind == "push":
         return (b">" if resp == 3 else b"*") + encode(tuple(value), resp)[1:]
+    if kind == "attributes":  # of RESP3 alone: what stands before the reply that they are of
+        return b"|" + _encode_kinded(Kinded("map-in-order", value), 3)[1:]
+    if kind == "big-number":
+        return b"(%b\r\n" % value if resp == 3 else encode(value, 2)
     if kind == "verbatim" and not isinstance(value, Predicate):
         return b"=%d\r\ntxt:%b\r\n" % (len(value) + 4, value) if resp == 3 else encode(value, 2)
     if kind == "status":

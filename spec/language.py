@@ -20,6 +20,7 @@ TYPES = frozenset({"string", "list", "set", "hash", "zset", "stream"})
 RAW_TYPES = frozenset({"text", "key", "pattern", "string"})  # argument types that take the text as it is
 KINDS = frozenset({
     "set", "map", "pair-map", "map-in-order", "pairs", "flat", "double", "unordered", "status-set", "push", "verbatim",
+    "big-number", "attributes",
     "several",
     "status", "seconds",
 })  # fmt: skip
