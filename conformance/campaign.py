@@ -335,7 +335,9 @@ class Campaign:
                 pursuit = self.pursuit(rehearsal, setup)
                 try:
                     if setup.alone:
-                        self._fixed(judge, clustered.put_right(self.grammars, self._protocols), setup, rehearsal)
+                        asked = clustered.scripts(self.grammars, self._protocols, self.model.rules)
+                        asked = [*clustered.put_right(self.grammars, self._protocols), *asked]
+                        self._fixed(judge, asked, setup, rehearsal)
                     for turn in range(SETUP_ROUNDS):
                         if over() or (turn and all(rehearsal.reached[rule] for rule in needed)):
                             break

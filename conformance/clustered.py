@@ -6,12 +6,14 @@ again, or that are the node's last. What else a cluster refuses or tells is draw
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Collection, Sequence
 
 from redlark.conformance.errors import CannotRun, Lost
-from redlark.conformance.history import History, request, steps_of
+from redlark.conformance.history import History, Request, request, steps_of
 from redlark.conformance.target import Target, line
+from redlark.reference.transcript import split
 
 SLOTS = 16384
 PATIENCE = 10.0  # seconds that a node may take to find that its cluster is whole; it takes two
@@ -26,7 +28,7 @@ CHANGING = frozenset((
 
 _TAKING = [[b"CLUSTER", name] for name in (b"DELSLOTS", b"DELSLOTSRANGE", b"FLUSHSLOTS", b"RESET")]
 
-# What scripts may reach in a cluster is not specified.
+# Not drawn: what scripts may reach in Valkey 9.1's cluster is not specified, and elsewhere it is asked here.
 SCRIPTS = frozenset(("EVAL", "EVAL_RO", "EVALSHA", "EVALSHA_RO", "FCALL", "FCALL_RO", "FUNCTION|LOAD", "SCRIPT|LOAD"))
 
 _PUT_RIGHT: tuple[tuple[str, ...], ...] = (
@@ -52,6 +54,37 @@ _PUT_RIGHT: tuple[tuple[str, ...], ...] = (
         *(f"CLUSTER {name} {_NOBODY}" for name in ("FORGET", "REPLICAS", "SLAVES", "COUNT-FAILURE-REPORTS")),
     ),
 )  # fmt: skip
+_TWO = "redis.call('GET', 'a') return redis.call('GET', 'b')"
+_KEEPS, _ROAMS = f'"#!lua\\n{_TWO}"', f'"#!lua flags=allow-cross-slot-keys\\n{_TWO}"'
+_AT_ONCE = "\"return redis.call('MGET', 'a', 'b')\""
+_NEVER = '"#!lua flags=no-cluster,no-writes\\nreturn 1"'
+_NEVER_SHA = hashlib.sha1(b"#!lua flags=no-cluster,no-writes\nreturn 1").hexdigest()
+
+# Which keys a script may name, by what it says of itself.
+_CALLING: tuple[tuple[str, ...], ...] = (
+    (f'EVAL "{_TWO}" 0', f'EVAL "{_TWO}" 1 a', f"EVAL {_AT_ONCE} 0", f"EVAL {_AT_ONCE} 1 a", 'EVAL "return 1" 2 a b'),
+    (f"EVAL {_KEEPS} 0", f"EVAL {_KEEPS} 1 a", f"EVAL {_KEEPS} 1 c", f"EVAL {_ROAMS} 0", f"EVAL {_ROAMS} 1 c"),
+    (f"EVAL_RO {_AT_ONCE} 0", f'EVAL_RO "{_TWO}" 1 c'),
+    *(
+        ("MULTI", f'EVAL {one} 0', "EVAL \"#!lua\\nreturn redis.call('GET', 'b')\" 0", f"EVAL {_KEEPS} 0", "EXEC")
+        for one in (f'"{_TWO}"', _ROAMS, "\"#!lua\\nreturn redis.call('GET', 'c')\"")
+    ),
+    *(
+        (
+            f"FUNCTION LOAD \"#!lua name=l\\nredis.register_function{{function_name='f', callback=function() {_TWO} end"
+            f', flags={{{flags}}}}}"', "FCALL f 0", "FCALL f 1 a", "FCALL f 1 c", "FCALL_RO f 0",
+        )
+        for flags in ("", "'no-writes'", "'allow-cross-slot-keys'")
+    ),
+)  # fmt: skip
+_REFUSED: tuple[tuple[str, ...], ...] = (
+    (f"EVAL {_NEVER} 0", f"EVALSHA {_NEVER_SHA} 0"),
+    (f"EVAL_RO {_NEVER} 0", f"EVALSHA_RO {_NEVER_SHA} 0"),
+    (
+        "FUNCTION LOAD \"#!lua name=l\\nredis.register_function{function_name='f', callback=function() return 1 end"
+        ", flags={'no-cluster', 'no-writes'}}\"", "FCALL f 0", "FCALL_RO f 0",
+    ),
+)  # fmt: skip
 _LAST = ("CLUSTER FLUSHSLOTS", "GET k", "SET j v", "CLUSTER RESET", "GET k")
 
 
@@ -74,6 +107,18 @@ def changes(history: History) -> bool:
 def put_right(names: Collection[str], protocols: Sequence[int]) -> list[History]:
     """Histories that change what the node serves and change it back."""
     return [history for lines in _PUT_RIGHT for history in _histories(lines, names, protocols)]
+
+
+def scripts(names: Collection[str], protocols: Sequence[int], rules: Collection[str]) -> list[History]:
+    """Histories of scripts: what a profile with these rules specifies of them in a cluster."""
+    lines = (*(_CALLING if "CALLED/cross-slot" in rules else ()), *(_REFUSED if "EVAL/no-cluster" in rules else ()))
+    able = [each for each in lines if all(one.split()[0] in names or one.startswith("FUNCTION") for one in each)]
+    return [
+        History(steps_of(0, [Request(split(one)) for one in each]), protocol)
+        for each in able
+        if "FUNCTION|LOAD" in names or not each[0].startswith("FUNCTION")
+        for protocol in protocols
+    ]
 
 
 def last(names: Collection[str], protocols: Sequence[int]) -> list[History]:

@@ -55,6 +55,20 @@ HINTS: tuple[Hint, ...] = (
         ),
         CLUSTER,
     ),
+    Hint(
+        r"error \(shared\) CALL_CROSS_SLOT|step fragment keeps-slot .*|step CALLED use called-in-cluster",
+        (
+            ("EVAL \"return redis.call('MGET', 'a', 'b')\" 0",),
+            (
+                "MULTI",
+                "EVAL \"#!lua\\nreturn redis.call('GET', 'b')\" 0",
+                "EVAL \"return redis.call('GET', 'c')\" 0",
+                "EVAL \"#!lua\\nreturn redis.call('GET', 'a')\" 0",
+                "EXEC",
+            ),
+        ),
+        CLUSTER,
+    ),
     # ---- logs that keep every request ------------------------------------------------------------------------------
     Hint(
         r"(step|rule) LOGGED .*",

@@ -332,7 +332,8 @@ SETUPS: tuple[Setup, ...] = (
         "a node is alone in its cluster",
         {"cluster-enabled": "yes"},
         r"CLUSTER(\|[A-Z-]+|SCAN)?/(?!disabled$).*|ASKING/told|READONLY/allowed|READWRITE/taken-back|.*/in-cluster"
-        r"|SORT(_RO)?/(by|get)-denied|DISPATCH/(slot-not-served|cross-slot|cluster-down)",
+        r"|SORT(_RO)?/(by|get)-denied|DISPATCH/(slot-not-served|cross-slot|cluster-down)"
+        r"|CALLED/(cross|other)-slot|(EVAL|FCALL).*/no-cluster",
         (
             request("MGET", "k1", "k2"),
             request("MSET", "k1", "v", "{k1}2", "v"),

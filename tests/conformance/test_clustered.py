@@ -28,6 +28,18 @@ def test_what_is_not_drawn_is_asked_otherwise(profile: str) -> None:
 
 
 @pytest.mark.parametrize("profile", SERVERS)
+def test_scripts_meet_every_rule_of_clusters(profile: str) -> None:
+    """What a profile says of scripts in a cluster is asked of its servers."""
+    model = Model.load(profile)
+    rehearsal = Rehearsal(model, ALONE, databases=1)
+    for history in clustered.scripts(frozenset(model.commands), (2, 3), model.rules):
+        rehearsal.run(history)
+    named = [rule for rule in model.rules if rule.startswith("CALLED/") and rule.endswith("-slot")]
+    named += [rule for rule in model.rules if rule.endswith("/no-cluster")]
+    assert [rule for rule in named if not rehearsal.reached[rule]] == []
+
+
+@pytest.mark.parametrize("profile", SERVERS)
 def test_what_puts_right_leaves_every_slot_served(profile: str) -> None:
     """Behind such a history no slot is unserved; a shorter one that takes slots away is known to."""
     model = Model.load(profile)
