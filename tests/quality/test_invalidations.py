@@ -175,6 +175,12 @@ HISTORIES = {
     "what trims nothing may tell of it, and change nothing": (
         BROADCAST, one(1, "RPUSH", "l", "a", "b"), one(1, "LTRIM", "l", "0", "5"), one(1, "LTRIM", "l", "1", "5"),
     ),
+    "who goes on and waits again is served by what the next one had still to be asked": (
+        one(1, "CLIENT", "ID"), one(2, "CLIENT", "ID"),
+        Step(1, (request("BLPOP", "a", "0"), request("BLPOP", "l", "0"))),
+        Step(2, (request("BLPOP", "b", "0"), request("RPUSH", "l", "x"))),
+        Step(3, (Request((b"CLIENT", b"UNBLOCK", ClientId(1))), Request((b"CLIENT", b"UNBLOCK", ClientId(2))))),
+    ),
     "who has asked for silence waits in silence, and goes on": (
         Step(0, (request("CLIENT", "REPLY", "OFF"),)), Step(0, (request("BLPOP", "l", "0"), request("SET", "k", "v"))),
         one(1, "GET", "k"), one(1, "RPUSH", "l", "a"), one(1, "GET", "k"), one(0, "CLIENT", "REPLY", "ON"),
