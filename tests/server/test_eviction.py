@@ -115,13 +115,17 @@ def test_what_is_used_stays(core: str, order: str) -> None:
         lfu_decay_time=1,
     )  # fmt: skip
     events = SimpleNamespace(tell=lambda database, event, key: told.append(key))
+    propagated: list[tuple[int, list[bytes]]] = []
+    propagation = SimpleNamespace(tell=lambda index, request: propagated.append((index, request)))
     server: Any = SimpleNamespace(
-        config=config, databases=[Counting(database)], events=events, used_memory=lambda: len(database)
-    )
+        config=config, databases=[Counting(database)], events=events, propagation=propagation,
+        used_memory=lambda: len(database),
+    )  # fmt: skip
     evicting = eviction.Eviction(server)
     evicting.configure()
     assert evicting.has_room()
     assert len(database) == 500 == evicting.evicted == len(told)
+    assert propagated == [(0, [b"DEL", key]) for key in told]
     assert len(used.intersection(told)) <= 10
 
 
