@@ -166,7 +166,8 @@ class Company(Attempt):
                     raise Unheard from None
                 raise
             interval = (at, judge.connection(client).received + judge.target.clock[1])
-            worlds, more = model.answers(self.worlds, client, request, interval, frames)
+            behind = judge.connection(client).ready() if request[0].lower() == b"exec" else ()
+            worlds, more = model.answers(self.worlds, client, request, interval, frames, behind)
             if worlds:
                 break
             for one in self._alike(client, request, interval, frames[-1]) if not more else ():

@@ -118,6 +118,13 @@ class Connection:
             self.put_back(frame)
         return frame is not None
 
+    def ready(self) -> tuple[Frame, ...]:
+        """All frames that are here, still to be read."""
+        frame = self.leftover()
+        if frame is not None:
+            self.put_back(frame)
+        return tuple(self._frames)
+
     def put_back(self, frame: Frame) -> None:
         """A frame that was read is to be read again."""
         self._frames.appendleft(frame)

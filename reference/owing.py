@@ -85,17 +85,20 @@ class Owing:
         return tracking.waited(self, after, parked) if tracking.tracks(world) else after
 
     def answers(
-        self, worlds: Worlds, client: int, request: Request, interval: Interval, frames: tuple[Frame, ...]
-    ) -> tuple[Worlds, bool]:
+        self, worlds: Worlds, client: int, request: Request, interval: Interval, frames: tuple[Frame, ...],
+        behind: tuple[Frame, ...] = (),
+    ) -> tuple[Worlds, bool]:  # fmt: skip
         """The worlds in which these frames came on a client's connection, the last of them the reply to its request.
 
         Before it comes what the client was owed already. Of a reply of several frames the last is the first; the others
-        are owed then. And whether more frames may have to come, before the reply.
+        are owed then, and those that are here already (``behind``) say how choices went. And whether more frames may
+        have to come, before the reply.
         """
         found: list[World] = []
         before, last = frames[:-1], frames[-1]
+        whole = Frame(last.kind, (*last.value, *behind), last.raw) if behind and type(last.value) is tuple else last
         for world in self._flushed(worlds, client, len(before), interval[1]):
-            for run, reply in self._runs(world, client, request, interval, last):
+            for run, reply in self._runs(world, client, request, interval, whole):
                 if reply in (NO_REPLY, PARKED):
                     continue
                 ahead = (*_of(run.world, client), *run.pushed)
@@ -104,8 +107,8 @@ class Owing:
                 first, rest = first_of(reply, client, run.session["resp"])
                 if not self._agrees(run, first, last) or (run.delay and interval[1] - interval[0] < run.delay):
                     continue
-                known, behind = run.world.outbox, run.outbox[len(run.world.outbox) :]
-                run.outbox = (*[one for one in known if one.client != client], *rest, *behind)
+                known, added = run.world.outbox, run.outbox[len(run.world.outbox) :]
+                run.outbox = (*[one for one in known if one.client != client], *rest, *added)
                 self._keep(run, found)
         return tuple(found[:MAX_WORLDS]), not found and self._more(worlds, client, request, interval, frames)
 

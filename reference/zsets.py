@@ -53,17 +53,19 @@ def rank_in(values: Sequence[Any], value: Any) -> int | None:
 
 
 @pure
-def runs(starts: Flags, stays: Flags, offset: int, packed: bool) -> tuple[tuple[int, int], ...]:
+def runs(starts: Flags, stays: Flags, offset: int, packed: bool, leaps: bool) -> tuple[tuple[int, int], ...]:
     """Where a walk along a list may begin and end (that place excluded), element by element.
 
     It begins at the first element that may start it, unless that one is beyond the end; passes over ``offset`` more;
     and goes on while elements let it stay. There is none unless the last element may start it and the first one stays.
     Where the flags are not in order, a skip list (not ``packed``) may begin wherever an element that may start follows
-    one that may not: its towers are random.
+    one that may not: its towers are random. One that ``leaps`` asks only of the element behind the offset, not of the
+    first one, whether it is beyond the end.
     """
     if not starts or not starts[-1] or not stays[0]:
         return ((0, 0),)
-    return tuple(dict.fromkeys(_run(begin, stays, offset) for begin in _edges(starts, packed)))
+    leap = offset if leaps and not packed else 0
+    return tuple(dict.fromkeys(_run(begin, stays, offset, leap) for begin in _edges(starts, packed)))
 
 
 def _edges(starts: Flags, packed: bool) -> list[int]:
@@ -71,8 +73,8 @@ def _edges(starts: Flags, packed: bool) -> list[int]:
     return edges[:1] if packed else edges
 
 
-def _run(begin: int, stays: Flags, offset: int) -> tuple[int, int]:
-    if offset < 0 or not stays[begin]:
+def _run(begin: int, stays: Flags, offset: int, leap: int) -> tuple[int, int]:
+    if offset < 0 or begin + leap >= len(stays) or not stays[begin + leap]:
         return (0, 0)
     begin += offset
     return (begin, _end(begin, stays)) if begin < len(stays) else (0, 0)

@@ -64,7 +64,7 @@ FUNCTIONS: dict[str, Signature] = {
         "map-of(any) -> map", "with-score(any, text, float) -> zset", "zset-of(any) -> zset",
         "members(any) -> list of text",
         "reversed(any) -> list of any", "rank-in(any, any) -> int?",
-        "runs(list of bool, list of bool, int, bool) -> list of any",
+        "runs(list of bool, list of bool, int, bool, bool) -> list of any",
         "removals(list of bool, list of bool) -> list of any", "run-counts(list of bool, list of bool) -> list of int",
         "nearest(any, bool, int?, int) -> list of any",
         "united(any, any, text) -> zset", "intersected(any, any, text) -> zset", "less(any) -> zset",

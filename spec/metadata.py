@@ -244,7 +244,7 @@ def _among_options(facts: Facts, request: Sequence[bytes], by_command: bool) -> 
         spec = worded.get(word)
         if spec is not None and spec.last:
             if found[0][0]:
-                if not by_command:
+                if not by_command and place + 1 < len(request):
                     return None
             elif by_command or place + 1 < len(request):
                 told = tuple(flag for flag in spec.flags if flag != "incomplete")

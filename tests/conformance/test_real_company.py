@@ -24,3 +24,17 @@ def test_what_a_killed_connection_had_asked_is_forgotten(real: machine.Running) 
         assert found is None, (found.seen, found.exchanges)
     finally:
         judge.close()
+
+
+def test_what_follows_an_exec_of_several_frames_says_how_its_choices_went(real: machine.Running) -> None:
+    """SUBSCRIBE of two channels moves the last replies behind EXEC's array, where a time or a random key is read."""
+    target = prepare(parse_address(real.url), destructive=True)
+    judge = Judge(model_of(choose(target.info, None).profile, target), target)
+    queued = (request("SUBSCRIBE", "a", "b", "c"), request("TIME"), request("SRANDMEMBER", "s"))
+    members = request("SADD", "s", *(f"m{number}" for number in range(40)))
+    history = History((Step(0, (members,)), Step(0, (request("MULTI"), *queued, request("EXEC")))), 3)
+    try:
+        found = judge.run(history)
+        assert found is None, (found.seen, found.exchanges)
+    finally:
+        judge.close()

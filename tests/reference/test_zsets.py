@@ -39,13 +39,15 @@ def test_less_some_members(collection: SortedSet, gone: frozenset[bytes]) -> Non
     assert SortedSet() not in ((), frozenset(), Map())
 
 
-@given(st.integers(0, 6), st.integers(0, 6), st.integers(0, 6), st.integers(0, 8), st.booleans())
-def test_a_walk_among_equal_scores_is_the_range(size: int, low: int, high: int, offset: int, packed: bool) -> None:
+@given(st.integers(0, 6), st.integers(0, 6), st.integers(0, 6), st.integers(0, 8), st.booleans(), st.booleans())
+def test_a_walk_among_equal_scores_is_the_range(
+    size: int, low: int, high: int, offset: int, packed: bool, leaps: bool
+) -> None:
     """Where names are in order there is one walk, and it meets what lies between both bounds, less the offset."""
     up = [place >= low for place in range(size)]
     down = [place < high for place in range(size)]
     inside = [place for place in range(size) if low <= place < high]
-    ((begin, end),) = runs(up, down, offset, packed)
+    ((begin, end),) = runs(up, down, offset, packed, leaps)
     assert list(range(begin, end)) == inside[offset:] or (not inside[offset:] and begin >= end)
     assert run_counts(up, down) == (len(inside),)
     assert [len(range(*found)) for found in removals(up, down)] == [len(inside)]
@@ -55,7 +57,7 @@ def test_a_walk_among_equal_scores_is_the_range(size: int, low: int, high: int, 
 def test_a_walk_in_disorder_is_one_of_those_of_a_skip_list(up: list[bool], data: st.DataObject) -> None:
     """The walk along a packed list is among those along a skip list, and each starts and stays as the flags say."""
     down = data.draw(st.lists(st.booleans(), min_size=len(up), max_size=len(up)))
-    packed, towers = runs(up, down, 0, True), runs(up, down, 0, False)
+    packed, towers = runs(up, down, 0, True, False), runs(up, down, 0, False, False)
     assert len(packed) == 1
     assert packed[0] in towers
     for begin, end in towers:
