@@ -95,6 +95,8 @@ def _begun(pool: Pool, client: int, rng: random.Random, clients: int) -> list[St
         if pool.has("SUBSCRIBE") and rng.random() < 0.6:
             channel = rng.choice((("SUBSCRIBE", "__redis__:invalidate"), ("SUBSCRIBE", "a"), ("PSUBSCRIBE", "x*")))
             first.append(Step(other, (request(*channel),)))
+    if pool.has("PSUBSCRIBE") and rng.random() < 0.2:  # where events are told, who tracks hears of both, in an order
+        first.append(Step(client, (request("PSUBSCRIBE", "__key*"),)))
     if rng.random() < 0.15:
         return [*first, Step(client, (pool.generator.request(TRACKING, rng),))]
     return [*first, Step(client, (Request(tuple(words)),))]

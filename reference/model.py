@@ -282,6 +282,10 @@ class Model(Owing):
         """Every way that a request may go in a world, as a run that has ended and its reply."""
         return self._runs(world, client, request, (now, now), None)
 
+    def tell_changes(self, run: Run) -> None:
+        """Tells who tracks keys what a run has read and changed so far."""
+        tracking.tell(run)
+
     def _expires(self, world: World, place: Place, until: int) -> Iterable[World]:
         return expire(self, world, place, until)
 

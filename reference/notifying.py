@@ -23,8 +23,14 @@ def listens(session: Any) -> bool:
     return bool(session["channels"] or session["patterns"])
 
 
-def tell(run: Run, number: int, event: bytes, key: bytes, early: bool) -> None:
-    """Runs the text's block of events, whose pushes are marked as being about this place."""
+def tell(run: Run, number: int, event: bytes, key: bytes, early: bool, ahead: bool = False) -> None:
+    """Runs the text's block of events, whose pushes are marked as being about this place.
+
+    An ``early`` one may come before others' events. Who tracks is told of the changes before an event first, unless it
+    goes ``ahead`` of them.
+    """
+    if run.happened and not ahead and run.script is None:  # a script's changes are told at its end
+        run.model.tell_changes(run)
     notified = run.model.hidden.get("NOTIFIED")
     if notified is not None:
         before, run.about = run.about, ((number, key), early)

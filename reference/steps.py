@@ -358,7 +358,7 @@ class Compiler:
     def _event(self, node: s.Event, scope: Scope) -> Lines:
         name, key = code(node.event, scope), code(node.key, scope)
         number = code(s.Name("selected") if node.database is None else node.database, scope)
-        return self._when(node, scope, joined("v[0].notify(", number, ", ", name, ", ", key, ")"))
+        return self._when(node, scope, joined("v[0].notify(", number, ", ", name, ", ", key, f", ahead={node.ahead})"))
 
     def _propagate(self, node: s.Propagate, scope: Scope) -> Lines:
         if node.items is None:

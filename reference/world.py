@@ -34,7 +34,7 @@ from redlark.reference.values import (
     Variable,
     Waiting,
     type_of,
-)  # fmt: skip
+)
 from redlark.reference.writes import set_own, store, without
 
 if TYPE_CHECKING:
@@ -413,11 +413,11 @@ class Run(Comparing):
         way = whither(self, ahead) if push and client == self.client else "outbox"
         setattr(self, way, (*getattr(self, way), owed))
 
-    def notify(self, number: int, event: bytes, key: bytes, *, early: bool = False) -> None:
-        """An event, which the text tells to whoever listens; an `early` one may have come before others' events."""
+    def notify(self, number: int, event: bytes, key: bytes, *, early: bool = False, ahead: bool = False) -> None:
+        """An event, which the text tells to whoever listens; see `notifying.tell`."""
         self.events.append((number, event, key))
         if self.server["config"].get(NOTIFY) and is_listened(self):
-            tell(self, number, event, key, early)
+            tell(self, number, event, key, early, ahead)
 
     def park(self, waiting: Waiting) -> None:
         """Leaves the request's client waiting."""

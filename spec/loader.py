@@ -510,8 +510,8 @@ class _Trees(Transformer):  # type: ignore[type-arg]
     def delete(self, quietly: Any, target: Any, when: Any) -> s.Delete:
         return s.Delete(target, when, bool(quietly), place=self.place)
 
-    def event(self, name: Any, key: Any, database: Any, when: Any) -> s.Event:
-        return s.Event(name, key, when, database=database, place=self.place)
+    def event(self, name: Any, key: Any, database: Any, ahead: Any, when: Any) -> s.Event:
+        return s.Event(name, key, when, database=database, ahead=ahead is not None, place=self.place)
 
     def propagate(self, *children: Any) -> s.Propagate:
         *items, when = children

@@ -212,9 +212,9 @@ def _sentence(node: s.Step) -> str:
             return f"{'quietly ' if quietly else ''}{expression(target)} := {expression(value)}"
         case s.Delete(target=target, quietly=quietly):
             return f"{'quietly ' if quietly else ''}delete {expression(target)}"
-        case s.Event(event=name, key=key, database=database):
+        case s.Event(event=name, key=key, database=database, ahead=ahead):
             where = f" in {expression(database, POST)}" if database is not None else ""
-            return f"event {expression(name, POST)} {expression(key, POST)}{where}"
+            return f"event {expression(name, POST)} {expression(key, POST)}{where}{' ahead' if ahead else ''}"
         case s.Propagate(items=items):
             return "propagate " + ("nothing" if items is None else " ".join(map(_propagated, items)))
         case s.Push(value=value, to=to, ahead=ahead):

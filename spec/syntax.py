@@ -393,13 +393,17 @@ class Delete(Node):
 
 @frozen
 class Event(Node):
-    """``event "set" key``: a keyspace notification; ``in number`` tells it of another database."""
+    """``event "set" key``: a keyspace notification; ``in number`` tells it of another database.
+
+    Who tracks keys is told of the changes before it first; ``ahead``: behind it.
+    """
 
     event: Expression
     key: Expression
     when: Expression | None
     guard: Guard | None = None
     database: Expression | None = None
+    ahead: bool = False
 
 
 @frozen
