@@ -9,7 +9,7 @@ from attrs import evolve
 
 from redlark.conformance.connection import Connection
 from redlark.conformance.errors import CannotRun, Lost, NotRestored
-from redlark.conformance.target import Address, Target, line, texts
+from redlark.conformance.target import Address, Target, configuration, line, texts
 
 
 @contextlib.contextmanager
@@ -28,10 +28,11 @@ def configured(target: Target, config: Mapping[str, str], destructive: bool) -> 
         before = {name: _old(connection, name) for name in config}
         changed = evolve(target, address=evolve(address, password=config.get("requirepass", address.password)))
         done, refused = _set(connection, config)
+        told = configuration(connection.ask(b"CONFIG", b"GET", b"*"))  # a parameter may have another name, too
     try:
         if refused:
             raise CannotRun(f"the target refuses {refused}")
-        yield evolve(changed, config={**target.config, **config})
+        yield evolve(changed, config={**target.config, **told, **config})
     finally:
         set_ = {name: before[name] for name in done}
         _put_back(changed.address if "requirepass" in set_ else address, set_)
