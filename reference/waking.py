@@ -10,7 +10,17 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from redlark.reference import fields
-from redlark.reference.tracking import after_nobody, answered_as, become, by_nobody, ended, forget_some, tell, tracks
+from redlark.reference.tracking import (
+    after_nobody,
+    answered_as,
+    become,
+    by_nobody,
+    ended,
+    forget_some,
+    rested,
+    tell,
+    tracks,
+)
 from redlark.reference.values import NO_REPLY, Dead, Entry, Moment, Parked, Place, Variable, Waiting, type_of
 from redlark.reference.world import Database, Run, World
 
@@ -86,14 +96,17 @@ def _earliest(entry: Entry) -> int | None:
 
 
 def already(model: Model, world: World, until: int) -> list[World]:
-    """A world, and those in which keys have been cleared whose time is up, in any order, where somebody hears of it."""
+    """A world, and those in which keys have been cleared whose time is up, in any order, where somebody hears of it.
+
+    The server has slept then, and may have broadcast what it had put off.
+    """
     found, last = [world], [world]
     for _ in range(MOST_CLEARED):
         last = [after for one in last for after in cleared(model, one, until)]
         if not last:
             break
         found += [one for one in last if one not in found]
-    return found
+    return list(dict.fromkeys((*found, *(rested(model, one) for one in found[1:]))))
 
 
 def cleared(model: Model, world: World, until: int) -> Iterable[World]:
