@@ -180,6 +180,8 @@ class Company(Attempt):
                 self._leave_waiting(client, request, at)
                 return None
             if not more:
+                if not model.own_pushes_follow and _is_broken(frames[-1]):
+                    raise Unheard  # what comes next is no longer where it belongs
                 self._tell(client, frames[:-1])
                 self.exchanges.append(Exchange(client, request, frames[-1]))
                 return self._divergence(client, request, frames[-1], None, interval)
@@ -414,3 +416,8 @@ class Company(Attempt):
 def _answered(world: World) -> list[int]:
     """Those who are owed a reply, which ends their waiting, in order."""
     return list(dict.fromkeys(o.client for o in world.outbox if getattr(o.reply, "kind", None) != "push"))
+
+
+def _is_broken(frame: Frame) -> bool:
+    """Whether a push stands in the middle of a reply, as Redis up to 7.0 has it (docs/findings.md)."""
+    return isinstance(frame.value, tuple) and any(one.kind == b">" or _is_broken(one) for one in frame.value)
