@@ -115,8 +115,9 @@ def keep_what_is_written(run: Any) -> None:
 
 @of_run
 def bury(run: Any, key: bytes) -> None:
-    """Takes a key that has expired out without an event."""
-    run.clear(run.selected, key)
+    """Takes a key that has expired, and is still stored, out as any other: its end is a change by who asks."""
+    run.remove(run.selected, key)
+    run.touch(run.selected, key)
 
 
 @of_run

@@ -58,7 +58,7 @@ def test_what_is_said_to_be_unreachable_is_a_rule_that_is_not_reached(profile: s
 @pytest.mark.parametrize("profile", SERVERS)
 def test_what_runs_by_itself_is_asked_of_who_can_make_it_run(profile: str) -> None:
     """Scripts run CALLED, who tracks the blocks of tracking, events NOTIFIED; what is not asked about has a reason."""
-    tracking = {"REMEMBER", "INVALIDATE", "ANSWERED", "ENDED", "BROADCAST"}
+    tracking = {"REMEMBER", "INVALIDATE", "ANSWERED", "ENDED", "BROADCAST", "FORGET"}
     for commands, asked in (
         (["GET"], set()),
         (["SET"], {"NOTIFIED"}),
