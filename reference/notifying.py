@@ -26,8 +26,8 @@ def listens(session: Any) -> bool:
 def tell(run: Run, number: int, event: bytes, key: bytes, early: bool, ahead: bool = False) -> None:
     """Runs the text's block of events, whose pushes are marked as being about this place.
 
-    An ``early`` one, that something expired, may come before others' events. Who tracks is told of the changes before an
-    event first, unless it is early or goes ``ahead`` of them.
+    An ``early`` one, that something expired, may come before others' events. Who tracks is told of the changes before
+    an event first, unless it is early or goes ``ahead`` of them.
     """
     if run.happened and not (ahead or early) and run.script is None:  # a script's changes are told at its end
         run.model.tell_changes(run)
