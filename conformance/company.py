@@ -29,6 +29,7 @@ from redlark.reference.transcript import printed
 PAUSE = 0.0005  # seconds between two looks at connections on which something must come
 ENDS_SOON = 60  # milliseconds that are waited, at the end of a history, for those whose waiting ends by then
 OK = b"+OK\r\n"
+_OF_SEVERAL = frozenset((b"exec", b"unsubscribe", b"punsubscribe", b"sunsubscribe"))  # replies of several frames
 _ASKED = encode_request((b"ECHO",))  # refused before it is run, so that it is in no log of what was slow
 
 
@@ -166,7 +167,7 @@ class Company(Attempt):
                     raise Unheard from None
                 raise
             interval = (at, judge.connection(client).received + judge.target.clock[1])
-            behind = judge.connection(client).ready() if request[0].lower() == b"exec" else ()
+            behind = judge.connection(client).ready() if request[0].lower() in _OF_SEVERAL else ()
             worlds, more = model.answers(self.worlds, client, request, interval, frames, behind)
             if worlds:
                 break

@@ -359,9 +359,10 @@ class Orders:
         self.elements = elements
 
     def candidates(self, leaves: list[Any]) -> Iterable[tuple[Any, ...]]:
-        """Those that begin with an element that the reply shows, where it shows one."""
-        first = next((leaf for leaf in leaves if leaf in self.elements), None)
-        return [one for one in itertools.permutations(self.elements) if first is None or one[:1] == (first,)]
+        """Those that begin with the elements that the reply shows, in its order."""
+        shown = tuple(dict.fromkeys(leaf for leaf in leaves if leaf in self.elements))
+        rest = [element for element in self.elements if element not in shown]
+        return [(*shown, *others) for others in itertools.permutations(rest)]
 
     def all(self, bound: int) -> Iterable[tuple[Any, ...]]:
         """All of them."""

@@ -98,9 +98,9 @@ def _keys(ctx: Context, request: list[bytes]) -> list[tuple[bytes, tuple[str, ..
     if len(request) < -row.arity or (row.arity > 0 and len(request) != row.arity):
         raise CommandError(b"ERR Invalid number of arguments specified for command")
     keys = facts.keys(request)
-    if keys is None:
+    if keys is None and "no-mandatory-keys" not in row.flags:
         raise CommandError(b"ERR Invalid arguments specified for command")
-    return keys
+    return keys or []
 
 
 @command("COMMAND|GETKEYS")

@@ -38,3 +38,16 @@ def test_what_follows_an_exec_of_several_frames_says_how_its_choices_went(real: 
         assert found is None, (found.seen, found.exchanges)
     finally:
         judge.close()
+
+
+def test_many_channels_are_left_in_any_order(real: machine.Running) -> None:
+    """UNSUBSCRIBE of all of twelve channels: each order is possible, and the frames that came say which it was."""
+    target = prepare(parse_address(real.url), destructive=True)
+    judge = Judge(model_of(choose(target.info, None).profile, target), target)
+    names = [f"channel-{number}" for number in range(12)]
+    history = History((Step(0, (request("SUBSCRIBE", *names),)), Step(0, (request("UNSUBSCRIBE"), request("PING")))), 3)
+    try:
+        found = judge.run(history)
+        assert found is None, (found.seen, found.exchanges)
+    finally:
+        judge.close()
