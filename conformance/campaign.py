@@ -247,7 +247,8 @@ class Campaign:
     def _examples(self, pursuit: Pursuit) -> Iterator[History]:
         """The examples of the text, and what has so long a reply that it is not drawn often."""
         profile, protocols = self.model.profile, self.options.protocols
-        shared = {c.name: grammar(c.block, self.model.profile) for c in self.model.shared}
+        told = {*self.coverage.hidden, "DELIVERY"}  # of what happens by itself, what the selected commands bring about
+        shared = {c.name: grammar(c.block, self.model.profile) for c in self.model.shared if c.name in told}
         for name, one in (*shared.items(), *((name, self.grammars[name]) for name in sorted(self.sendable))):
             for history in examples.histories({name: one}, [name], profile, protocols):
                 pursuit.keep(name, history)
