@@ -7,6 +7,7 @@ nuisance. The codec is the judge's own (`redlark.reference.resp`), never that of
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import ssl
 import time
@@ -26,11 +27,12 @@ def milliseconds() -> int:
 class Connection:
     """A socket, the frames that arrived on it and were not read yet, and the time of the last arrival."""
 
-    __slots__ = ("_decoder", "_frames", "_sock", "received", "timeout")
+    __slots__ = ("_decoder", "_frames", "_plain", "_sock", "received", "timeout")
 
     def __init__(self, sock: socket.socket, timeout: float) -> None:
         sock.settimeout(timeout)
         self._sock = sock
+        self._plain = not isinstance(sock, ssl.SSLSocket)  # its descriptor never blocks, as it has a timeout
         self._decoder = Decoder()
         self._frames: deque[Frame] = deque()
         self.timeout = timeout
@@ -45,7 +47,9 @@ class Connection:
     def send(self, data: bytes) -> None:
         """Write all of it; `Lost` when the server closed the connection or does not read."""
         try:
-            self._sock.sendall(data)
+            done = self._write(data)
+            if done < len(data):
+                self._sock.sendall(data[done:])
         except TimeoutError:
             raise Lost(f"does not read: it left our request in the socket for {self.timeout:g} s") from None
         except OSError as problem:
@@ -72,7 +76,9 @@ class Connection:
     def _read(self) -> None:
         """One read: what it completes is added to the frames."""
         try:
-            data = self._sock.recv(CHUNK)
+            data = self._here()
+            if data is None:
+                data = self._sock.recv(CHUNK)
         except TimeoutError:
             raise Lost(f"gave no reply within {self.timeout:g} s") from None
         except OSError as problem:
@@ -84,6 +90,27 @@ class Connection:
             self._frames.extend(self._decoder.feed(data))
         except ProtocolError as problem:
             raise Lost(f"sent what is not RESP: {problem}") from None
+
+    def _here(self) -> bytes | None:
+        """What is here already, b"" at the end of the connection; None where that would take a wait, or TLS.
+
+        A socket with a timeout asks whether it may read before it does; its descriptor answers at once.
+        """
+        if not self._plain:
+            return None
+        try:
+            return os.read(self._sock.fileno(), CHUNK)
+        except BlockingIOError:
+            return None
+
+    def _write(self, data: bytes) -> int:
+        """How many bytes could be written at once."""
+        if not self._plain:
+            return 0
+        try:
+            return os.write(self._sock.fileno(), data)
+        except BlockingIOError:
+            return 0
 
     def fileno(self) -> int:
         """The socket's descriptor, for `select`."""
@@ -132,18 +159,22 @@ class Connection:
     def leftover(self) -> Frame | None:
         """A frame that is already here although nothing was asked any more; None is as it should be."""
         if not self._frames:
-            self._sock.setblocking(False)
             try:
-                data = self._sock.recv(CHUNK)
-                self.received = milliseconds()
+                data = self._here() if self._plain else self._without_wait()
                 if data:
+                    self.received = milliseconds()
                     self._frames.extend(self._decoder.feed(data))
             except (OSError, ProtocolError):
                 pass
-            finally:
-                with contextlib.suppress(OSError):
-                    self._sock.settimeout(self.timeout)
         return self._frames.popleft() if self._frames else None
+
+    def _without_wait(self) -> bytes:
+        self._sock.setblocking(False)
+        try:
+            return self._sock.recv(CHUNK)
+        finally:
+            with contextlib.suppress(OSError):
+                self._sock.settimeout(self.timeout)
 
     def close(self) -> None:
         with contextlib.suppress(OSError):

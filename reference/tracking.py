@@ -81,20 +81,28 @@ def audience(run: Run) -> World | None:
     """The world before a run with the connections as they are after it, if somebody may hear now who did not before."""
     world, own = run.world, run.session
     before = world.sessions
-    if own is before.get(run.client) and run.sessions is before and run.server is world.server:
+    same = own is before.get(run.client)
+    if same and run.sessions is before and run.server is world.server:
         return None
-    sessions = run.sessions if own is before.get(run.client) else run.sessions.set(run.client, own)
-    now = {name: run.server[name] for name in TELLING if name in run.server}
-    if all(now[name] is world.server.get(name) for name in now) and (
-        sessions is before or all(_hears(sessions[c]) == _hears(before[c]) for c in sessions if c in before)
+    if not (
+        (not same and run.client in before and _hear_otherwise(own, before[run.client]))
+        or (run.sessions is not before and _others_hear_otherwise(run, before))
+        or (run.server is not world.server and any(run.server.get(n) is not world.server.get(n) for n in TELLING))
     ):
         return None
+    now = {name: run.server[name] for name in TELLING if name in run.server}
+    sessions = run.sessions if same else run.sessions.set(run.client, own)
     return evolve(world, sessions=sessions, server=world.server.update(now))
 
 
-def _hears(session: Any) -> tuple[Any, ...]:
-    """What a connection hears."""
-    return tuple(session.get(field) for field in HEARING)
+def _others_hear_otherwise(run: Run, before: Any) -> bool:
+    others = ((after, before.get(client)) for client, after in run.sessions.items() if client != run.client)
+    return any(now is not then and then is not None and _hear_otherwise(now, then) for now, then in others)
+
+
+def _hear_otherwise(session: Any, before: Any) -> bool:
+    """Whether a connection hears something else than it did."""
+    return any(session.get(field) != before.get(field) for field in HEARING)
 
 
 def tell(run: Run) -> None:
