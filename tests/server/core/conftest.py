@@ -42,6 +42,7 @@ class Running:
     def __init__(self) -> None:
         from redlark.server.config import Config
         from redlark.server.interfaces import Command, CommandError, Context
+        from redlark.server.scripting import Scripting
         from redlark.server.state import State
 
         def cold(ctx: Context, args: list[bytes]) -> Any:
@@ -51,6 +52,7 @@ class Running:
             return args[1:]
 
         self.state = State(Config(port=0), "compiled", core)
+        self.state.scripting = Scripting(self.state)
         self.state.databases = [core.Database(index, self.state) for index in range(2)]
         for name, arity in HOT.items():
             self.state.commands[name.upper().encode()] = Command(name.encode(), cold, arity, frozenset())
