@@ -466,6 +466,7 @@ class Run(Comparing):
         del self.signalled[signalled:]
         self.happened[happened:] = [one for one in self.happened[happened:] if one[0] == EXPIRED]
         for number, key in self.cleared[cleared:]:  # who listens or tracks is told of it: it is gone
+            self.count(number, key)
             if key in self.databases[number]:
                 self.remove(number, key)
         for number, key, value, encoding in self.recoded:

@@ -30,6 +30,8 @@ def both(tight: Server, real_port: int) -> Iterator[tuple[Wire, Wire]]:
     """A connection to Redis and one to ours."""
     real, ours = Wire(real_port), Wire(tight.port)
     before = [real("CONFIG", "GET", name) for name in NUMBERS]
+    for name in NUMBERS:  # other tests share the real server
+        real("CONFIG", "SET", name, ours("CONFIG", "GET", name).split(b"\r\n")[4])
     yield real, ours
     for name, setting in zip(NUMBERS, before, strict=True):
         real("CONFIG", "SET", name, setting.split(b"\r\n")[4])
