@@ -56,13 +56,21 @@ def show(number: float) -> bytes:
     >>> [show(n) for n in (0.1, 3.0, -0.0, 1e21, 1.5e-10, 2.0**62, math.inf)]
     [b'0.1', b'3', b'-0', b'1e+21', b'1.5e-10', b'4611686018427387904', b'inf']
     """
+    if number and abs(number) <= 2**62 and number == int(number):
+        return b"%d" % int(number)
+    return shortest(number)
+
+
+def shortest(number: float) -> bytes:
+    """A double with the fewest digits, as digests have scores: whole numbers are no case of their own.
+
+    >>> shortest(1e17), shortest(5e-324), shortest(-0.0)
+    (b'1e+17', b'5e-324', b'-0')
+    """
     if not math.isfinite(number):
         return b"%g" % number
-    if number == 0:
-        return b"0" if math.copysign(1, number) > 0 else b"-0"
-    if abs(number) <= 2**62 and number == int(number):
-        return b"%d" % int(number)
-    return (b"-" if number < 0 else b"") + _written(*_shortest(abs(number)))
+    sign = b"-" if math.copysign(1, number) < 0 else b""
+    return sign + (_written(*_shortest(abs(number))) if number else b"0")
 
 
 def _written(digits: str, exponent: int) -> bytes:

@@ -237,8 +237,11 @@ class Scripting:
             request = execution.request
             server.observer.tell(execution.caller.client, find(server.commands, request), request)
         self._full = server.memory_limited and not execution.permit.allows_oom and not server.eviction.has_room()
+        server.tracking.writer = self._client  # so NOLOOP keeps no broadcast of it from the caller
 
     def _end(self) -> None:
+        if self.running is not None:
+            self.server.tracking.writer = self.running.caller.client
         self.running = None
         self.server.busy = None
         self.server.propagation.targets = EVERYBODY

@@ -12,6 +12,7 @@ from typing import Final
 from redlark.server import errors
 from redlark.server.commands.registry import command
 from redlark.server.config import memory
+from redlark.server.doubles import shortest
 from redlark.server.interfaces import (
     NO_DEADLINE,
     NO_REPLY,
@@ -149,7 +150,7 @@ def _with_value(digest: bytes, value: Value) -> bytes:
             digest = _added(digest, member)
     elif value.kind == b"zset":
         for member, score in value.range(0, len(value)):
-            digest = _added(digest, _mixed(NOTHING, member, b"%.17g" % score))
+            digest = _added(digest, _mixed(NOTHING, member, shortest(score)))
     elif value.kind == b"hash":
         for field, text in value.items():
             one = _mixed(NOTHING, field, text)
@@ -209,7 +210,8 @@ def _protocol(ctx: Context, kind: bytes) -> Reply:
     if kind == b"push":
         if old:
             raise CommandError(b"ERR RESP2 is not supported by this command")
-        return _written(ctx, b">2\r\n$16\r\nserver-cpu-usage\r\n:42\r\n")
+        ctx.tell(b"2\r\n$16\r\nserver-cpu-usage\r\n:42\r\n")
+        return b"Some real reply following the push reply"
     raise CommandError(_PROTOCOL_TYPES)
 
 
