@@ -358,8 +358,8 @@ def _one_key(pool: Pool, rng: random.Random) -> Scenario:
 
 
 _KINDS: tuple[tuple[Callable[[Pool, random.Random], Scenario], float, tuple[str, ...]], ...] = (
-    (_single, 42, ()),
-    (_pipeline, 26, ()),
+    (_single, 36, ()),
+    (_pipeline, 32, ()),
     (_transaction, 9, ("MULTI", "EXEC")),
     (_one_key, 4, ()),
     (_watched, 3, ("MULTI", "EXEC", "WATCH", "SET")),

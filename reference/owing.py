@@ -212,6 +212,7 @@ class Owing:
         for world in worlds:
             for run, reply in self._runs(world, client, request, interval, None):
                 if reply is PARKED:
+                    _owe_pushed(run)
                     found[evolve(run.finish(), noted=())] = None
                     self.reached.update(run.world.noted)
                     self.reached.update(run.reached)
@@ -229,8 +230,7 @@ class Owing:
             for run, reply in self._runs(bare, client, request, interval, None):
                 if reply != Status(b"OK"):
                     return ()
-                known = len(world.outbox)
-                run.outbox, run.pushed = (*run.outbox[:known], *run.pushed, *run.outbox[known:]), ()
+                _owe_pushed(run)
                 if unsent:
                     run.server = run.server.set("unsent", (*unsent, *run.server["unsent"]))
                 self._keep(run, found)
@@ -269,6 +269,12 @@ def key_deadline(world: World, place: Place) -> tuple[int, int] | None:
 
 def _of(world: World, client: int) -> tuple[Owed, ...]:
     return world.owed(client) if world.outbox else ()
+
+
+def _owe_pushed(run: Run) -> None:
+    """What a client gets before a reply that is still to come is owed to it, behind what it was owed before."""
+    known = len(run.world.outbox)
+    run.outbox, run.pushed = (*run.outbox[:known], *run.pushed, *run.outbox[known:]), ()
 
 
 def first_of(reply: Any, client: int, resp: int) -> tuple[Any, tuple[Owed, ...]]:

@@ -203,6 +203,19 @@ def rested(model: Any, world: World) -> World:
     return next(iter(_by_itself(model, world, "BROADCAST", unsent))) if unsent else world
 
 
+def asleep(model: Any, world: World) -> list[World]:
+    """The worlds in which all that is to be broadcast has been, at once or in as many times as there were requests."""
+    done: dict[World, None] = {}
+    going = [world] if world.server.get("unsent") else []
+    while going:
+        for after in broadcasts(model, going.pop()):
+            if after.server["unsent"]:
+                going.append(after)
+            else:
+                done[after] = None
+    return list(done)
+
+
 def forgets(model: Any, world: World) -> Iterable[World]:
     """The worlds in which a table that holds too many keys has forgotten some."""
     if model.holds_too_many(by_nobody(model, world, world.now, world.now)):

@@ -13,6 +13,7 @@ from redlark.reference import fields
 from redlark.reference.tracking import (
     after_nobody,
     answered_as,
+    asleep,
     become,
     by_nobody,
     ended,
@@ -122,9 +123,10 @@ def unheard(model: Model, world: World, audience: World, until: int) -> list[Wor
     """The worlds in which keys whose time is up were cleared before a request by which others came to hear of that.
 
     ``world``: before the request; ``audience``: that world, with the connections as they are after it. Only the keys
-    matter of which nobody would have heard before, and somebody would now.
+    matter of which nobody would have heard before, and somebody would now. The server may have slept before such a
+    request, or between those before it, and then it has told those who heard until now what it had put off.
     """
-    found = [world]
+    found = [world, *asleep(model, world)]
     for number, database in enumerate(world.databases):
         for key in sorted(_due(database, until)):
             place = (number, key)

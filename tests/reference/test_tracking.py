@@ -108,3 +108,40 @@ def test_what_expires_between_is_told_with_the_rest() -> None:
         worlds = model.arrives(worlds, TRACKER, frame(told(*keys)), NOW[1] + 5)
         assert worlds
     assert not all(model.owes(world) for world in worlds)
+
+
+@given(st.lists(st.sampled_from((b"a", b"b", b"c")), min_size=1, max_size=4), st.data())
+def test_who_hears_no_more_was_told_before_in_any_groups_or_not_at_all(keys: list[bytes], data: st.DataObject) -> None:
+    """A pipeline of changes that ends with RESET: the server has slept in it, or has not."""
+    model = Model.load()
+    worlds = begun(model)
+    world, _ = model.perform(worlds[0], TRACKER, (b"CLIENT", b"TRACKING", b"OFF"), NOW[0])
+    worlds = model.allows((world,), WRITER, (b"CLIENT", b"ID"), NOW, frame(b":7\r\n"))
+    worlds = asked(model, worlds, TRACKER, b"CLIENT", b"TRACKING", b"ON", b"BCAST", b"REDIRECT", b"7")
+    for key in keys:
+        worlds = asked(model, worlds, TRACKER, b"SET", key, b"v")
+    after, _ = model.answers(worlds, TRACKER, (b"RESET",), NOW, (frame(b"+RESET\r\n"),))
+    assert any(not model.owes(world) for world in after)
+    left = list(keys)
+    while left:
+        number = data.draw(st.integers(1, len(left)))
+        part, left = left[:number], left[number:]
+        after = model.arrives(after, WRITER, frame(told(*sorted(set(part)))), NOW[1])
+        assert after
+    assert not model.arrives(model.rested(after), WRITER, frame(told(b"z")), NOW[1])
+
+
+@pytest.mark.parametrize("table", [(b"k", b"0"), (b"0", b"k")])
+@pytest.mark.parametrize("profile", profiles())
+def test_who_is_left_waiting_is_told_of_what_is_forgotten(profile: str, table: tuple[bytes, bytes]) -> None:
+    """A full table forgets a key as a request is about to be run, of one that then waits, too."""
+    model = Model.load(profile)
+    worlds = model.start(config={"tracking-table-max-keys": "1"})
+    for client in (TRACKER, WRITER):
+        worlds = asked(model, model.connect(worlds, client), client, b"HELLO", b"3")
+    worlds = model.allows(worlds, WRITER, (b"CLIENT", b"ID"), NOW, frame(b":7\r\n"))
+    worlds = asked(model, worlds, TRACKER, b"CLIENT", b"TRACKING", b"ON", b"REDIRECT", b"7")
+    worlds = asked(model, worlds, TRACKER, b"MGET", *table)
+    waiting = model.left_waiting(worlds, WRITER, (b"BLPOP", b"list", b"0"), NOW)
+    assert all(model.arrives(waiting, WRITER, frame(told(key)), NOW[1]) for key in table)
+    assert not model.arrives(waiting, WRITER, frame(told(b"other")), NOW[1])
