@@ -46,7 +46,7 @@ cdef void db_tell(Database db, bytes event, const char* p, size_t n) noexcept:
 # --------------------------------------------------------------------------------------------------------------- expiry
 
 cdef void db_expire(Database db, uint64_t h, Place* at) noexcept:
-    cdef Entry* e = table_remove(&db.table, h, at)
+    cdef Entry* e = entry_remove(&db.table, h, at)
     db.expired += 1
     db_touch(db, key_of(e), key_size(e), True)
     if PyDict_Size(db.timed_hashes):
@@ -60,7 +60,7 @@ cdef void db_expire(Database db, uint64_t h, Place* at) noexcept:
 cdef void db_expire_entry(Database db, Entry* e) noexcept:
     cdef Place at
     cdef uint64_t h = rl_hash(key_of(e), key_size(e))
-    if table_find(&db.table, key_of(e), key_size(e), h, &at) != NULL:
+    if entry_find(&db.table, key_of(e), key_size(e), h, &at) != NULL:
         db_expire(db, h, &at)
 
 cdef struct PastKeys:
@@ -77,8 +77,8 @@ cdef void collect_past(void* arg, Bucket* b) noexcept:
             for i in range(SLOTS):
                 if (b.tags >> (56 + i)) & 1:
                     past.examined += 1
-                    if deadline_of(b.slot[i])[0] < past.now and past.count < EXPIRED_AT_ONCE:
-                        past.entries[past.count] = b.slot[i]
+                    if deadline_of(<Entry*>b.slot[i])[0] < past.now and past.count < EXPIRED_AT_ONCE:
+                        past.entries[past.count] = <Entry*>b.slot[i]
                         past.count += 1
         if not b.tags & CHAINED:
             return

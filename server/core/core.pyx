@@ -9,7 +9,8 @@ One extension module, redlark.server._core, made of a few files, each one concep
     clib.h        hashing, integers as text, clocks, addresses
     slab.h        memory for entries
     objects.pxi   an entry: key, value and deadline in one allocation
-    table.pxi     the hash table: buckets of a cache line, incremental rehash, SCAN cursors
+    buckets.pxi   the hash table: buckets of a cache line, incremental rehash, SCAN cursors
+    table.pxi     a keyspace's: entries
     database.pxi  a keyspace: its writes, and what Python commands see
     befalling.pxi who is told what becomes of keys; expiry
     reply.pxi     output buffers and RESP
@@ -66,6 +67,7 @@ cdef class Loop
 cdef class Client
 
 include "objects.pxi"
+include "buckets.pxi"
 include "table.pxi"
 include "database.pxi"
 include "befalling.pxi"

@@ -39,7 +39,7 @@ cdef class Database:
     cdef uint64_t sampled           # cursor of what eviction looks at
 
     def __cinit__(self, Py_ssize_t index=0, clock=None):
-        table_init(&self.table)
+        table_init(&self.table, entry_hash)
         self.index = index
         self.clock = clock
         self.watched = {}
@@ -51,7 +51,7 @@ cdef class Database:
         self.random = rl_hash(<char*>&index, sizeof(index))
 
     def __dealloc__(self):
-        table_drop(&self.table)
+        table_drop(&self.table, entry_drop)
 
     # ---------------------------------------------------------------------------------------------- reading
 
@@ -127,7 +127,7 @@ cdef class Database:
         return <Py_ssize_t>self.table.used
 
     def expires_count(self):
-        return self.table.timed
+        return self.table.marked
 
     def scan(self, cursor, Py_ssize_t count, /):
         cdef uint64_t at = cursor
@@ -151,7 +151,7 @@ cdef class Database:
     def random_key(self):
         cdef Entry* e
         while True:
-            e = table_random(&self.table, &self.random)
+            e = <Entry*>cell_random(&self.table, &self.random)
             if e == NULL or not is_past(self, e):
                 return None if e == NULL else entry_key(e)
             db_expire_entry(self, e)
@@ -213,7 +213,7 @@ cdef class Database:
             if self.exists(key):
                 self.came.append((self, key, False))
         count = self.table.used
-        table_wipe(&self.table)
+        entries_wipe(&self.table)
         self.ending.clear()
         return count
 
@@ -232,7 +232,7 @@ cdef class Database:
         cdef PastKeys past
         past.now = db_now(self)
         past.examined = 0
-        while self.table.timed and steps < STEPS_AT_MOST:
+        while self.table.marked and steps < STEPS_AT_MOST:
             steps += 1
             gone += db_expire_step(self, &past)
             if self.cursor == 0:
@@ -247,7 +247,7 @@ cdef class Database:
         past.now = db_now(self)
         past.examined = 0
         self.cursor = 0
-        while self.table.timed:
+        while self.table.marked:
             db_expire_step(self, &past)
             if self.cursor == 0 and past.count < EXPIRED_AT_ONCE:
                 break
@@ -256,7 +256,7 @@ cdef class Database:
         return db_memory(self)
 
     def check(self):
-        table_check(&self.table)
+        entries_check(&self.table)
         assert self.timed_hashes is self.ending.keys
         for key, at in self.timed_hashes.items():
             assert self.peek(key).ends == at
@@ -271,11 +271,7 @@ cdef class Database:
 
 
 cdef size_t db_memory(Database db) noexcept:
-    cdef Table* table = &db.table
-    cdef size_t buckets = table.now.mask + 1 + table.chunk_count * (CHUNK + 1)
-    if table.moving >= 0:
-        buckets += table.later.mask + 1
-    return table.held + table.weight + buckets * sizeof(Bucket)
+    return table_memory(&db.table) + db.table.weight
 
 cdef inline int64_t db_now(Database db) noexcept:
     return db.loop.now if db.loop is not None else clock_now(db.clock)
@@ -291,14 +287,14 @@ cdef void collect_keys(void* keys, Bucket* b) noexcept:
     while True:
         for i in range(SLOTS):
             if (b.tags >> (8 * i)) & 0x80:
-                (<list>keys).append(entry_key(b.slot[i]))
+                (<list>keys).append(entry_key(<Entry*>b.slot[i]))
         if not b.tags & CHAINED:
             return
         b = <Bucket*>b.slot[6]
 
 cdef inline Entry* db_lookup(Database db, const char* p, size_t n, uint64_t h, Place* at) noexcept:
     """The live entry; one that is past its deadline goes now."""
-    cdef Entry* e = table_find(&db.table, p, n, h, at)
+    cdef Entry* e = entry_find(&db.table, p, n, h, at)
     if e != NULL and e.flags & TIMED and is_past(db, e):
         db_expire(db, h, at)
         return NULL
@@ -338,7 +334,7 @@ cdef void db_write(Database db, const char* p, size_t n, uint64_t h, int kind, i
         rl_copy(value_of(e), payload, size)
         if timed:
             deadline_of(e)[0] = deadline
-        table_add(&db.table, h, e)
+        entry_add(&db.table, h, e)
     else:
         old_size = entry_size(e)
         db.table.weight -= weight_of(e)
@@ -353,7 +349,7 @@ cdef void db_write(Database db, const char* p, size_t n, uint64_t h, int kind, i
             e = entry_blank(flags, p, n, size)
             if deadline == KEEP and timed:
                 deadline_of(e)[0] = deadline_of(old)[0]
-            table_replace(&db.table, &at, e, old_size, (old.flags & TIMED) != 0)
+            entry_replace(&db.table, &at, e, old_size)
         rl_copy(value_of(e), payload, size)
         if timed and deadline != KEEP:
             deadline_of(e)[0] = deadline
@@ -389,7 +385,7 @@ cdef bint db_erase(Database db, const char* p, size_t n, uint64_t h) noexcept:
     cdef Place at
     if db_lookup(db, p, n, h, &at) == NULL:
         return False
-    entry_free(table_remove(&db.table, h, &at))
+    entry_free(entry_remove(&db.table, h, &at))
     db_touch(db, p, n)
     if PyDict_Size(db.timed_hashes):
         db_forget_fields(db, p, n)
@@ -400,12 +396,11 @@ cdef bint db_erase(Database db, const char* p, size_t n, uint64_t h) noexcept:
 cdef void db_retime(Database db, Entry* e, Place* at, int64_t deadline) noexcept:
     """Give a live entry a deadline, or take it away (WITHOUT)."""
     cdef size_t old_size = entry_size(e)
-    cdef bint was_timed = (e.flags & TIMED) != 0
     e = entry_retimed(e, deadline != WITHOUT)
     if deadline != WITHOUT:
         deadline_of(e)[0] = deadline
         if kind_of(e) == TEXT:
             e.flags = (e.flags & ~(3 << FORM_SHIFT)) \
                 | settled(form_of(e), key_size(e), text_size(e), True) << FORM_SHIFT
-    table_replace(&db.table, at, e, old_size, was_timed)
+    entry_replace(&db.table, at, e, old_size)
     db_touch(db, key_of(e), key_size(e))

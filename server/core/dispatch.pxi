@@ -158,7 +158,7 @@ cdef char* execute_input(Loop loop, Client c, char* p, char* end) noexcept:
         if count > 1:
             for i in range(count):
                 if batch[i].hot != NULL and batch[i].hot.keyed and batch[i].argc > 1:
-                    fetched |= fetch_entry(&c.db.table, batch[i].hash)
+                    fetched |= entry_fetch(&c.db.table, batch[i].hash)
             loop.fetched = fetched
         for i in range(count):
             r = batch + i

@@ -70,7 +70,7 @@ cdef void collect_ranked(void* arg, Bucket* b) noexcept:
         for i in range(SLOTS):
             if not (b.tags >> (8 * i)) & 0x80 or sample.timed and not (b.tags >> (56 + i)) & 1:
                 continue
-            e = b.slot[i]
+            e = <Entry*>b.slot[i]
             if sample.order == LEAST_RECENT:
                 rank = unused_for(e, sample.now)
             elif sample.order == LEAST_FREQUENT:
@@ -94,7 +94,7 @@ cdef list db_sample(Database db, int count, bint timed, int order):
     sample.now = db_now(db)
     sample.db = <PyObject*>db
     sample.found = <PyObject*>found
-    if (db.table.timed if timed else db.table.used) == 0:
+    if (db.table.marked if timed else db.table.used) == 0:
         return found
     while PyList_GET_SIZE(found) < count and steps < SAMPLE_STEPS:
         db.sampled = table_scan(&db.table, db.sampled, collect_ranked, &sample)

@@ -115,7 +115,7 @@ cdef void fetch_keys(Database db, const Slice* a, int64_t count, int64_t step, u
         rl_prefetch(home_of(&db.table, hashes[i]))
     if count > 1:
         for i in range(count):
-            db.loop.fetched |= fetch_entry(&db.table, hashes[i])
+            db.loop.fetched |= entry_fetch(&db.table, hashes[i])
 
 cdef bint cmd_mset(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
     cdef uint64_t[GROUP] hashes
@@ -245,7 +245,7 @@ cdef bint cmd_append(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t
     set_sizes(e, key_size(e), size)
     e.flags = (e.flags & ~(3 << FORM_SHIFT)) | RAW << FORM_SHIFT
     entry_used(c.db, e, loop.now)
-    table_replace(&c.db.table, &at, e, old_size, (e.flags & TIMED) != 0)
+    entry_replace(&c.db.table, &at, e, old_size)
     db_touch(c.db, a[1].p, a[1].n)
     out_head(c.out, c':', <int64_t>size)
     return True
