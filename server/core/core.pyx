@@ -8,6 +8,8 @@ One extension module, redlark.server._core, made of a few files, each one concep
     bytework.pxi  their face
     clib.h        hashing, integers as text, clocks, addresses
     slab.h        memory for entries
+    listpack.h    small collections in one allocation
+    listpack.pxi  their elements as replies and as Python's bytes
     objects.pxi   an entry: key, value and deadline in one allocation
     buckets.pxi   the hash table: buckets of a cache line, incremental rehash, SCAN cursors
     table.pxi     a keyspace's: entries
@@ -78,6 +80,7 @@ include "dispatch.pxi"
 include "client.pxi"
 include "loop.pxi"
 include "strings.pxi"
+include "listpack.pxi"
 include "bytework.pxi"
 
 

@@ -41,7 +41,7 @@ def entry_size(element: bytes) -> int:
     else:
         bits = (number if number >= 0 else ~number).bit_length() + 1
         size = next(size for limit, size in ((13, 2), (16, 3), (24, 4), (32, 5), (64, 9)) if bits <= limit)
-    return size + (1 if size < 128 else 2 if size < 16384 else 3 if size < 2097152 else 4)
+    return size + (1 if size < 128 else 2 if size < 16383 else 3 if size < 2097151 else 4)
 
 
 class Node:

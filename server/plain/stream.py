@@ -217,7 +217,7 @@ def _text_size(text: bytes) -> int:
         return _integer_size(number)
     size = len(text)
     body = size + (1 if size < 64 else 2 if size < 4096 else 5)
-    return body + (1 if body < 128 else 2 if body < 16384 else 3 if body < 2097152 else 4)
+    return body + (1 if body < 128 else 2 if body < 16383 else 3 if body < 2097151 else 4)
 
 
 def _head_size(fields: Items) -> int:

@@ -72,18 +72,14 @@ def _counted(found: Sequence[bytes], count: int, ended: bool) -> None:
 
 
 def _size_size(size: int) -> int:
-    """The bytes in which the size of an element stands behind it."""
-    return 1 if size < 128 else 2 if size < 16384 else 3 if size < 2097152 else 4 if size < 268435456 else 5
+    """The bytes in which the size of an element stands behind it; of 16383 and the like one more than it needs."""
+    return 1 if size < 128 else 2 if size < 16383 else 3 if size < 2097151 else 4 if size < 268435455 else 5
 
 
 def _size_behind(size: int) -> bytes:
     """The size of an element, to be read from its end."""
-    if size < 128:
-        return bytes((size,))
-    digits = [size & 0x7F | 0x80]
-    while (size := size >> 7) > 127:
-        digits.append(size & 0x7F | 0x80)
-    return bytes((size, *reversed(digits)))
+    digits = [size >> 7 * place & 0x7F | 0x80 for place in reversed(range(_size_size(size)))]
+    return bytes((digits[0] & 0x7F, *digits[1:]))
 
 
 _SMALL: Final = tuple(bytes((number, 1)) for number in range(128))

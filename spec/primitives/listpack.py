@@ -35,4 +35,4 @@ def entry_size(element: bytes) -> int:
             if low <= number <= high:
                 body = taken
                 break
-    return body + (1 if body < 128 else 2 if body < 16384 else 3 if body < 2097152 else 4)
+    return body + (1 if body < 128 else 2 if body < 16383 else 3 if body < 2097151 else 4)

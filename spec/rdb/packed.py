@@ -54,11 +54,13 @@ def _signed(number: int, bits: int) -> int:
 
 
 def _backwards(size: int) -> bytes:
-    """The length of an element, to be read from its end: 7 bits each, the lowest last; bit 8 says that more follow."""
-    digits = [size & 0x7F]
-    while size := size >> 7:
-        digits[-1] |= 0x80
-        digits.append(size & 0x7F)
+    """The length of an element, to be read from its end: 7 bits each, the lowest last; bit 8 says that more follow.
+
+    Of 16383, 2097151 and 268435455 servers write and read a byte more than it needs (seen on Redis 8.2.3).
+    """
+    count = 1 if size < 128 else ((size + 1).bit_length() - 1) // 7 + 1
+    digits = [size >> 7 * place & 0x7F | 0x80 for place in range(count)]
+    digits[-1] &= 0x7F
     return bytes(reversed(digits))
 
 

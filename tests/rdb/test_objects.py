@@ -126,6 +126,7 @@ def test_a_listpack_can_be_read_from_its_end() -> None:
     """The length of an element stands behind it, lowest bits last, as redis 8.2.3 has it for 200 and 20,000 bytes."""
     assert written_listpack([b"x" * 200])[-3:] == bytes.fromhex("01 ca ff")
     assert written_listpack([b"x" * 20_000])[-4:] == bytes.fromhex("01 9c a5 ff")
+    assert written_listpack([b"x" * 16_378])[-4:] == bytes.fromhex("00 ff ff ff")
 
 
 @given(st.sets(st.integers(-(2**63), 2**63 - 1), max_size=20))
