@@ -105,12 +105,16 @@ cdef inline void bucket_return(Table* t, Bucket* b) noexcept nogil:
     rl_slot_free(b, sizeof(Bucket))
     t.lent -= 1
 
-cdef void table_init(Table* t, Hasher hash) noexcept nogil:
+cdef void table_init(Table* t, Hasher hash, size_t expected=0) noexcept nogil:
+    """An empty table.  expected: how many cells it is made for."""
+    cdef size_t count = 1
+    while count * FULL < expected:
+        count *= 2
     memset(t, 0, sizeof(Table))
     t.moving = -1
     t.hash = hash
     t.depth = 1
-    array_make(&t.now, 1)
+    array_make(&t.now, count)
 
 cdef void chain_wipe(Table* t, Bucket* home, Dropper drop) noexcept:
     cdef Bucket* b = home

@@ -14,6 +14,10 @@ One extension module, redlark.server._core, made of a few files, each one concep
     buckets.pxi   the hash table: buckets of a cache line, incremental rehash, SCAN cursors
     table.pxi     a keyspace's: entries
     database.pxi  a keyspace: its writes, and what Python commands see
+    intset.h      small sets of integers
+    members.pxi   tables of members: what large collections are
+    set.pxi       sets
+    hash.pxi      hashes
     befalling.pxi who is told what becomes of keys; expiry
     reply.pxi     output buffers and RESP
     parser.pxi    requests out of bytes
@@ -31,6 +35,9 @@ import os
 import traceback
 from collections.abc import Mapping, Sequence
 from functools import partial
+from random import getrandbits as RANDOM_BITS
+
+cimport cython
 
 from cpython.buffer cimport Py_buffer, PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_FromStringAndSize
@@ -57,9 +64,8 @@ from redlark.server.interfaces import Verbatim as VERBATIM
 from redlark.server.notifications import EXPIRED, MISSED, NEW
 
 # Collections are Python objects here, referred to from their entries; types of C take their names here.
-from redlark.server.plain.hash import Hash
+from redlark.server.plain.deadlines import Deadlines as DEADLINES
 from redlark.server.plain.list import List
-from redlark.server.plain.set import Set
 from redlark.server.plain.sorted_set import SortedSet
 from redlark.server.plain.stream import Stream
 
@@ -75,12 +81,15 @@ include "database.pxi"
 include "befalling.pxi"
 include "eviction.pxi"
 include "reply.pxi"
+include "listpack.pxi"
+include "members.pxi"
+include "set.pxi"
+include "hash.pxi"
 include "parser.pxi"
 include "dispatch.pxi"
 include "client.pxi"
 include "loop.pxi"
 include "strings.pxi"
-include "listpack.pxi"
 include "bytework.pxi"
 
 

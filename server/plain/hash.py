@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, Literal
 
+from redlark.server.plain.deadlines import Deadlines
 from redlark.server.plain.members import Members
 from redlark.server.types import Limits
 
 FIELD: Final = 170  # bytes that Python needs for a field and its value beside their own
-TIMED: Final = 170  # and for its deadline
 ORDERED: Final = 104  # and for the field's place in the order of hashes
 
 
 class Hash(Members):
     """See `types.Hash`."""
 
-    __slots__ = ("_bytes", "_deadlines", "_heap", "_limits", "_values", "timed")
+    __slots__ = ("_bytes", "_deadlines", "_limits", "_values", "timed")
 
     kind: Literal[b"hash"] = b"hash"
 
@@ -27,8 +26,7 @@ class Hash(Members):
         self._values: dict[bytes, bytes] = {}
         self._bytes = 0
         self.timed = False
-        self._deadlines: dict[bytes, int] = {}
-        self._heap: list[tuple[int, bytes]] = []  # of what the dict says, or has said
+        self._deadlines = Deadlines()
 
     def __len__(self) -> int:
         return len(self._values)
@@ -47,7 +45,7 @@ class Hash(Members):
 
     def memory(self) -> int:
         each = FIELD if self._index is None else FIELD + ORDERED
-        return 250 + each * len(self._values) + self._bytes + TIMED * len(self._deadlines)
+        return 250 + each * len(self._values) + self._bytes + self._deadlines.memory()
 
     def get(self, field: bytes) -> bytes | None:
         return self._values.get(field)
@@ -57,10 +55,8 @@ class Hash(Members):
 
     @property
     def ends(self) -> int | None:
-        heap = self._heap
-        while heap and self._deadlines.get(heap[0][1]) != heap[0][0]:
-            heapq.heappop(heap)
-        return heap[0][0] if heap else None
+        first = self._deadlines.first()
+        return None if first is None else first[0]
 
     def be_timed(self) -> None:
         self.timed = True
@@ -70,25 +66,21 @@ class Hash(Members):
 
     def set_deadline(self, field: bytes, at: int | None) -> None:
         if at is None:
-            self._deadlines.pop(field, None)
-            return
-        self._deadlines[field] = at
-        heapq.heappush(self._heap, (at, field))
-        if len(self._heap) > 2 * len(self._deadlines) + 64:
-            self._heap = [(at, field) for field, at in self._deadlines.items()]
-            heapq.heapify(self._heap)
+            self._deadlines.drop(field)
+        else:
+            self._deadlines.put(field, at)
 
     def end(self, now: int, most: int) -> int:
         gone = 0
-        while gone < most and (at := self.ends) is not None and at < now:
-            gone += self.remove((self._heap[0][1],))
+        while gone < most and (first := self._deadlines.first()) is not None and first[0] < now:
+            gone += self.remove((first[1],))
         return gone
 
     def set(self, fields: Sequence[bytes], values: Sequence[bytes], keep_deadlines: bool = False) -> int:
         before = len(self._values)
         if self._deadlines and not keep_deadlines:
             for field in fields:
-                self._deadlines.pop(field, None)
+                self._deadlines.drop(field)
         if self._index is None and not self._packs(fields, values):
             self._unpack()
         for field, value in zip(fields, values, strict=True):
@@ -122,7 +114,7 @@ class Hash(Members):
         for field in fields:
             value = self._values.pop(field, None)
             if value is not None:
-                self._deadlines.pop(field, None)
+                self._deadlines.drop(field)
                 self._bytes -= len(field) + len(value)
                 if self._index is not None:
                     self._index.remove(field)
@@ -135,14 +127,12 @@ class Hash(Members):
         other._bytes = self._bytes
         other.timed = self.timed
         other._deadlines = self._deadlines.copy()
-        other._heap = self._heap.copy()
         if self._index is not None:
             other._unpack()
         return other
 
     def check(self) -> None:
         super().check()
-        assert self._deadlines.keys() <= self._values.keys()
-        assert {(at, field) for field, at in self._deadlines.items()} <= set(self._heap)
+        self._deadlines.check(self._values)
         assert not self._deadlines or self.encoding != b"listpack"
         assert self._bytes == sum(len(field) + len(value) for field, value in self._values.items())

@@ -1,0 +1,287 @@
+# A hash: a listpack of fields and values in turn while it is small, else a table, which it stays.  See redlark.server.types.
+#
+# Must live here: the two forms and the step between them, which are those of redlark.server.plain.hash and Redis's.  Must
+# not: how a form works inside (listpack.h, members.pxi), replies.
+#
+# Why field and value lie in one allocation in a table: what looks for a field wants its value, and one allocation less
+# is a cache line less.  Why deadlines lie aside, in Python's own structures (plain/deadlines.py): few hashes have any, and who
+# reads one that has goes through redlark.server.fields anyway.
+
+cdef struct HashLimits:
+    int64_t entries         # fields that a listpack may have
+    int64_t longest         # bytes that each, and each value, may have there
+
+
+cdef int read_hash_limits(object limits, HashLimits* to) except -1:
+    to.entries = limits.hash_max_listpack_entries
+    to.longest = limits.hash_max_listpack_value
+    return 0
+
+
+@cython.final
+@cython.no_gc               # it refers to the configuration, and to deadlines, which refer to bytes
+cdef class Hash:
+    """See redlark.server.types.Hash."""
+
+    kind = b"hash"
+
+    cdef object limits
+    cdef void* data         # a listpack or a Table
+    cdef object deadlines   # plain.deadlines.Deadlines; None: there have been none
+    cdef bint large
+    cdef readonly bint timed
+
+    def __cinit__(self, limits):
+        self.limits = limits
+        self.data = lp_new()
+
+    def __dealloc__(self):
+        hash_drop(self.large, self.data)
+
+    # ---------------------------------------------------------------------------------------------- reading
+
+    def __len__(self):
+        return <Py_ssize_t>hash_count(self)
+
+    def __contains__(self, field):
+        cdef Found found
+        return type(field) is bytes and hash_find(self, slice_of(field), &found)
+
+    def __iter__(self):
+        return walk_over(self, <Table*>self.data, collect_members) if self.large else iter(hash_list(self))
+
+    @property
+    def encoding(self):
+        return b"hashtable" if self.large else b"listpackex" if self.timed else b"listpack"
+
+    @property
+    def ends(self):
+        first = None if self.deadlines is None else self.deadlines.first()
+        return None if first is None else first[0]
+
+    def memory(self):
+        return hash_memory(self) + (0 if self.deadlines is None else self.deadlines.memory())
+
+    def get(self, bytes field not None):
+        cdef Found found
+        if not hash_find(self, slice_of(field), &found):
+            return None
+        return lp_bytes(found.value) if not self.large else slice_bytes(member_value(found.cell))
+
+    def items(self):
+        cdef char* at
+        cdef char* value
+        cdef list pairs = []
+        if self.large:
+            return walk_over(self, <Table*>self.data, collect_pairs)
+        at = lp_first(<char*>self.data)
+        while at != NULL:
+            value = lp_next(at)
+            pairs.append((lp_bytes(at), lp_bytes(value)))
+            at = lp_next(value)
+        return pairs
+
+    def scan(self, uint64_t cursor, Py_ssize_t count):
+        return members_scan(<Table*>self.data, cursor, count) if self.large else (0, hash_list(self))
+
+    def draw(self, Py_ssize_t count):
+        return members_draw(<Table*>self.data, count) if self.large else list_draw(hash_list(self), count)
+
+    def sample(self, Py_ssize_t count):
+        return members_sample(<Table*>self.data, count) if self.large else list_sample(hash_list(self), count)
+
+    # ---------------------------------------------------------------------------------------------- changes
+
+    def set(self, fields, values, bint keep_deadlines=False):
+        cdef HashLimits limits
+        cdef Py_ssize_t new = 0
+        cdef bytes field, value
+        read_hash_limits(self.limits, &limits)
+        if self.deadlines is not None and not keep_deadlines:
+            for field in fields:
+                self.deadlines.drop(field)
+        if not self.large:
+            if len(fields) > limits.entries:
+                hash_unpack(self, <size_t>len(fields))
+            elif any([len(<bytes>text) > limits.longest for text in fields]) or \
+                    any([len(<bytes>text) > limits.longest for text in values]):
+                hash_unpack(self, 0)
+        for field, value in zip(fields, values, strict=True):
+            new += hash_put(self, slice_of(field), slice_of(value))
+        hash_fit(self, &limits)
+        return new
+
+    def load(self, fields, values):
+        cdef HashLimits limits
+        cdef bytes field, value
+        read_hash_limits(self.limits, &limits)
+        for field, value in zip(fields, values, strict=True):
+            hash_put(self, slice_of(field), slice_of(value))
+            hash_fit(self, &limits)
+
+    def remove(self, fields):
+        cdef Py_ssize_t gone = 0
+        cdef bytes field
+        for field in fields:
+            if hash_remove(self, slice_of(field)):
+                gone += 1
+                if self.deadlines is not None:
+                    self.deadlines.drop(field)
+        return gone
+
+    # ---------------------------------------------------------------------------------------------- deadlines
+
+    def be_timed(self):
+        self.timed = True
+
+    def deadline(self, bytes field not None):
+        return None if self.deadlines is None else self.deadlines.get(field)
+
+    def set_deadline(self, bytes field not None, at):
+        if self.deadlines is None:
+            self.deadlines = DEADLINES()
+        if at is None:
+            self.deadlines.drop(field)
+        else:
+            self.deadlines.put(field, at)
+
+    def end(self, now, most):
+        cdef Py_ssize_t gone = 0
+        while gone < most and self.deadlines is not None:
+            first = self.deadlines.first()
+            if first is None or first[0] >= now:
+                break
+            gone += self.remove((first[1],))
+        return gone
+
+    # ---------------------------------------------------------------------------------------------- as a whole
+
+    def copy(self):
+        cdef Hash other = Hash(self.limits)
+        lp_free(<char*>other.data)
+        other.data = members_copy(<Table*>self.data, PAIRED) if self.large else <void*>lp_copy(<char*>self.data)
+        other.large = self.large
+        other.timed = self.timed
+        other.deadlines = None if self.deadlines is None else self.deadlines.copy()
+        return other
+
+    def check(self):
+        cdef list fields
+        if self.large:
+            members_check(<Table*>self.data, PAIRED)
+        else:
+            assert lp_check(<char*>self.data, lp_size(<char*>self.data))
+            assert lp_count(<char*>self.data) % 2 == 0, "a field without its value"
+            fields = hash_list(self)
+            assert len(fields) == len(set(fields)), "a field twice"
+        if self.deadlines is not None:
+            self.deadlines.check(self)
+            assert self.timed or not len(self.deadlines)
+
+
+cdef struct Found:          # a field: in a listpack its place and its value's, in a table its cell and place
+    char* field
+    char* value
+    void* cell
+    uint64_t hash
+    Place place
+
+
+cdef void hash_drop(bint large, void* data) noexcept:
+    if data == NULL:
+        return
+    if large:
+        members_free(<Table*>data, paired_drop)
+    else:
+        lp_free(<char*>data)
+
+cdef inline size_t hash_count(Hash s) noexcept:
+    return (<Table*>s.data).used if s.large else lp_count(<char*>s.data) // 2
+
+cdef inline size_t hash_memory(Hash s) noexcept:
+    """Without deadlines."""
+    return COLLECTION + (members_memory(<Table*>s.data) if s.large else lp_memory(<char*>s.data))
+
+cdef list hash_list(Hash s):
+    """Every field."""
+    cdef list found = []
+    cdef char* at
+    if s.large:
+        return members_list(<Table*>s.data)
+    at = lp_first(<char*>s.data)
+    while at != NULL:
+        found.append(lp_bytes(at))
+        at = lp_next(lp_next(at))
+    return found
+
+cdef inline bint hash_find(Hash s, Slice field, Found* found) noexcept:
+    cdef lp_item item
+    if s.large:
+        found.hash = rl_hash(field.p, field.n)
+        found.cell = member_find(<Table*>s.data, field.p, field.n, found.hash, &found.place)
+        return found.cell != NULL
+    lp_prepare(&item, field.p, field.n)
+    found.field = lp_find(lp_first(<char*>s.data), &item, 2)
+    if found.field == NULL:
+        return False
+    found.value = lp_next(found.field)
+    return True
+
+cdef bint hash_put(Hash s, Slice field, Slice value) noexcept:
+    """Give a field a value; was it new?  It is packed as long as a listpack can be so large."""
+    cdef lp_item[2] items
+    cdef Place place
+    cdef uint64_t h
+    cdef char* at
+    if not s.large:
+        lp_prepare(items, field.p, field.n)
+        lp_prepare(items + 1, value.p, value.n)
+        if lp_fits(<char*>s.data, items[0].size + items[1].size):
+            at = lp_find(lp_first(<char*>s.data), items, 2)
+            if at == NULL:
+                s.data = lp_append(<char*>s.data, items, 2)
+                return True
+            at = lp_next(at)
+            s.data = lp_replace(<char*>s.data, &at, items + 1)
+            return False
+        hash_unpack(s, 0)
+    h = rl_hash(field.p, field.n)
+    if member_find(<Table*>s.data, field.p, field.n, h, &place) == NULL:
+        member_add(<Table*>s.data, PAIRED, field.p, field.n, h, value.p, value.n)
+        return True
+    member_revalue(<Table*>s.data, &place, value.p, value.n)
+    return False
+
+cdef bint hash_remove(Hash s, Slice field) noexcept:
+    """Was it there?"""
+    cdef Found found
+    if not hash_find(s, field, &found):
+        return False
+    if s.large:
+        member_remove(<Table*>s.data, PAIRED, found.hash, &found.place)
+    else:
+        s.data = lp_delete(<char*>s.data, &found.field, 2)
+    return True
+
+cdef inline void hash_fit(Hash s, const HashLimits* limits) noexcept:
+    """Be no listpack any more that has too many fields."""
+    if not s.large and <int64_t>hash_count(s) > limits.entries:
+        hash_unpack(s, 0)
+
+cdef void hash_unpack(Hash s, size_t expected) noexcept:
+    """Become a table.  expected: fields that are to come."""
+    cdef Table* t = members_make(max(expected, hash_count(s) + 1))
+    cdef char[24] text, number
+    cdef const char* p
+    cdef const char* value
+    cdef size_t n = 0, size = 0
+    cdef char* at = lp_first(<char*>s.data)
+    while at != NULL:
+        p = lp_text(at, text, &n)
+        at = lp_next(at)
+        value = lp_text(at, number, &size)
+        at = lp_next(at)
+        member_add(t, PAIRED, p, n, rl_hash(p, n), value, size)
+    lp_free(<char*>s.data)
+    s.data = t
+    s.large = True
