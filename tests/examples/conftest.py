@@ -1,0 +1,103 @@
+"""Servers for the examples, and a way to run one as a user does: a program of its own, told the address."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+from attrs import frozen
+
+from redlark.conformance import servers
+from redlark.conformance.errors import CannotRun
+from redlark.server import Server
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "docs" / "examples"
+PATIENCE = 60.0  # seconds until a program that says nothing is taken to hang
+
+
+@frozen
+class Stage:
+    """A server that is empty, and the means to run examples against it."""
+
+    url: str
+    db: redis.Redis
+    _started: ExitStack
+
+    def start(self, *command: str, **more: Any) -> subprocess.Popen[str]:
+        """Start `python COMMAND...` among the examples; it is ended with the test if it has not ended by then."""
+        program = subprocess.Popen(
+            [sys.executable, *command],
+            cwd=EXAMPLES,
+            env={**os.environ, "REDIS_URL": self.url, "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            **more,
+        )
+        self._started.callback(_end, program)
+        return program
+
+    def run(self, *command: str) -> list[str]:
+        """Run an example to its end, which must be a good one; the lines that it printed."""
+        program = self.start(*command)
+        said, _ = program.communicate(timeout=PATIENCE)
+        assert program.returncode == 0, said
+        return said.splitlines()
+
+
+def _end(program: subprocess.Popen[str]) -> None:
+    if program.poll() is None:
+        program.terminate()
+        try:
+            program.wait(5)
+        except subprocess.TimeoutExpired:
+            program.kill()
+            program.wait()
+    for stream in (program.stdin, program.stdout):
+        if stream:
+            stream.close()
+
+
+@pytest.fixture(scope="session")
+def address() -> Iterator[Callable[[str], str]]:
+    """The address of a server by its name, started once for each worker; skips where there is no such server."""
+    with ExitStack() as started:
+        known: dict[str, str] = {}
+
+        def find(name: str) -> str:
+            if name not in known:
+                if name == "redlark":
+                    known[name] = started.enter_context(Server(process=True)).url
+                else:
+                    try:
+                        program = servers.pick(name, servers.find_servers())
+                    except CannotRun as none:
+                        pytest.skip(str(none))
+                    known[name] = started.enter_context(servers.running(program)).url
+            return known[name]
+
+        yield find
+
+
+@pytest.fixture(params=["redlark", "redis:8.2"])
+def stage(request: pytest.FixtureRequest, address: Callable[[str], str]) -> Iterator[Stage]:
+    """Ours, and the real one: so that what a test expects is known to be true of Redis."""
+    url = address(request.param)
+    with ExitStack() as started, redis.Redis.from_url(url, decode_responses=True) as db:
+        db.flushall()
+        db.script_flush()
+        yield Stage(url, db, started)
+
+
+@pytest.fixture(params=["?protocol=2", "?protocol=3"])
+def both(request: pytest.FixtureRequest, stage: Stage) -> Stage:
+    """A stage whose address says which of the two protocols to speak."""
+    return Stage(stage.url + request.param, stage.db, stage._started)
