@@ -18,6 +18,9 @@ One extension module, redlark.server._core, made of a few files, each one concep
     members.pxi   tables of members: what large collections are
     set.pxi       sets
     hash.pxi      hashes
+    ranks.pxi, packed_scores.pxi, sorted_set.pxi
+                  sorted sets: the order of large ones, the small ones, the type
+    doubles.pxi   scores as texts
     befalling.pxi who is told what becomes of keys; expiry
     reply.pxi     output buffers and RESP
     parser.pxi    requests out of bytes
@@ -50,7 +53,7 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport free
 from libc.string cimport memcpy, memmove, memset
 
-from redlark.server.doubles import show as SHOW_DOUBLE
+from redlark.server.doubles import _power as POWER_OF_TEN
 from redlark.server.fields import Ending as ENDING
 from redlark.server.fields import met as FIELDS_MET
 from redlark.server.interfaces import CommandError as COMMAND_ERROR
@@ -66,7 +69,6 @@ from redlark.server.notifications import EXPIRED, MISSED, NEW
 # Collections are Python objects here, referred to from their entries; types of C take their names here.
 from redlark.server.plain.deadlines import Deadlines as DEADLINES
 from redlark.server.plain.list import List
-from redlark.server.plain.sorted_set import SortedSet
 from redlark.server.plain.stream import Stream
 
 NAME = "compiled"
@@ -85,6 +87,10 @@ include "listpack.pxi"
 include "members.pxi"
 include "set.pxi"
 include "hash.pxi"
+include "ranks.pxi"
+include "packed_scores.pxi"
+include "sorted_set.pxi"
+include "doubles.pxi"
 include "parser.pxi"
 include "dispatch.pxi"
 include "client.pxi"

@@ -16,6 +16,7 @@
 
 cdef extern from "clib.h" nogil:
     uint64_t rl_load8(const char* p)
+    uint64_t rl_load4(const char* p)
     void rl_store8(char* p, uint64_t v)
     uint64_t rl_load_short(const char* p, size_t n)
     bint rl_same(const char* a, const char* b, size_t n)

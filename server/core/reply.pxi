@@ -81,6 +81,16 @@ cdef inline void out_null(Buffer* b, int resp) noexcept nogil:
     else:
         buffer_add(b, b"_\r\n", 3)
 
+cdef void out_score(Buffer* b, double score, int resp) noexcept:
+    cdef char[SCORE_ROOM] text
+    cdef int n = format_score(text, score)
+    if resp == 2:
+        out_bulk(b, text, n)
+    else:
+        buffer_add(b, b",", 1)
+        buffer_add(b, text, n)
+        buffer_add(b, b"\r\n", 2)
+
 cdef inline void out_ok(Buffer* b) noexcept nogil:
     buffer_add(b, b"+OK\r\n", 5)
 
@@ -129,11 +139,7 @@ cdef int out_value(Buffer* b, object value, int resp) except -1:
         else:
             buffer_add(b, b"#t\r\n" if value else b"#f\r\n", 4)
     elif kind is float:
-        text = SHOW_DOUBLE(value)
-        if resp == 2:
-            out_bulk(b, <const char*><bytes>text, len(<bytes>text))
-        else:
-            out_line(b, c',', text)
+        out_score(b, value, resp)
     elif kind is SET_REPLY or kind is PUSH:
         out_head(b, c'*' if resp == 2 else c'~' if kind is SET_REPLY else c'>', len(value.items))
         out_items(b, value.items, resp)

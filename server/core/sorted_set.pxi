@@ -1,0 +1,404 @@
+# The sorted set: packed while it is small, else a table of its members beside their order.  See types.SortedSet.
+#
+# Must live here: the type, its two forms, when one becomes the other, what Python commands see.  Must not: how either
+# form is laid out (packed_scores.pxi; members.pxi and ranks.pxi), the hot commands (zsets.pxi).
+#
+# Why both a table and an order: a score is asked for by name as often as a rank by score.  The table's cells have the
+# scores, too, and the order has them once more where a search needs them: eight bytes a member.
+
+cdef extern from *:
+    """
+    static inline int rl_is_a(PyObject *o, PyObject *type) { return (PyObject *)Py_TYPE(o) == type; }
+    """
+    bint rl_is_a(PyObject* o, PyObject* type) nogil
+
+cdef struct Scores:         # what is not packed
+    Table table
+    Ranks ranks
+
+cdef struct Steps:          # from element to element
+    Way way
+    size_t at               # in a packed one: the next element
+
+
+@cython.no_gc               # it refers to the configuration alone
+@cython.final
+cdef class SortedSet:
+    """Members with scores, in the order of the scores; see redlark.server.types.SortedSet."""
+
+    kind = b"zset"
+
+    cdef object limits
+    cdef Scores* large      # NULL: packed
+    cdef char* pack         # NULL: nothing is in it
+    cdef uint32_t used      # bytes of the pack
+    cdef uint32_t packed    # elements in it
+
+    def __cinit__(self, limits):
+        self.limits = limits
+
+    def __dealloc__(self):
+        if self.used:
+            rl_slot_free(self.pack, self.used)
+        if self.large != NULL:
+            table_drop(&self.large.table, scored_drop)
+            ranks_free(self.large.ranks.root, self.large.ranks.height)
+            rl_slot_free(self.large, sizeof(Scores))
+
+    # ---- looking ------------------------------------------------------------------------------------------------
+
+    def __len__(self):
+        return <Py_ssize_t>zset_size(self)
+
+    def __iter__(self):
+        return iter(zset_members(self, 0, zset_size(self)))
+
+    def __contains__(self, member):
+        cdef double score
+        return type(member) is bytes and zset_score(self, <bytes>member, len(<bytes>member), &score)
+
+    @property
+    def encoding(self):
+        return b"listpack" if self.large == NULL else b"skiplist"
+
+    def memory(self):
+        return zset_weight(self)
+
+    def score(self, bytes member not None, /):
+        cdef double score
+        return score if zset_score(self, member, len(member), &score) else None
+
+    def rank(self, bytes member not None, /):
+        cdef Py_ssize_t rank = zset_rank(self, member, len(member))
+        return None if rank < 0 else rank
+
+    def range(self, Py_ssize_t start, Py_ssize_t stop, /):
+        cdef Steps steps
+        cdef Item item
+        cdef list found = []
+        if start < stop:
+            steps_start(self, start, &steps)
+            for _ in range(stop - start):
+                steps_next(self, &steps, &item)
+                found.append((PyBytes_FromStringAndSize(item.p, <Py_ssize_t>item.n), item.score))
+        return found
+
+    def first(self, test, /):
+        cdef Py_ssize_t low = -1, high = <Py_ssize_t>zset_size(self), middle
+        cdef Way way
+        if self.large == NULL:          # small, and where the test is not in order the first one counts
+            for rank, (member, score) in enumerate(self.range(0, high)):
+                if test(score, member):
+                    return rank
+            return high
+        if high == 0:
+            return 0
+        ranks_at(&self.large.ranks, high - 1, &way)
+        if not test(way.leaf.score[way.place], slice_bytes(member_text(way.leaf.member[way.place]))):
+            return high
+        high -= 1
+        while high - low > 1:           # it holds at high, not at low
+            middle = low + (high - low) // 2
+            ranks_at(&self.large.ranks, middle, &way)
+            if test(way.leaf.score[way.place], slice_bytes(member_text(way.leaf.member[way.place]))):
+                high = middle
+            else:
+                low = middle
+        return high
+
+    def scan(self, uint64_t cursor, Py_ssize_t count, /):
+        if self.large != NULL:
+            return members_scan(&self.large.table, cursor, count)
+        return 0, zset_members(self, 0, self.packed)
+
+    def draw(self, Py_ssize_t count, /):
+        if self.large != NULL:
+            return members_draw(&self.large.table, count)
+        return list_draw(zset_members(self, 0, self.packed), count)
+
+    def sample(self, Py_ssize_t count, /):
+        if self.large != NULL:
+            return members_sample(&self.large.table, count)
+        return list_sample(zset_members(self, 0, self.packed), count)
+
+    # ---- changes ------------------------------------------------------------------------------------------------
+
+    def put(self, bytes member not None, double score, /):
+        zset_put(self, member, len(member), score, self.limits.zset_max_listpack_entries,
+                 self.limits.zset_max_listpack_value)
+
+    def unpack(self):
+        zset_unpack(self)
+
+    def gather(self, scores, /):
+        cdef dict known = dict(scores)
+        longest = self.limits.zset_max_listpack_value
+        if len(known) > self.limits.zset_max_listpack_entries or any(len(member) > longest for member in known):
+            zset_unpack(self, <size_t>len(known))
+        zset_fill(self, known, False)
+
+    def load(self, scores, /):
+        cdef dict known = dict(scores)
+        if len(known) > self.limits.zset_max_listpack_entries:
+            zset_unpack(self, <size_t>len(known))
+        zset_fill(self, known, True)
+
+    def remove(self, members, /):
+        cdef Py_ssize_t gone = 0
+        for member in members:
+            gone += zset_remove(self, <bytes?>member, len(<bytes>member))
+        return gone
+
+    def remove_range(self, Py_ssize_t start, Py_ssize_t stop, /):
+        if start < stop:
+            zset_remove_range(self, start, stop - start)
+
+    # ---- as a whole ---------------------------------------------------------------------------------------------
+
+    def copy(self):
+        cdef SortedSet other = SortedSet(self.limits)
+        cdef Steps steps
+        cdef Item item
+        cdef size_t i
+        if self.large != NULL:
+            zset_unpack(other, self.large.ranks.n)
+            steps_start(self, 0, &steps)
+            for i in range(self.large.ranks.n):
+                steps_next(self, &steps, &item)
+                scores_add(other.large, item.p, item.n, rl_hash(item.p, item.n), item.score)
+        elif self.used:
+            other.pack = <char*>rl_slot_alloc(self.used)
+            memcpy(other.pack, self.pack, self.used)
+            other.used = self.used
+            other.packed = self.packed
+        return other
+
+    def check(self):
+        """Every invariant, of either form."""
+        if self.large == NULL:
+            pack_check(self.pack, self.used, self.packed)
+            return
+        assert self.used == 0 and self.packed == 0 and self.pack == NULL, "one form"
+        members_check(&self.large.table, SCORED)
+        ordered = ranks_check(&self.large.ranks)
+        assert self.large.table.used == len(ordered), "as many members as elements"
+        for score, member in ordered:
+            assert rl_as_bits(self.score(member)) == rl_as_bits(score), "score in the table"
+
+
+cdef inline size_t zset_size(SortedSet z) noexcept:
+    return z.packed if z.large == NULL else z.large.ranks.n
+
+cdef size_t zset_weight(SortedSet z) noexcept:
+    """What it takes, its object included."""
+    if z.large == NULL:
+        return <size_t>ZSET_SIZE + (rl_good_size(z.used) if z.used else 0)
+    return <size_t>ZSET_SIZE + sizeof(Scores) + table_memory(&z.large.table) + ranks_memory(&z.large.ranks)
+
+cdef Py_ssize_t ZSET_SIZE = SortedSet.__basicsize__
+
+cdef bint zset_score(SortedSet z, const char* p, size_t n, double* score) noexcept:
+    """The score of a member; False if it is not there."""
+    cdef Place at
+    cdef Item item
+    cdef void* m
+    if z.large == NULL:
+        if not pack_find(z.pack, z.used, p, n, &item):
+            return False
+        score[0] = item.score
+        return True
+    m = member_find(&z.large.table, p, n, rl_hash(p, n), &at)
+    if m == NULL:
+        return False
+    score[0] = score_of(m)
+    return True
+
+cdef Py_ssize_t zset_rank(SortedSet z, const char* p, size_t n) noexcept:
+    """-1 if the member is not there."""
+    cdef Way way
+    cdef Item item
+    cdef double score
+    cdef size_t at = 0, stop
+    cdef Py_ssize_t rank = 0
+    if z.large == NULL:
+        if not pack_find(z.pack, z.used, p, n, &item):
+            return -1
+        stop = item.at
+        while at < stop:
+            item_read(z.pack, at, &item)
+            at += item.size
+            rank += 1
+        return rank
+    if not zset_score(z, p, n, &score):
+        return -1
+    ranks_seek(&z.large.ranks, score, p, n, &way)
+    return <Py_ssize_t>way_rank(&z.large.ranks, &way)
+
+cdef size_t zset_below(SortedSet z, double score, bint included) noexcept:
+    """How many have a lower score, or the same, too, if it is included."""
+    cdef size_t at = 0, rank = 0
+    cdef Item item
+    if z.large != NULL:
+        if not included:
+            return ranks_below(&z.large.ranks, score)
+        return z.large.ranks.n if score == INFINITY else ranks_below(&z.large.ranks, nextafter(score, INFINITY))
+    while at < z.used:
+        item_read(z.pack, at, &item)
+        if item.score > score or item.score == score and not included:
+            break
+        at += item.size
+        rank += 1
+    return rank
+
+
+# -------------------------------------------------------------------------------------------------------------- walking
+
+cdef void steps_start(SortedSet z, size_t rank, Steps* steps) noexcept:
+    """At a rank below the size."""
+    if z.large == NULL:
+        steps.at = pack_at(z.pack, rank)
+    else:
+        ranks_at(&z.large.ranks, rank, &steps.way)
+
+cdef inline void item_here(const Way* way, Item* item) noexcept nogil:
+    cdef Slice text = member_text(way.leaf.member[way.place])
+    item.score = way.leaf.score[way.place]
+    item.p = text.p
+    item.n = text.n
+
+cdef inline void steps_next(SortedSet z, Steps* steps, Item* item) noexcept:
+    """Tell the element here, with its text, and go on; there must be one."""
+    if z.large == NULL:
+        item_read(z.pack, steps.at, item)
+        item_text(item)
+        steps.at += item.size
+        return
+    if steps.way.place + 8 < <int>steps.way.leaf.n:
+        rl_prefetch(steps.way.leaf.member[steps.way.place + 8])
+    item_here(&steps.way, item)
+    way_next(&z.large.ranks, &steps.way)
+
+cdef list zset_members(SortedSet z, size_t start, size_t stop):
+    cdef Steps steps
+    cdef Item item
+    cdef list found = []
+    if start < stop:
+        steps_start(z, start, &steps)
+        for _ in range(stop - start):
+            steps_next(z, &steps, &item)
+            found.append(PyBytes_FromStringAndSize(item.p, <Py_ssize_t>item.n))
+    return found
+
+
+# -------------------------------------------------------------------------------------------------------------- changes
+
+cdef void scores_add(Scores* large, const char* p, size_t n, uint64_t h, double score) noexcept:
+    """Add a member that is not there."""
+    ranks_add(&large.ranks, score, member_add(&large.table, SCORED, p, n, h, <const char*>&score, 8))
+
+cdef void zset_unpack(SortedSet z, size_t expected=0) noexcept:
+    """Have the large form, with room for so many."""
+    cdef size_t at = 0
+    cdef Item item
+    if z.large != NULL:
+        return
+    z.large = <Scores*>rl_slot_alloc(sizeof(Scores))
+    table_init(&z.large.table, member_hash, max(expected, <size_t>z.packed))
+    ranks_init(&z.large.ranks)
+    while at < z.used:
+        item_read(z.pack, at, &item)
+        item_text(&item)
+        scores_add(z.large, item.p, item.n, rl_hash(item.p, item.n), item.score)
+        at += item.size
+    if z.used:
+        rl_slot_free(z.pack, z.used)
+    z.pack = NULL
+    z.used = 0
+    z.packed = 0
+
+cdef bint zset_put(SortedSet z, const char* p, size_t n, double score, int64_t most, int64_t longest) noexcept:
+    """Give a member a score; whether it is new.  most, longest: the limits of what is packed."""
+    cdef uint64_t h
+    cdef Place at
+    cdef Item item
+    cdef void* m
+    cdef bint there
+    if z.large == NULL:
+        there = z.used != 0 and pack_find(z.pack, z.used, p, n, &item)
+        if there:
+            if rl_as_bits(item.score) == rl_as_bits(score):
+                return False
+            z.pack = pack_cut(z.pack, &z.used, item.at, item.size)
+        elif z.packed >= most or <int64_t>n > longest or z.used + n > PACK_MOST:
+            zset_unpack(z)
+        if z.large == NULL:
+            z.pack = pack_add(z.pack, &z.used, score + 0.0, p, n)
+            z.packed += not there
+            return not there
+    h = rl_hash(p, n)
+    m = member_find(&z.large.table, p, n, h, &at)
+    if m == NULL:
+        scores_add(z.large, p, n, h, score)
+        return True
+    ranks_move(&z.large.ranks, m, score_of(m), score)
+    rl_store8(member_score(m), rl_as_bits(score))
+    return False
+
+cdef int zset_fill(SortedSet z, dict scores, bint loaded) except -1:
+    """Fill an empty one, in the form that it has.  loaded: what was packed elsewhere may have -0."""
+    cdef double score
+    for member, number in scores.items():
+        score = number
+        if z.large == NULL and loaded:
+            z.pack = pack_add(z.pack, &z.used, score, <bytes?>member, len(<bytes>member))
+            z.packed += 1
+        else:
+            zset_put(z, <bytes?>member, len(<bytes>member), score, FAR, FAR)
+    return 0
+
+cdef bint zset_remove(SortedSet z, const char* p, size_t n) noexcept:
+    """Whether the member was there."""
+    cdef uint64_t h
+    cdef Place at
+    cdef Way way
+    cdef Item item
+    cdef void* m
+    if z.large == NULL:
+        if not pack_find(z.pack, z.used, p, n, &item):
+            return False
+        z.pack = pack_cut(z.pack, &z.used, item.at, item.size)
+        z.packed -= 1
+        return True
+    h = rl_hash(p, n)
+    m = member_find(&z.large.table, p, n, h, &at)
+    if m == NULL:
+        return False
+    ranks_seek(&z.large.ranks, score_of(m), p, n, &way)
+    ranks_cut(&z.large.ranks, &way, 1)
+    member_remove(&z.large.table, SCORED, h, &at)
+    return True
+
+cdef void zset_remove_range(SortedSet z, size_t start, size_t count) noexcept:
+    """Take out so many from a rank on; they are there."""
+    cdef void* gone[FAN]
+    cdef Place at
+    cdef Way way
+    cdef Slice name
+    cdef uint64_t h
+    cdef size_t here, i
+    if z.large == NULL:
+        here = pack_at(z.pack, start)
+        z.pack = pack_cut(z.pack, &z.used, here, pack_at(z.pack + here, count))
+        z.packed -= <uint32_t>count
+        return
+    while count:
+        ranks_at(&z.large.ranks, start, &way)
+        here = min(way.leaf.n - <size_t>way.place, count)
+        memcpy(gone, &way.leaf.member[way.place], here * sizeof(void*))
+        ranks_cut(&z.large.ranks, &way, here)
+        for i in range(here):
+            name = member_text(gone[i])
+            h = rl_hash(name.p, name.n)
+            member_find(&z.large.table, name.p, name.n, h, &at)
+            member_remove(&z.large.table, SCORED, h, &at)
+        count -= here
