@@ -10,6 +10,8 @@ One extension module, redlark.server._core, made of a few files, each one concep
     slab.h        memory for entries
     listpack.h    small collections in one allocation
     listpack.pxi  their elements as replies and as Python's bytes
+    quicklist.h   lists that are too long for one
+    quicklist.pxi lists, short and long
     objects.pxi   an entry: key, value and deadline in one allocation
     buckets.pxi   the hash table: buckets of a cache line, incremental rehash, SCAN cursors
     table.pxi     a keyspace's: entries
@@ -68,7 +70,6 @@ from redlark.server.notifications import EXPIRED, MISSED, NEW
 
 # Collections are Python objects here, referred to from their entries; types of C take their names here.
 from redlark.server.plain.deadlines import Deadlines as DEADLINES
-from redlark.server.plain.list import List
 from redlark.server.plain.stream import Stream
 
 NAME = "compiled"
@@ -84,6 +85,7 @@ include "befalling.pxi"
 include "eviction.pxi"
 include "reply.pxi"
 include "listpack.pxi"
+include "quicklist.pxi"
 include "members.pxi"
 include "set.pxi"
 include "hash.pxi"
