@@ -13,9 +13,11 @@ from typing import Final, TextIO
 import click
 
 from redlark.server import cores
-from redlark.server.config import PARAMETERS, Config, ConfigError, from_arguments, shown
-from redlark.server.running import Running, allow_descriptors
-from redlark.server.sockets import ListenError
+from redlark.server.conf_file import from_arguments
+from redlark.server.config import Config, acted_on
+from redlark.server.parameters import ROWS, ConfigError
+from redlark.server.running import Running
+from redlark.server.sockets import ListenError, allow_descriptors
 from redlark.server.state import PRODUCT_VERSION
 
 EXAMPLES = """\
@@ -25,6 +27,7 @@ EXAMPLES = """\
   echo "port 7000" | redlark serve -
 """
 
+EMPTY: Final = '""'
 _SIGNS: Final = {"debug": ".", "verbose": "-", "notice": "*", "warning": "#"}
 
 
@@ -74,12 +77,11 @@ class _Raw(click.Command):
                 ]
             )
         rows = []
-        for name, row in PARAMETERS.items():
-            default = shown(row, row.default).decode() or '""'
-            note = f"; accepted, but {row.inert}" if row.inert else ""
+        for row in ROWS:
+            note = "" if acted_on(row) else "; changes nothing yet"
             if row.only is not None:
-                note = f"; only '{row.only}' yet"
-            rows.append((f"--{name}", f"{row.kind}, default {default}{note}"))
+                note = f"; only '{row.only}' yet, for lack of {row.lacks}"
+            rows += [(f"--{name}", f"{row.kind}, default {row.default or EMPTY}{note}") for name in row.names]
         with formatter.section("Parameters (of redis.conf, the command line, CONFIG SET)"):
             formatter.write_dl(rows)
 

@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from types import TracebackType
 from urllib.parse import quote
 
-from redlark.server.config import Config, from_arguments
+from redlark.server.conf_file import from_arguments
+from redlark.server.config import Config
 from redlark.server.running import Running
 
 STOP_SECONDS = 5.0
@@ -22,9 +23,9 @@ STOP_SECONDS = 5.0
 class Server:
     """A Redis server as a context manager.
 
-    `arguments` are redis-server's own (`"--requirepass", "secret"`); port 0, the default, takes a free one.  `core` is
-    "compiled", "plain", or None for the best there is.  With `process=True` it runs in a process of its own (a crash or
-    a busy interpreter here cannot touch it), else in a thread.  Nothing is written to disk.
+    `arguments` are redis-server's own (a file first, `"--requirepass", "secret"`); port 0, the default, takes a free
+    one.  `core` is "compiled", "plain", or None for the best there is.  With `process=True` it runs in a process of its
+    own (a crash or a busy interpreter here cannot touch it), else in a thread.  Nothing is written to disk.
 
     Raises ConfigError, ListenError and NoCore (from `config`, `sockets` and `cores`) when it cannot start; a process of
     its own that ends before it is ready raises RuntimeError with its last words.
@@ -38,7 +39,9 @@ class Server:
     """
 
     def __init__(self, *arguments: str, port: int = 0, core: str | None = None, process: bool = False) -> None:
-        self._arguments: Sequence[str] = ("--bind", "127.0.0.1", *arguments, "--port", str(port))
+        file = [word for word in arguments[:1] if not word.startswith("--")]
+        rest = arguments[len(file) :]
+        self._arguments: Sequence[str] = (*file, "--bind", "127.0.0.1", *rest, "--port", str(port))
         self._core = core
         self._in_process = process
         self._running: Running | None = None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import socket
 from typing import cast
 
@@ -12,8 +11,6 @@ from redlark.server.config import Config
 from redlark.server.scripting import Scripting
 from redlark.server.state import State
 from redlark.server.types import Types
-
-SPARE_DESCRIPTORS = 32  # for listeners, logs and the loop itself, besides the clients
 
 
 class Running:
@@ -47,13 +44,3 @@ class Running:
     def addresses(self) -> list[str]:
         """Where it listens, as CLIENT LIST would show it."""
         return [sockets.shown(listener.getsockname()).decode("utf-8", "replace") for listener in self.listeners]
-
-
-def allow_descriptors(clients: int) -> int:
-    """Raise the process's limit of open files so that many clients fit; returns how many do."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = clients + SPARE_DESCRIPTORS
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    return clients if soft == resource.RLIM_INFINITY else min(clients, soft - SPARE_DESCRIPTORS)

@@ -10,8 +10,8 @@ from typing import Final
 import attrs
 
 from redlark.server import errors
-from redlark.server.config import split_words
 from redlark.server.interfaces import CommandError
+from redlark.server.words import split_words
 
 FLAGS: Final = frozenset((b"no-writes", b"allow-oom", b"allow-stale", b"no-cluster", b"allow-cross-slot-keys"))
 

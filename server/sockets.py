@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import socket
 import stat
 
 from redlark.server.config import Config
+
+SPARE_DESCRIPTORS = 32  # for listeners, logs and the loop itself, besides the clients
 
 
 class ListenError(Exception):
@@ -111,3 +114,13 @@ def addresses(connection: socket.socket) -> tuple[bytes, bytes, bool]:
     if connection.family == socket.AF_UNIX:
         return shown(here), shown(here), True
     return shown(connection.getpeername()), shown(here), False
+
+
+def allow_descriptors(clients: int) -> int:
+    """Raise the process's limit of open files so that many clients fit; returns how many do."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = clients + SPARE_DESCRIPTORS
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return clients if soft == resource.RLIM_INFINITY else min(clients, soft - SPARE_DESCRIPTORS)

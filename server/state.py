@@ -197,6 +197,17 @@ class State:
         if kind in self.failures or len(self.failures) < MOST_KINDS:
             self.failures[kind] = self.failures.get(kind, 0) + 1
 
+    def forget_counts(self) -> None:
+        """Begin counting anew (CONFIG RESETSTAT)."""
+        stats = self.loop.stats
+        for name in ("connections", "rejected", "commands", "net_in", "net_out", "errors"):
+            setattr(stats, name, 0)
+        for database in self.databases:
+            database.expired = database.ending.gone = 0
+        self.eviction.evicted = 0
+        self.failures.clear()
+        self.peak_memory = self.used_memory()
+
     def used_memory(self) -> int:
         """Bytes that keyspaces and scripts take; never nothing, since an empty server takes some."""
         return EMPTY + self.scripting.memory() + sum(database.memory() for database in self.databases)

@@ -460,6 +460,7 @@ def generated(profile: str = "redis-8.2") -> Table:
 
 def main() -> None:
     """Write the tables that servers read, beside this module."""
+    from redlark.spec import parameters
     from redlark.spec.derivation import table
 
     folder = Path(__file__).parent / "generated"
@@ -468,6 +469,9 @@ def main() -> None:
         path = folder / f"{profile}.json"
         path.write_text(table(profile).to_json(), encoding="utf-8")
         print(f"{path.name}: {len(generated(profile).commands)} commands")
+        path = folder / f"{profile}-parameters.json"
+        path.write_text(parameters.to_json(profile, parameters.of_text(profile)), encoding="utf-8")
+        print(f"{path.name}: {len(parameters.generated(profile))} parameters")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The server group: databases as a whole, the clock, the configuration, INFO, SHUTDOWN."""
+"""The server group: databases as a whole, the clock, INFO, SHUTDOWN."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from redlark.server import errors
 from redlark.server.blocking import came_by_swap
 from redlark.server.commands.registry import command
 from redlark.server.commands.transactions import touch_swapped
-from redlark.server.config import PARAMETERS, ConfigError
 from redlark.server.info import render
 from redlark.server.interfaces import NO_REPLY, OK, CommandError, Context, Reply, Verbatim
 from redlark.server.values import to_integer
@@ -97,67 +96,3 @@ def shutdown(ctx: Context, args: list[bytes]) -> Reply:
     ctx.server.loop.stop()
     ctx.client.close()
     return NO_REPLY
-
-
-# -------------------------------------------------------------------------------------------------------------- CONFIG
-
-
-@command("CONFIG|GET")
-def config_get(ctx: Context, args: list[bytes]) -> Reply:
-    return dict(ctx.server.config.matching(args[2:]))
-
-
-@command("CONFIG|SET")
-def config_set(ctx: Context, args: list[bytes]) -> Reply:
-    """All or nothing."""
-    words = args[2:]
-    if len(words) % 2:
-        raise CommandError(b"ERR syntax error")
-    config = ctx.server.config
-    names: list[str] = []
-    for word in words[::2]:
-        name = _settable(word)
-        if PARAMETERS[name].immutable:
-            raise _failed(word, "can't set immutable config")
-        if name in names:
-            raise _failed(word, "duplicate parameter")
-        names.append(name)
-    before = [config.get(name) for name in names]
-    try:
-        for name, text in zip(names, words[1::2], strict=True):
-            try:
-                config.put(name, [text])
-            except ConfigError as problem:
-                raise _failed(name.encode(), str(problem)) from None
-    except CommandError:
-        for name, setting in zip(names, before, strict=True):
-            setattr(config, PARAMETERS[name].attribute, setting)
-        raise
-    ctx.server.configured()
-    return OK
-
-
-def _settable(word: bytes) -> str:
-    name = word.decode("latin-1").lower()
-    if name not in PARAMETERS:
-        shown = word.split(b"\0", 1)[0]
-        raise CommandError(errors.one_line(b"ERR Unknown option or number of arguments for CONFIG SET - '%b'" % shown))
-    return name
-
-
-def _failed(name: bytes, reason: str) -> CommandError:
-    said = b"ERR CONFIG SET failed (possibly related to argument '%b') - %b" % (name, reason.encode())
-    return CommandError(errors.one_line(said.split(b"\0", 1)[0]))
-
-
-@command("CONFIG|RESETSTAT")
-def config_resetstat(ctx: Context, args: list[bytes]) -> Reply:
-    stats = ctx.server.loop.stats
-    for name in ("connections", "rejected", "commands", "net_in", "net_out", "errors"):
-        setattr(stats, name, 0)
-    for database in ctx.server.databases:
-        database.expired = database.ending.gone = 0
-    ctx.server.eviction.evicted = 0
-    ctx.server.failures.clear()
-    ctx.server.peak_memory = ctx.server.used_memory()
-    return OK

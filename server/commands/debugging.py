@@ -11,7 +11,6 @@ from typing import Final
 
 from redlark.server import errors
 from redlark.server.commands.registry import command
-from redlark.server.config import memory
 from redlark.server.doubles import shortest
 from redlark.server.interfaces import (
     NO_DEADLINE,
@@ -27,6 +26,7 @@ from redlark.server.interfaces import (
     Verbatim,
 )
 from redlark.server.rdb import dump
+from redlark.server.settings import memory
 from redlark.server.values import encoding_of, positive
 
 # What is accepted with one word more, whatever it is, and changes nothing here; but SET-ACTIVE-EXPIRE does.

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Final
 
 from redlark.server import doubles, errors
-from redlark.server.config import split_words
 from redlark.server.interfaces import (
     CommandError,
     NoReply,
@@ -18,6 +17,7 @@ from redlark.server.interfaces import (
     Verbatim,
 )
 from redlark.server.values import to_integer
+from redlark.server.words import split_words
 
 LONGEST_LINE: Final = 64 * 1024  # an inline request, or the line with a count or a length
 MOST_ARGUMENTS: Final = 2**31 - 1

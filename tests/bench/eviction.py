@@ -14,7 +14,7 @@ import click
 import redis
 
 from redlark.conformance import servers
-from redlark.server.config import PARAMETERS
+from redlark.server.parameters import PARAMETERS
 from tests.bench.report import OURS
 
 KEYS, ROOM, SKEW, BATCH = 20_000, 2_500, 1.1, 50
@@ -27,7 +27,7 @@ def trace(requests: int, seed: int) -> list[int]:
     rng = random.Random(seed)
     keys = list(range(KEYS))
     rng.shuffle(keys)
-    return rng.choices(keys, [1 / (place + 1) ** SKEW for place in range(KEYS)], k=requests)
+    return rng.words(keys, [1 / (place + 1) ** SKEW for place in range(KEYS)], k=requests)
 
 
 def hit_rate(port: int, policy: str, asked: list[int]) -> float:
@@ -67,7 +67,7 @@ def hit_rate(port: int, policy: str, asked: list[int]) -> float:
 def main(policies: tuple[str, ...], requests: int, seed: int) -> None:
     """Print a line for each policy."""
     asked = trace(requests, seed)
-    chosen = policies or [policy for policy in PARAMETERS["maxmemory-policy"].choices if policy != "noeviction"]
+    chosen = policies or [policy for policy in PARAMETERS["maxmemory-policy"].words if policy != "noeviction"]
     rival = servers.pick("redis:8.2", servers.find_servers())
     click.echo(f"{'':<16} {rival.product} {rival.version:<8} {OURS}")
     with servers.running(rival) as other, servers.running(None) as ours:

@@ -13,7 +13,7 @@ ALLOWED = {
     "redlark.spec": (),
     "redlark.spec.primitives": ("redlark.spec.primitives",),
     "redlark.reference": ("redlark.spec",),
-    "redlark.server": ("redlark.spec.metadata",),
+    "redlark.server": ("redlark.spec.metadata", "redlark.spec.parameters"),  # facts, no rules
     "redlark.conformance": ("redlark.spec", "redlark.reference"),
 }
 CORE_IMPORT = re.compile(r"^\s*(?:from\s+(redlark[\w.]*)\s+c?import|c?import\s+(redlark[\w.]*))", re.MULTILINE)

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given
 
 from redlark.server import cores, eviction
-from redlark.server.config import PARAMETERS
+from redlark.server.parameters import PARAMETERS
 
 from .conftest import Connect, Start
 
 DAY = 86_400_000
 NAMES = st.lists(st.binary(min_size=1, max_size=4), min_size=1, max_size=40, unique=True)
-POLICIES = PARAMETERS["maxmemory-policy"].choices
+POLICIES = PARAMETERS["maxmemory-policy"].words
 
 
 def keyspace(core: str, *, frequent: bool = False, decay: int = 1) -> tuple[Any, SimpleNamespace]:
