@@ -46,8 +46,8 @@ def fail(text: str) -> None:
     raise SystemExit(1)
 
 
-def connect(url: str) -> redis.Redis:
-    """A client of the server at this address that is known to answer; it reads and writes text, not bytes."""
+def connect(url: str, *, text: bool = True) -> redis.Redis:
+    """A client of the server at this address that is known to answer; it gives strings as text, or as bytes."""
     try:
         # redis-py would try again for some seconds: right for a service, but not for somebody who waits at a prompt.
         with redis.Redis.from_url(url, retry=Retry(NoBackoff(), 0), socket_connect_timeout=5) as probe:
@@ -58,7 +58,7 @@ def connect(url: str) -> redis.Redis:
         fail(f"cannot reach {shown(url)}: {problem}; is a server running there? (redlark serve)")
     except ValueError as problem:
         fail(f"{shown(url)} is no address of a server: {problem}")
-    return redis.Redis.from_url(url, decode_responses=True)
+    return redis.Redis.from_url(url, decode_responses=text)
 
 
 def run(main: Callable[[redis.Redis, argparse.Namespace], None], parser: argparse.ArgumentParser) -> None:

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 import redis
@@ -32,16 +32,15 @@ class Stage:
 
     def start(self, *command: str, **more: Any) -> subprocess.Popen[str]:
         """Start `python COMMAND...` among the examples; it is ended with the test if it has not ended by then."""
-        program = subprocess.Popen(
-            [sys.executable, *command],
-            cwd=EXAMPLES,
-            env={**os.environ, "REDIS_URL": self.url, "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            **more,
-        )
+        settings: dict[str, Any] = {
+            "cwd": EXAMPLES,
+            "env": {**os.environ, "REDIS_URL": self.url, "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"},
+            "stdin": subprocess.PIPE,
+            "stdout": subprocess.PIPE,
+            "stderr": subprocess.STDOUT,
+            "text": True,
+        }
+        program: subprocess.Popen[str] = subprocess.Popen([sys.executable, *command], **{**settings, **more})
         self._started.callback(_end, program)
         return program
 
@@ -51,6 +50,17 @@ class Stage:
         said, _ = program.communicate(timeout=PATIENCE)
         assert program.returncode == 0, said
         return said.splitlines()
+
+
+def until(stream: IO[str] | None, text: str) -> list[str]:
+    """Read lines until one has this text (pytest's own timeout guards the wait)."""
+    assert stream is not None
+    lines = []
+    for line in stream:
+        lines.append(line.rstrip("\n"))
+        if text in line:
+            return lines
+    raise AssertionError(f"no line with {text!r} in {lines}")
 
 
 def _end(program: subprocess.Popen[str]) -> None:

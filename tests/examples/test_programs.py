@@ -11,27 +11,15 @@ import subprocess
 import sys
 import time
 from itertools import pairwise
-from typing import IO
 
 import pytest
 import redis
 
 from redlark.conformance import servers
 
-from .conftest import EXAMPLES, Stage
+from .conftest import EXAMPLES, Stage, until
 
 README = EXAMPLES / "README.md"
-
-
-def until(stream: IO[str] | None, text: str) -> list[str]:
-    """Read lines until one has this text (pytest's own timeout guards the wait)."""
-    assert stream is not None
-    lines = []
-    for line in stream:
-        lines.append(line.rstrip("\n"))
-        if text in line:
-            return lines
-    raise AssertionError(f"no line with {text!r} in {lines}")
 
 
 def say(program: subprocess.Popen[str], text: str) -> None:
