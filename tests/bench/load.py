@@ -7,9 +7,9 @@ command means something, and requests per second are redis-benchmark's to tell.
 
 from __future__ import annotations
 
-import csv
 import itertools
 import random
+import re
 import select
 import shutil
 import socket
@@ -17,7 +17,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterable, Sequence
 
-from attrs import frozen
+from attrs import field, frozen
 
 CLIENTS = 50
 VALUE = b"v" * 16
@@ -68,10 +68,11 @@ TESTS = (
 
 @frozen
 class Load:
-    """What was done: requests and the seconds they took."""
+    """What was done: requests, the seconds they took, and milliseconds until the reply of the median one and others."""
 
     requests: int
     seconds: float
+    latencies: dict[str, float] = field(factory=dict, eq=False)
 
 
 def drive(
@@ -137,15 +138,41 @@ def shuffled(count: int, keyspace: int, once: bool, seed: int) -> list[int]:
     return [rng.randrange(keyspace) for _ in range(count)]
 
 
-def redis_benchmark(address: tuple[str, int], words: Sequence[str], count: int, pipeline: int) -> Load:
-    """The same by redis-benchmark.  Raises OSError and subprocess.CalledProcessError."""
-    options = ["-h", address[0], "-p", str(address[1]), "-n", str(count), "-P", str(pipeline), "-c", str(CLIENTS)]
+def redis_benchmark(
+    address: tuple[str, int],
+    words: Sequence[str],
+    count: int,
+    pipeline: int,
+    clients: int = CLIENTS,
+    keyspace: int = KEYSPACE,
+) -> Load:
+    """The same by redis-benchmark, with its latencies.  Raises OSError and subprocess.CalledProcessError."""
+    options = ["-h", address[0], "-p", str(address[1]), "-n", str(count), "-P", str(pipeline), "-c", str(clients)]
     done = subprocess.run(
-        ["redis-benchmark", *options, "-r", str(KEYSPACE), "--csv", *words], capture_output=True, text=True, check=True
+        ["redis-benchmark", *options, "-r", str(keyspace), "--precision", "3", *words],
+        capture_output=True,
+        text=True,
+        check=True,
     )
-    rows = list(csv.reader(done.stdout.splitlines()))
-    rate = float(rows[-1][1])
-    return Load(count, count / rate)
+    return read_benchmark(done.stdout, count)
+
+
+def read_benchmark(said: str, count: int) -> Load:
+    """What redis-benchmark tells at its end.  Raises ValueError where it does not.
+
+    >>> read_benchmark("99.902% <= 2.879 milli\\n  throughput summary: 50.00 requests per second\\n", 100).seconds
+    2.0
+    """
+    rate = re.search(r"throughput summary: ([\d.]+) requests per second", said)
+    if rate is None:
+        raise ValueError(f"redis-benchmark said nothing of its requests: {said[-200:]!r}")
+    passed = [(float(share), float(ms)) for share, ms in re.findall(r"([\d.]+)% <= ([\d.]+) milli", said)]
+    whole = passed[: next((n for n, (share, _) in enumerate(passed) if share == 100), len(passed)) + 1]
+    latencies = {
+        name: next((ms for share, ms in whole if share >= least), 0.0)
+        for name, least in (("p50", 50.0), ("p99", 99.0), ("p99.9", 99.9), ("max", 100.0))
+    }
+    return Load(count, count / float(rate[1]), latencies)
 
 
 def has_redis_benchmark() -> bool:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import time
 from pathlib import Path
 
 import pytest
 
+from redlark.conformance import servers
+from redlark.conformance.connection import dial
 from redlark.server import Server
 from tests.bench import load, measure
-from tests.bench.report import BASE, OURS, Report, Run
+from tests.bench.report import BASE, OURS, Growth, Report, Run
+from tests.bench.shapes import GOAL, SHAPES
 
 
 @pytest.mark.parametrize("test", load.TESTS, ids=lambda test: test.name)
@@ -24,6 +28,35 @@ def test_every_request_is_answered(test: load.Test, pipeline: int) -> None:
         done = load.drive(address, requests, test.lines, pipeline, clients=5)
         assert done.requests == len(requests) == 500
         load.drive(address, [b"*1\r\n$6\r\nDBSIZE\r\n"], 1, 1)
+
+
+def test_every_shape_is_answered() -> None:
+    """What a shape asks is no error, of ours as of Redis, when some of what it needs is there."""
+    assert len({shape.name for shape in SHAPES}) == len(SHAPES) >= 80
+    assert {shape.name for shape in SHAPES} >= set(GOAL)
+    real = servers.find_servers()
+    with Server() as ours, servers.running(servers.pick(BASE, real)) as other:
+        for port in (ours.port, other.port):
+            connection = dial("127.0.0.1", port)
+            for shape in SHAPES:
+                filling = list(itertools.islice(shape.prepare(50), 20))
+                asked = load.request(*(word.replace("__rand_int__", "0" * 11 + "7").encode() for word in shape.words))
+                connection.send(b"".join([load.request(b"FLUSHALL"), *filling, asked]))
+                frames = [connection.frame() for _ in range(len(filling) + 2)]
+                assert not [frame.raw for frame in frames if frame.is_error], (shape.name, port)
+                assert all(frame.raw.count(b"\n") == shape.lines for frame in frames[1:-1]), shape.name
+            connection.close()
+
+
+def test_latencies_are_read() -> None:
+    """The median and others stand where redis-benchmark says that so many had their replies."""
+    said = "".join(
+        f"{share}% <= {ms} milliseconds (cumulative count 1)\n" for share, ms in ((50, 1), (99.9, 2), (100, 9))
+    )
+    done = load.read_benchmark(f"{said}10.0% <= 99.0 milli\n throughput summary: 500.0 requests per second", 1000)
+    assert (done.seconds, done.latencies) == (2.0, {"p50": 1.0, "p99": 2.0, "p99.9": 2.0, "max": 9.0})
+    with pytest.raises(ValueError, match="nothing of its requests"):
+        load.read_benchmark("Error from server", 1)
 
 
 def test_cpu_time_is_counted() -> None:
@@ -44,6 +77,14 @@ def test_ratios_are_of_medians(tmp_path: Path) -> None:
     assert (ours["cpu_ns_per_command"], base["cpu_ns_per_command"], ours["cpu_ratio"]) == (500, 1000, 0.5)
     assert report.misses() == []
     report.memory[OURS] = 120.0
-    assert len(report.misses()) == 1
+    report.sizes["set, large"] = {OURS: 51.0, BASE: 50.0}
+    for server, cost in ((OURS, 700), (BASE, 1000)):
+        report.shapes += [Run(name, 16, server, "own", 10, 1.0, cost * 10, 50, {"p50": 1.0}) for name in GOAL]
+    report.growth.append(Growth("keys", 1_000, OURS, 5, 6, 0.25))
+    assert report.means() == {16: 0.7}
+    assert len(report.misses()) == 3
     assert (tmp_path / "bench.json") in report.write(tmp_path)
-    assert "GET" in report.table()
+    assert {"GET", "the ten of the goal, pipeline 16: CPU 0.700"} <= {
+        *report.table().split(),
+        *report.table().splitlines(),
+    }
