@@ -326,8 +326,8 @@ cdef uint64_t table_scan(Table* t, uint64_t cursor, Visitor visit, void* arg) no
         if not cursor & (narrow ^ wide):
             return cursor
 
-cdef void* cell_random(Table* t, uint64_t* state) noexcept nogil:
-    """A cell, each as likely as any other; NULL when there is none.  O(1) expected."""
+cdef void* cell_random(Table* t, uint64_t* state, Place* place) noexcept nogil:
+    """A cell, each as likely as any other, and its place; NULL when there is none.  O(1) expected."""
     cdef uint64_t old, total, at, choice
     cdef Bucket* b
     if t.used == 0:
@@ -343,6 +343,8 @@ cdef void* cell_random(Table* t, uint64_t* state) noexcept nogil:
             b = <Bucket*>b.slot[6]
             choice -= SLOTS
         if choice < SLOTS and (b.tags >> (8 * choice)) & 0x80:
+            place.bucket = b
+            place.slot = <int>choice
             return b.slot[choice]
 
 cdef inline uint64_t random_next(uint64_t* state) noexcept nogil:

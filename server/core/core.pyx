@@ -26,7 +26,8 @@ One extension module, redlark.server._core, made of a few files, each one concep
     befalling.pxi who is told what becomes of keys; expiry
     reply.pxi     output buffers and RESP
     parser.pxi    requests out of bytes
-    strings.pxi   the hot commands
+    strings.pxi   the hot commands: on strings and keys,
+    set_commands.pxi, hash_commands.pxi  on sets, on hashes
     dispatch.pxi  hot or Python, in batches
     client.pxi    a connection
     loop.pxi      epoll, cron, timers
@@ -98,6 +99,8 @@ include "dispatch.pxi"
 include "client.pxi"
 include "loop.pxi"
 include "strings.pxi"
+include "set_commands.pxi"
+include "hash_commands.pxi"
 include "bytework.pxi"
 
 

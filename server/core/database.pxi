@@ -150,8 +150,9 @@ cdef class Database:
 
     def random_key(self):
         cdef Entry* e
+        cdef Place place
         while True:
-            e = <Entry*>cell_random(&self.table, &self.random)
+            e = <Entry*>cell_random(&self.table, &self.random, &place)
             if e == NULL or not is_past(self, e):
                 return None if e == NULL else entry_key(e)
             db_expire_entry(self, e)
@@ -159,7 +160,6 @@ cdef class Database:
     # ---------------------------------------------------------------------------------------------- writing
 
     def put(self, bytes key not None, value not None, bint keep_ttl=False, int form=FRESH):
-        cdef char[HELD] payload
         cdef const char* p = key
         cdef size_t n = len(key)
         cdef Slice text
@@ -170,10 +170,7 @@ cdef class Database:
         else:
             if not hasattr(value, "kind"):
                 raise TypeError(f"not a value: {type(value).__name__}")
-            rl_store8(payload, <uint64_t><size_t><PyObject*>value)
-            rl_store8(payload + 8, <uint64_t>value.memory())
-            Py_INCREF(value)
-            db_write(self, p, n, rl_hash(p, n), OBJECT, FRESH, payload, HELD, KEEP if keep_ttl else WITHOUT)
+            db_put_object(self, p, n, rl_hash(p, n), value, value.memory(), KEEP if keep_ttl else WITHOUT)
             if type(value) is Hash and value.timed:
                 self.ending.note(key, value)
 
@@ -189,14 +186,11 @@ cdef class Database:
 
     def modified(self, bytes key not None, /):
         cdef Entry* e = db_find(self, key)
-        cdef size_t weight
         if e != NULL:
             entry_used(self, e, db_now(self))
             if kind_of(e) == OBJECT:
-                weight = (<object>object_of(e)).memory()
-                self.table.weight += weight - weight_of(e)
-                rl_store8(value_of(e) + 8, weight)
                 value = <object>object_of(e)
+                db_weigh(self, e, value.memory())
                 if type(value) is Hash and value.timed:
                     self.ending.note(key, value)
         db_touch(self, key, len(key))
@@ -369,6 +363,20 @@ cdef void db_write(Database db, const char* p, size_t n, uint64_t h, int kind, i
     if old != NULL:
         entry_free(old)
     Py_XDECREF(held)
+
+cdef void db_put_object(Database db, const char* p, size_t n, uint64_t h, object value, size_t weight,
+                        int64_t deadline) noexcept:
+    """Put a collection that takes so many bytes."""
+    cdef char[HELD] payload
+    rl_store8(payload, <uint64_t><size_t><PyObject*>value)
+    rl_store8(payload + 8, <uint64_t>weight)
+    Py_INCREF(value)
+    db_write(db, p, n, h, OBJECT, FRESH, payload, HELD, deadline)
+
+cdef inline void db_weigh(Database db, Entry* e, size_t weight) noexcept:
+    """A collection takes so many bytes now."""
+    db.table.weight += weight - weight_of(e)
+    rl_store8(value_of(e) + 8, weight)
 
 cdef inline void db_set(Database db, const char* p, size_t n, uint64_t h, const Slice* text, int form,
                         int64_t deadline) noexcept:

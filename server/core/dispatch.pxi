@@ -13,7 +13,9 @@
 ctypedef bint (*HotFunction)(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept
 
 cdef struct Hot:
-    uint64_t name           # lower case, as a number
+    uint64_t name           # lower case: the first eight bytes as a number, with zeros where it is shorter,
+    uint64_t rest           # the last eight, 0 if it is not longer,
+    size_t size             # and how many it has
     HotFunction run         # NULL: the slot is free
     int arity
     bint keyed              # its first argument is a key
@@ -23,6 +25,7 @@ cdef struct Hot:
 
 cdef enum:
     HOT_SLOTS = 128
+    LONGEST_HOT = 16        # bytes of a name
     BATCH = 16
     FLUSH_AT = 1 << 18      # output that is sent before the rest of the input is executed
 
@@ -33,33 +36,43 @@ cdef extern from *:
     const uint64_t LOWER "RL_LOWER"
 
 
-cdef inline size_t hot_slot(uint64_t name) noexcept nogil:
-    return <size_t>((name * 0x9E3779B97F4A7C15ULL) >> 57)
+cdef inline size_t hot_slot(uint64_t name, uint64_t rest) noexcept nogil:
+    return <size_t>(((name + 31 * rest) * 0x9E3779B97F4A7C15ULL) >> 57)
+
+cdef inline uint64_t hot_name(const char* p, size_t n, uint64_t* rest) noexcept nogil:
+    """Case is folded by setting bit 5: of the bytes that then equal a letter, all are that letter."""
+    rest[0] = 0
+    if n <= 8:
+        return rl_load_short(p, n) | (LOWER >> (8 * (8 - n)) if n else 0)
+    rest[0] = rl_load8(p + n - 8) | LOWER
+    return rl_load8(p) | LOWER
 
 cdef inline Hot* hot_find(Hot* table, const char* p, size_t n) noexcept nogil:
-    """Case is folded by setting bit 5: of the bytes that then equal a letter, all are that letter."""
-    cdef uint64_t name
+    cdef uint64_t name, rest
     cdef size_t i
-    if n > 8:
+    if n > LONGEST_HOT:
         return NULL
-    name = rl_load_short(p, n) | (LOWER >> (8 * (8 - n)) if n else 0)
-    i = hot_slot(name)
+    name = hot_name(p, n, &rest)
+    i = hot_slot(name, rest)
     while table[i].run != NULL:
-        if table[i].name == name:
+        if table[i].name == name and table[i].rest == rest and table[i].size == n:
             return table + i
         i = (i + 1) & (HOT_SLOTS - 1)
     return NULL
 
 cdef int hot_add(Loop loop, bytes name, HotFunction run, bint keyed) except -1:
     """Take over a command, if the server has it."""
-    cdef uint64_t number = rl_load_short(name, len(name)) | (LOWER >> (8 * (8 - len(name))))
-    cdef size_t i = hot_slot(number)
+    cdef uint64_t rest = 0
+    cdef uint64_t number = hot_name(name, <size_t>len(name), &rest)
+    cdef size_t i = hot_slot(number, rest)
     command = loop.server.commands.get(name.upper())
     if command is None:
         return 0
     while loop.hot[i].run != NULL:
         i = (i + 1) & (HOT_SLOTS - 1)
     loop.hot[i].name = number
+    loop.hot[i].rest = rest
+    loop.hot[i].size = <size_t>len(name)
     loop.hot[i].run = run
     loop.hot[i].arity = command.arity
     loop.hot[i].keyed = keyed

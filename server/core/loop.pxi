@@ -109,6 +109,9 @@ cdef class Loop:
     cdef int64_t steady             # microseconds, at the end of the last turn
     cdef int64_t cron_at            # in the same time
     cdef int64_t timer_at           # Unix ms, FAR if there is none
+    cdef object config
+    cdef SetLimits set_limits
+    cdef HashLimits hash_limits
     cdef int64_t bulk_limit
     cdef size_t query_limit
     cdef int64_t max_clients
@@ -191,7 +194,9 @@ cdef class Loop:
         return 0
 
     def configure(self):
-        config = self.server.config
+        config = self.config = self.server.config
+        read_set_limits(config, &self.set_limits)
+        read_hash_limits(config, &self.hash_limits)
         self.bulk_limit = min(config.proto_max_bulk_len, 0xFFFF0000)
         self.query_limit = config.client_query_buffer_limit
         self.max_clients = config.maxclients

@@ -286,12 +286,14 @@ cdef list choose_among(list members, Py_ssize_t count, uint64_t* state):
 cdef list members_draw(Table* t, Py_ssize_t count):
     """See types.Walked.draw."""
     cdef uint64_t state = any_state()
+    cdef Place place
     cdef Py_ssize_t i
-    return [slice_bytes(member_text(cell_random(t, &state))) for i in range(count if t.used else 0)]
+    return [slice_bytes(member_text(cell_random(t, &state, &place))) for i in range(count if t.used else 0)]
 
 cdef list members_sample(Table* t, Py_ssize_t count):
     """See types.Walked.sample."""
     cdef uint64_t state
+    cdef Place place
     cdef dict found = {}
     if count >= <Py_ssize_t>t.used:
         return members_list(t)
@@ -299,7 +301,7 @@ cdef list members_sample(Table* t, Py_ssize_t count):
     if count * SHARE > <Py_ssize_t>t.used:
         return choose_among(members_list(t), count, &state)
     while len(found) < count:
-        found[slice_bytes(member_text(cell_random(t, &state)))] = None
+        found[slice_bytes(member_text(cell_random(t, &state, &place)))] = None
     return list(found)
 
 cdef list list_draw(list members, Py_ssize_t count):

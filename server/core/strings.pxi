@@ -300,4 +300,6 @@ cdef int hot_table(Loop loop) except -1:
     hot_add(loop, b"strlen", cmd_strlen, True)
     hot_add(loop, b"ping", cmd_ping, False)
     hot_add(loop, b"echo", cmd_echo, False)
+    hot_sets(loop)
+    hot_hashes(loop)
     return 0

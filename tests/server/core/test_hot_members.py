@@ -1,0 +1,120 @@
+"""Hot commands on sets and hashes against the Python commands that they shorten: two cores, equal replies."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from typing import Final
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from redlark.server import Server
+from tests.server.core.test_hot import both, replies
+
+pytest.importorskip("redlark.server._core", reason="the compiled core is not built here")
+
+__all__ = ["both"]
+
+KEYS: Final = [b"s", b"h", b"t", b"string"]
+TEXTS: Final = [
+    *(b"1", b"2", b"-3", b"40000", b"5000000000", b"9223372036854775807", b"-9223372036854775808", b"-0", b"1.5", b""),
+    *(b"a", b"b", b"c", b"x" * 64, b"y" * 65, b"z" * 300, b"9223372036854775808"),
+]
+SETS: Final = b"SADD SREM SISMEMBER SMISMEMBER SCARD SMEMBERS".split()
+HASHES: Final = b"HSET HMSET HINCRBY HDEL HGET HMGET HEXISTS HLEN HGETALL".split()
+LONELY: Final = b"SPOP SRANDMEMBER".split()  # of a set that has one member or none
+AROUND: Final = b"MULTI EXEC WATCH DEL TYPE OBJECT CONFIG COPY RENAME HEXPIRE HPERSIST EXPIRE SUNIONSTORE SET".split()
+LIMITS: Final = [
+    *(b"set-max-intset-entries", b"set-max-listpack-entries", b"set-max-listpack-value"),
+    *(b"hash-max-listpack-entries", b"hash-max-listpack-value"),
+]
+
+
+def draw(rng: random.Random, count: int) -> list[list[bytes]]:
+    """Requests with few keys and edge values, and now and then a wrong number of arguments."""
+    history = []
+    for _ in range(count):
+        name = rng.choice(rng.choice([SETS, SETS, HASHES, HASHES, LONELY, AROUND]))
+        key = b"s" if name in SETS else b"h"
+        key = key if rng.random() < 0.8 else rng.choice(KEYS)
+        texts = [rng.choice(TEXTS) for _ in range(rng.choice([0, 1, 1, 2, 2, 2, 3, 4, 12]))]
+        if name in (b"SMEMBERS", b"SCARD", b"HLEN", b"HGETALL", b"DEL", b"TYPE", b"WATCH"):
+            texts = texts[:1] if rng.random() < 0.05 else []
+        words = [key, *texts]
+        if name in (b"MULTI", b"EXEC"):
+            words = []
+        elif name in LONELY:
+            words = [b"one", b"x"] if rng.random() < 0.05 else [b"one"]
+            history.append([b"SADD", b"one", b"only"] if rng.random() < 0.95 else [b"SET", b"one", b"text"])
+        elif name == b"OBJECT":
+            words = [b"ENCODING", key]
+        elif name == b"CONFIG":
+            words = [b"SET", rng.choice(LIMITS), rng.choice([b"0", b"1", b"3", b"128"])]
+        elif name in (b"COPY", b"RENAME"):
+            words = [rng.choice(KEYS), rng.choice(KEYS)]
+        elif name == b"HEXPIRE":
+            words = [key, b"1000", b"FIELDS", b"1", rng.choice(TEXTS)]
+        elif name == b"HPERSIST":
+            words = [key, b"FIELDS", b"1", rng.choice(TEXTS)]
+        elif name == b"EXPIRE":
+            words = [key, b"1000"]
+        elif name == b"SUNIONSTORE":
+            words = [b"s", b"s", b"t"]
+        elif name == b"SET":
+            words = [b"string", b"text"]
+        elif name == b"HINCRBY" and rng.random() < 0.7:
+            words = [key, rng.choice(TEXTS[:12]), rng.choice(TEXTS[:8])]
+        history.append([name.lower() if rng.random() < 0.3 else name, *words])
+    return history
+
+
+def frames(raw: bytes) -> Iterator[object]:
+    """Raw frames, one after another: those of sets and maps, and arrays, without their order."""
+    at = 0
+
+    def one() -> object:
+        nonlocal at
+        end = raw.index(b"\r\n", at)
+        line, at = raw[at:end], end + 2
+        kind, rest = line[:1], line[1:]
+        if kind in b"$=" and rest != b"-1":
+            text, at = raw[at : at + int(rest)], at + int(rest) + 2
+            return text
+        if kind in b"*~%" and rest != b"-1":
+            return line, sorted((one() for _ in range(int(rest) * (2 if kind == b"%" else 1))), key=repr)
+        return line
+
+    while at < len(raw):
+        yield one()
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(seed=st.integers(0, 2**32), count=st.integers(1, 200), resp3=st.booleans())
+def test_the_two_cores_agree(both: tuple[Server, Server], seed: int, count: int, resp3: bool) -> None:
+    """A history of commands on sets and hashes gets the same replies from both cores, but for the order of members."""
+    rng = random.Random(seed)
+    usual = [[b"CONFIG", b"SET", *(word for name in LIMITS for word in (name, rng.choice([b"2", b"64", b"512"])))]]
+    history = usual + draw(rng, count)
+    compiled, plain = both
+    got, wanted = (list(frames(replies(server, history, resp3))) for server in (compiled, plain))
+    for at, request in enumerate(history):
+        assert got[at] == wanted[at], (at, request)
+    assert got == wanted
+
+
+@given(sizes=st.lists(st.integers(0, 700), min_size=1, max_size=3), text=st.booleans(), seed=st.integers(0, 2**32))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=20)
+def test_all_that_was_added_is_popped_once(
+    both: tuple[Server, Server], sizes: list[int], text: bool, seed: int
+) -> None:
+    """SPOP gives every member of a set of any form once, and the key is gone with the last."""
+    members = [b"%s%d" % (b"m" if text else b"", number) for number in range(sum(sizes))]
+    random.Random(seed).shuffle(members)
+    history: list[list[bytes]] = [[b"SADD", b"s", member] for member in members]
+    history += [[b"SRANDMEMBER", b"s"], *([b"SPOP", b"s"] for _ in members), [b"EXISTS", b"s"], [b"SPOP", b"s"]]
+    got = list(frames(replies(both[0], history, False)))[: len(history)]
+    assert got[len(members)] in members or not members
+    assert sorted(map(repr, got[len(members) + 1 : -2])) == sorted(map(repr, members))
+    assert got[-2:] == [b":0", b"$-1"]
