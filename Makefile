@@ -22,6 +22,7 @@ BENCH ?=
 CAMPAIGN_MINUTES ?= 60
 CAMPAIGN_SEED ?=
 
+NODE := tests/clients/node/node_modules/.package-lock.json
 CORE := $(wildcard server/core/*.pyx server/core/*.pxi server/core/*.pxd server/core/*.h)
 PYTEST_WORKERS ?= 2
 
@@ -31,7 +32,7 @@ PYTEST_WORKERS ?= 2
 help:
 	@sed -n '/^#  /s/^#//p' Makefile
 
-setup: $(VENV)/core.stamp
+setup: $(VENV)/core.stamp $(NODE)
 
 $(VENV)/tools.stamp:
 	@echo "Setting up $(VENV) ..."
@@ -54,6 +55,14 @@ $(VENV)/core.stamp: setup.py $(CORE) $(VENV)/install.stamp
 	@$(BIN)/python -c 'import redlark.server._core' 2>/dev/null || \
 	    echo "No compiled core (it takes a C compiler and Python.h): the server will run in plain Python, slower."
 	@touch $@
+
+# Tests of clients and programs of Node.js; without it they are skipped. Nothing of the packages is run to install them.
+$(NODE): tests/clients/node/package-lock.json
+	@if command -v npm >/dev/null; then \
+	    echo "Installing what the tests of Node.js clients need ..."; \
+	    (cd tests/clients/node && npm ci --ignore-scripts --no-audit --no-fund --silent && touch node_modules/.package-lock.json) || \
+	    echo "npm ci has failed: the tests of Node.js clients will be skipped."; \
+	fi
 
 $(VENV)/bench.stamp: $(VENV)/core.stamp
 	@$(PIP) install --no-build-isolation --editable ".[test,bench]"
@@ -79,4 +88,4 @@ versions: setup
 	$(BIN)/python -m redlark.conformance.versions_page
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info server/_core*.so server/core/core.c
+	rm -rf $(VENV) build dist *.egg-info server/_core*.so server/core/core.c tests/clients/node/node_modules

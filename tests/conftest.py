@@ -24,6 +24,7 @@ settings.register_profile(
 settings.load_profile("quick")
 
 Starter = Callable[..., servers.Running]
+Address = Callable[..., str]
 BUDGET = pytest.StashKey[Budget]()
 
 
@@ -106,3 +107,25 @@ def start_server(servers_here: tuple[servers.Server, ...]) -> Iterator[Starter]:
             return started.enter_context(servers.running(program, settings_))
 
         yield start
+
+
+@pytest.fixture(scope="session")
+def address(servers_here: tuple[servers.Server, ...]) -> Iterator[Address]:
+    """The URL of a server that all tests of a worker share, started by the first: `address("embedded", core="plain")`.
+
+    Whoever takes it empties it before. The test is skipped where the machine has no such server.
+    """
+    with ExitStack() as started:
+        known: dict[tuple[str, str], str] = {}
+
+        def find(name: str, **config: str) -> str:
+            key = (name, str(config))
+            if key not in known:
+                try:
+                    program = None if name == servers.EMBEDDED else servers.pick(name, servers_here)
+                except CannotRun as none:
+                    pytest.skip(str(none))
+                known[key] = started.enter_context(servers.running(program, config)).url
+            return known[key]
+
+        yield find

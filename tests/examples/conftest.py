@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, Any
@@ -14,9 +14,7 @@ import pytest
 import redis
 from attrs import frozen
 
-from redlark.conformance import servers
-from redlark.conformance.errors import CannotRun
-from redlark.server import Server
+from tests.conftest import Address
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "docs" / "examples"
 PATIENCE = 60.0  # seconds until a program that says nothing is taken to hang
@@ -30,7 +28,7 @@ class Stage:
     db: redis.Redis
     _started: ExitStack
 
-    def start(self, *command: str, **more: Any) -> subprocess.Popen[str]:
+    def start(self, *command: str, program: str = sys.executable, **more: Any) -> subprocess.Popen[str]:
         """Start `python COMMAND...` among the examples; it is ended with the test if it has not ended by then."""
         settings: dict[str, Any] = {
             "cwd": EXAMPLES,
@@ -40,15 +38,15 @@ class Stage:
             "stderr": subprocess.STDOUT,
             "text": True,
         }
-        program: subprocess.Popen[str] = subprocess.Popen([sys.executable, *command], **{**settings, **more})
-        self._started.callback(_end, program)
-        return program
+        process: subprocess.Popen[str] = subprocess.Popen([program, *command], **{**settings, **more})
+        self._started.callback(_end, process)
+        return process
 
-    def run(self, *command: str) -> list[str]:
+    def run(self, *command: str, **more: Any) -> list[str]:
         """Run an example to its end, which must be a good one; the lines that it printed."""
-        program = self.start(*command)
-        said, _ = program.communicate(timeout=PATIENCE)
-        assert program.returncode == 0, said
+        process = self.start(*command, **more)
+        said, _ = process.communicate(timeout=PATIENCE)
+        assert process.returncode == 0, said
         return said.splitlines()
 
 
@@ -76,29 +74,8 @@ def _end(program: subprocess.Popen[str]) -> None:
             stream.close()
 
 
-@pytest.fixture(scope="session")
-def address() -> Iterator[Callable[[str], str]]:
-    """The address of a server by its name, started once for each worker; skips where there is no such server."""
-    with ExitStack() as started:
-        known: dict[str, str] = {}
-
-        def find(name: str) -> str:
-            if name not in known:
-                if name == "redlark":
-                    known[name] = started.enter_context(Server(process=True)).url
-                else:
-                    try:
-                        program = servers.pick(name, servers.find_servers())
-                    except CannotRun as none:
-                        pytest.skip(str(none))
-                    known[name] = started.enter_context(servers.running(program)).url
-            return known[name]
-
-        yield find
-
-
-@pytest.fixture(params=["redlark", "redis:8.2"])
-def stage(request: pytest.FixtureRequest, address: Callable[[str], str]) -> Iterator[Stage]:
+@pytest.fixture(params=["embedded", "redis:8.2"])
+def stage(request: pytest.FixtureRequest, address: Address) -> Iterator[Stage]:
     """Ours, and the real one: so that what a test expects is known to be true of Redis."""
     url = address(request.param)
     with ExitStack() as started, redis.Redis.from_url(url, decode_responses=True) as db:

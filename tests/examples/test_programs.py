@@ -246,5 +246,5 @@ def test_no_server_is_one_line() -> None:
 def test_every_example_is_on_the_page() -> None:
     """The README names every file of the folder that is a program, and none that is not there."""
     named = set(re.findall(r"docs/examples/(\S+?\.(?:py|js))", README.read_text()))
-    there = {path.name for path in EXAMPLES.iterdir() if path.suffix in (".py", ".js")} - {"connecting.py"}
-    assert named == there
+    there = [path.relative_to(EXAMPLES) for pattern in ("*.py", "node/*.js") for path in EXAMPLES.glob(pattern)]
+    assert named == {str(path) for path in there if path.stem != "connecting"}

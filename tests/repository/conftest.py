@@ -22,7 +22,7 @@ def tree_files() -> list[Path]:
     if listed.returncode == 0:
         names = [Path(name) for name in listed.stdout.split("\0") if name]
     else:
-        hidden = (".venv", ".git", "build", "dist")
+        hidden = (".venv", ".git", "build", "dist", "node_modules")
         names = [p.relative_to(ROOT) for p in ROOT.rglob("*") if not set(hidden) & set(p.relative_to(ROOT).parts)]
     return sorted(name for name in names if (ROOT / name).is_file() and ".types" not in name.parts)
 
