@@ -27,7 +27,8 @@ One extension module, redlark.server._core, made of a few files, each one concep
     reply.pxi     output buffers and RESP
     parser.pxi    requests out of bytes
     strings.pxi   the hot commands: on strings and keys,
-    set_commands.pxi, hash_commands.pxi  on sets, on hashes
+    set_commands.pxi, hash_commands.pxi, zset_commands.pxi
+                  on sets, on hashes, on sorted sets
     dispatch.pxi  hot or Python, in batches
     client.pxi    a connection
     loop.pxi      epoll, cron, timers
@@ -101,6 +102,7 @@ include "loop.pxi"
 include "strings.pxi"
 include "set_commands.pxi"
 include "hash_commands.pxi"
+include "zset_commands.pxi"
 include "bytework.pxi"
 
 

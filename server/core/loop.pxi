@@ -112,6 +112,7 @@ cdef class Loop:
     cdef object config
     cdef SetLimits set_limits
     cdef HashLimits hash_limits
+    cdef ZsetLimits zset_limits
     cdef int64_t bulk_limit
     cdef size_t query_limit
     cdef int64_t max_clients
@@ -197,6 +198,7 @@ cdef class Loop:
         config = self.config = self.server.config
         read_set_limits(config, &self.set_limits)
         read_hash_limits(config, &self.hash_limits)
+        read_zset_limits(config, &self.zset_limits)
         self.bulk_limit = min(config.proto_max_bulk_len, 0xFFFF0000)
         self.query_limit = config.client_query_buffer_limit
         self.max_clients = config.maxclients

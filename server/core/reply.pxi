@@ -83,13 +83,17 @@ cdef inline void out_null(Buffer* b, int resp) noexcept nogil:
 
 cdef void out_score(Buffer* b, double score, int resp) noexcept:
     cdef char[SCORE_ROOM] text
-    cdef int n = format_score(text, score)
+    cdef char* to
+    cdef int n
     if resp == 2:
-        out_bulk(b, text, n)
-    else:
-        buffer_add(b, b",", 1)
-        buffer_add(b, text, n)
-        buffer_add(b, b"\r\n", 2)
+        out_bulk(b, text, <size_t>format_score(text, score) & (SCORE_ROOM - 1))
+        return
+    to = buffer_reserve(b, SCORE_ROOM + 3)
+    to[0] = c','
+    n = 1 + format_score(to + 1, score)
+    to[n] = c'\r'
+    to[n + 1] = c'\n'
+    b.used += <size_t>n + 2
 
 cdef inline void out_ok(Buffer* b) noexcept nogil:
     buffer_add(b, b"+OK\r\n", 5)

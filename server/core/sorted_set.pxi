@@ -6,19 +6,28 @@
 # Why both a table and an order: a score is asked for by name as often as a rank by score.  The table's cells have the
 # scores, too, and the order has them once more where a search needs them: eight bytes a member.
 
-cdef extern from *:
-    """
-    static inline int rl_is_a(PyObject *o, PyObject *type) { return (PyObject *)Py_TYPE(o) == type; }
-    """
-    bint rl_is_a(PyObject* o, PyObject* type) nogil
+cdef struct ZsetLimits:
+    int64_t entries         # elements that may be packed
+    int64_t longest         # bytes that each member may have there
 
 cdef struct Scores:         # what is not packed
     Table table
     Ranks ranks
 
+cdef enum:
+    PLACES = 256            # elements that a packed one may have to be walked from its end here
+
 cdef struct Steps:          # from element to element
     Way way
-    size_t at               # in a packed one: the next element
+    bint backward
+    size_t at               # in a packed one: the next element; backward, how many are left,
+    uint32_t place[PLACES]  # and where each stands
+
+
+cdef int read_zset_limits(object limits, ZsetLimits* to) except -1:
+    to.entries = limits.zset_max_listpack_entries
+    to.longest = limits.zset_max_listpack_value
+    return 0
 
 
 @cython.no_gc               # it refers to the configuration alone
@@ -77,7 +86,7 @@ cdef class SortedSet:
         cdef Item item
         cdef list found = []
         if start < stop:
-            steps_start(self, start, &steps)
+            steps_from(self, start, False, &steps)
             for _ in range(stop - start):
                 steps_next(self, &steps, &item)
                 found.append((PyBytes_FromStringAndSize(item.p, <Py_ssize_t>item.n), item.score))
@@ -124,8 +133,10 @@ cdef class SortedSet:
     # ---- changes ------------------------------------------------------------------------------------------------
 
     def put(self, bytes member not None, double score, /):
-        zset_put(self, member, len(member), score, self.limits.zset_max_listpack_entries,
-                 self.limits.zset_max_listpack_value)
+        cdef ZsetLimits limits
+        cdef double old
+        read_zset_limits(self.limits, &limits)
+        zset_give(self, member, len(member), score, &limits, &old, True)
 
     def unpack(self):
         zset_unpack(self)
@@ -162,7 +173,7 @@ cdef class SortedSet:
         cdef size_t i
         if self.large != NULL:
             zset_unpack(other, self.large.ranks.n)
-            steps_start(self, 0, &steps)
+            steps_from(self, 0, False, &steps)
             for i in range(self.large.ranks.n):
                 steps_next(self, &steps, &item)
                 scores_add(other.large, item.p, item.n, rl_hash(item.p, item.n), item.score)
@@ -253,12 +264,25 @@ cdef size_t zset_below(SortedSet z, double score, bint included) noexcept:
 
 # -------------------------------------------------------------------------------------------------------------- walking
 
-cdef void steps_start(SortedSet z, size_t rank, Steps* steps) noexcept:
-    """At a rank below the size."""
-    if z.large == NULL:
-        steps.at = pack_at(z.pack, rank)
-    else:
+cdef bint steps_from(SortedSet z, size_t rank, bint backward, Steps* steps) noexcept:
+    """Begin at a rank below the size; False where a packed one is too large to be walked backward."""
+    cdef Item item
+    steps.backward = backward
+    if z.large != NULL:
         ranks_at(&z.large.ranks, rank, &steps.way)
+        return True
+    steps.at = 0
+    if not backward:
+        steps.at = pack_at(z.pack, rank)
+        return True
+    if rank >= PLACES:
+        return False
+    for i in range(rank + 1):
+        item_read(z.pack, steps.at, &item)
+        steps.place[i] = <uint32_t>steps.at
+        steps.at += item.size
+    steps.at = rank + 1
+    return True
 
 cdef inline void item_here(const Way* way, Item* item) noexcept nogil:
     cdef Slice text = member_text(way.leaf.member[way.place])
@@ -268,22 +292,29 @@ cdef inline void item_here(const Way* way, Item* item) noexcept nogil:
 
 cdef inline void steps_next(SortedSet z, Steps* steps, Item* item) noexcept:
     """Tell the element here, with its text, and go on; there must be one."""
-    if z.large == NULL:
-        item_read(z.pack, steps.at, item)
-        item_text(item)
-        steps.at += item.size
+    if z.large != NULL:
+        item_here(&steps.way, item)
+        if steps.backward:
+            way_back(&z.large.ranks, &steps.way)
+        else:
+            way_next(&z.large.ranks, &steps.way)
+            if steps.way.place + 8 < <int>steps.way.leaf.n:
+                rl_prefetch(steps.way.leaf.member[steps.way.place + 8])
         return
-    if steps.way.place + 8 < <int>steps.way.leaf.n:
-        rl_prefetch(steps.way.leaf.member[steps.way.place + 8])
-    item_here(&steps.way, item)
-    way_next(&z.large.ranks, &steps.way)
+    if steps.backward:
+        steps.at -= 1
+        item_read(z.pack, steps.place[steps.at], item)
+    else:
+        item_read(z.pack, steps.at, item)
+        steps.at += item.size
+    item_text(item)
 
 cdef list zset_members(SortedSet z, size_t start, size_t stop):
     cdef Steps steps
     cdef Item item
     cdef list found = []
     if start < stop:
-        steps_start(z, start, &steps)
+        steps_from(z, start, False, &steps)
         for _ in range(stop - start):
             steps_next(z, &steps, &item)
             found.append(PyBytes_FromStringAndSize(item.p, <Py_ssize_t>item.n))
@@ -316,44 +347,54 @@ cdef void zset_unpack(SortedSet z, size_t expected=0) noexcept:
     z.used = 0
     z.packed = 0
 
-cdef bint zset_put(SortedSet z, const char* p, size_t n, double score, int64_t most, int64_t longest) noexcept:
-    """Give a member a score; whether it is new.  most, longest: the limits of what is packed."""
+cdef inline bint as_good_as(double one, double other, bint signed) noexcept nogil:
+    """Whether they are equal; signed: -0 is not 0."""
+    return rl_as_bits(one) == rl_as_bits(other) if signed else one == other
+
+cdef bint zset_give(SortedSet z, const char* p, size_t n, double score, const ZsetLimits* limits, double* old,
+                    bint signed) noexcept:
+    """Give a member a score, unless it has one that is as good; whether it was there, and with which score."""
     cdef uint64_t h
     cdef Place at
     cdef Item item
     cdef void* m
     cdef bint there
     if z.large == NULL:
-        there = z.used != 0 and pack_find(z.pack, z.used, p, n, &item)
+        there = pack_find(z.pack, z.used, p, n, &item)
         if there:
-            if rl_as_bits(item.score) == rl_as_bits(score):
-                return False
+            old[0] = item.score
+            if as_good_as(item.score, score + 0.0, signed):
+                return True
             z.pack = pack_cut(z.pack, &z.used, item.at, item.size)
-        elif z.packed >= most or <int64_t>n > longest or z.used + n > PACK_MOST:
+        elif z.packed >= limits.entries or <int64_t>n > limits.longest or z.used + n > PACK_MOST:
             zset_unpack(z)
         if z.large == NULL:
             z.pack = pack_add(z.pack, &z.used, score + 0.0, p, n)
             z.packed += not there
-            return not there
+            return there
     h = rl_hash(p, n)
     m = member_find(&z.large.table, p, n, h, &at)
     if m == NULL:
         scores_add(z.large, p, n, h, score)
-        return True
-    ranks_move(&z.large.ranks, m, score_of(m), score)
-    rl_store8(member_score(m), rl_as_bits(score))
-    return False
+        return False
+    old[0] = score_of(m)
+    if not as_good_as(old[0], score, signed):
+        ranks_move(&z.large.ranks, m, old[0], score)
+        rl_store8(member_score(m), rl_as_bits(score))
+    return True
 
 cdef int zset_fill(SortedSet z, dict scores, bint loaded) except -1:
     """Fill an empty one, in the form that it has.  loaded: what was packed elsewhere may have -0."""
-    cdef double score
+    cdef ZsetLimits limits
+    cdef double score, old
+    limits.entries = limits.longest = FAR
     for member, number in scores.items():
         score = number
         if z.large == NULL and loaded:
             z.pack = pack_add(z.pack, &z.used, score, <bytes?>member, len(<bytes>member))
             z.packed += 1
         else:
-            zset_put(z, <bytes?>member, len(<bytes>member), score, FAR, FAR)
+            zset_give(z, <bytes?>member, len(<bytes>member), score, &limits, &old, True)
     return 0
 
 cdef bint zset_remove(SortedSet z, const char* p, size_t n) noexcept:

@@ -302,4 +302,5 @@ cdef int hot_table(Loop loop) except -1:
     hot_add(loop, b"echo", cmd_echo, False)
     hot_sets(loop)
     hot_hashes(loop)
+    hot_zsets(loop)
     return 0

@@ -1,0 +1,386 @@
+# The hot commands on sorted sets; see dispatch.pxi for the contract.
+#
+# Must live here: the plain cases of what profiling showed to be worth C.  Must not: how a sorted set is kept
+# (sorted_set.pxi), how a score is read or printed (doubles.pxi), error texts.
+
+cdef enum:
+    FEW_SCORES = 32         # pairs of one ZADD whose scores are read without an allocation
+
+
+cdef inline Content find_zset(Loop loop, Client c, const Slice* key, uint64_t h, Entry** e, PyObject** value) noexcept:
+    """The entry of a key and the sorted set in it, which has now been used."""
+    cdef Place at
+    e[0] = db_lookup(c.db, key.p, key.n, h, &at)
+    if e[0] == NULL:
+        return ABSENT
+    if kind_of(e[0]) != OBJECT:
+        return ANOTHER
+    value[0] = object_of(e[0])
+    if type(<object>value[0]) is not SortedSet:
+        return ANOTHER
+    entry_used(c.db, e[0], loop.now)
+    return WANTED
+
+cdef inline void zset_changed(Client c, const Slice* key, uint64_t h, Entry* e, SortedSet z) noexcept:
+    """Members have come or gone, or moved; what is empty goes altogether."""
+    if zset_size(z) == 0:
+        db_erase(c.db, key.p, key.n, h)
+    else:
+        db_weigh(c.db, e, zset_weight(z))
+        db_touch(c.db, key.p, key.n)
+
+cdef inline void out_item(Buffer* out, const Item* item, bint with_score, int resp) noexcept:
+    """A member, or a pair: by itself in RESP3, flat in RESP2."""
+    if with_score and resp != 2:
+        out_head(out, c'*', 2)
+    out_bulk(out, item.p, item.n)
+    if with_score:
+        out_score(out, item.score, resp)
+
+cdef inline bint word_is(const Slice* word, const char* name, size_t n) noexcept nogil:
+    """name: lower case."""
+    cdef size_t i
+    if word.n != n:
+        return False
+    for i in range(n):
+        if word.p[i] | 32 != name[i]:
+            return False
+    return True
+
+
+# -------------------------------------------------------------------------------------------------------------- writing
+
+cdef bint read_scores(const Slice* a, int64_t pairs, double* scores) noexcept nogil:
+    cdef int64_t i
+    for i in range(pairs):
+        if not read_score(a[2 * i].p, a[2 * i].n, scores + i):
+            return False
+    return True
+
+cdef bint cmd_zadd(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
+    """Without options: these are no scores."""
+    cdef double[FEW_SCORES] few
+    cdef double* scores = few
+    cdef int64_t pairs = (argc - 2) // 2
+    cdef bint done
+    if argc & 1:
+        return False
+    if pairs > FEW_SCORES:
+        scores = <double*>rl_alloc(<size_t>pairs * sizeof(double))
+    done = read_scores(a + 2, pairs, scores) and add_scores(loop, c, a, h, pairs, scores)
+    if scores != few:
+        free(scores)
+    return done
+
+cdef bint add_scores(Loop loop, Client c, const Slice* a, uint64_t h, int64_t pairs, const double* scores) noexcept:
+    cdef Entry* e
+    cdef PyObject* value
+    cdef Content there = find_zset(loop, c, a + 1, h, &e, &value)
+    cdef SortedSet z
+    cdef double old
+    cdef const Slice* member
+    cdef int64_t i, added = 0, updated = 0
+    if there == ANOTHER:
+        return False
+    z = <SortedSet>value if there == WANTED else SortedSet.__new__(SortedSet, loop.config)
+    if pairs > loop.zset_limits.entries:
+        zset_unpack(z)
+    for i in range(pairs):
+        member = a + 3 + 2 * i
+        if not zset_give(z, member.p, member.n, scores[i], &loop.zset_limits, &old, False):
+            added += 1
+        elif old != scores[i]:
+            updated += 1
+    if there == ABSENT:
+        db_put_object(c.db, a[1].p, a[1].n, h, z, zset_weight(z), WITHOUT)
+    elif added or updated:
+        zset_changed(c, a + 1, h, e, z)
+    out_head(c.out, c':', added)
+    return True
+
+cdef bint cmd_zincrby(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
+    cdef Entry* e
+    cdef PyObject* value
+    cdef Content there
+    cdef SortedSet z
+    cdef double score = 0, old = 0
+    cdef bint known = False
+    if not read_score(a[2].p, a[2].n, &score):
+        return False
+    there = find_zset(loop, c, a + 1, h, &e, &value)
+    if there == ANOTHER:
+        return False
+    if there == WANTED:
+        z = <SortedSet>value
+        known = zset_score(z, a[3].p, a[3].n, &old)
+        if known:
+            score += old
+            if isnan(score):
+                return False
+    else:
+        z = SortedSet.__new__(SortedSet, loop.config)
+    if loop.zset_limits.entries < 1:
+        zset_unpack(z)
+    if not known or score != old:
+        zset_give(z, a[3].p, a[3].n, score, &loop.zset_limits, &old, False)
+        if there == WANTED:
+            zset_changed(c, a + 1, h, e, z)
+        else:
+            db_put_object(c.db, a[1].p, a[1].n, h, z, zset_weight(z), WITHOUT)
+    out_score(c.out, score, c.resp)
+    return True
+
+cdef bint cmd_zrem(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
+    cdef Entry* e
+    cdef PyObject* value
+    cdef Content there = find_zset(loop, c, a + 1, h, &e, &value)
+    cdef int64_t i, gone = 0
+    if there == ANOTHER:
+        return False
+    if there == WANTED:
+        for i in range(2, argc):
+            gone += zset_remove(<SortedSet>value, a[i].p, a[i].n)
+        if gone:
+            zset_changed(c, a + 1, h, e, <SortedSet>value)
+    out_head(c.out, c':', gone)
+    return True
+
+cdef bint pop_end(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h, bint lowest) noexcept:
+    """Without a count, a pair that is flat in RESP3 as well."""
+    cdef Entry* e
+    cdef PyObject* value
+    cdef Content there
+    cdef SortedSet z
+    cdef Steps steps
+    cdef Item item
+    cdef int64_t count = 1, i
+    cdef size_t size
+    if argc > 3 or argc == 3 and (not rl_parse_int(a[2].p, a[2].n, &count) or count < 0):
+        return False
+    there = find_zset(loop, c, a + 1, h, &e, &value)
+    if there == ANOTHER:
+        return False
+    if there == ABSENT or count == 0:
+        out_head(c.out, c'*', 0)
+        return True
+    z = <SortedSet>value
+    size = zset_size(z)
+    count = min(count, <int64_t>size)
+    if not steps_from(z, 0 if lowest else size - 1, not lowest, &steps):
+        return False
+    if argc == 2:
+        out_head(c.out, c'*', 2)
+        steps_next(z, &steps, &item)
+        out_bulk(c.out, item.p, item.n)
+        out_score(c.out, item.score, c.resp)
+    else:
+        out_head(c.out, c'*', 2 * count if c.resp == 2 else count)
+        for i in range(count):
+            steps_next(z, &steps, &item)
+            out_item(c.out, &item, True, c.resp)
+    zset_remove_range(z, 0 if lowest else size - <size_t>count, <size_t>count)
+    zset_changed(c, a + 1, h, e, z)
+    return True
+
+cdef bint cmd_zpopmin(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
+    return pop_end(loop, c, argc, a, h, True)
+
+cdef bint cmd_zpopmax(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
+    return pop_end(loop, c, argc, a, h, False)
+
+
+# -------------------------------------------------------------------------------------------------------------- looking
+
+cdef bint cmd_zcard(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
+    cdef Entry* e
+    cdef PyObject* value
+    cdef Content there = find_zset(loop, c, a + 1, h, &e, &value)
+    if there == ANOTHER:
+        return False
+    out_head(c.out, c':', <int64_t>zset_size(<SortedSet>value) if there == WANTED else 0)
+    return True
+
+cdef bint cmd_zscore(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
+    cdef Entry* e
+    cdef PyObject* value
+    cdef double score
+    cdef Content there = find_zset(loop, c, a + 1, h, &e, &value)
+    if there == ANOTHER:
+        return False
+    if there == WANTED and zset_score(<SortedSet>value, a[2].p, a[2].n, &score):
+        out_score(c.out, score, c.resp)
+    else:
+        out_null(c.out, c.resp)
+    return True
+
+cdef bint cmd_zmscore(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
+    cdef Entry* e
+    cdef PyObject* value
+    cdef double score
+    cdef int64_t i
+    cdef Content there = find_zset(loop, c, a + 1, h, &e, &value)
+    if there == ANOTHER:
+        return False
+    out_head(c.out, c'*', argc - 2)
+    for i in range(2, argc):
+        if there == WANTED and zset_score(<SortedSet>value, a[i].p, a[i].n, &score):
+            out_score(c.out, score, c.resp)
+        else:
+            out_null(c.out, c.resp)
+    return True
+
+cdef bint tell_rank(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h, bint from_end) noexcept:
+    cdef Entry* e
+    cdef PyObject* value
+    cdef Py_ssize_t rank = -1
+    cdef Content there = ANOTHER if argc > 3 else find_zset(loop, c, a + 1, h, &e, &value)
+    if there == ANOTHER:
+        return False
+    if there == WANTED:
+        rank = zset_rank(<SortedSet>value, a[2].p, a[2].n)
+    if rank < 0:
+        out_null(c.out, c.resp)
+    else:
+        out_head(c.out, c':', <Py_ssize_t>zset_size(<SortedSet>value) - 1 - rank if from_end else rank)
+    return True
+
+cdef bint cmd_zrank(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
+    return tell_rank(loop, c, argc, a, h, False)
+
+cdef bint cmd_zrevrank(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
+    return tell_rank(loop, c, argc, a, h, True)
+
+
+# --------------------------------------------------------------------------------------------------------------- ranges
+
+cdef bint out_items_of(Client c, SortedSet z, int64_t first, int64_t count, bint backward, bint with_scores) noexcept:
+    """So many from a rank on; False where that is not to be done here."""
+    cdef Steps steps
+    cdef Item item
+    cdef int64_t i
+    if count > 0 and not steps_from(z, <size_t>first, backward, &steps):
+        return False
+    count = max(count, 0)
+    out_head(c.out, c'*', 2 * count if with_scores and c.resp == 2 else count)
+    for i in range(count):
+        steps_next(z, &steps, &item)
+        out_item(c.out, &item, with_scores, c.resp)
+    return True
+
+cdef bint tell_places(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h, bint backward) noexcept:
+    cdef Entry* e
+    cdef PyObject* value
+    cdef Content there
+    cdef int64_t start = 0, end = 0, size
+    cdef bint with_scores = argc == 5
+    if argc > 5 or with_scores and not word_is(a + 4, b"withscores", 10) or \
+            not rl_parse_int(a[2].p, a[2].n, &start) or not rl_parse_int(a[3].p, a[3].n, &end):
+        return False
+    there = find_zset(loop, c, a + 1, h, &e, &value)
+    if there == ANOTHER:
+        return False
+    if there == ABSENT:
+        out_head(c.out, c'*', 0)
+        return True
+    size = <int64_t>zset_size(<SortedSet>value)
+    start = max(start + size, 0) if start < 0 else min(start, size)
+    end = max(end + size, -1) if end < 0 else min(end, size - 1)
+    return out_items_of(c, <SortedSet>value, size - 1 - start if backward else start, end - start + 1, backward,
+                        with_scores)
+
+cdef bint cmd_zrange(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
+    return tell_places(loop, c, argc, a, h, False)
+
+cdef bint cmd_zrevrange(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
+    return tell_places(loop, c, argc, a, h, True)
+
+cdef struct Span:           # of scores
+    double low
+    double high
+    bint above              # low itself is not meant
+    bint below              # high is not
+
+cdef inline bint read_bound(const Slice* word, double* score, bint* beyond) noexcept nogil:
+    beyond[0] = word.n > 0 and word.p[0] == c'('
+    return read_score(word.p + beyond[0], word.n - beyond[0], score)
+
+cdef inline bint read_span(const Slice* low, const Slice* high, Span* span) noexcept nogil:
+    return read_bound(low, &span.low, &span.above) and read_bound(high, &span.high, &span.below)
+
+cdef inline void find_span(SortedSet z, const Span* span, int64_t* start, int64_t* stop) noexcept:
+    start[0] = <int64_t>zset_below(z, span.low, span.above)
+    stop[0] = <int64_t>zset_below(z, span.high, not span.below)
+
+cdef bint cmd_zcount(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
+    cdef Entry* e
+    cdef PyObject* value
+    cdef Content there
+    cdef Span span
+    cdef int64_t start = 0, stop = 0
+    if not read_span(a + 2, a + 3, &span):
+        return False
+    there = find_zset(loop, c, a + 1, h, &e, &value)
+    if there == ANOTHER:
+        return False
+    if there == WANTED:
+        find_span(<SortedSet>value, &span, &start, &stop)
+    out_head(c.out, c':', max(stop - start, 0))
+    return True
+
+cdef bint tell_span(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h, bint backward) noexcept:
+    cdef Entry* e
+    cdef PyObject* value
+    cdef Content there
+    cdef Span span
+    cdef int64_t start = 0, stop = 0, offset = 0, most = -1, at = 4
+    cdef bint with_scores = False
+    if not read_span(a + 3 if backward else a + 2, a + 2 if backward else a + 3, &span):
+        return False
+    while at < argc:
+        if word_is(a + at, b"withscores", 10):
+            with_scores = True
+            at += 1
+        elif at + 2 < argc and word_is(a + at, b"limit", 5) and rl_parse_int(a[at + 1].p, a[at + 1].n, &offset) and \
+                rl_parse_int(a[at + 2].p, a[at + 2].n, &most):
+            at += 3
+        else:
+            return False
+    there = find_zset(loop, c, a + 1, h, &e, &value)
+    if there == ANOTHER:
+        return False
+    if there == WANTED:
+        find_span(<SortedSet>value, &span, &start, &stop)
+    if offset < 0 or offset >= stop - start:
+        out_head(c.out, c'*', 0)
+        return True
+    stop = stop - start - offset        # how many there are
+    if backward:
+        start += stop - 1
+    else:
+        start += offset
+    return out_items_of(c, <SortedSet>value, start, stop if most < 0 else min(stop, most), backward, with_scores)
+
+cdef bint cmd_zrangebyscore(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
+    return tell_span(loop, c, argc, a, h, False)
+
+cdef bint cmd_zrevrangebyscore(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
+    return tell_span(loop, c, argc, a, h, True)
+
+
+cdef int hot_zsets(Loop loop) except -1:
+    hot_add(loop, b"zadd", cmd_zadd, True)
+    hot_add(loop, b"zincrby", cmd_zincrby, True)
+    hot_add(loop, b"zrem", cmd_zrem, True)
+    hot_add(loop, b"zpopmin", cmd_zpopmin, True)
+    hot_add(loop, b"zpopmax", cmd_zpopmax, True)
+    hot_add(loop, b"zcard", cmd_zcard, True)
+    hot_add(loop, b"zscore", cmd_zscore, True)
+    hot_add(loop, b"zmscore", cmd_zmscore, True)
+    hot_add(loop, b"zrank", cmd_zrank, True)
+    hot_add(loop, b"zrevrank", cmd_zrevrank, True)
+    hot_add(loop, b"zcount", cmd_zcount, True)
+    hot_add(loop, b"zrange", cmd_zrange, True)
+    hot_add(loop, b"zrevrange", cmd_zrevrange, True)
+    hot_add(loop, b"zrangebyscore", cmd_zrangebyscore, True)
+    hot_add(loop, b"zrevrangebyscore", cmd_zrevrangebyscore, True)
+    return 0
