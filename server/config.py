@@ -16,7 +16,7 @@ import attrs
 
 from redlark.server.glob import matcher
 from redlark.server.parameters import PARAMETERS, ROWS, ConfigError, Parameter
-from redlark.server.settings import Limits, Setting, defaults, parse, shown
+from redlark.server.settings import Limit, Limits, Setting, defaults, parse, shown
 
 DEFAULTS: Final = defaults(ROWS)
 NOT_HERE: Final = {"save": "nothing is written to disk yet", "dbfilename": "nothing is written to disk yet"}
@@ -38,6 +38,12 @@ class Config:
     requirepass: bytes = b""
     proto_max_bulk_len: int = 512 * 2**20
     client_query_buffer_limit: int = 2**30
+    client_output_buffer_limit: Limits = (
+        Limit(0, 0, 0),
+        Limit(256 * 2**20, 64 * 2**20, 60),
+        Limit(32 * 2**20, 8 * 2**20, 60),
+    )
+    maxmemory_clients: int = 0
     maxmemory: int = 0
     maxmemory_policy: bytes = b"noeviction"
     maxmemory_samples: int = 5

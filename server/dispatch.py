@@ -96,7 +96,11 @@ def _checked(ctx: Context, command: Command, request: list[bytes]) -> None:
         ctx.server.pause.hold(client, request)
     elif client.queue is not None and command.name not in UNQUEUED:
         client.queue.append(request)
+        ctx.queued += sum(map(len, request))
         client.reply(QUEUED)
+        if ctx.queued > ctx.server.config.client_query_buffer_limit:
+            ctx.server.loop.stats.query_overflows += 1
+            client.close()
     elif client.no_touch and command.name != b"touch":
         ctx.db.touching = False
         client.run(request)
@@ -179,6 +183,7 @@ def _refuse(client: Client, command: Command | None, line: bytes) -> None:
 def discard(client: Client) -> None:
     """Leave MULTI: nothing is queued, nothing is watched."""
     client.queue = None
+    client.context.queued = 0
     client.queue_failed = False
     unwatch(client)
 

@@ -108,6 +108,7 @@ def _stats(server: State) -> Figures:
         "expired_keys": sum(database.expired for database in server.databases),
         "expired_subkeys": sum(database.ending.gone for database in server.databases),
         "evicted_keys": server.eviction.evicted,
+        "evicted_clients": server.evicted_clients,
         "tracking_total_keys": len(server.tracking.readers),
         "tracking_total_items": sum(map(len, server.tracking.readers.values())),
         "tracking_total_prefixes": len(server.tracking.prefixes),
@@ -116,6 +117,8 @@ def _stats(server: State) -> Figures:
         "pubsubshard_channels": len(server.pubsub.shards),
         "evicted_scripts": server.scripting.evicted,
         "total_error_replies": stats.errors,
+        "client_query_buffer_limit_disconnections": stats.query_overflows,
+        "client_output_buffer_limit_disconnections": stats.output_overflows,
     }
 
 

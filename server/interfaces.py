@@ -369,6 +369,7 @@ class Context(Protocol):
     index: int
     executing: bool  # inside EXEC: nothing may block
     command: Command | None  # of the request under way, which `dispatch.process` found and `dispatch.call` takes
+    queued: int  # bytes of what was queued since MULTI
     held: list[bytes] | None  # a request that a pause has held, and that comes before all others
     running: bool  # between `process` and the reply to what the client itself has asked for
     listening: Listening
@@ -440,6 +441,8 @@ class Stats:
     net_in: int = 0
     net_out: int = 0
     errors: int = 0  # total_error_replies
+    output_overflows: int = 0  # client_output_buffer_limit_disconnections
+    query_overflows: int = 0  # client_query_buffer_limit_disconnections
 
 
 class Loop(Protocol):
@@ -459,7 +462,10 @@ class Loop(Protocol):
     - protocol errors: `errors.PROTOCOL_*` as a reply, then close after reply.  Limits: inline request 64 KiB, argument
       count line and bulk length line 64 KiB, count at most 2**31 - 1 (10 unless authenticated), bulk length at most
       `config.proto_max_bulk_len` (16384 unless authenticated), query buffer at most
-      `config.client_query_buffer_limit`.
+      `config.client_query_buffer_limit`;
+    - output: a client for which more waits than `config.client_output_buffer_limit` lets its class is closed, with
+      `server.overflowed(client)` before, and nothing is written to it from then on.  That holds for what is delivered
+      within a request at once, for a soft limit within a cron's time.
     """
 
     stats: Stats
@@ -473,6 +479,9 @@ class Loop(Protocol):
 
     def configure(self) -> None:
         """`server.config` has changed: read again what is kept of it."""
+
+    def client_memory(self) -> int:
+        """Bytes that the connections take with what waits for them, but for what they have queued."""
 
     def serve_others(self, client: Client, /) -> bool:
         """Serve what has arrived from all but one client, whose request is under way; False once `stop` was asked for.

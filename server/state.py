@@ -16,6 +16,7 @@ import attrs
 
 from redlark.server import fields
 from redlark.server.blocking import Waiting
+from redlark.server.bounding import bound
 from redlark.server.config import Config
 from redlark.server.eviction import Eviction
 from redlark.server.interfaces import REPLY_OFF, REPLY_SKIP, Client, Command, CommandError, Database, Loop
@@ -38,6 +39,7 @@ PROTECTED = (
 )
 EMPTY = 1024  # bytes that an empty server is said to use
 MOST_KINDS = 128  # of errors that are counted apart: scripts may invent any number of them
+COUNTS = ("connections", "rejected", "commands", "net_in", "net_out", "errors", "output_overflows", "query_overflows")
 EXPIRE_SHARE = 0.25  # of the time between two crons may go into active expiry
 
 
@@ -57,6 +59,7 @@ class ClientContext:
     executing: bool = False
     command: Command | None = None
     held: list[bytes] | None = None
+    queued: int = 0  # bytes of what was queued since MULTI
     listening: Listening = attrs.Factory(Listening)
     track: Track = attrs.Factory(Track)
     running: bool = False  # a request of this client is under way
@@ -117,6 +120,8 @@ class State:
     observer: Observer = attrs.Factory(Observer)
     pause: Pause = attrs.Factory(lambda self: Pause(self.timers), takes_self=True)
     failures: dict[bytes, int] = attrs.Factory(dict)  # errors that were replied, by their first word
+    evicted_clients: int = 0  # since the server started or CONFIG RESETSTAT
+    buffers: int = 0  # bytes that connections take, as cron has last found them
     peak_memory: int = 0  # the most that cron has found to be used
     active_expiry: bool = True  # DEBUG SET-ACTIVE-EXPIRE
     events: Events = attrs.Factory(lambda self: Events(self.pubsub), takes_self=True)
@@ -200,17 +205,32 @@ class State:
     def forget_counts(self) -> None:
         """Begin counting anew (CONFIG RESETSTAT)."""
         stats = self.loop.stats
-        for name in ("connections", "rejected", "commands", "net_in", "net_out", "errors"):
+        for name in (
+            "connections",
+            "rejected",
+            "commands",
+            "net_in",
+            "net_out",
+            "errors",
+            "output_overflows",
+            "query_overflows",
+        ):
             setattr(stats, name, 0)
         for database in self.databases:
             database.expired = database.ending.gone = 0
-        self.eviction.evicted = 0
+        self.eviction.evicted = self.evicted_clients = 0
         self.failures.clear()
         self.peak_memory = self.used_memory()
 
     def used_memory(self) -> int:
-        """Bytes that keyspaces and scripts take; never nothing, since an empty server takes some."""
-        return EMPTY + self.scripting.memory() + sum(database.memory() for database in self.databases)
+        """Bytes that keyspaces, scripts and connections take (these as cron has last found them); never nothing."""
+        taken = EMPTY + self.scripting.memory() + self.buffers
+        return taken + sum(database.memory() for database in self.databases)
+
+    def overflowed(self, client: Client) -> None:
+        """A client is closed, since it lets more wait for it than it may."""
+        where = client.addr.decode("latin-1")
+        self.log("warning", f"Client id={client.id} addr={where} is closed: more waits for it than its class allows")
 
     def cron(self) -> None:
         """What recurs hz times a second: active expiry; once a second, idle clients."""
@@ -220,6 +240,8 @@ class State:
                 database.expire_cycle(share)
             if database.ending.keys:
                 fields.cycle(database, self.now, share)
+        self.buffers = self.loop.client_memory()
+        self.evicted_clients += bound(self)
         self.peak_memory = max(self.peak_memory, self.used_memory())
         if self.memory_limited:
             self.eviction.has_room()

@@ -34,6 +34,8 @@ cdef class Client:
     cdef bint wants_in              # EPOLLIN is
     cdef bint noted                 # is in loop.noted
     cdef bint has_segment           # replies of this turn stand in the loop's buffer
+    cdef bint doomed                # more waits for it than may: it is closed once nobody is in the midst of anything
+    cdef int64_t soft_since         # Unix ms; since then more waits than the soft limit allows; 0: no more
     cdef PyObject* last             # the last command's full name, borrowed from the table of commands, or from last_kept
     cdef public uint64_t commands
     cdef public uint64_t net_in
@@ -108,10 +110,12 @@ cdef class Client:
             self.note()
 
     def deliver(self, bytes frame not None, /):
-        if self.state != CLOSED:
+        if self.state != CLOSED and not self.doomed:
             self.in_order()
             buffer_add(self.out, frame, len(frame))
             self.note()
+            if self.out == &self.own:
+                client_check_output(self, 0)
 
     def push(self, value, /):
         self.reply(value)
@@ -122,7 +126,7 @@ cdef class Client:
             replies_flush(self.loop)
 
     cdef bint is_silent(self) noexcept:
-        return self.reply_mode == REPLY_OFF or self.reply_mode == REPLY_SKIP or self.state == CLOSED
+        return self.reply_mode == REPLY_OFF or self.reply_mode == REPLY_SKIP or self.state == CLOSED or self.doomed
 
     cdef void out_failure(self) noexcept:
         """A defect of ours kept a command from answering."""
@@ -195,8 +199,7 @@ cdef class Client:
             obl=waiting,
             oll=0,
             omem=waiting,
-            tot_mem=sizeof(Buffer) * 2 + self.input.room + self.own.room + self.partial.room * sizeof(Slice) + queued
-            + <size_t>1024,
+            tot_mem=client_memory(self) + queued,
         )
 
 
@@ -236,13 +239,14 @@ cdef void replies_flush(Loop loop) noexcept:
         segment = loop.segments + i
         c = <Client>segment.client
         c.has_segment = False
-        if c.state == CLOSED:
+        if c.state == CLOSED or c.doomed:
             continue
         done = 0
         if c.own.used == c.own.sent:
             done = socket_send(c, loop.replies.p + segment.start, segment.size)
-        if done < segment.size and c.state != CLOSED:
+        if done < segment.size and c.state != CLOSED and not c.doomed:
             buffer_add(&c.own, loop.replies.p + segment.start + done, segment.size - done)
+            client_check_output(c, 0)
         client_settle(c)
     if not loop.executing:
         buffer_emptied(&loop.replies)
@@ -256,6 +260,8 @@ cdef void replies_note(Loop loop, Client c, size_t start) noexcept:
     loop.segments[loop.segment_count].size = loop.replies.used - start
     loop.segment_count += 1
     c.has_segment = True
+    if loop.replies.used - start > LEAST_LIMIT:
+        client_check_output(c, loop.replies.used - start)
     if loop.segment_count == SEGMENTS:
         replies_flush(loop)
 
@@ -280,6 +286,9 @@ cdef void client_rearm(Client c) noexcept:
 cdef inline void client_settle(Client c) noexcept:
     """After whatever happened to a client: send, and close it or wait for what it lacks.  Replies of this turn come first."""
     if c.has_segment:
+        return
+    if c.doomed:
+        client_close(c)
         return
     if c.own.used > c.own.sent and not c.wants_out and c.state != CLOSED:
         client_send(c)
@@ -366,4 +375,5 @@ cdef void client_execute(Client c, char* p, char* end) noexcept:
             memmove(b.p, rest, left)
         b.used = left
     if b.used > loop.query_limit:
+        loop.stats.query_overflows += 1
         client_close(c)

@@ -31,6 +31,7 @@ One extension module, redlark.server._core, made of a few files, each one concep
                   on sets, on hashes, on sorted sets
     dispatch.pxi  hot or Python, in batches
     client.pxi    a connection
+    bounds.pxi    how much may wait for it
     loop.pxi      epoll, cron, timers
 
 It keeps the promises of redlark.server.interfaces, as redlark.server.plain does.  Everything here runs under the GIL, on
@@ -98,6 +99,7 @@ include "doubles.pxi"
 include "parser.pxi"
 include "dispatch.pxi"
 include "client.pxi"
+include "bounds.pxi"
 include "loop.pxi"
 include "strings.pxi"
 include "set_commands.pxi"

@@ -192,7 +192,7 @@ cdef char* execute_input(Loop loop, Client c, char* p, char* end) noexcept:
             return end
         if c.out.used - c.out.sent > FLUSH_AT:
             send_early(loop, c)
-            if c.state != OPEN:
+            if c.state != OPEN or c.doomed:
                 return end
         if status == INCOMPLETE:
             break
@@ -206,8 +206,10 @@ cdef void send_early(Loop loop, Client c) noexcept:
         loop.start = loop.replies.used = 0
         if c.own.used:
             c.out = &c.own
-    elif not c.wants_out:
-        client_send(c)
+    else:
+        if not c.wants_out:
+            client_send(c)
+        client_check_output(c, 0)
 
 cdef void write_refusal(Loop loop, Client c) noexcept:
     """A protocol error, after which the connection is closed."""

@@ -81,6 +81,8 @@ cdef class Stats:
     cdef public uint64_t net_in
     cdef public uint64_t net_out
     cdef public uint64_t errors
+    cdef public uint64_t output_overflows
+    cdef public uint64_t query_overflows
 
 
 cdef class Loop:
@@ -115,6 +117,7 @@ cdef class Loop:
     cdef ZsetLimits zset_limits
     cdef int64_t bulk_limit
     cdef size_t query_limit
+    cdef Limit[CLASSES] limits
     cdef int64_t max_clients
     cdef int keepalive
     cdef int64_t cron_us
@@ -201,16 +204,31 @@ cdef class Loop:
         read_zset_limits(config, &self.zset_limits)
         self.bulk_limit = min(config.proto_max_bulk_len, 0xFFFF0000)
         self.query_limit = config.client_query_buffer_limit
+        for number, limit in enumerate(config.client_output_buffer_limit):
+            self.limits[number].hard = limit.hard
+            self.limits[number].soft = limit.soft
+            self.limits[number].soft_ms = limit.seconds * 1000
         self.max_clients = config.maxclients
         self.keepalive = config.tcp_keepalive
         self.cron_us = 1_000_000 // config.hz
         self.memory_limited = self.server.memory_limited
         self.memory_limit = config.maxmemory
-        self.memory_base = self.server.used_memory() - sum(database.memory() for database in self.server.databases)
         self.databases = list(self.server.databases)
+        self.measure()
         self.observed = self.server.observer.needs_all or self.server.pause.is_on or self.server.events.misses
         self.telling = self.observed or bool(self.server.events.classes) or self.server.tracking.on \
             or self.server.propagation.on
+
+    def measure(self):
+        """Anew, what is used besides the keyspaces."""
+        self.memory_base = self.server.used_memory() - sum(database.memory() for database in self.server.databases)
+
+    def client_memory(self):
+        """Bytes that the connections take, but for what they have queued."""
+        cdef size_t taken = 0
+        for c in self.clients.values():
+            taken += client_memory(<Client>c)
+        return taken
 
     def serve_others(self, Client c not None, /):
         """Within the request of a client: its input and the replies so far are put aside, with what they stand in."""
@@ -419,6 +437,8 @@ cdef class Loop:
         loop_read_clock(self)
         loop_tell_time(self)
         self.server.cron()
+        limits_watch(self)
+        self.measure()
         self.python_ran = True
         until = rl_steady_us() + REHASH_US
         for db in self.server.databases:

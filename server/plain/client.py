@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from redlark.server.interfaces import Database
     from redlark.server.plain.loop import Loop
 
+BYTES = 1536  # a connection's objects, about
 BUFFER = 16 * 1024  # what CLIENT LIST calls rbs
 
 
@@ -27,6 +28,7 @@ class Client:
         self.waits_for_room = False  # the selector watches for writing
         self.closed = False  # to be dropped: nothing of it runs any more
         self.closing = False  # to be dropped once the output is sent
+        self.soft_since = 0  # ms; since then more waits than the soft limit allows
         self.id = 0
         self.fd = connection.fileno()
         self.addr, self.laddr, self.unix = b"", b"", False
@@ -54,9 +56,28 @@ class Client:
             self.output += raw
 
     def deliver(self, frame: bytes, /) -> None:
-        if not self.closing:
+        if not (self.closing or self.closed):
             self.output += frame
             self.loop.has_output(self)
+            self.check_output()
+
+    def check_output(self) -> None:
+        """How much waits, against the limits of this client's class."""
+        limit = self.loop.server.config.client_output_buffer_limit[2 if self.subscribed else 0]
+        waiting, now = len(self.output), self.loop.server.now
+        if self.closed:
+            return
+        if limit.soft and waiting >= limit.soft:
+            self.soft_since = self.soft_since or now
+        else:
+            self.soft_since = 0
+        late = self.soft_since and now - self.soft_since > limit.seconds * 1000
+        if late or (limit.hard and waiting >= limit.hard):
+            self.loop.overflowed(self)
+
+    def memory(self) -> int:
+        """Bytes that it takes, but for what it has queued."""
+        return len(self.parser) + len(self.output) + BYTES
 
     def push(self, value: Reply, /) -> None:
         self.reply(value)
@@ -85,5 +106,5 @@ class Client:
             rbs=BUFFER,
             rbp=min(len(self.output), BUFFER),
             omem=len(self.output),
-            tot_mem=len(self.parser) + len(self.output) + queued + BUFFER,
+            tot_mem=self.memory() + queued,
         )

@@ -50,6 +50,7 @@ class Loop:
                 now = self.server.now = milliseconds()
                 if now >= next_cron:
                     self.server.cron()
+                    self._watch_limits()
                     next_cron = now + 1000 // self.server.config.hz
                 self.server.timers.run(now)
                 self._work()
@@ -81,6 +82,22 @@ class Loop:
         self._serve(0.0, client)
         self.server.now = now  # a request has one moment
         return not self._stopping
+
+    def client_memory(self) -> int:
+        return sum(client.memory() for client in self.clients.values() if isinstance(client, Client))
+
+    def overflowed(self, client: Client) -> None:
+        """More waits for a client than its class allows."""
+        self.stats.output_overflows += 1
+        self.server.overflowed(client)
+        client.output.clear()
+        client.close()
+
+    def _watch_limits(self) -> None:
+        """Who lets more wait than a soft limit, and for how long."""
+        for client in list(self.clients.values()):
+            if isinstance(client, Client) and client.output:
+                client.check_output()
 
     # ------------------------------------------------------------------------------------------------------- rounds
 
@@ -181,10 +198,10 @@ class Loop:
         if client.closing or client.closed:
             return
         client.parser.feed(data)
-        if len(client.parser) > self.server.config.client_query_buffer_limit:
-            client.close()
-            return
         self._execute(client)
+        if len(client.parser) > self.server.config.client_query_buffer_limit:
+            self.stats.query_overflows += 1
+            client.close()
 
     def _execute(self, client: Client) -> None:
         """Run every complete request that the client has sent."""
@@ -213,6 +230,7 @@ class Loop:
             client.reply(CommandError(errors.INTERNAL))
 
     def _send(self, client: Client) -> None:
+        client.check_output()
         while client.output:
             try:
                 sent = client.connection.send(client.output)

@@ -1,0 +1,146 @@
+"""How much may wait: replies and messages for a client, a client's own input, and all connections together."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from redlark.server import Server
+
+from .conftest import Connect, Start, Wire
+from .test_configuring import redis
+
+
+def figure(wire: Wire, name: str) -> int:
+    """A number of INFO."""
+    lines = wire("INFO", "everything").decode("latin-1").split("\r\n")
+    return int(next(line.split(":")[1] for line in lines if line.startswith(f"{name}:")))
+
+
+def soon(true: object, seconds: float = 10.0) -> None:
+    """Wait until a function says so."""
+    assert callable(true)
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def ends(client: Wire) -> bool:
+    """Whether the server has closed the connection, read to its end."""
+    return client.until_quiet(0.5).endswith(b"<closed>")
+
+
+def test_who_does_not_read_messages_is_closed(start: Start, wire: Connect) -> None:
+    """A subscriber for whom more waits than the hard limit is gone, in the midst of a script that publishes too."""
+    publisher, listener = wire((running := start()).port), wire(running.port)
+    publisher("CONFIG", "SET", "client-output-buffer-limit", "pubsub 300kb 0 0")
+    listener("SUBSCRIBE", "c")
+    script = "local n = 0 for i = 1, 300 do n = n + redis.call('PUBLISH', 'c', ARGV[1]) end return n"
+    for _ in range(100):
+        publisher("EVAL", script, 0, "x" * 10_000)
+        if publisher("PUBLISH", "c", "x") == b":0\r\n":
+            break
+    else:
+        pytest.fail("300 MB wait for it")
+    assert ends(listener)
+    assert figure(publisher, "client_output_buffer_limit_disconnections") == 1
+    assert figure(publisher, "connected_clients") == 1
+
+
+def test_a_script_is_not_kept_by_one_that_it_closes(start: Start, wire: Connect) -> None:
+    """What is published once a subscriber has too much waiting goes to the others, from the same request on."""
+    running = start("--client-output-buffer-limit", "pubsub", "1kb", "0", "0")
+    publisher, reader, other = (wire(running.port) for _ in range(3))
+    for listener in (reader, other):
+        listener("SUBSCRIBE", "c")
+    assert publisher("PUBLISH", "c", "x" * 2000) == b":2\r\n"
+    assert ends(reader)
+    assert ends(other)
+    assert publisher("PUBLISH", "c", "x") == b":0\r\n"
+
+
+def test_a_soft_limit_may_be_passed_for_a_while(start: Start, wire: Connect) -> None:
+    """More than the soft limit may wait for so many seconds, and no longer, though nothing is written any more."""
+    running = start("--client-output-buffer-limit", "pubsub", "0", "100kb", "1")
+    publisher, listener = wire(running.port), wire(running.port)
+    listener("SUBSCRIBE", "c")
+    for _ in range(80):
+        publisher("PUBLISH", "c", "x" * 100_000)
+    assert publisher("PUBLISH", "c", "x") == b":1\r\n"
+    time.sleep(0.5)
+    assert figure(publisher, "pubsub_clients") == 1
+    soon(lambda: figure(publisher, "pubsub_clients") == 0, 4)
+    assert figure(publisher, "client_output_buffer_limit_disconnections") == 1
+
+
+@pytest.mark.parametrize("size", [1000, 500_000, 1_100_000, 3_000_000])
+def test_long_replies_count_as_in_redis(start: Start, wire: Connect, size: int) -> None:
+    """A reply that passes the hard limit of normal clients ends the connection, as in Redis, whoever reads it."""
+    running = start("--client-output-buffer-limit", "normal", "1mb", "0", "0")
+    with redis("client-output-buffer-limit normal 1mb 0 0\n") as (real, _):
+        told = []
+        port = int(real("CONFIG", "GET", "port").split(b"\r\n")[4])
+        for setter, asking in ((real, wire(port)), (wire(running.port), wire(running.port))):
+            setter("SET", "k", "x" * size)
+            asking.raw(b"GET k\r\n")
+            told.append((ends(asking), setter("PING")))
+        assert told[0] == told[1]
+
+
+def test_what_a_client_sends_ahead_is_bounded(start: Start, wire: Connect) -> None:
+    """An unfinished request, or a transaction, of more than client-query-buffer-limit ends the connection."""
+    running = start("--client-query-buffer-limit", "1mb")
+    client, other = wire(running.port), wire(running.port)
+    client.raw(b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$3000000\r\n" + b"x" * 1_000_000)
+    assert client.until_quiet() == b""
+    client.raw(b"x" * 500_000)
+    soon(lambda: figure(other, "client_query_buffer_limit_disconnections") == 1)
+    queueing = wire(running.port)
+    queueing("MULTI")
+    for _ in range(3):
+        queueing.send("SET", "k", "x" * 400_000)
+    assert ends(queueing)
+    assert figure(other, "client_query_buffer_limit_disconnections") == 2
+
+
+def test_input_and_output_that_wait_are_memory(start: Start, wire: Connect) -> None:
+    """They count in used_memory, of which maxmemory is the limit, and CLIENT LIST tells of them."""
+    running = start()
+    client, sending, asking = (wire(running.port) for _ in range(3))
+    before = figure(client, "used_memory")
+    sending.raw(b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$9000000\r\n" + b"x" * 5_000_000)
+    soon(lambda: figure(client, "mem_clients_normal") > 5_000_000)
+    soon(lambda: figure(client, "used_memory") > before + 5_000_000)
+    client("SET", "long", "x" * 1_000_000)
+    asking.raw(b"GET long\r\n" * 30)
+    soon(lambda: figure(client, "used_memory") > before + 20_000_000)
+    lines = client("CLIENT", "LIST").decode().split("\n")
+    shown = [dict(word.split("=", 1) for word in line.split()) for line in lines if "addr=" in line]
+    assert max(int(one["qbuf"]) for one in shown) >= 5_000_000
+    assert max(int(one["omem"]) for one in shown) > 10_000_000
+    assert all(int(one["tot-mem"]) >= int(one["qbuf"]) + int(one["omem"]) for one in shown)
+    client("CONFIG", "SET", "maxmemory", "10mb")
+    soon(lambda: client("SET", "k", "v").startswith(b"-OOM"))
+    asking.close()
+    soon(lambda: client("SET", "k", "v") == b"+OK\r\n")
+
+
+def test_the_largest_connections_are_closed_first(core: str, wire: Connect) -> None:
+    """Beyond maxmemory-clients those that take most are closed until the others fit, not those that asked to stay."""
+    with Server("--maxmemory", "100mb", core=core) as running:
+        client, small, large, kept = (wire(running.port) for _ in range(4))
+        kept("CLIENT", "NO-EVICT", "ON")
+        for one, size in ((small, 1_000_000), (large, 2_500_000), (kept, 3_000_000)):
+            one.raw(b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$9000000\r\n" + b"x" * size)
+        soon(lambda: figure(client, "mem_clients_normal") > 6_500_000)
+        assert client("CONFIG", "SET", "maxmemory-clients", "6%") == b"+OK\r\n"
+        soon(lambda: figure(client, "evicted_clients") == 1)
+        assert ends(large)
+        time.sleep(0.3)
+        assert small.until_quiet() == kept.until_quiet() == b""
+        client("CONFIG", "SET", "maxmemory-clients", "1mb")  # less than who stays has: as in Redis, all others go
+        assert ends(client)
+        assert ends(small)
+        assert kept.until_quiet() == b""
