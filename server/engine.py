@@ -25,7 +25,7 @@ import attrs
 import lupa.lua51 as lua51
 
 from redlark.server import doubles, errors
-from redlark.server.interfaces import CommandError
+from redlark.server.interfaces import CommandError, Database
 from redlark.server.lua_bytecode import flatten
 from redlark.server.script_client import weight
 
@@ -34,6 +34,7 @@ _LIBRARIES: Final = ("bit", "cjson", "cmsgpack", "struct")
 MOST_MEMORY: Final = 1 << 30  # bytes; more is "not enough memory" to the script
 RESERVE: Final = 1 << 24  # bytes of these that only what passes between Lua and Python may take
 NO_ROOM: Final = b"ERR not enough memory"
+FEW: Final = 64  # words that are passed one by one
 STATUS, ERROR = 1, 2  # what Lua is told of a reply
 Told = Any  # a value, or a text and STATUS or ERROR
 
@@ -61,6 +62,23 @@ class Calls(Protocol):
 
     def last_words(self) -> bytes:
         """The error of code that was ended."""
+
+
+class ScriptCalls(Protocol):
+    """What answers hot commands that scripts call, without Python; what it does not answer is `scripting`'s."""
+
+    module: bytes  # the file of the core, in which Lua finds `rl_lua_open`
+    address: int  # what that is to be called with; its value is the function of Lua that asks
+    wrote: bool  # since `open`, here or as `goes_on` said
+
+    def open(self, database: Database, read_only: bool, full: bool, /) -> None:
+        """A script begins.  full: it may not let memory grow until it has written."""
+
+    def goes_on(self, database: Database, in_resp2: bool, wrote: bool, /) -> None:
+        """A call of it was answered by Python, or it has changed its protocol."""
+
+    def close(self) -> None:
+        """It has ended."""
 
 
 @attrs.frozen(slots=True)
@@ -101,7 +119,8 @@ def _safe(function: Callable[..., Any]) -> Callable[..., Any]:
 class Engine:
     """One interpreter with two worlds: that of scripts, and that of functions.  Either can be made anew."""
 
-    def __init__(self, calls: Calls, version: str) -> None:
+    def __init__(self, calls: Calls, version: str, hot: Callable[[bytes], ScriptCalls | None]) -> None:
+        """hot: what answers some calls without Python, where it can reach the Lua in this file."""
         self._lua = lua51.LuaRuntime(
             encoding=None,
             register_eval=False,
@@ -112,6 +131,7 @@ class Engine:
         )
         self._load = self._lua.eval(b"loadstring")
         self.table: Callable[..., Any] = self._lua.table_from
+        self.hot = hot(lua51.__file__.encode())
         host = self.table(self._host(calls, version))
         self._lua.execute(b"python = nil")
         tools = self._file("sandbox", host)
@@ -152,6 +172,9 @@ class Engine:
             b"version_number": major << 16 | minor << 8 | patch,
             b"usable": (MOST_MEMORY - RESERVE) // 1024,
         }
+        if self.hot is not None:
+            opened = self._lua.eval(b"package.loadlib")(self.hot.module, b"rl_lua_open")
+            others[b"hot"] = opened(self.hot.address)
         return {name: _safe(function) for name, function in functions.items()} | others
 
     # ---- scripts and functions --------------------------------------------------------------------------------------
@@ -159,10 +182,12 @@ class Engine:
     def forget_scripts(self) -> None:
         """Scripts begin in a world that no script has touched."""
         self._scripts = self._worlds[b"script_world"]()
+        self._run_script = self._scripts[b"run"]
 
     def forget_functions(self) -> None:
         """The same for functions; those of before can still be called."""
         self._functions = self._worlds[b"function_world"]()
+        self._call_function = self._functions[b"run"]
 
     def compile(self, source: bytes) -> Any:
         """A script.  Raises CompileError, and CommandError where there is no room."""
@@ -171,9 +196,15 @@ class Engine:
 
     def run(self, code: Any, digest: bytes, keys: list[bytes], arguments: list[bytes], protocol: int) -> bytes:
         """Run a script; its reply as one frame of a protocol.  Raises CommandError where there is no room."""
-        self._need(weight(keys) + weight(arguments))
-        frame: bytes = self._scripts[b"run"](code, digest, self.table(keys), self.table(arguments), protocol)
+        frame: bytes = self._run_script(code, digest, protocol, *self._given(keys, arguments))
         return frame
+
+    def _given(self, keys: list[bytes], arguments: list[bytes]) -> tuple[Any, ...]:
+        """Words as Lua takes them: one by one, and how many are keys, since tables cost more; or two tables."""
+        self._need(weight(keys) + weight(arguments))
+        if len(keys) + len(arguments) <= FEW:
+            return (len(keys), *keys, *arguments)
+        return (None, self.table(keys), self.table(arguments))
 
     def register(self, source: bytes) -> list[Registered] | bytes:
         """Run a library: what it registers, or what it fails with.  Raises as `compile` does."""
@@ -185,9 +216,7 @@ class Engine:
 
     def call(self, function: Registered, keys: list[bytes], arguments: list[bytes], protocol: int) -> bytes:
         """Call a function of a library; its reply as one frame of a protocol.  Raises as `run` does."""
-        self._need(weight(keys) + weight(arguments))
-        tables = self.table(keys), self.table(arguments)
-        frame: bytes = self._functions[b"run"](function.callback, function.name, *tables, protocol)
+        frame: bytes = self._call_function(function.callback, function.name, protocol, *self._given(keys, arguments))
         return frame
 
     def has_room(self, size: int) -> bool:

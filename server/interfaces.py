@@ -31,6 +31,7 @@ from redlark.server.types import Hash, List, Set, SortedSet, Stream
 
 if TYPE_CHECKING:
     from redlark.server.blocking import Wait
+    from redlark.server.engine import ScriptCalls
     from redlark.server.fields import Ending
     from redlark.server.pubsub import Listening
     from redlark.server.state import State
@@ -482,6 +483,9 @@ class Loop(Protocol):
 
     def client_memory(self) -> int:
         """Bytes that the connections take with what waits for them, but for what they have queued."""
+
+    def script_calls(self, lua: bytes, /) -> ScriptCalls | None:
+        """What answers hot commands of scripts, where the core has such and can reach the Lua of this file."""
 
     def serve_others(self, client: Client, /) -> bool:
         """Serve what has arrived from all but one client, whose request is under way; False once `stop` was asked for.

@@ -114,7 +114,7 @@ class Scripting:
         if self._engine is None:
             from redlark.server.engine import Engine
 
-            self._engine = Engine(self, PRODUCT_VERSION)
+            self._engine = Engine(self, PRODUCT_VERSION, self.server.loop.script_calls)
             self._values = Values(self._engine.table)
             self._context = ClientContext(self._client, self.server, self.server.databases[0], executing=True)
             self._client.context, self._client.db = self._context, self._context.db
@@ -237,11 +237,16 @@ class Scripting:
             request = execution.request
             server.observer.tell(execution.caller.client, find(server.commands, request), request)
         self._full = server.memory_limited and not execution.permit.allows_oom and not server.eviction.has_room()
+        hot = self.engine.hot
+        if hot is not None:
+            hot.open(own.db, read_only, self._full)
         server.tracking.writer = self._client  # so NOLOOP keeps no broadcast of it from the caller
 
     def _end(self) -> None:
         if self.running is not None:
             self.server.tracking.writer = self.running.caller.client
+        if self.engine.hot is not None:
+            self.engine.hot.close()
         self.running = None
         self.server.busy = None
         self.server.propagation.targets = EVERYBODY
@@ -251,6 +256,18 @@ class Scripting:
     # ---- what code asks: see engine.Calls ----
 
     def call(self, *words: Any) -> Told:
+        hot = self.engine.hot
+        if hot is None:
+            return self._call(words)
+        execution = self.running
+        if execution is None or execution.loading:
+            return self._call(words)
+        execution.wrote = hot.wrote
+        told = self._call(words)
+        hot.goes_on(self._context.db, self._client.resp == 2, execution.wrote)
+        return told
+
+    def _call(self, words: tuple[Any, ...]) -> Told:
         try:
             request = list(words)
             for place, word in enumerate(words):
@@ -325,6 +342,8 @@ class Scripting:
 
     def speak(self, protocol: int) -> None:
         self._client.resp = protocol
+        if self.running is not None and not self.running.loading and self.engine.hot is not None:
+            self.engine.hot.goes_on(self._context.db, protocol == 2, self.engine.hot.wrote)
 
     def replicate(self, flags: int) -> None:
         self.server.propagation.targets = flags
@@ -361,7 +380,7 @@ class Scripting:
         execution = self.running
         if execution is None:
             raise CommandError(NOT_BUSY)
-        if execution.wrote:
+        if execution.wrote or (self.engine.hot is not None and self.engine.hot.wrote):
             raise CommandError(UNKILLABLE)
         if execution.is_function is not is_function:
             raise CommandError(BUSY % (b"FUNCTION" if execution.is_function else b"SCRIPT"))

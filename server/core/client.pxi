@@ -377,3 +377,14 @@ cdef void client_execute(Client c, char* p, char* end) noexcept:
     if b.used > loop.query_limit:
         loop.stats.query_overflows += 1
         client_close(c)
+
+cdef void client_settle_sent(Client c) noexcept:
+    """After EPOLLOUT."""
+    if c.state == CLOSED:
+        return
+    if c.state == CLOSING and c.own.used == c.own.sent:
+        client_close(c)
+    else:
+        client_watch(c)
+        if c.input.used and c.own.used - c.own.sent < OUTPUT_LIMIT:
+            c.note()

@@ -33,6 +33,8 @@ One extension module, redlark.server._core, made of a few files, each one concep
     client.pxi    a connection
     bounds.pxi    how much may wait for it
     loop.pxi      epoll, cron, timers
+    luacalls.h    hot commands that scripts call, as Lua sees them
+    luacalls.pxi  and as the loop does
 
 It keeps the promises of redlark.server.interfaces, as redlark.server.plain does.  Everything here runs under the GIL, on
 one thread for each loop; cdef functions are noexcept unless they call Python code that may raise.  No state is global but
@@ -79,6 +81,7 @@ NAME = "compiled"
 
 cdef class Loop
 cdef class Client
+cdef class ScriptCalls
 
 include "objects.pxi"
 include "buckets.pxi"
@@ -105,6 +108,7 @@ include "strings.pxi"
 include "set_commands.pxi"
 include "hash_commands.pxi"
 include "zset_commands.pxi"
+include "luacalls.pxi"
 include "bytework.pxi"
 
 

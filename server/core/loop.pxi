@@ -230,6 +230,9 @@ cdef class Loop:
             taken += client_memory(<Client>c)
         return taken
 
+    def script_calls(self, bytes lua not None, /):
+        return ScriptCalls(self) if rl_lua_find(lua) else None
+
     def serve_others(self, Client c not None, /):
         """Within the request of a client: its input and the replies so far are put aside, with what they stand in."""
         cdef epoll_event[EVENTS] events
@@ -480,17 +483,6 @@ cdef void loop_tell_time(Loop loop) noexcept:
     if loop.told != loop.now:
         loop.told = loop.now
         loop.server.now = loop.now
-
-cdef void client_settle_sent(Client c) noexcept:
-    """After EPOLLOUT."""
-    if c.state == CLOSED:
-        return
-    if c.state == CLOSING and c.own.used == c.own.sent:
-        client_close(c)
-    else:
-        client_watch(c)
-        if c.input.used and c.own.used - c.own.sent < OUTPUT_LIMIT:
-            c.note()
 
 cdef void loop_failed(Loop loop, object error) noexcept:
     """An exception that nothing caught: a defect of ours is reported and the server goes on, KeyboardInterrupt ends it."""

@@ -79,15 +79,20 @@ end
 
 local redis = {}
 local ask = host.call                 -- gives a value and nothing; a status and 1; an error and 2
+local hot = host.hot or function() end  -- the same of what the core answers by itself: a value, or nothing where it does not
 
 function redis.call(...)
-  local value, kind = ask(...)
+  local value, kind = hot(...)
+  if value ~= nil then return value end
+  value, kind = ask(...)
   if not kind then return value end
   if kind == 1 then return {ok = value} end
   error({err = value, ignore_error_stats_update = true}, 0)
 end
 function redis.pcall(...)
-  local value, kind = ask(...)
+  local value, kind = hot(...)
+  if value ~= nil then return value end
+  value, kind = ask(...)
   if not kind then return value end
   if kind == 1 then return {ok = value} end
   return {err = value, ignore_error_stats_update = true}
@@ -188,6 +193,19 @@ local function own_libraries()
   return made
 end
 
+-- The keys, of which there are so many, and the other words; count: nil where they are two tables already.
+local function parted(count, ...)
+  if not count then return ... end
+  if count == 0 then return {}, {...} end
+  local keys = {...}
+  if #keys == count then return keys, {} end
+  local rest = {}
+  for place = count + 1, #keys do
+    rest[place - count], keys[place] = keys[place], nil
+  end
+  return keys, rest
+end
+
 -- Scripts.
 local function script_world()
   local scripts = {}
@@ -199,9 +217,9 @@ local function script_world()
   local globals, _, compile = tools.world("@user_script", own)
   globals.__redis__err__handler = function(err) return err end
   scripts.compile = compile
-  function scripts.run(f, digest, keys, arguments, resp)
+  function scripts.run(f, digest, resp, count, ...)
     spoken, protocol = resp, 2
-    globals.KEYS, globals.ARGV = keys, arguments
+    globals.KEYS, globals.ARGV = parted(count, ...)
     tools.began()
     local ok, value = xpcall(f, failed)
     return outcome(ok, digest, value)
@@ -311,8 +329,9 @@ local function function_world()
     else err = "ERR " .. tostring(err) end
     return "Error registering functions: " .. tostring(err)
   end
-  function functions.run(callback, name, keys, arguments, resp)
+  function functions.run(callback, name, resp, count, ...)
     spoken, protocol = resp, 2
+    local keys, arguments = parted(count, ...)
     tools.began()
     local ok, value = xpcall(function()
       local value = callback(keys, arguments)

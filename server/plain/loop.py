@@ -77,6 +77,9 @@ class Loop:
         """Send, or close, at the end of this round."""
         self._output[client.id] = client
 
+    def script_calls(self, lua: bytes, /) -> None:
+        """None: every call of a script is Python's."""
+
     def serve_others(self, client: AnyClient, /) -> bool:
         now = self.server.now
         self._serve(0.0, client)

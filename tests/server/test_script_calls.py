@@ -1,0 +1,112 @@
+"""What scripts call that a core answers without Python: as by itself, and nothing that a script may not do."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from redlark.reference.resp import frame
+from redlark.server import Server
+from redlark.server.engine import FEW
+from tests.server.conftest import Connect, Start, Wire
+
+KEYS, WORDS = st.sampled_from(("a", "b")), st.sampled_from(("1", "-7", "x", "", "1.5"))
+CALLS = st.one_of(
+    st.tuples(st.sampled_from(("GET", "get", "STRLEN", "INCR", "DEL", "TTL", "TYPE", "EXISTS", "LLEN", "SCARD")), KEYS),
+    st.tuples(st.sampled_from(("SET", "APPEND", "INCRBY", "SETNX", "LPUSH", "RPUSH", "SADD", "HGET")), KEYS, WORDS),
+    st.tuples(st.sampled_from(("MSET", "HSET", "MGET", "ZADD", "EXPIRE", "LRANGE", "SETRANGE")), KEYS, WORDS, WORDS),
+    st.tuples(st.just("SELECT"), st.sampled_from(("0", "1"))),
+)  # fmt: skip
+EACH = """
+local said = {}
+for call in string.gmatch(ARGV[1], '[^;]+') do
+  local words = {}
+  for word in string.gmatch(call .. ' ', '(.-) ') do words[#words + 1] = word end
+  local value = redis.pcall(unpack(words))
+  said[#said + 1] = type(value) == 'table' and value.err and {err = value.err} or value
+end
+return said
+"""
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(calls=st.lists(CALLS, max_size=12))
+def test_a_call_answers_as_the_command_does(client: Wire, calls: list[tuple[str, ...]]) -> None:
+    """Calls of one script leave and give what the same requests do, one by one; what errors say is scripts' own."""
+    client("FLUSHALL")
+    alone = [client(*call) for call in calls]
+    left = client("DEBUG", "DIGEST")
+    client("SELECT", "0")
+    client("FLUSHALL")
+    said = frame(client("EVAL", EACH, "0", ";".join(" ".join(call) for call in calls))).value
+    for call, one, other in zip(calls, alone, said, strict=True):
+        assert other.is_error if one.startswith(b"-") else other.raw == one, call
+    assert client("DEBUG", "DIGEST") == left
+
+
+def test_numbers_are_words(client: Wire) -> None:
+    """A number of Lua is its digits, whole where it is."""
+    code = "redis.call('SET', 1, 2^53) redis.call('INCRBY', 'n', -3) redis.call('SET', 'f', 1.5)"
+    assert client("EVAL", f"{code} redis.call('SET', -0, 1e15)", "0") == b"$-1\r\n"
+    assert client("MGET", "1", "n", "f", "0") == (
+        b"*4\r\n$16\r\n9007199254740992\r\n$2\r\n-3\r\n$3\r\n1.5\r\n$16\r\n1000000000000000\r\n"
+    )
+
+
+@pytest.mark.parametrize("keys", [0, 1, FEW - 1, FEW, FEW + 1])
+@pytest.mark.parametrize("rest", [0, 1, FEW, FEW + 1])
+def test_keys_and_other_words_are_told_apart(client: Wire, keys: int, rest: int) -> None:
+    """However many there are of each."""
+    words = [f"k{n}" for n in range(keys)] + [f"w{n}" for n in range(rest)]
+    code = "return {#KEYS, #ARGV, KEYS[1] or '', KEYS[#KEYS] or '', ARGV[1] or '', ARGV[#ARGV] or ''}"
+    ends = [*((words[0], words[keys - 1]) if keys else ("", "")), *((words[keys], words[-1]) if rest else ("", ""))]
+    bulks = b"".join(b"$%d\r\n%b\r\n" % (len(word), word.encode()) for word in ends)
+    assert client("EVAL", code, str(keys), *words) == b"*6\r\n:%d\r\n:%d\r\n" % (keys, rest) + bulks
+
+
+def test_who_may_not_write_cannot(client: Wire) -> None:
+    """A read-only script that calls what a core answers."""
+    assert client("EVAL_RO", "return redis.call('SET', 'k', 'v')", "0").startswith(
+        b"-ERR Write commands are not allowed"
+    )
+    assert client("EVAL", "#!lua flags=no-writes\nreturn redis.call('INCR', 'k')", "0").startswith(
+        b"-ERR Write commands"
+    )
+    assert client("EXISTS", "k") == b":0\r\n"
+
+
+def test_who_has_written_is_not_killed(start: Start, wire: Connect) -> None:
+    """A write without Python counts, even before one that Python has answered."""
+    server = start("--busy-reply-threshold", "50")
+    client, other = wire(server.port), wire(server.port)
+    client.send("EVAL", "redis.call('SET', 'k', 'v') redis.call('TIME') for i = 1, 2e8 do end", "0")
+    until = time.monotonic() + 20
+    while not other("GET", "k").startswith(b"-BUSY"):
+        assert time.monotonic() < until
+    assert other("SCRIPT", "KILL").startswith(b"-UNKILLABLE")
+    assert client.frame() == b"$-1\r\n"
+
+
+def test_who_waits_and_who_watches_is_told(wire: Connect, server: Server, client: Wire) -> None:
+    """What a core's write makes is noticed when the script has ended."""
+    waiting, watching = wire(server.port), wire(server.port)
+    waiting.send("BLPOP", "list", "0")
+    watching("WATCH", "k")
+    watching("MULTI")
+    while b"flags=b" not in client("CLIENT", "LIST"):
+        time.sleep(0.01)
+    assert client("EVAL", "redis.call('SET', 'k', 'v') return redis.call('RPUSH', 'list', 'x', 'y')", "0") == b":2\r\n"
+    assert waiting.frame() == b"*2\r\n$4\r\nlist\r\n$1\r\nx\r\n"
+    assert watching("EXEC") == b"*-1\r\n"
+
+
+def test_in_resp3_nothing_is_nil(client: Wire) -> None:
+    """A script that asked for RESP3 gets its values, before and behind what a core has answered."""
+    code = (
+        "local a = redis.call('GET', 'none') redis.setresp(3) local b = redis.call('GET', 'none')"
+        " redis.setresp(2) return {tostring(a), tostring(b), tostring(redis.call('GET', 'none'))}"
+    )
+    assert client("EVAL", code, "0") == b"*3\r\n$5\r\nfalse\r\n$3\r\nnil\r\n$5\r\nfalse\r\n"
