@@ -303,4 +303,5 @@ cdef int hot_table(Loop loop) except -1:
     hot_sets(loop)
     hot_hashes(loop)
     hot_zsets(loop)
+    hot_lists(loop)
     return 0
