@@ -1,20 +1,17 @@
-"""`redlark serve`: a server in the foreground, started as redis-server is."""
+"""`redlark serve`: a server, started as redis-server is."""
 
 from __future__ import annotations
 
-import contextlib
 import os
-import signal
 import sys
-from datetime import datetime
-from types import FrameType
-from typing import Final, TextIO
+from typing import Final
 
 import click
 
-from redlark.server import cores
+from redlark.server import checks, cores, ending, process
 from redlark.server.conf_file import from_arguments
-from redlark.server.config import Config, acted_on
+from redlark.server.config import acted_on
+from redlark.server.logs import Log
 from redlark.server.parameters import ROWS, ConfigError
 from redlark.server.running import Running
 from redlark.server.sockets import ListenError, allow_descriptors
@@ -28,25 +25,6 @@ EXAMPLES = """\
 """
 
 EMPTY: Final = '""'
-_SIGNS: Final = {"debug": ".", "verbose": "-", "notice": "*", "warning": "#"}
-
-
-class Log:
-    """Lines as redis-server writes them, to standard output or a file."""
-
-    def __init__(self, config: Config) -> None:
-        self._level = list(_SIGNS).index(level) if (level := config.loglevel.decode()) in _SIGNS else len(_SIGNS)
-        path = os.fsdecode(config.logfile)
-        try:
-            self._file: TextIO = open(path, "a", encoding="utf-8") if path else sys.stdout  # noqa: SIM115
-        except OSError as problem:
-            raise ConfigError(f"can't open the log file {path}: {problem.strerror}") from None
-
-    def __call__(self, level: str, text: str) -> None:
-        if list(_SIGNS).index(level) >= self._level:
-            now = datetime.now()
-            stamp = f"{now:%d %b %Y %H:%M:%S}.{now.microsecond // 1000:03d}"
-            print(f"{os.getpid()}:M {stamp} {_SIGNS[level]} {text}", file=self._file, flush=True)
 
 
 class _Raw(click.Command):
@@ -57,8 +35,13 @@ class _Raw(click.Command):
             click.echo(self.get_help(ctx))
             ctx.exit()
         if args and args[0] in ("--version", "-v"):
-            click.echo(f"redlark serve: Redis {PRODUCT_VERSION} in behaviour; cores: {', '.join(cores.available())}")
+            bits = 64 if sys.maxsize > 2**32 else 32
+            click.echo(f"Redlark server v={PRODUCT_VERSION} bits={bits} cores={','.join(cores.available())}")
             ctx.exit()
+        if args and args[0] == "--check-system":
+            found = list(checks.lines())
+            click.echo("\n".join(line for line, _ in found))
+            ctx.exit(0 if all(well for _, well in found) else 1)
         ctx.params["arguments"] = args
         return []
 
@@ -72,7 +55,8 @@ class _Raw(click.Command):
             formatter.write_dl(
                 [
                     ("--core NAME", f"compiled or plain; also {cores.VARIABLE} in the environment"),
-                    ("--version", "versions, and which cores are there"),
+                    ("--version", "the Redis that it behaves as, and which cores are there"),
+                    ("--check-system", "what of this machine hurts; 1 where anything does"),
                     ("--help", "this text"),
                 ]
             )
@@ -104,7 +88,7 @@ def _fail(heading: str, problem: Exception) -> None:
 
 @click.command(cls=_Raw, short_help="Run the fast server.")
 def serve(arguments: list[str]) -> None:
-    """Run the fast server in the foreground, until SIGTERM, SIGINT or SHUTDOWN."""
+    """Run the fast server, until SIGTERM, SIGINT or SHUTDOWN."""
     try:
         arguments, core = _take_core(arguments)
         config = from_arguments(arguments, sys.stdin.buffer.read() if "-" in arguments[:2] else b"")
@@ -123,7 +107,6 @@ def serve(arguments: list[str]) -> None:
         return _fail("FATAL CONFIG FILE ERROR (redlark)", problem)
     except (ListenError, OSError, ValueError) as problem:
         return _fail("CAN'T START (redlark)", problem)
-    _announce(running, log)
     _serve(running, log)
     return None
 
@@ -138,25 +121,25 @@ def _announce(running: Running, log: Log) -> None:
     loopback = all(address.lstrip(b"-") in (b"127.0.0.1", b"::1", b"localhost") for address in config.bind)
     if not loopback and not config.requirepass and not config.protected_mode:
         log("warning", "other machines may connect, and no password is asked for (requirepass is not set)")
-    if config.pidfile:
-        try:
-            with open(os.fsdecode(config.pidfile), "w", encoding="ascii") as file:
-                file.write(f"{os.getpid()}\n")
-        except OSError as problem:  # Redis goes on without it too
-            log("warning", f"can't write the pid file {os.fsdecode(config.pidfile)}: {problem.strerror}")
     log("notice", f"Ready to accept connections at {', '.join(running.addresses())}")
 
 
 def _serve(running: Running, log: Log) -> None:
-    def stop(number: int, frame: FrameType | None) -> None:
-        log("notice", f"{signal.Signals(number).name}: closing down")
-        signal.signal(number, signal.SIG_DFL)  # whoever asks twice does not want to wait
-        running.stop()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, stop)
+    state, config = running.state, running.state.config
+    state.log = state.watchdog.log = log
+    background = config.daemonize and process.supervisor(config) == "no"
+    if background:
+        process.daemonize()
+        state.process_id = os.getpid()
+    pid_file = process.pid_file(config, background)
+    if pid_file:
+        process.write_pid(pid_file, log)
+    process.log_crashes(config)
+    process.handle_signals(lambda signal: ending.end(state, signal), log)
+    _announce(running, log)
+    process.tell_supervisor(config, "READY=1\nSTATUS=Ready to accept connections\n", log)
     running.run()
-    if running.state.config.pidfile:
-        with contextlib.suppress(OSError):
-            os.unlink(os.fsdecode(running.state.config.pidfile))
+    process.tell_supervisor(config, "STOPPING=1\n", log)
+    if pid_file:
+        process.remove_pid(pid_file)
     log("notice", "Gone")

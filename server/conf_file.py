@@ -49,6 +49,10 @@ def _take(words: list[bytes], config: Config, depth: int) -> None:
         _add(name, words[1:], config)
     elif name == "include":
         _include(words[1:], config, depth)
+    elif name == "rename-command":
+        if len(words) != 3:
+            raise ConfigError("wrong number of arguments")
+        config.renamed.append((words[1], words[2]))
     elif name in _ALONE:
         raise ConfigError(f"'{name}': redlark has no {_ALONE[name]} yet")
     elif name in BYGONE:
@@ -124,7 +128,7 @@ def _option(option: str, values: list[bytes], config: Config, seen: set[str]) ->
     """One option of the command line: what it says takes the place of what a file says."""
     name = option[2:].lower()
     if name not in PARAMETERS:
-        if name == "include" or name in _ALONE or name in BYGONE:
+        if name in ("include", "rename-command") or name in _ALONE or name in BYGONE:
             return _take([name.encode(), *values], config, 1)
         raise ConfigError(f"unknown option '{option}'{_suggestion(name)}")
     row = PARAMETERS[name]

@@ -55,6 +55,14 @@ class Config:
     pidfile: bytes = b""
     dir: bytes = b""
     daemonize: bool = False
+    supervised: bytes = b"no"
+    syslog_enabled: bool = False
+    syslog_ident: bytes = b"redis"
+    syslog_facility: bytes = b"local0"
+    crash_log_enabled: bool = True
+    watchdog_period: int = 0
+    shutdown_on_sigint: tuple[bytes, ...] = (b"default",)
+    shutdown_on_sigterm: tuple[bytes, ...] = (b"default",)
     protected_mode: bool = True
     slowlog_log_slower_than: int = 10_000
     slowlog_max_len: int = 128
@@ -80,6 +88,9 @@ class Config:
     )
     given: set[str] = attrs.Factory(set)  # names that a file, the command line or CONFIG SET has set
     bygone: dict[str, None] = attrs.Factory(dict)  # names of older versions that a file has set, in their order
+    renamed: list[tuple[bytes, bytes]] = attrs.Factory(
+        list
+    )  # commands, and what they are called instead (nothing: not at all)
     file: str = ""  # the configuration file, as an absolute path
 
     def get(self, name: str) -> Setting:

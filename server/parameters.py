@@ -91,7 +91,6 @@ _ONLY: Final = {
     "replicaof": ("", _REPLICATION),
     "min-replicas-to-write": ("0", _REPLICATION),
     "aclfile": ("", "users"),
-    "daemonize": ("no", "a server in the background"),
     "activedefrag": ("no", "an allocator that defragments"),
 }
 

@@ -8,15 +8,26 @@ from typing import cast
 from redlark.server import cores, sockets
 from redlark.server.commands import command_table
 from redlark.server.config import Config
+from redlark.server.interfaces import Command
+from redlark.server.parameters import ConfigError
 from redlark.server.scripting import Scripting
 from redlark.server.state import State
 from redlark.server.types import Types
 
 
+def rename(commands: dict[bytes, Command], name: bytes, instead: bytes) -> None:
+    """Have a command go by another name, or by none; of itself it tells by its own.  Raises ConfigError."""
+    command = commands.pop(name.upper(), None)
+    if command is None:
+        raise ConfigError(f"rename-command {name.decode('utf-8', 'replace')}: there is no such command")
+    if instead and commands.setdefault(instead.upper(), command) is not command:
+        raise ConfigError(f"rename-command: there is a command called {instead.decode('utf-8', 'replace')} already")
+
+
 class Running:
     """A server that listens but does not run yet.  `run` blocks until `stop`, which any thread may call.
 
-    Raises cores.NoCore and sockets.ListenError.
+    Raises cores.NoCore, sockets.ListenError and ConfigError (`rename-command`).
     """
 
     def __init__(self, config: Config, core: str | None = None) -> None:
@@ -26,6 +37,8 @@ class Running:
         for database in self.state.databases:
             database.came = self.state.waiting.came
         self.state.commands = command_table()
+        for name, instead in config.renamed:
+            rename(self.state.commands, name, instead)
         self.state.scripting = Scripting(self.state)
         self.listeners = sockets.listeners(config)
         self.state.port = next((one.getsockname()[1] for one in self.listeners if one.family != socket.AF_UNIX), 0)
@@ -36,6 +49,7 @@ class Running:
         try:
             self.state.loop.run()
         finally:
+            self.state.watchdog.stop()
             sockets.shut(self.listeners)
 
     def stop(self) -> None:

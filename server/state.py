@@ -28,6 +28,7 @@ from redlark.server.pubsub import Listening, PubSub
 from redlark.server.timers import Timers
 from redlark.server.tracking import Track, Tracker
 from redlark.server.types import Types
+from redlark.server.watchdog import Watchdog
 
 if TYPE_CHECKING:
     from redlark.server.scripting import Scripting
@@ -134,6 +135,7 @@ class State:
     busy: bytes | None = None  # a script runs for too long: what others are told
     scripting: Scripting = attrs.field(init=False)
     log: Callable[[str, str], None] = lambda level, text: None  # a level of the configuration, and a line
+    watchdog: Watchdog = attrs.Factory(lambda self: Watchdog(self.log), takes_self=True)
     waiting: Waiting = attrs.Factory(lambda self: Waiting(self.timers), takes_self=True)
     port: int = 0  # the one in use (config.port may be 0)
     run_id: str = attrs.Factory(lambda: token_hex(20))
@@ -187,6 +189,7 @@ class State:
         self.eviction.configure()
         self.events.configure(self.config.notify_keyspace_events)
         self.observer.configure(self.config)
+        self.watchdog.configure(self.config.watchdog_period, 2 / self.config.hz)
         for database in self.databases:
             database.teller = self.events.tell if self.events.classes else None
             if self.propagation.on:
@@ -234,6 +237,7 @@ class State:
 
     def cron(self) -> None:
         """What recurs hz times a second: active expiry; once a second, idle clients."""
+        self.watchdog.seen()
         share = int(EXPIRE_SHARE * 1_000_000 / self.config.hz)
         for database in self.databases if self.active_expiry and not self.pause.is_on else ():
             if database.expires_count():

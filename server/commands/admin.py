@@ -8,6 +8,7 @@ from redlark.server import errors
 from redlark.server.blocking import came_by_swap
 from redlark.server.commands.registry import command
 from redlark.server.commands.transactions import touch_swapped
+from redlark.server.ending import hindrance
 from redlark.server.info import render
 from redlark.server.interfaces import NO_REPLY, OK, CommandError, Context, Reply, Verbatim
 from redlark.server.values import to_integer
@@ -83,15 +84,17 @@ def info(ctx: Context, args: list[bytes]) -> Reply:
 
 @command("SHUTDOWN")
 def shutdown(ctx: Context, args: list[bytes]) -> Reply:
-    """NOSAVE, NOW and FORCE ask for nothing that is not so anyway; SAVE cannot be done yet and is refused."""
-    words = [word.upper() for word in args[1:]]
-    if not set(words) <= {b"NOSAVE", b"SAVE", b"NOW", b"FORCE", b"ABORT"} or {b"NOSAVE", b"SAVE"} <= set(words):
+    """Nothing is waited for, so that NOW asks for what is so anyway, and no shutdown is in progress to be aborted."""
+    words = {word.decode("latin-1").lower() for word in args[1:]}
+    if not words <= {"nosave", "save", "now", "force", "abort"} or {"nosave", "save"} <= words:
         raise errors.syntax()
-    if b"ABORT" in words:
+    if "abort" in words:
         if len(words) > 1:
             raise errors.syntax()
         raise CommandError(b"ERR No shutdown in progress.")
-    if b"SAVE" in words:
+    why = hindrance(ctx.server, words)
+    if why is not None:
+        ctx.server.log("warning", f"SHUTDOWN: {why}")
         raise CommandError(b"ERR Errors trying to SHUTDOWN. Check logs.")
     ctx.server.loop.stop()
     ctx.client.close()

@@ -29,34 +29,43 @@ def _reply(told: Any) -> Reply:
     return reply
 
 
-def _top_level() -> list[str]:
-    return [name for name in TABLE.commands if "|" not in name]
+def _top_level(ctx: Context) -> list[str]:
+    """Those that can be called, by whatever name."""
+    called = {row.name.decode() for row in ctx.server.commands.values()}
+    return [name for name in TABLE.commands if name in called]
 
 
 def _name(text: bytes) -> str:
     return text.decode("latin-1")
 
 
+def _own_name(ctx: Context, text: bytes) -> str:
+    """The own name of what is called so, which rename-command may have made another; empty where nothing is."""
+    first, bar, rest = text.partition(b"|")
+    row = ctx.server.commands.get(first.upper())
+    return "" if row is None else _name(row.name + bar + rest)
+
+
 @command("COMMAND")
 def command_(ctx: Context, args: list[bytes]) -> Reply:
-    return [_reply(TABLE.info(name)) for name in _top_level()]
+    return [_reply(TABLE.info(name)) for name in _top_level(ctx)]
 
 
 @command("COMMAND|COUNT")
 def command_count(ctx: Context, args: list[bytes]) -> Reply:
-    return len(_top_level())
+    return len(_top_level(ctx))
 
 
 @command("COMMAND|INFO")
 def command_info(ctx: Context, args: list[bytes]) -> Reply:
-    names = [_name(text) for text in args[2:]] or _top_level()
+    names = [_own_name(ctx, text) for text in args[2:]] or _top_level(ctx)
     return [_reply(TABLE.info(name)) for name in names]
 
 
 @command("COMMAND|DOCS")
 def command_docs(ctx: Context, args: list[bytes]) -> Reply:
     """A map, but not a dict: who asks twice is told twice."""
-    names = [_name(text).lower() for text in args[2:]] or _top_level()
+    names = [_own_name(ctx, text).lower() for text in args[2:]] or _top_level(ctx)
     told = [(name, TABLE.docs(name)) for name in names]
     told = [(name, docs) for name, docs in told if docs is not None]
     client = ctx.client
@@ -69,7 +78,8 @@ def command_docs(ctx: Context, args: list[bytes]) -> Reply:
 
 @command("COMMAND|LIST")
 def command_list(ctx: Context, args: list[bytes]) -> Reply:
-    names = list(TABLE.commands)
+    called = set(_top_level(ctx))
+    names = [name for name in TABLE.commands if name.partition("|")[0] in called]
     if len(args) == 5 and args[2].upper() == b"FILTERBY":
         kind, value = args[3].upper(), args[4]
         if kind == b"MODULE":

@@ -66,7 +66,7 @@ cdef int hot_add(Loop loop, bytes name, HotFunction run, bint keyed) except -1:
     cdef uint64_t number = hot_name(name, <size_t>len(name), &rest)
     cdef size_t i = hot_slot(number, rest)
     command = loop.server.commands.get(name.upper())
-    if command is None:
+    if command is None or command.name != name:     # rename-command
         return 0
     while loop.hot[i].run != NULL:
         i = (i + 1) & (HOT_SLOTS - 1)
