@@ -45,7 +45,7 @@ def _does(model: Model, command: s.Command) -> frozenset[str]:
     found: set[str] = set()
     for node in _nodes(model, command, set()):
         match node:
-            case s.Event():
+            case s.Event() | s.Call(function="look-up" | "look-up-all"):
                 found.add("events")
             case s.Call(function=function) if function in SCRIPTS:
                 found.add("scripts")

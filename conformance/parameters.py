@@ -21,8 +21,10 @@ WORDS = (
     b"everysec", b"ALWAYS", b"no", b"always\x00x", b"nosuch", b"", b"allchannels", b"ResetChannels", b"disabled",
     b"swapdb", b"on-empty-db",
 )  # fmt: skip
-# None asks for what is not there (m): the text does not tell of that.
-CLASSES = (b"KEA", b"KEAn", b"AKE", b"g$lshzxetdKE", b"Kg", b"Elx", b"", b"n", b"ocK", b"q", b"K E", b"kea", b"K\x00q")
+CLASSES = (
+    b"KEA", b"KEAn", b"KEAm", b"AKE", b"g$lshzxetdKE", b"Kg", b"mK", b"Elx", b"", b"n", b"ocK", b"q", b"K E", b"kea",
+    b"K\x00q",
+)  # fmt: skip
 SAVES = (
     b"",
     b"900",

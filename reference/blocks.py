@@ -48,6 +48,7 @@ class Compiled:
         """Parses and runs; gives the reply."""
         v: Frame = [None] * self.size[0]
         v[0] = run
+        looked, run.looks, run.vanished = run.looks, b"readonly" in self.flags, None
         for slot in self.words:
             v[slot] = False
         try:
@@ -59,6 +60,7 @@ class Compiled:
             if ended.rule is not None:
                 run.reached.append(ended.rule)
             reply = ended.reply
+        run.looks = looked
         return reply.reply if type(reply) is Leave else reply
 
 

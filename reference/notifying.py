@@ -5,7 +5,10 @@ What must not live here: which events become which messages (that is the text).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
+
+from redlark.reference.functions import of_run
 
 if TYPE_CHECKING:
     from redlark.reference.world import Run
@@ -41,7 +44,49 @@ def tell(run: Run, number: int, event: bytes, key: bytes, early: bool, ahead: bo
 def arrive(run: Run, number: int, key: bytes) -> None:
     """Tells that a key comes to be where there was none: before anything that a command tells of it."""
     if run.server["config"].get(NOTIFY) and is_listened(run):
-        tell(run, number, b"new", key, False)
+        tell(run, number, b"new", key, False, ahead=True)  # what else a command has changed is told with its own event
+
+
+def miss(run: Run, number: int, key: bytes, in_order: bool = True) -> None:
+    """Tells that a look-up has not found a key, where the command under way tells of its look-ups.
+
+    Of a hash whose last field is over nothing is left: this command has met it, or the server has cleared it before.
+    """
+    if run.looks and run.server["config"].get(NOTIFY) and is_listened(run):
+        met, run.vanished = run.vanished == (number, key), None
+        if not met or run.fork(2) == 1:
+            tell(run, number, b"keymiss", key, not in_order)
+
+
+@of_run
+def look_up(run: Run, key: bytes) -> None:
+    """Looks a key up, which is told if it is not there."""
+    _look_up(run, key, True)
+
+
+@of_run
+def look_up_all(run: Run, keys: Sequence[bytes]) -> None:
+    """Looks keys up in their order."""
+    for key in keys:
+        _look_up(run, key, True)
+
+
+@of_run
+def look_up_in_any_order(run: Run, keys: Sequence[bytes]) -> None:
+    """Looks keys up in an order of the server's own."""
+    for key in keys:
+        _look_up(run, key, False)
+
+
+def _look_up(run: Run, key: bytes, in_order: bool) -> None:
+    if run.looks and run.entry(run.selected, key) is None:
+        miss(run, run.selected, key, in_order)
+
+
+@of_run
+def tell_of_misses(run: Run) -> None:
+    """From here on the command under way tells of keys that it looks up in vain, though it does not only read."""
+    run.looks = True
 
 
 def whither(run: Run, ahead: bool) -> str:

@@ -7,6 +7,7 @@ weights are compared, and as what; that is the text's.
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -68,7 +69,17 @@ class Arrangements:
                     return []
                 left.remove(one)
                 found.append(one[0])
-        return [tuple(found)]
+        return list(dict.fromkeys(itertools.islice(self._alike(found), SOME)))
+
+    def _alike(self, found: Sequence[bytes]) -> Iterator[Group]:
+        """The stretches that look like one: where a group is cut, any of those that look alike may have been taken."""
+        parts: list[list[Group]] = []
+        place = 0
+        for (group, count), rows in zip(self.counts, self.rows, strict=True):
+            taken = tuple(found[place : place + count])
+            parts.append([taken] if count == len(group) else [*itertools.islice(_exchanged(taken, rows), SOME)])
+            place += count
+        return (tuple(itertools.chain.from_iterable(each)) for each in _product(parts))
 
     def all(self, bound: int) -> Iterable[Group]:
         """The stretches, each once; some of them where they are more than worlds would be kept."""
@@ -80,6 +91,16 @@ class Arrangements:
     def _every(self) -> Iterator[Group]:
         orders = [itertools.permutations(group, count) for group, count in self.counts]
         return (tuple(itertools.chain.from_iterable(each)) for each in _product(orders))
+
+
+def _exchanged(taken: Group, rows: Sequence[tuple[bytes, tuple[Any, ...]]]) -> Iterator[Group]:
+    """What may stand for some elements of a group: as many of those that have the same row, row by row."""
+    shown = dict(rows)
+    alike = {row: [element for element, other in rows if other == row] for row in shown.values()}
+    counts = Counter(shown[element] for element in taken)
+    for chosen in _product([itertools.combinations(alike[row], count) for row, count in counts.items()]):
+        left = {row: iter(elements) for row, elements in zip(counts, chosen, strict=True)}
+        yield tuple(next(left[shown[element]]) for element in taken)
 
 
 def _product(iterables: Sequence[Iterable[Any]]) -> Iterator[tuple[Any, ...]]:

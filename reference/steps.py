@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from redlark.reference import fields, values, writes
+from redlark.reference import fields, notifying, values, writes
 from redlark.reference.arguments import reader
 from redlark.reference.certain import certain, missing
 from redlark.reference.expressions import code, expression, root_of
@@ -111,7 +111,10 @@ class Compiler:
         return sequence([
             effect(joined(name, " = ", key)),
             effect(joined(found, " = v[0].value(v[0].selected, ", name, ")")),
-            effect(joined(f"v[{slot}] = ", constant(empty))).under(joined(found, " is None")),
+            sequence([
+                effect(joined(f"v[{slot}] = ", constant(empty))),
+                effect(joined(Object(notifying.miss), "(v[0], v[0].selected, ", name, ")")),
+            ]).under(joined(found, " is None")),
             self._fails(rule, error).under(wrong, "elif"),
             effect(joined(f"v[{slot}] = ", there)).otherwise(),
         ])  # fmt: skip

@@ -99,6 +99,7 @@ class Run(Comparing):
         "happened",
         "keeps",
         "latest",
+        "looks",
         "model",
         "now",
         "observed",
@@ -122,6 +123,7 @@ class Run(Comparing):
         "sessions",
         "signalled",
         "silent_propagation",
+        "vanished",
         "versions",
         "waiting",
         "woken_by",
@@ -141,9 +143,8 @@ class Run(Comparing):
         self.selected: int = self.session["selected"]
         self.earliest, self.latest = max(interval[0], world.now), max(interval[1], world.now)
         self.began = self.now = Moment(Variable(self.earliest, self.latest))
-        self.observed = observed
+        self.observed, self.encodings = observed, model.encodings
         self.pending: list[tuple[int, ...]] = []
-        self.encodings = model.encodings
         self.alive: set[tuple[int, bytes]] = set()
         self.deadlines: dict[tuple[int, bytes], Moment] = {}
         self.written: set[tuple[int, bytes]] = set()  # places of deadlines that this run has set, not only looked at
@@ -172,6 +173,8 @@ class Run(Comparing):
         self.woken_by: bytes | None = None
         self.woken_with: Any = None  # what the block that was woken has kept from its first run
         self.happened: list[Happening] = []  # keys that were read or changed, once somebody tracks
+        self.looks = False  # whether keys that the command under way looks up in vain are told of
+        self.vanished: Place | None = None  # a hash that it has met as its last field was over
         self.waiting: Waiting | None = None  # where the request's own client is left waiting
         # for logs: what was asked, bytes answered, microseconds of work at least, words that are secrets, words read
         self.asked, self.answered, self.busy, self.concealed, self.read = request, (0, 0), 0, frozenset[int](), 0
@@ -221,6 +224,7 @@ class Run(Comparing):
             self.propagated.append((number, (b"HDEL", key, *entry.fields)))
             self.notify(number, b"hexpired", key, early=True)
             self.notify(number, b"del", key, early=True)
+            self.vanished = number, key
             return None
         self.alive.add((number, key))
         return self.databases[number].get(key)

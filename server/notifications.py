@@ -54,8 +54,8 @@ CLASSES: Final = {
 _LOOK_ASIDE: Final = (b"object|", b"memory|")
 _LOOK_TOO: Final = frozenset((
     b"getex", b"getdel", b"getset", b"set", b"bitfield", b"bitop", b"pfmerge", b"copy", b"sort", b"xreadgroup", b"xack",
-    b"xackdel", b"xclaim", b"xautoclaim", b"georadius", b"georadiusbymember", b"geosearchstore", b"sinterstore",
-    b"sunionstore", b"sdiffstore", b"zinterstore", b"zunionstore", b"zdiffstore", b"zrangestore",
+    b"xackdel", b"xclaim", b"xautoclaim", b"georadius", b"georadiusbymember", b"geosearchstore", b"migrate",
+    b"sinterstore", b"sunionstore", b"sdiffstore", b"zinterstore", b"zunionstore", b"zdiffstore", b"zrangestore",
 ))  # fmt: skip
 
 

@@ -124,7 +124,7 @@ def migrate(ctx: Context, args: list[bytes]) -> Reply:
     patience = integer(args[5])
     number = integer(args[4])
     patience = min(patience, LONGEST_PATIENCE) if patience > 0 else PATIENCE
-    named = dict.fromkeys([key] if asked.keys is None else asked.keys)
+    named = [key] if asked.keys is None else asked.keys
     moving = {each: request for each in named if (request := _restoring(ctx, each, asked)) is not None}
     if not moving:
         return Status(b"NOKEY")

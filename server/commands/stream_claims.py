@@ -94,6 +94,7 @@ def _claim_options(ctx: Context, rest: list[bytes]) -> tuple[int, int | None, in
 @command("XAUTOCLAIM")
 def xautoclaim(ctx: Context, args: list[bytes]) -> Reply:
     key, consumer = args[1], args[3]
+    ctx.db.get(key)  # a key that is not there is told of before anything else is read
     idle = integer(args[4], b"ERR Invalid min-idle-time argument for XAUTOCLAIM")
     low, left, just, place = ids.low(args[5]), 100, False, 6
     while place < len(args):
@@ -108,7 +109,7 @@ def xautoclaim(ctx: Context, args: list[bytes]) -> Reply:
         else:
             raise errors.syntax()
         place += 1
-    stream = stream_at(ctx, key)
+    stream = stream_at(ctx, key) if ctx.db.exists(key) else None
     if stream is None or args[2] not in stream.groups:
         raise CommandError(no_group(key, args[2]))
     group = stream.groups[args[2]]

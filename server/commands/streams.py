@@ -404,7 +404,7 @@ def xread(ctx: Context, args: list[bytes]) -> Reply:
     def rows() -> list[list[Reply]]:
         """Which entry is the last one, is seen when it is told, not when the waiting begins."""
         for number, (key, text) in enumerate(places):
-            if until_nul(text) == b"+":
+            if until_nul(text) == b"+" and ctx.db.exists(key):
                 after[number] = _from(ctx, key, text)
         return read_after(ctx, asked, after)
 

@@ -139,3 +139,50 @@ def test_the_set_up_listens_before_its_histories_begin(profile: str) -> None:
         begun = setup.begun(History(steps_of(0, [request("PING")])))
         assert begun.social
         assert begun.clients == (LISTENER, 0)
+
+
+def missed(*requests: tuple[bytes, ...], profile: str = "redis-8.2", gap: int = 0) -> list[bytes]:
+    """The keys of which it is told that they were not there."""
+    return [key for _, key in heard("Em", requests, profile, gap)]
+
+
+def test_each_look_up_in_vain_is_told() -> None:
+    """A key that is looked up twice is told of twice, in scripts and transactions too; WRONGTYPE ends the looking."""
+    assert missed((b"MGET", b"a", b"b", b"a")) == [b"a", b"b", b"a"]
+    assert missed((b"XREAD", b"STREAMS", b"s", b"0")) == [b"s", b"s"]
+    script = (b"EVAL", b"redis.call('GET', KEYS[1]) redis.call('DEL', KEYS[1])", b"1", b"a")
+    assert missed((b"MULTI",), (b"GET", b"a"), (b"SET", b"a", b"v"), (b"GET", b"a"), (b"EXEC",), script) == [b"a"]
+    assert missed((b"SET", b"b", b"v"), (b"SINTER", b"a", b"b", b"c")) == [b"a"]
+
+
+def test_who_only_writes_tells_of_no_miss() -> None:
+    """What is written is looked up without a word, unless its command also tells what was there."""
+    assert not missed(
+        (b"DEL", b"a"), (b"APPEND", b"a", b"v"), (b"DEL", b"a"), (b"OBJECT", b"ENCODING", b"a"), (b"SPOP", b"a")
+    )
+    assert missed((b"SET", b"a", b"v", b"GET"), (b"GETDEL", b"b"), (b"BITFIELD", b"c", b"GET", b"u8", b"0")) == [
+        b"a", b"b", b"c",
+    ]  # fmt: skip
+    union = (b"SUNIONSTORE", b"d", b"a", b"b")
+    assert (missed(union), missed(union, profile="redis-6.2")) == ([b"a", b"b"], [])
+
+
+def test_what_has_expired_is_told_before_it_is_missed() -> None:
+    """A key whose time is up is told as expired, then as missed."""
+    events = heard("Kxm", ((b"SET", b"k", b"v", b"PX", b"1"), (b"GET", b"k")), gap=5)
+    assert [event for _, event in events] == [b"expired", b"keymiss"]
+
+
+def test_a_hash_that_is_emptied_as_it_is_read_was_found() -> None:
+    """Who meets a hash whose last field is over has missed nothing, unless the server has cleared it away before."""
+    expiring = (b"HPEXPIRE", b"h", b"1", b"FIELDS", b"1", b"f")
+    model = Model.load("redis-8.2")
+    worlds = model.connect(model.connect(model.start(config={"notify-keyspace-events": "Em"}, now=BEGIN), 0), 1)
+    (world,) = worlds
+    for client, request in ((1, (b"PSUBSCRIBE", b"*")), (0, (b"HSET", b"h", b"f", b"v")), (0, expiring)):
+        world, _ = model.perform(world, client, request, BEGIN)
+    told = set()
+    for run, _ in model.ways(world, 0, (b"HGET", b"h", b"f"), BEGIN + 5):
+        after, frames = model.deliver(run.finish(), BEGIN + 5)
+        told.add((b"h" in after.databases[0], bool(frames)))
+    assert told == {(False, False), (False, True)}

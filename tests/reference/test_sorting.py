@@ -40,3 +40,20 @@ def test_groups_hold_what_ties(keys: list[int], descending: bool) -> None:
     order = [only for (only,) in found]
     assert order == sorted(set(keys), reverse=descending)
     assert sorted(itertools.chain.from_iterable(groups)) == sorted(elements)
+
+
+@given(st.lists(st.integers(0, 2), min_size=2, max_size=6), st.integers(1, 6), st.data())
+def test_whoever_looks_alike_may_have_been_taken(kinds: list[int], end: int, data: st.DataObject) -> None:
+    """Where a page cuts what ties, the candidates are all stretches, their order aside, that show the same."""
+    group = tuple(b"%d" % place for place in range(len(kinds)))
+    rows = [(b"%d" % kind,) for kind in kinds]
+    shuffled = data.draw(st.permutations(group))[:end]
+    leaves = [rows[int(element)][0] for element in shuffled]
+    found = {frozenset(one) for one in arrangements([group], 0, end, rows).candidates(leaves)}
+    wanted = sorted(leaves)
+    expected = {
+        frozenset(one)
+        for one in itertools.combinations(group, len(shuffled))
+        if sorted(rows[int(element)][0] for element in one) == wanted
+    }
+    assert found == expected
