@@ -3,6 +3,7 @@
 #   make conform     hold the embedded server to the text and print the verdict
 #   make test        every test, within 15 minutes on two cores
 #   make campaign    the long searches, an hour of them
+#   make fuzz        bytes that atheris draws, to both cores, the compiled one with sanitizers
 #   make bench       the server beside redis-server and Valkey
 #   make generated   write anew what is derived from the text and kept in the tree
 #   make versions    write docs/versions.md: what differs between versions, as real servers show it (minutes)
@@ -10,7 +11,7 @@
 #   make clean       remove what the above made
 #
 # Options: PYTHON=python3.12, CONFORM="redis:8.2 --budget 20", TESTS="tests/spec -k loader", BENCH="--quick",
-# CAMPAIGN_MINUTES=10 for all searches together, CAMPAIGN_SEED=7 to draw again what was drawn
+# FUZZ="--seconds 600", CAMPAIGN_MINUTES=10 for all searches together, CAMPAIGN_SEED=7 to draw again what was drawn
 
 PYTHON ?= python3
 VENV := .venv
@@ -19,6 +20,7 @@ PIP = PYTHONWARNINGS=ignore PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip
 CONFORM ?=
 TESTS ?=
 BENCH ?=
+FUZZ ?=
 CAMPAIGN_MINUTES ?= 60
 CAMPAIGN_SEED ?=
 
@@ -27,7 +29,7 @@ CORE := $(wildcard server/core/*.pyx server/core/*.pxi server/core/*.pxd server/
 PYTEST_WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup conform test campaign bench generated versions clean
+.PHONY: help setup conform test campaign fuzz bench generated versions clean
 
 help:
 	@sed -n '/^#  /s/^#//p' Makefile
@@ -77,6 +79,13 @@ test: setup
 campaign: setup
 	$(BIN)/python -m pytest -m campaign --hypothesis-profile=campaign \
 	    --campaign-minutes=$(CAMPAIGN_MINUTES) $(if $(CAMPAIGN_SEED),--campaign-seed=$(CAMPAIGN_SEED)) $(TESTS)
+
+$(VENV)/fuzz.stamp: $(VENV)/core.stamp
+	@$(PIP) install --no-build-isolation --editable ".[test,fuzz]"
+	@touch $@
+
+fuzz: $(VENV)/fuzz.stamp
+	$(BIN)/python -m tests.fuzz $(FUZZ)
 
 bench: $(VENV)/bench.stamp
 	$(BIN)/python -m tests.bench $(BENCH)

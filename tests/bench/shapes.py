@@ -6,6 +6,7 @@ uses up what it finds (LPOP, SPOP, ZPOPMIN) has as much put there as there are r
 
 from __future__ import annotations
 
+import hashlib
 import random
 from collections.abc import Callable, Iterable, Sequence
 
@@ -41,8 +42,8 @@ class Shape:
 
     @property
     def lines(self) -> int:
-        """The line ends of each reply while it is prepared: an entry's ID is a bulk string."""
-        return 2 if self.group == "stream" else 1
+        """The line ends of each reply while it is prepared: IDs of entries and digests of scripts are bulk strings."""
+        return 2 if self.group in ("stream", "scripting") else 1
 
 
 def _strings(size: int, keys: int = KEYSPACE) -> Prepare:
@@ -108,6 +109,8 @@ _ELEMENT, _KEY, _ONE_SMALL = f"element:{RANDOM}", f"key:{RANDOM}", f"small:{RAND
 _THREE_CALLS = "redis.call('SET',KEYS[1],ARGV[1]); redis.call('INCR',KEYS[2]); return redis.call('GET',KEYS[1])"
 _NEAR = ("GEOSEARCH", "geo", "FROMLONLAT", "7.5", "46.9", "BYRADIUS", "20", "km")
 _COMMON = ("SINTERCARD", "2", "numbers", "set", "LIMIT", "10")
+_DIGEST = hashlib.sha1(_THREE_CALLS.encode(), usedforsecurity=False).hexdigest()
+_LOADED = lambda count: (request(b"SCRIPT", b"LOAD", _THREE_CALLS.encode()),)  # noqa: E731
 _LOOP = "for i=1,1000 do redis.call('INCR',KEYS[1]) end return 1"
 
 
@@ -218,6 +221,7 @@ SHAPES: tuple[Shape, ...] = (
     Shape("ECHO", "connection", ("ECHO", "hello")),
     Shape("EVAL_1", "scripting", ("EVAL", "return 1", "0"), most=50_000),
     Shape("EVAL_3_calls", "scripting", ("EVAL", _THREE_CALLS, "2", _KEY, f"n{RANDOM}", "value"), most=50_000),
+    Shape("EVALSHA_3_calls", "scripting", ("EVALSHA", _DIGEST, "2", _KEY, f"n{RANDOM}", "value"), _LOADED, most=50_000),
     Shape("EVAL_1000_calls", "scripting", ("EVAL", _LOOP, "1", "counter"), most=500),
 )  # fmt: skip
 
