@@ -23,6 +23,8 @@ One extension module, redlark.server._core, made of a few files, each one concep
     ranks.pxi, packed_scores.pxi, sorted_set.pxi
                   sorted sets: the order of large ones, the small ones, the type
     doubles.pxi   scores as texts
+    stream.pxi, stream_changes.pxi
+                  streams: their nodes, and what writes to them
     befalling.pxi who is told what becomes of keys; expiry
     reply.pxi     output buffers and RESP
     parser.pxi    requests out of bytes
@@ -75,7 +77,6 @@ from redlark.server.notifications import EXPIRED, MISSED, NEW
 
 # Collections are Python objects here, referred to from their entries; types of C take their names here.
 from redlark.server.plain.deadlines import Deadlines as DEADLINES
-from redlark.server.plain.stream import Stream
 
 NAME = "compiled"
 
@@ -99,6 +100,8 @@ include "ranks.pxi"
 include "packed_scores.pxi"
 include "sorted_set.pxi"
 include "doubles.pxi"
+include "stream.pxi"
+include "stream_changes.pxi"
 include "parser.pxi"
 include "dispatch.pxi"
 include "client.pxi"

@@ -90,10 +90,10 @@ class Stream:
                     yield id_, items
 
     def first(self) -> Entry | None:
-        return next(iter(self._nodes[0].entries.items())) if self._nodes else None
+        return next((entry for node in self._nodes for entry in node.entries.items()), None)
 
     def last(self) -> Entry | None:
-        return next(reversed(self._nodes[-1].entries.items())) if self._nodes else None
+        return next((entry for node in reversed(self._nodes) for entry in reversed(node.entries.items())), None)
 
     # ---- changes -----------------------------------------------------------------------------------------------
 
@@ -154,7 +154,7 @@ class Stream:
         return before - self._count
 
     def _cut(self, node: Node, count: int | None, least: int) -> None:
-        """Takes the oldest of a node that keeps some: so many, or those below an id."""
+        """Takes the oldest of a node that stays, even emptied: so many, or those below an id."""
         for id_ in list(node.entries):
             if count == 0 if count is not None else id_ >= least:
                 return
@@ -192,8 +192,7 @@ class Stream:
         texts = [text for node in self._nodes for items in node.entries.values() for text in items]
         assert self._bytes == sum(map(len, texts))
         for node in self._nodes:
-            assert node.entries
-            assert node.first <= min(node.entries) <= max(node.entries) <= node.last
+            assert all(node.first <= id_ <= node.last for id_ in node.entries)
             assert len(node.entries) <= node.count
         for group in self.groups.values():
             group.check()

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from redlark.reference import streams as text
-from redlark.server import groups, ids
+from redlark.server import cores, groups, ids
 from redlark.server.config import Config
 from redlark.server.interfaces import CommandError
-from redlark.server.plain.stream import Stream
 from redlark.spec.primitives import streams as primitives
 
 ITEMS = st.sampled_from([(b"f", b"v"), (b"f", b"1", b"g", b"x" * 70), (b"h", b"-5"), (b"f", b"y" * 300)])
@@ -22,10 +23,13 @@ IDS = st.integers(0, 40)
 class AsTheTextHasIt(RuleBasedStateMachine):
     """One stream, kept twice."""
 
+    core = ""
+
     @initialize(most=st.sampled_from([0, 1, 3, 100]), most_bytes=st.sampled_from([0, 60, 200, 4096]))
     def begin(self, most: int, most_bytes: int) -> None:
         self.limits = Config(stream_node_max_entries=most, stream_node_max_bytes=most_bytes)
-        self.stream, self.expected = Stream(self.limits), text.empty_stream()
+        self.stream: Any = cores.choose(self.core).Stream(self.limits)
+        self.expected = text.empty_stream()
 
     @rule(step=st.integers(1, 3), items=ITEMS)
     def append(self, step: int, items: tuple[bytes, ...]) -> None:
@@ -69,9 +73,10 @@ class AsTheTextHasIt(RuleBasedStateMachine):
                 assert (one.last_id, one.added) == (self.expected.last_id, self.expected.added)
 
 
-def test_a_stream_is_as_the_text_has_it() -> None:
+@pytest.mark.parametrize("name", cores.available())
+def test_a_stream_is_as_the_text_has_it(name: str) -> None:
     """Entries, nodes and counts after any changes."""
-    run_state_machine_as_test(AsTheTextHasIt)
+    run_state_machine_as_test(type("Machine", (AsTheTextHasIt,), {"core": name}))
 
 
 @given(
