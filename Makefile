@@ -4,6 +4,7 @@
 #   make test        every test, within 15 minutes on two cores
 #   make campaign    the long searches, an hour of them
 #   make fuzz        bytes that atheris draws, to both cores, the compiled one with sanitizers
+#   make soak        ten minutes of mixed traffic at full load, and memory back to where it was
 #   make bench       the server beside redis-server and Valkey
 #   make generated   write anew what is derived from the text and kept in the tree
 #   make versions    write docs/versions.md: what differs between versions, as real servers show it (minutes)
@@ -11,7 +12,7 @@
 #   make clean       remove what the above made
 #
 # Options: PYTHON=python3.12, CONFORM="redis:8.2 --budget 20", TESTS="tests/spec -k loader", BENCH="--quick",
-# FUZZ="--seconds 600", CAMPAIGN_MINUTES=10 for all searches together, CAMPAIGN_SEED=7 to draw again what was drawn
+# FUZZ="--seconds 600", SOAK="--minutes 1", CAMPAIGN_MINUTES=10 for all searches together, CAMPAIGN_SEED=7 to draw again what was drawn
 
 PYTHON ?= python3
 VENV := .venv
@@ -21,6 +22,7 @@ CONFORM ?=
 TESTS ?=
 BENCH ?=
 FUZZ ?=
+SOAK ?=
 CAMPAIGN_MINUTES ?= 60
 CAMPAIGN_SEED ?=
 
@@ -29,7 +31,7 @@ CORE := $(wildcard server/core/*.pyx server/core/*.pxi server/core/*.pxd server/
 PYTEST_WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup conform test campaign fuzz bench generated versions clean
+.PHONY: help setup conform test campaign fuzz soak bench generated versions clean
 
 help:
 	@sed -n '/^#  /s/^#//p' Makefile
@@ -86,6 +88,9 @@ $(VENV)/fuzz.stamp: $(VENV)/core.stamp
 
 fuzz: $(VENV)/fuzz.stamp
 	$(BIN)/python -m tests.fuzz $(FUZZ)
+
+soak: setup
+	$(BIN)/python -m tests.load $(SOAK)
 
 bench: $(VENV)/bench.stamp
 	$(BIN)/python -m tests.bench $(BENCH)

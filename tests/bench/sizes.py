@@ -145,7 +145,7 @@ def _grow(
 ) -> None:
     before, address = 0, (server.host, server.port)
     for size in sizes:
-        with _pinged(server) as stall:
+        with pinged(server) as stall:
             began = measure.cpu_ns(server.process.pid)
             _put(server, more(before, size), lines)
             adding = (measure.cpu_ns(server.process.pid) - began) / (size - before)
@@ -175,7 +175,7 @@ print(longest * 1000)
 
 
 @contextlib.contextmanager
-def _pinged(server: Running) -> Iterator[list[float]]:
+def pinged(server: Running) -> Iterator[list[float]]:
     """Meanwhile somebody asks for PING: afterwards the list holds the longest wait, in milliseconds."""
     command = [sys.executable, "-c", _PINGER, str(server.port)]
     found = [0.0]
