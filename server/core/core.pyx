@@ -29,8 +29,8 @@ One extension module, redlark.server._core, made of a few files, each one concep
     reply.pxi     output buffers and RESP
     parser.pxi    requests out of bytes
     strings.pxi   the hot commands: on strings and keys,
-    list_commands.pxi, set_commands.pxi, hash_commands.pxi, zset_commands.pxi
-                  on lists, on sets, on hashes, on sorted sets
+    list_commands.pxi, set_commands.pxi, hash_commands.pxi, zset_commands.pxi, stream_commands.pxi
+                  on lists, on sets, on hashes, on sorted sets, on streams
     dispatch.pxi  hot or Python, in batches
     client.pxi    a connection
     bounds.pxi    how much may wait for it
@@ -111,6 +111,7 @@ include "strings.pxi"
 include "set_commands.pxi"
 include "hash_commands.pxi"
 include "zset_commands.pxi"
+include "stream_commands.pxi"
 include "list_commands.pxi"
 include "luacalls.pxi"
 include "bytework.pxi"

@@ -115,6 +115,7 @@ cdef class Loop:
     cdef SetLimits set_limits
     cdef HashLimits hash_limits
     cdef ZsetLimits zset_limits
+    cdef StreamLimits stream_limits
     cdef int64_t list_limit
     cdef int64_t bulk_limit
     cdef size_t query_limit
@@ -203,6 +204,7 @@ cdef class Loop:
         read_set_limits(config, &self.set_limits)
         read_hash_limits(config, &self.hash_limits)
         read_zset_limits(config, &self.zset_limits)
+        read_stream_limits(config, &self.stream_limits)
         self.list_limit = config.list_max_listpack_size
         self.bulk_limit = min(config.proto_max_bulk_len, 0xFFFF0000)
         self.query_limit = config.client_query_buffer_limit

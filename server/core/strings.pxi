@@ -303,5 +303,6 @@ cdef int hot_table(Loop loop) except -1:
     hot_sets(loop)
     hot_hashes(loop)
     hot_zsets(loop)
+    hot_streams(loop)
     hot_lists(loop)
     return 0
