@@ -15,6 +15,7 @@ One extension module, redlark.server._core, made of a few files, each one concep
     objects.pxi   an entry: key, value and deadline in one allocation
     buckets.pxi   the hash table: buckets of a cache line, incremental rehash, SCAN cursors
     table.pxi     a keyspace's: entries
+    packed.pxi    small collections that stand in entries by themselves
     database.pxi  a keyspace: its writes, and what Python commands see
     intset.h      small sets of integers
     members.pxi   tables of members: what large collections are
@@ -112,6 +113,7 @@ include "set_commands.pxi"
 include "hash_commands.pxi"
 include "zset_commands.pxi"
 include "stream_commands.pxi"
+include "packed.pxi"
 include "list_commands.pxi"
 include "luacalls.pxi"
 include "bytework.pxi"

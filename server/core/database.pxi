@@ -56,14 +56,15 @@ cdef class Database:
     # ---------------------------------------------------------------------------------------------- reading
 
     def get(self, bytes key not None, /):
-        cdef Entry* e = db_find(self, key)
+        cdef Place place
+        cdef Entry* e = db_find_at(self, key, &place)
         if e == NULL:
             if self.misses and self.teller is not None:
                 db_tell(self, MISSED, key, len(key))
             return None
         if self.touching:
             entry_used(self, e, db_now(self))
-        value = entry_value(e)
+        value = db_value(self, e, &place)
         if PyDict_Size(self.timed_hashes):
             at = self.timed_hashes.get(key)
             if at is not None and <int64_t>at < db_now(self) and not FIELDS_MET(self, key, value, db_now(self)):
@@ -71,8 +72,9 @@ cdef class Database:
         return value
 
     def peek(self, bytes key not None, /):
-        cdef Entry* e = db_find(self, key)
-        return None if e == NULL else entry_value(e)
+        cdef Place place
+        cdef Entry* e = db_find_at(self, key, &place)
+        return None if e == NULL else db_value(self, e, &place)
 
     def exists(self, bytes key not None, /):
         return db_find(self, key) != NULL
@@ -81,9 +83,9 @@ cdef class Database:
         cdef Entry* e = db_find(self, key)
         if e == NULL:
             return None
-        if kind_of(e) != OBJECT:
-            return b"string"
-        return (<object>object_of(e)).kind
+        if kind_of(e) == PACKED:
+            return packed_kind(rl_load8(value_of(e)))
+        return (<object>object_of(e)).kind if kind_of(e) == OBJECT else b"string"
 
     def form(self, bytes key not None, /):
         cdef Entry* e = db_find(self, key)
@@ -171,6 +173,7 @@ cdef class Database:
             if not hasattr(value, "kind"):
                 raise TypeError(f"not a value: {type(value).__name__}")
             db_put_object(self, p, n, rl_hash(p, n), value, value.memory(), KEEP if keep_ttl else WITHOUT)
+            db_note_packed(self, key, value)
             if type(value) is Hash and value.timed:
                 self.ending.note(key, value)
 
@@ -191,6 +194,7 @@ cdef class Database:
             if kind_of(e) == OBJECT:
                 value = <object>object_of(e)
                 db_weigh(self, e, value.memory())
+                db_note_packed(self, key, value)
                 if type(value) is Hash and value.timed:
                     self.ending.note(key, value)
         db_touch(self, key, len(key))
@@ -294,9 +298,12 @@ cdef inline Entry* db_lookup(Database db, const char* p, size_t n, uint64_t h, P
         return NULL
     return e
 
+cdef inline Entry* db_find_at(Database db, bytes key, Place* at) noexcept:
+    return db_lookup(db, key, len(key), rl_hash(key, len(key)), at)
+
 cdef Entry* db_find(Database db, bytes key) noexcept:
     cdef Place at
-    return db_lookup(db, key, len(key), rl_hash(key, len(key)), &at)
+    return db_find_at(db, key, &at)
 
 
 # --------------------------------------------------------------------------------------------------------------- writes
@@ -336,6 +343,8 @@ cdef void db_write(Database db, const char* p, size_t n, uint64_t h, int kind, i
                 rl_good_size(size_of_shape(flags, n, size)) == rl_good_size(old_size):
             if kind_of(e) == OBJECT:
                 held = object_of(e)
+            elif kind_of(e) == PACKED:
+                packed_free(rl_load8(value_of(e)))
             e.flags = flags
             set_sizes(e, n, 0 if kind else size)
         else:
@@ -356,7 +365,7 @@ cdef void db_write(Database db, const char* p, size_t n, uint64_t h, int kind, i
     db_touch(db, p, n)
     if there and PyDict_Size(db.timed_hashes):
         db_forget_fields(db, p, n)
-    if PyDict_Size(db.awaited) and (there or kind == OBJECT):
+    if PyDict_Size(db.awaited) and (there or kind >= OBJECT):
         db_note(db, p, n, not there)
     if db.teller is not None and not there:
         db_tell(db, NEW, p, n)

@@ -114,6 +114,8 @@ cdef void call_python(Loop loop, Client c, int64_t argc, const Slice* a) noexcep
     except BaseException as error:
         loop_failed(loop, error)
         c.out_failure()
+    if PyList_GET_SIZE(loop.unpacked):
+        loop_pack(loop)
     loop.python_ran = True
     loop_read_clock(loop)
 

@@ -2,21 +2,81 @@
 #
 # Must live here: the plain cases of what pushes, pops and looks.  Must not: how a list is kept (quicklist.pxi), error texts.
 
-cdef inline bint is_list(const Entry* e) noexcept:
-    return kind_of(e) == OBJECT and type(<object>object_of(e)) is List
+cdef struct OpenList:           # of a key, while a command works on it
+    Entry* e
+    Place at
+    size_t* root                # of the object, or `word`
+    size_t word
+    size_t before               # bytes that a packed one took
 
-cdef inline List list_held(const Entry* e):
-    return <List>object_of(e)
 
-cdef void list_out(List l, Buffer* b, uint64_t place, uint64_t count, bint forward) noexcept:
+cdef inline Content list_open(Client c, const Slice* key, uint64_t h, OpenList* o) noexcept:
+    cdef PyObject* held
+    cdef uint64_t word
+    o.e = db_lookup(c.db, key.p, key.n, h, &o.at)
+    if o.e == NULL:
+        return ABSENT
+    if kind_of(o.e) == PACKED:
+        word = rl_load8(value_of(o.e))
+        if packed_type(word) != PACKED_LIST:
+            return ANOTHER
+        o.word = <size_t>word
+        o.root = &o.word
+        o.before = packed_memory(word)
+        return WANTED
+    if kind_of(o.e) != OBJECT:
+        return ANOTHER
+    held = object_of(o.e)
+    if type(<object>held) is not List:
+        return ANOTHER
+    o.root = &(<List>held).root
+    return WANTED
+
+cdef void list_close(Client c, const Slice* key, uint64_t h, OpenList* o) noexcept:
+    """The list has changed: an empty one goes, any other is weighed, and stands in its entry if it may."""
+    cdef Database db = c.db
+    cdef size_t memory
+    if list_count(o.root[0]) == 0:
+        list_forget(c, key, h, o)
+        return
+    entry_used(db, o.e, c.loop.now)
+    memory = list_memory(o.root[0])
+    if kind_of(o.e) == OBJECT:
+        db_weigh(db, o.e, LIST_ITSELF + memory)
+        db_pack(db, o.e, &o.at)
+    elif o.word & QUICK:
+        db.table.weight += LIST_ITSELF + memory - o.before
+        db_hold(db, o.e, &o.at, list_around(c.loop.config, o.word), LIST_ITSELF + memory)
+    else:
+        db.table.weight += memory - o.before
+        rl_store8(value_of(o.e), o.word)
+    db_touch(db, key.p, key.n)
+
+cdef void list_forget(Client c, const Slice* key, uint64_t h, OpenList* o) noexcept:
+    """All elements have gone, and so goes the key."""
+    if kind_of(o.e) == PACKED:
+        c.db.table.weight += packed_memory(o.word) - o.before
+        rl_store8(value_of(o.e), o.word)
+    db_erase(c.db, key.p, key.n, h)
+
+cdef void list_begin(Client c, const Slice* key, uint64_t h, size_t root) noexcept:
+    """A key that is new holds a list."""
+    cdef char[8] payload
+    if root & QUICK:
+        db_put_object(c.db, key.p, key.n, h, list_around(c.loop.config, root), LIST_ITSELF + list_memory(root), WITHOUT)
+    else:
+        rl_store8(payload, root | PACKED_LIST)
+        db_write(c.db, key.p, key.n, h, PACKED, FRESH, payload, 8, WITHOUT)
+
+cdef void list_out(size_t root, Buffer* b, uint64_t place, uint64_t count, bint forward) noexcept:
     """That many elements as bulk strings, from a place on, all of them there."""
     cdef ql_node* node = NULL
     cdef char* at
     cdef char* lp
     if not count:
         return
-    if not l.root & QUICK:
-        lp = pack_of(l)
+    if not root & QUICK:
+        lp = pack_of(root)
         at = lp_seek(lp, <int64_t>place)
         while True:
             out_element(b, at)
@@ -24,7 +84,7 @@ cdef void list_out(List l, Buffer* b, uint64_t place, uint64_t count, bint forwa
             if not count:
                 return
             at = lp_next(at) if forward else lp_prev(lp, at)
-    node = ql_node_at(quick_of(l), &place)
+    node = ql_node_at(quick_of(root), &place)
     at = NULL if node.plain else ql_at(node, place)
     while count:
         if node.plain:
@@ -39,35 +99,41 @@ cdef void list_out(List l, Buffer* b, uint64_t place, uint64_t count, bint forwa
                 at = lp_next(at) if forward else lp_prev(ql_lp(node), at)
         node = node.after if forward else node.before
 
-cdef inline void list_changed(Client c, const Slice* key, Entry* e, List l) noexcept:
-    entry_used(c.db, e, c.loop.now)
-    db_weigh(c.db, e, list_memory(l))
-    db_touch(c.db, key.p, key.n)
+cdef bytes list_end(size_t root, bint left):
+    """The element at an end of a list that has one."""
+    cdef ql_node* node
+    if not root & QUICK:
+        return lp_bytes(lp_first(pack_of(root)) if left else lp_last(pack_of(root)))
+    node = quick_of(root).first if left else quick_of(root).last
+    if node.plain:
+        return PyBytes_FromStringAndSize(node.data, <Py_ssize_t>node.size)
+    return lp_bytes(ql_head(node) if left else lp_prev(ql_lp(node), ql_tail(node)))
 
-cdef bint push_to(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h, bint left) noexcept:
-    cdef Place at
-    cdef Entry* e = db_lookup(c.db, a[1].p, a[1].n, h, &at)
-    cdef List l
+cdef bint push_to(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h, bint left, bint only_there=False) noexcept:
+    cdef OpenList o
+    cdef Content there = list_open(c, a + 1, h, &o)
     cdef int64_t i
     cdef size_t size = 0
-    if e == NULL:
+    if there == ANOTHER:
+        return False
+    if there == ABSENT:
+        if only_there:
+            out_head(c.out, c':', 0)
+            return True
         if PyDict_Size(c.db.awaited):   # who waits is served by Python, at the time of this request
             return False
-        l = List(loop.config)
-    elif is_list(e):
-        l = list_held(e)
-    else:
-        return False
+        o.word = <size_t>lp_new()
+        o.root = &o.word
     for i in range(2, argc):
         size += a[i].n
-    list_make_room(l, loop.list_limit, size, <size_t>(argc - 2))
+    list_make_room(o.root, loop.list_limit, size, <size_t>(argc - 2))
     for i in range(2, argc):
-        list_push(l, a[i].p, a[i].n, left)
-    if e == NULL:
-        db_put_object(c.db, a[1].p, a[1].n, h, l, list_memory(l), WITHOUT)
+        list_push(o.root, a[i].p, a[i].n, left)
+    out_head(c.out, c':', <int64_t>list_count(o.root[0]))
+    if there == ABSENT:
+        list_begin(c, a + 1, h, o.word)
     else:
-        list_changed(c, a + 1, e, l)
-    out_head(c.out, c':', <int64_t>list_count(l))
+        list_close(c, a + 1, h, &o)
     return True
 
 cdef bint cmd_lpush(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
@@ -76,45 +142,36 @@ cdef bint cmd_lpush(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t 
 cdef bint cmd_rpush(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
     return push_to(loop, c, argc, a, h, False)
 
-cdef bint push_to_list(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h, bint left) noexcept:
-    cdef Place at
-    if db_lookup(c.db, a[1].p, a[1].n, h, &at) != NULL:
-        return push_to(loop, c, argc, a, h, left)
-    out_head(c.out, c':', 0)
-    return True
-
 cdef bint cmd_lpushx(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
-    return push_to_list(loop, c, argc, a, h, True)
+    return push_to(loop, c, argc, a, h, True, True)
 
 cdef bint cmd_rpushx(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
-    return push_to_list(loop, c, argc, a, h, False)
+    return push_to(loop, c, argc, a, h, False, True)
 
 cdef bint pop_from(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h, bint left) noexcept:
-    cdef Place at
-    cdef Entry* e
-    cdef List l
+    cdef OpenList o
+    cdef Content there
     cdef int64_t count = 1
-    cdef uint64_t there
+    cdef uint64_t size
     if argc > 3 or argc == 3 and not (rl_parse_int(a[2].p, a[2].n, &count) and count > 0):
         return False
-    e = db_lookup(c.db, a[1].p, a[1].n, h, &at)
-    if e == NULL and argc == 2:
+    there = list_open(c, a + 1, h, &o)
+    if there == ABSENT and argc == 2:
         out_null(c.out, c.resp)
         return True
-    if e == NULL or not is_list(e):
+    if there != WANTED:
         return False
-    l = list_held(e)
-    there = list_count(l)
-    count = <int64_t>min(<uint64_t>count, there)
+    size = list_count(o.root[0])
+    count = <int64_t>min(<uint64_t>count, size)
     if argc == 3:
         out_head(c.out, c'*', count)
-    list_out(l, c.out, 0 if left else there - 1, <uint64_t>count, left)
-    if <uint64_t>count == there:
+    list_out(o.root[0], c.out, 0 if left else size - 1, <uint64_t>count, left)
+    if <uint64_t>count == size:
         db_erase(c.db, a[1].p, a[1].n, h)
     else:
-        list_shed(l, <uint64_t>count, left)
-        list_shrink(l, loop.list_limit, 2)
-        list_changed(c, a + 1, e, l)
+        list_shed(o.root, <uint64_t>count, left)
+        list_shrink(o.root, loop.list_limit, 2)
+        list_close(c, a + 1, h, &o)
     return True
 
 cdef bint cmd_lpop(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
@@ -123,48 +180,96 @@ cdef bint cmd_lpop(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h
 cdef bint cmd_rpop(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
     return pop_from(loop, c, argc, a, h, False)
 
+cdef bint move(Loop loop, Client c, const Slice* source, uint64_t h, const Slice* target, bint from_left, bint to_left) noexcept:
+    """The element at an end of a list goes to an end of another one, or of the same."""
+    cdef OpenList o
+    cdef uint64_t other = rl_hash(target.p, target.n)
+    cdef Content there = list_open(c, target, other, &o)
+    cdef bint same
+    cdef int64_t number = 0
+    cdef bytes element
+    if there == ANOTHER or there == ABSENT and PyDict_Size(c.db.awaited):
+        return False
+    same = source.n == target.n and rl_same(source.p, target.p, source.n)
+    there = list_open(c, source, h, &o)
+    if there == ANOTHER:
+        return False
+    if there == ABSENT:
+        out_null(c.out, c.resp)
+        return True
+    element = list_end(o.root[0], from_left)
+    out_bulk(c.out, element, <size_t>len(element))
+    list_shed(o.root, 1, from_left)
+    if not same:
+        list_shrink(o.root, loop.list_limit, 2)
+        list_close(c, source, h, &o)
+        there = list_open(c, target, other, &o)
+        if there == ABSENT:
+            o.word = <size_t>lp_new()
+            o.root = &o.word
+    list_make_room(o.root, loop.list_limit, 0 if rl_parse_int(element, <size_t>len(element), &number) else <size_t>len(element), 1)
+    list_push(o.root, element, <size_t>len(element), to_left)
+    if there == ABSENT:
+        list_begin(c, target, other, o.word)
+    else:
+        if same:
+            list_shrink(o.root, loop.list_limit, 2)
+        list_close(c, target, other, &o)
+    return True
+
+cdef bint end_from(const Slice* word, bint* left) noexcept:
+    left[0] = word_is(word, b"left", 4)
+    return left[0] or word_is(word, b"right", 5)
+
+cdef bint cmd_lmove(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
+    cdef bint from_left = False, to_left = False
+    return end_from(a + 3, &from_left) and end_from(a + 4, &to_left) and move(loop, c, a + 1, h, a + 2, from_left, to_left)
+
+cdef bint cmd_rpoplpush(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
+    return move(loop, c, a + 1, h, a + 2, False, True)
+
 cdef bint cmd_llen(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
-    cdef Place at
-    cdef Entry* e = db_lookup(c.db, a[1].p, a[1].n, h, &at)
-    if e != NULL:
-        if not is_list(e):
-            return False
-        entry_used(c.db, e, loop.now)
-    out_head(c.out, c':', 0 if e == NULL else <int64_t>list_count(list_held(e)))
+    cdef OpenList o
+    cdef Content there = list_open(c, a + 1, h, &o)
+    if there == ANOTHER:
+        return False
+    if there == WANTED:
+        entry_used(c.db, o.e, loop.now)
+    out_head(c.out, c':', <int64_t>list_count(o.root[0]) if there == WANTED else 0)
     return True
 
 cdef bint cmd_lindex(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
-    cdef Place at
-    cdef Entry* e
+    cdef OpenList o
+    cdef Content there
     cdef int64_t index = 0, count = 0
     if not rl_parse_int(a[2].p, a[2].n, &index):
         return False
-    e = db_lookup(c.db, a[1].p, a[1].n, h, &at)
-    if e != NULL:
-        if not is_list(e):
-            return False
-        entry_used(c.db, e, loop.now)
-        count = <int64_t>list_count(list_held(e))
+    there = list_open(c, a + 1, h, &o)
+    if there == ANOTHER:
+        return False
+    if there == WANTED:
+        entry_used(c.db, o.e, loop.now)
+        count = <int64_t>list_count(o.root[0])
         if index < 0:
             index += count
     if 0 <= index < count:
-        list_out(list_held(e), c.out, <uint64_t>index, 1, True)
+        list_out(o.root[0], c.out, <uint64_t>index, 1, True)
     else:
         out_null(c.out, c.resp)
     return True
 
 cdef bint cmd_lrange(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
-    cdef Place at
-    cdef Entry* e
+    cdef OpenList o
+    cdef Content there
     cdef int64_t start = 0, end = 0, count = 0
     if not rl_parse_int(a[2].p, a[2].n, &start) or not rl_parse_int(a[3].p, a[3].n, &end):
         return False
-    e = db_lookup(c.db, a[1].p, a[1].n, h, &at)
-    if e != NULL:
-        if not is_list(e):
-            return False
-        entry_used(c.db, e, loop.now)
-        count = <int64_t>list_count(list_held(e))
+    there = list_open(c, a + 1, h, &o)
+    if there == ANOTHER:
+        return False
+    if there == WANTED:
+        entry_used(c.db, o.e, loop.now)
+        count = <int64_t>list_count(o.root[0])
     if start < 0:
         start = max(start + count, 0)
     if end < 0:
@@ -172,7 +277,7 @@ cdef bint cmd_lrange(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t
     count = 0 if start >= count or end < start else min(end, count - 1) - start + 1
     out_head(c.out, c'*', count)
     if count:
-        list_out(list_held(e), c.out, <uint64_t>start, <uint64_t>count, True)
+        list_out(o.root[0], c.out, <uint64_t>start, <uint64_t>count, True)
     return True
 
 
@@ -183,6 +288,8 @@ cdef int hot_lists(Loop loop) except -1:
     hot_add(loop, b"rpushx", cmd_rpushx, True)
     hot_add(loop, b"lpop", cmd_lpop, True)
     hot_add(loop, b"rpop", cmd_rpop, True)
+    hot_add(loop, b"lmove", cmd_lmove, True)
+    hot_add(loop, b"rpoplpush", cmd_rpoplpush, True)
     hot_add(loop, b"llen", cmd_llen, True)
     hot_add(loop, b"lindex", cmd_lindex, True)
     hot_add(loop, b"lrange", cmd_lrange, True)

@@ -112,6 +112,7 @@ cdef class Loop:
     cdef int64_t cron_at            # in the same time
     cdef int64_t timer_at           # Unix ms, FAR if there is none
     cdef object config
+    cdef list unpacked              # databases and keys in turn, whose collections may stand in their entries again
     cdef SetLimits set_limits
     cdef HashLimits hash_limits
     cdef ZsetLimits zset_limits
@@ -164,6 +165,7 @@ cdef class Loop:
         self.resumed = []
         self.closed = []
         self.hot_names = []
+        self.unpacked = []
         self.listeners = list(listeners)
         self.timer_at = FAR
         server.loop = self

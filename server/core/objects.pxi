@@ -8,7 +8,8 @@
 #            4   access     when it was last used, or how often (eviction.pxi)
 #            8   sizes      two times 32 bits, only if LONG
 #            .   deadline   64 bits, Unix time in ms, only if TIMED
-#            .   the key's bytes, then the value: its bytes, or 8 bytes of integer, or 8 of PyObject* and 8 of its weight
+#            .   the key's bytes, then the value: its bytes; or 8 bytes of integer; or 8 of PyObject* and 8 of its weight; or
+#                        8 that say where a packed collection is (packed.pxi)
 #
 # Why one allocation: a lookup that hits then touches two cache lines, the bucket's and this one; and an allocation less
 # saves what it costs.  16 bytes of key and 16 of value take 40, and the allocator (slab.h) adds nothing to them.
@@ -55,6 +56,7 @@ cdef enum Kind:
     TEXT = 0
     INTEGER = 1
     OBJECT = 2
+    PACKED = 3
     KIND = 3
 
 cdef enum Form:             # interfaces.FRESH, UNENCODED, RAW, in two bits of the flags
@@ -75,6 +77,9 @@ cdef enum:
 
 cdef inline int kind_of(const Entry* e) noexcept nogil:
     return e.flags & KIND
+
+cdef inline bint is_collection(const Entry* e) noexcept nogil:
+    return kind_of(e) >= OBJECT
 
 cdef inline int form_of(const Entry* e) noexcept nogil:
     return (e.flags >> FORM_SHIFT) & 3
@@ -104,11 +109,13 @@ cdef inline int64_t* deadline_of(const Entry* e) noexcept nogil:
 cdef inline size_t entry_size(const Entry* e) noexcept nogil:
     """Bytes in use; what was asked of the allocator is rl_good_size of it."""
     cdef int kind = kind_of(e)
-    return <size_t>(value_of(e) - <char*>e) + (text_size(e) if kind == TEXT else 8 if kind == INTEGER else HELD)
+    return <size_t>(value_of(e) - <char*>e) + (text_size(e) if kind == TEXT else HELD if kind == OBJECT else 8)
 
 cdef inline size_t weight_of(const Entry* e) noexcept nogil:
     """What an entry takes elsewhere."""
-    return <size_t>rl_load8(value_of(e) + 8) if kind_of(e) == OBJECT else 0
+    if kind_of(e) == OBJECT:
+        return <size_t>rl_load8(value_of(e) + 8)
+    return packed_memory(rl_load8(value_of(e))) if kind_of(e) == PACKED else 0
 
 cdef inline bint has_key(const Entry* e, const char* p, size_t n) noexcept nogil:
     return key_size(e) == n and rl_same(key_of(e), p, n)
@@ -139,8 +146,10 @@ cdef inline Entry* entry_blank(uint8_t flags, const char* p, size_t n, size_t si
     return e
 
 cdef void entry_free(Entry* e) noexcept:
-    """Frees the entry and gives up the object that it may hold."""
+    """Frees the entry and gives up the collection that it may hold."""
     cdef PyObject* held = object_of(e) if kind_of(e) == OBJECT else NULL
+    if kind_of(e) == PACKED:
+        packed_free(rl_load8(value_of(e)))
     rl_slot_free(e, entry_size(e))
     Py_XDECREF(held)
 
@@ -166,7 +175,7 @@ cdef bytes entry_key(const Entry* e):
     return PyBytes_FromStringAndSize(key_of(e), <Py_ssize_t>key_size(e))
 
 cdef object entry_value(const Entry* e):
-    """The value as Python commands see it."""
+    """The value as Python commands see it; of a packed collection db_value makes an object first."""
     cdef char text[24]
     if kind_of(e) == TEXT:
         return PyBytes_FromStringAndSize(value_of(e), <Py_ssize_t>text_size(e))

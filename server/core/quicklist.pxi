@@ -67,12 +67,12 @@ cdef class List:
 
     def __dealloc__(self):
         if self.root:
-            list_wipe(self)
+            list_free(self.root)
 
     # ---------------------------------------------------------------------------------------------- looking
 
     def __len__(self):
-        return <Py_ssize_t>list_count(self)
+        return <Py_ssize_t>list_count(self.root)
 
     def __iter__(self):
         return list_walk(self, True)
@@ -85,17 +85,17 @@ cdef class List:
         return b"quicklist" if self.root & QUICK else b"listpack"
 
     def memory(self):
-        return list_memory(self)
+        return LIST_ITSELF + list_memory(self.root)
 
     def get(self, uint64_t place):
-        if place >= list_count(self):
+        if place >= list_count(self.root):
             raise IndexError
         return ListWalk.__next__(list_walk_from(self, place, True))
 
     def range(self, uint64_t start, uint64_t stop):
         cdef list told = []
         cdef ListWalk walk
-        stop = min(stop, list_count(self))
+        stop = min(stop, list_count(self.root))
         if start < stop:
             walk = list_walk_from(self, start, True)
             for _ in range(stop - start):
@@ -111,33 +111,33 @@ cdef class List:
         for element in kept:
             if not (moved and rl_parse_int(<bytes?>element, <size_t>len(<bytes>element), &number)):
                 size += <size_t>len(<bytes?>element)
-        list_make_room(self, list_limit(self), size, <size_t>len(kept))
+        list_make_room(&self.root, list_limit(self), size, <size_t>len(kept))
         for element in kept:
-            list_push(self, <bytes>element, <size_t>len(<bytes>element), left)
+            list_push(&self.root, <bytes>element, <size_t>len(<bytes>element), left)
 
     def pop(self, uint64_t count, bint left):
         cdef list told = []
         cdef ListWalk walk = list_walk(self, left)
-        count = min(count, list_count(self))
+        count = min(count, list_count(self.root))
         for _ in range(count):
             told.append(ListWalk.__next__(walk))
-        list_shed(self, count, left)
-        list_shrink(self, list_limit(self), 2)
+        list_shed(&self.root, count, left)
+        list_shrink(&self.root, list_limit(self), 2)
         return told
 
     def rotate(self, bint from_left, bint to_left):
         cdef bytes element = ListWalk.__next__(list_walk(self, from_left))
-        list_shed(self, 1, from_left)
+        list_shed(&self.root, 1, from_left)
         self.push((element,), to_left, True)
-        list_shrink(self, list_limit(self), 2)
+        list_shrink(&self.root, list_limit(self), 2)
         return element
 
     def trim(self, uint64_t start, uint64_t stop):
-        cdef uint64_t count = list_count(self)
+        cdef uint64_t count = list_count(self.root)
         stop = min(stop, count)
-        list_shed(self, count - stop, False)
-        list_shed(self, min(start, stop), True)
-        list_shrink(self, list_limit(self), 2)
+        list_shed(&self.root, count - stop, False)
+        list_shed(&self.root, min(start, stop), True)
+        list_shrink(&self.root, list_limit(self), 2)
 
     # ---------------------------------------------------------------------------------------- in the middle
 
@@ -147,17 +147,17 @@ cdef class List:
         cdef ql_node* node
         cdef char* at
         cdef lp_item item
-        list_make_room(self, limit, <size_t>len(element), 1)
-        if place < 0 or within >= list_count(self):
+        list_make_room(&self.root, limit, <size_t>len(element), 1)
+        if place < 0 or within >= list_count(self.root):
             return False
         if self.root & QUICK:
-            node = ql_node_at(quick_of(self), &within)
-            ql_set(quick_of(self), node, within, element, <size_t>len(element))
+            node = ql_node_at(quick_of(self.root), &within)
+            ql_set(quick_of(self.root), node, within, element, <size_t>len(element))
         else:
             lp_prepare_bytes(&item, element)
-            at = lp_seek(pack_of(self), place)
-            self.root = <size_t>lp_replace(pack_of(self), &at, &item)
-        list_shrink(self, limit, 2)
+            at = lp_seek(pack_of(self.root), place)
+            self.root = <size_t>lp_replace(pack_of(self.root), &at, &item)
+        list_shrink(&self.root, limit, 2)
         return True
 
     def insert(self, bytes pivot not None, bytes element not None, bint after):
@@ -166,23 +166,23 @@ cdef class List:
         cdef char* at
         cdef size_t place
         lp_prepare_bytes(&wanted, pivot)
-        list_make_room(self, list_limit(self), <size_t>len(element), 1)
+        list_make_room(&self.root, list_limit(self), <size_t>len(element), 1)
         if not self.root & QUICK:
-            at = lp_find(pack_of(self) + LP_HEAD, &wanted, 1)
+            at = lp_find(pack_of(self.root) + LP_HEAD, &wanted, 1)
             if at == NULL:
                 return False
             lp_prepare_bytes(&item, element)
             at = lp_skip(at, after)
-            self.root = <size_t>lp_insert(pack_of(self), &at, &item, 1)
+            self.root = <size_t>lp_insert(pack_of(self.root), &at, &item, 1)
             return True
-        node = quick_of(self).first
+        node = quick_of(self.root).first
         while node != NULL:
             if node.plain:
                 place = 0 if ql_is(node, pivot, <size_t>len(pivot)) else 1
             else:
                 place = place_in(node, &wanted)
             if place < node.count:
-                ql_insert(quick_of(self), node, place, element, <size_t>len(element), after)
+                ql_insert(quick_of(self.root), node, place, element, <size_t>len(element), after)
                 return True
             node = node.after
         return False
@@ -190,22 +190,22 @@ cdef class List:
     def remove(self, bytes element not None, int64_t count):
         cdef lp_item wanted
         cdef uint64_t gone
-        cdef uint64_t left = list_count(self) if count == 0 else <uint64_t>(count if count > 0 else -count)
+        cdef uint64_t left = list_count(self.root) if count == 0 else <uint64_t>(count if count > 0 else -count)
         lp_prepare_bytes(&wanted, element)
         if self.root & QUICK:
-            gone = remove_from_quick(quick_of(self), element, &wanted, left, count < 0)
+            gone = remove_from_quick(quick_of(self.root), element, &wanted, left, count < 0)
         else:
-            gone = remove_from_pack(self, &wanted, left, count < 0)
+            gone = remove_from_pack(&self.root, &wanted, left, count < 0)
         if gone:
-            list_shrink(self, list_limit(self), 2)
+            list_shrink(&self.root, list_limit(self), 2)
         return gone
 
     # ------------------------------------------------------------------------------------------- as a whole
 
     def gather(self, elements):
         cdef int64_t limit = list_limit(self)
-        list_load(self, limit, [(elements, False)])
-        list_settle(self, limit)
+        list_load(&self.root, limit, [(elements, False)])
+        list_settle(&self.root, limit)
 
     def packed(self):
         """Node by node, each read when its turn comes."""
@@ -213,133 +213,133 @@ cdef class List:
         if not self.root & QUICK:
             yield list(self), False
             return
-        node = quick_of(self).first
+        node = quick_of(self.root).first
         while node != NULL:
             yield node_elements(node), node.plain != 0
             node = node.after
 
     def load(self, nodes):
         cdef int64_t limit = list_limit(self)
-        list_load(self, limit, nodes)
-        list_shrink(self, limit, 1)
+        list_load(&self.root, limit, nodes)
+        list_shrink(&self.root, limit, 1)
 
     def copy(self):
         cdef List other = List(self.limits)
-        list_wipe(other)
+        list_free(other.root)
         if self.root & QUICK:
-            other.root = <size_t>ql_copy(quick_of(self)) | QUICK
+            other.root = <size_t>ql_copy(quick_of(self.root)) | QUICK
         else:
-            other.root = <size_t>lp_copy(pack_of(self))
+            other.root = <size_t>lp_copy(pack_of(self.root))
         return other
 
     def check(self):
         if self.root & QUICK:
-            assert ql_check(quick_of(self))
+            assert ql_check(quick_of(self.root))
         else:
-            assert lp_check(pack_of(self), lp_size(pack_of(self)))
+            assert lp_check(pack_of(self.root), lp_size(pack_of(self.root)))
         assert sum(1 for _ in self) == len(self)
 
 
-cdef inline char* pack_of(List l) noexcept:
-    return <char*>l.root
+cdef inline char* pack_of(size_t root) noexcept nogil:
+    return <char*>root
 
-cdef inline quicklist* quick_of(List l) noexcept:
-    return <quicklist*>(l.root ^ QUICK)
+cdef inline quicklist* quick_of(size_t root) noexcept nogil:
+    return <quicklist*>(root ^ QUICK)
 
 cdef int64_t list_limit(List l) except? -9:
     return <int64_t>l.limits.list_max_listpack_size
 
-cdef inline uint64_t list_count(List l) noexcept:
-    return quick_of(l).count if l.root & QUICK else lp_count(pack_of(l))
+cdef inline uint64_t list_count(size_t root) noexcept nogil:
+    return quick_of(root).count if root & QUICK else lp_count(pack_of(root))
 
-cdef inline size_t list_memory(List l) noexcept:
-    return LIST_ITSELF + (quick_of(l).memory + sizeof(quicklist) if l.root & QUICK else lp_memory(pack_of(l)))
+cdef inline size_t list_memory(size_t root) noexcept nogil:
+    """Without the object."""
+    return quick_of(root).memory + sizeof(quicklist) if root & QUICK else lp_memory(pack_of(root))
 
-cdef void list_wipe(List l) noexcept:
-    if l.root & QUICK:
-        ql_free(quick_of(l))
+cdef void list_free(size_t root) noexcept nogil:
+    if root & QUICK:
+        ql_free(quick_of(root))
     else:
-        lp_free(pack_of(l))
-    l.root = 0
+        lp_free(pack_of(root))
 
 
 # ---------------------------------------------------------------------------------------------------- form, and both ends
 
-cdef void list_unpack(List l, int64_t limit) noexcept:
+cdef void list_unpack(size_t* root, int64_t limit) noexcept:
     """A listpack becomes a quicklist, its only node."""
-    cdef char* lp = pack_of(l)
+    cdef char* lp = pack_of(root[0])
     cdef quicklist* q = ql_new(limit)
     cdef size_t count = lp_count(lp)
     if count:
         ql_link(q, ql_of(q, lp + LP_HEAD, lp_end(lp), count), NULL)
         q.count = count
     lp_free(lp)
-    l.root = <size_t>q | QUICK
+    root[0] = <size_t>q | QUICK
 
-cdef inline void list_make_room(List l, int64_t limit, size_t size, size_t count) noexcept:
+cdef inline void list_make_room(size_t* root, int64_t limit, size_t size, size_t count) noexcept:
     """A listpack becomes a quicklist where so much more would be too much."""
-    if not l.root & QUICK and ql_exceeds(limit, lp_size(pack_of(l)) + size, lp_count(pack_of(l)) + count):
-        list_unpack(l, limit)
+    if not root[0] & QUICK and ql_exceeds(limit, lp_size(pack_of(root[0])) + size, lp_count(pack_of(root[0])) + count):
+        list_unpack(root, limit)
 
-cdef void list_pack(List l) noexcept:
+cdef void list_pack(size_t* root) noexcept:
     """A quicklist's only node becomes a listpack."""
-    cdef quicklist* q = quick_of(l)
-    l.root = <size_t>lp_from(ql_lp(q.first), q.first.size)
+    cdef quicklist* q = quick_of(root[0])
+    root[0] = <size_t>lp_from(ql_lp(q.first), q.first.size)
     ql_free(q)
 
-cdef inline void list_shrink(List l, int64_t limit, int share) noexcept:
+cdef inline void list_shrink(size_t* root, int64_t limit, int share) noexcept:
     """A quicklist becomes a listpack again once one node of at most that share of the limit holds it."""
     cdef quicklist* q
     cdef size_t most
-    if l.root & QUICK:
-        q = quick_of(l)
+    if root[0] & QUICK:
+        q = quick_of(root[0])
         if q.first != NULL and q.first == q.last and not q.first.plain:
             most = ql_class(limit) if limit < 0 else <size_t>max(limit, 1)
             if (q.first.size if limit < 0 else q.first.count) <= most // share:
-                list_pack(l)
+                list_pack(root)
 
-cdef void list_settle(List l, int64_t limit) noexcept:
+cdef void list_settle(size_t* root, int64_t limit) noexcept:
     """A result has been gathered: a listpack if it may be one."""
-    cdef ql_node* first = quick_of(l).first
-    if first == NULL or first == quick_of(l).last and not ql_exceeds(limit, first.size, first.count):
+    cdef ql_node* first = quick_of(root[0]).first
+    if first == NULL or first == quick_of(root[0]).last and not ql_exceeds(limit, first.size, first.count):
         if first == NULL:
-            list_wipe(l)
-            l.root = <size_t>lp_new()
+            list_free(root[0])
+            root[0] = <size_t>lp_new()
         else:
-            list_pack(l)
+            list_pack(root)
 
-cdef inline void list_push(List l, const char* p, size_t n, bint left) noexcept:
+cdef inline void list_push(size_t* root, const char* p, size_t n, bint left) noexcept:
     """At an end, where room was made."""
     cdef lp_item item
-    if l.root & QUICK:
-        ql_push(quick_of(l), p, n, left)
+    if root[0] & QUICK:
+        ql_push(quick_of(root[0]), p, n, left)
     else:
         lp_prepare(&item, p, n)
-        l.root = <size_t>(lp_prepend(pack_of(l), &item, 1) if left else lp_append(pack_of(l), &item, 1))
+        root[0] = <size_t>(lp_prepend(pack_of(root[0]), &item, 1) if left else lp_append(pack_of(root[0]), &item, 1))
 
-cdef inline void list_shed(List l, uint64_t count, bint left) noexcept:
+cdef inline void list_shed(size_t* root, uint64_t count, bint left) noexcept:
     """Take that many from an end, of those that are there."""
     cdef char* lp
     cdef char* at
     cdef uint64_t i
-    if l.root & QUICK:
-        ql_shed(quick_of(l), count, left)
+    if root[0] & QUICK:
+        ql_shed(quick_of(root[0]), count, left)
     elif count:
-        lp = pack_of(l)
+        lp = pack_of(root[0])
         at = lp + LP_HEAD
         if not left:
             at = lp_end(lp)
             for i in range(count):
                 at = lp_prev(lp, at)
-        l.root = <size_t>lp_delete(lp, &at, count)
+        root[0] = <size_t>lp_delete(lp, &at, count)
 
-cdef int list_load(List l, int64_t limit, nodes) except -1:
+cdef int list_load(size_t* root, int64_t limit, nodes) except -1:
     """Fill an empty list node by node; a listpack that would have too many bytes goes on as another."""
     cdef quicklist* q = ql_new(limit)
     cdef ql_node* node
     cdef lp_item item
-    list_wipe(l)
-    l.root = <size_t>q | QUICK
+    list_free(root[0])
+    root[0] = <size_t>q | QUICK
     for elements, plain in nodes:
         node = NULL
         for element in elements:
@@ -385,22 +385,22 @@ cdef uint64_t remove_from_quick(quicklist* q, bytes element, const lp_item* want
     q.count -= gone
     return gone
 
-cdef uint64_t remove_from_pack(List l, const lp_item* wanted, uint64_t left, bint from_end) noexcept:
+cdef uint64_t remove_from_pack(size_t* root, const lp_item* wanted, uint64_t left, bint from_end) noexcept:
     cdef char* at
     cdef uint64_t found = 0, skipped = 0, gone = 0
-    at = lp_find(pack_of(l) + LP_HEAD, wanted, 1)
+    at = lp_find(pack_of(root[0]) + LP_HEAD, wanted, 1)
     while at != NULL:
         found += 1
         at = lp_find(lp_skip(at, 1), wanted, 1)
     if from_end and found > left:
         skipped = found - left
-    at = lp_find(pack_of(l) + LP_HEAD, wanted, 1)
+    at = lp_find(pack_of(root[0]) + LP_HEAD, wanted, 1)
     while at != NULL and gone < left:
         if skipped:
             skipped -= 1
             at = lp_skip(at, 1)
         else:
-            l.root = <size_t>lp_delete(pack_of(l), &at, 1)
+            root[0] = <size_t>lp_delete(pack_of(root[0]), &at, 1)
             gone += 1
         at = lp_find(at, wanted, 1)
     return gone
@@ -436,7 +436,7 @@ cdef class ListWalk:
         if self.forward:
             self.at = lp_next(at)
         else:
-            self.at = lp_prev(pack_of(self.walked) if self.node == NULL else ql_lp(self.node), at)
+            self.at = lp_prev(pack_of(self.walked.root) if self.node == NULL else ql_lp(self.node), at)
         if self.at == NULL:
             walk_on(self)
         return lp_bytes(at)
@@ -450,20 +450,20 @@ cdef ListWalk list_walk(List l, bint forward):
     walk.walked = l
     walk.forward = forward
     if l.root & QUICK:
-        walk.node = quick_of(l).first if forward else quick_of(l).last
+        walk.node = quick_of(l.root).first if forward else quick_of(l.root).last
     else:
-        walk.at = lp_first(pack_of(l)) if forward else lp_last(pack_of(l))
+        walk.at = lp_first(pack_of(l.root)) if forward else lp_last(pack_of(l.root))
     return walk
 
 cdef ListWalk list_walk_from(List l, uint64_t place, bint forward):
     """From a place that is there."""
     cdef ListWalk walk = list_walk(l, forward)
     if l.root & QUICK:
-        walk.node = ql_node_at(quick_of(l), &place)
+        walk.node = ql_node_at(quick_of(l.root), &place)
         if not walk.node.plain:
             walk.at = ql_at(walk.node, place)
     else:
-        walk.at = lp_seek(pack_of(l), <int64_t>place)
+        walk.at = lp_seek(pack_of(l.root), <int64_t>place)
     return walk
 
 cdef list node_elements(const ql_node* node):

@@ -17,7 +17,7 @@ cdef inline bint cmd_get(Loop loop, Client c, int64_t argc, const Slice* a, uint
     if e == NULL:
         out_null(c.out, c.resp)
         return True
-    if kind_of(e) == OBJECT:
+    if is_collection(e):
         return False
     entry_used(c.db, e, loop.now)
     out_entry(c.out, e)
@@ -78,7 +78,7 @@ cdef bint add_to(Loop loop, Client c, const Slice* key, uint64_t h, int64_t by) 
     if e != NULL:
         if kind_of(e) == INTEGER:
             number = integer_of(e)
-        elif kind_of(e) == OBJECT or not rl_parse_int(value_of(e), text_size(e), &number):
+        elif is_collection(e) or not rl_parse_int(value_of(e), text_size(e), &number):
             return False
     if number > FAR - by if by > 0 else number < -FAR - 1 - by:
         return False
@@ -145,7 +145,7 @@ cdef bint cmd_mget(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h
             at += 1
             if e != NULL:
                 entry_used(c.db, e, loop.now)
-            if e == NULL or kind_of(e) == OBJECT:
+            if e == NULL or is_collection(e):
                 out_null(c.out, c.resp)
             else:
                 out_entry(c.out, e)
@@ -219,7 +219,7 @@ cdef bint cmd_type(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h
     cdef Entry* e = db_lookup(c.db, a[1].p, a[1].n, h, &at)
     if e == NULL:
         buffer_add(c.out, b"+none\r\n", 7)
-    elif kind_of(e) == OBJECT:
+    elif is_collection(e):
         return False
     else:
         buffer_add(c.out, b"+string\r\n", 9)
@@ -256,7 +256,7 @@ cdef bint cmd_strlen(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t
     cdef Entry* e = db_lookup(c.db, a[1].p, a[1].n, h, &at)
     cdef int64_t size = 0
     if e != NULL:
-        if kind_of(e) == OBJECT:
+        if is_collection(e):
             return False
         entry_used(c.db, e, loop.now)
         size = <int64_t>text_size(e) if kind_of(e) == TEXT else rl_format_int(text, integer_of(e))

@@ -79,7 +79,8 @@ cdef int entry_check(void* arg, void* cell, bint mark) except -1:
     cdef size_t* sums = <size_t*>arg
     cdef Entry* e = <Entry*>cell
     assert mark == ((e.flags & TIMED) != 0), "deadline bit"
-    assert kind_of(e) <= OBJECT and not e.flags >> 6, "flags"
+    assert not e.flags >> 6, "flags"
+    assert kind_of(e) != PACKED or packed_check(rl_load8(value_of(e))), "a packed collection"
     assert kind_of(e) != OBJECT or len(<object>object_of(e)), "an empty collection is never kept"
     sums[0] += rl_good_size(entry_size(e))
     sums[1] += weight_of(e)

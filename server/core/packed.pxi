@@ -1,0 +1,124 @@
+# Small collections that stand in entries by themselves: packed in one allocation, they need no object of Python.
+#
+# Must live here: what the eight bytes of such an entry mean, how it becomes an object and an entry again.  Must not: what is
+# in a collection, and when it is packed (the types').
+#
+# Why: an object takes 32 bytes and more, and its weight eight; a list of one short element takes 16.  Hot commands need the
+# listpack alone.  A Python command needs the object: it is made when the value is asked for (db_value), and once the
+# request is over and nobody refers to it any more, the entry has the listpack again (loop_pack).
+#
+# The eight bytes are the address of a slot (slab.h), a multiple of eight, and in its lowest three bits the type.
+
+cdef enum:
+    PACKED_LIST = 0
+    PACKED_TYPE = 7
+    UNPACKED_AT_MOST = 2048     # databases and keys that are remembered before some are packed again
+
+
+cdef inline char* packed_at(uint64_t word) noexcept nogil:
+    return <char*><size_t>(word & ~<uint64_t>PACKED_TYPE)
+
+cdef inline int packed_type(uint64_t word) noexcept nogil:
+    return <int>(word & PACKED_TYPE)
+
+cdef inline size_t packed_memory(uint64_t word) noexcept nogil:
+    return lp_memory(packed_at(word))
+
+cdef void packed_free(uint64_t word) noexcept nogil:
+    lp_free(packed_at(word))
+
+cdef bytes packed_kind(uint64_t word):
+    return List.kind
+
+cdef bint packed_check(uint64_t word) noexcept nogil:
+    cdef const char* lp = packed_at(word)
+    return packed_type(word) == PACKED_LIST and lp_check(lp, lp_size(lp)) and lp_count(lp) > 0
+
+
+cdef Entry* db_reshape(Database db, Entry* e, Place* at, int kind, const char* payload, size_t size) noexcept:
+    """Give an entry another payload; what the old one refers to is the caller's."""
+    cdef bint timed = (e.flags & TIMED) != 0
+    cdef size_t old_size = entry_size(e)
+    cdef Entry* fresh = entry_blank(shape(kind, FRESH, key_size(e), 0, timed), key_of(e), key_size(e), size)
+    fresh.access = e.access
+    if timed:
+        deadline_of(fresh)[0] = deadline_of(e)[0]
+    rl_copy(value_of(fresh), payload, size)
+    entry_replace(&db.table, at, fresh, old_size)
+    rl_slot_free(e, old_size)
+    return fresh
+
+cdef Entry* db_hold(Database db, Entry* e, Place* at, object value, size_t weight) noexcept:
+    """An entry refers to an object from now on."""
+    cdef char[HELD] payload
+    rl_store8(payload, <uint64_t><size_t><PyObject*>value)
+    rl_store8(payload + 8, <uint64_t>weight)
+    Py_INCREF(value)
+    return db_reshape(db, e, at, OBJECT, payload, HELD)
+
+cdef object db_value(Database db, Entry* e, Place* at):
+    """The value as Python commands see it."""
+    cdef size_t weight
+    cdef List l
+    if kind_of(e) == PACKED:
+        weight = weight_of(e)
+        l = list_around(db.loop.config, <size_t>rl_load8(value_of(e)))
+        e = db_hold(db, e, at, l, LIST_ITSELF + weight)
+        db.table.weight += LIST_ITSELF
+        loop_unpacked(db.loop, db, entry_key(e))
+        return l
+    return entry_value(e)
+
+cdef List list_around(object limits, size_t root):
+    """The object of what was without one."""
+    cdef List l = List(limits)
+    list_free(l.root)
+    l.root = root
+    return l
+
+cdef bint db_pack(Database db, Entry* e, Place* at) noexcept:
+    """Let a packed collection stand in its entry by itself, if nobody refers to its object."""
+    cdef char[8] payload
+    cdef PyObject* held = object_of(e) if kind_of(e) == OBJECT else NULL
+    cdef size_t root
+    if held == NULL or type(<object>held) is not List:
+        return False
+    root = (<List>held).root
+    if root & QUICK or held.ob_refcnt > 1 or (<List>held).limits is not db.loop.config:
+        return False
+    rl_store8(payload, root)
+    db.table.weight -= weight_of(e) - lp_memory(pack_of(root))
+    db_reshape(db, e, at, PACKED, payload, 8)
+    (<List>held).root = 0
+    Py_XDECREF(held)
+    return True
+
+
+# ----------------------------------------------------------------------------------------------------- once a request is over
+
+cdef void db_note_packed(Database db, bytes key, object value) noexcept:
+    """A collection that may be without an object has one."""
+    if db.loop is not None and type(value) is List and not (<List>value).root & QUICK:
+        loop_unpacked(db.loop, db, key)
+
+cdef void loop_unpacked(Loop loop, Database db, bytes key) noexcept:
+    if PyList_GET_SIZE(loop.unpacked) >= UNPACKED_AT_MOST:
+        loop_pack(loop)
+    loop.unpacked.append(db)
+    loop.unpacked.append(key)
+
+cdef void loop_pack(Loop loop) noexcept:
+    """Let what Python has seen stand in its entries again."""
+    cdef Py_ssize_t i
+    cdef Database db
+    cdef bytes key
+    cdef Place at
+    cdef Entry* e
+    cdef list places = loop.unpacked
+    loop.unpacked = []
+    for i in range(0, len(places), 2):
+        db = <Database>places[i]
+        key = <bytes>places[i + 1]
+        e = entry_find(&db.table, key, len(key), rl_hash(key, len(key)), &at)
+        if e != NULL:
+            db_pack(db, e, &at)
