@@ -94,7 +94,8 @@ class Waiting:
         client.push(reply)
         client.context.track.caching = False
         if wait.command is not None:
-            client.context.server.observer.ended(client, wait.command, wait.request, nanoseconds)
+            failed = isinstance(reply, CommandError)
+            client.context.server.observer.waited(client, wait.command, wait.request, nanoseconds, failed)
         finished(client)
         client.resume()
 

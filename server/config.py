@@ -61,6 +61,8 @@ class Config:
     syslog_facility: bytes = b"local0"
     crash_log_enabled: bool = True
     watchdog_period: int = 0
+    latency_tracking: bool = True
+    latency_tracking_info_percentiles: tuple[bytes, ...] = (b"50", b"99", b"99.9")
     shutdown_on_sigint: tuple[bytes, ...] = (b"default",)
     shutdown_on_sigterm: tuple[bytes, ...] = (b"default",)
     protected_mode: bool = True

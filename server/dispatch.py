@@ -19,7 +19,6 @@ from redlark.server.interfaces import (
     Context,
     Reply,
 )
-from redlark.server.notifications import looks
 from redlark.server.state import State, is_local, unwatch
 
 # Never queued: they end or refuse the transaction themselves.
@@ -176,6 +175,8 @@ def _refuse(client: Client, command: Command | None, line: bytes) -> None:
     if command is not None and command.name == b"exec":
         discard(client)
         line = errors.exec_abort(line)
+    if command is not None:
+        command.usage.rejected += 1
     client.context.server.failed(line)
     client.reply(CommandError(line))
 
@@ -190,9 +191,10 @@ def discard(client: Client) -> None:
 
 def run(ctx: Context, command: Command, request: list[bytes]) -> Reply:
     """Call a command's function; where it only looks, keys that it looks for in vain are told of."""
-    if not ctx.server.events.misses or not looks(command):
-        return command.function(ctx, request)
     database = ctx.db
+    database.counts = command.counts
+    if not ctx.server.events.misses or not command.looks:
+        return command.function(ctx, request)
     database.misses = True
     try:
         return command.function(ctx, request)
@@ -215,6 +217,7 @@ def call(ctx: Context, request: list[bytes]) -> None:
     except CommandError as error:
         reply = error
         ctx.server.failed(error.line)
+        command.usage.failed += 1
     if ctx.server.tracking.on:
         ctx.server.tracking.called(ctx, command, request)
     ctx.client.reply(reply)

@@ -54,6 +54,9 @@ class Calls(Protocol):
     def replicate(self, flags: int) -> None:
         """What of its writes is told to others: bit 0 to the append-only file, bit 1 to replicas."""
 
+    def failed(self, line: bytes, counted: bool) -> None:
+        """The reply holds an error, which was counted where a command gave it, or is to be counted now."""
+
     def log(self, level: int, message: bytes) -> None:
         """Write a line to the server's log."""
 
@@ -153,6 +156,7 @@ class Engine:
             b"setresp": calls.speak,
             b"set_repl": calls.replicate,
             b"log": calls.log,
+            b"failed": calls.failed,
             b"tick": calls.tick,
             b"last_words": calls.last_words,
             b"flatten": lambda code: flatten(code) if self.has_room(len(code)) else None,

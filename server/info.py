@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import resource
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from redlark.server import usage
+from redlark.server.eviction import ENDS_SOONEST
+from redlark.server.process import supervisor
 from redlark.server.state import EMPTY, PRODUCT_VERSION, milliseconds
 
 if TYPE_CHECKING:
+    from redlark.server.interfaces import Database
     from redlark.server.state import State
 
 Figures = dict[str, object]
+SAMPLED: Final = 16  # keys whose deadlines are looked at
 
 
 def _server(server: State) -> Figures:
@@ -25,7 +31,10 @@ def _server(server: State) -> Figures:
         "redis_mode": "standalone",
         "os": f"{platform.system()} {platform.release()} {platform.machine()}",
         "arch_bits": 64 if sys.maxsize > 2**32 else 32,
+        "monotonic_clock": "POSIX clock_gettime",
+        "multiplexing_api": "epoll",
         "process_id": server.process_id,
+        "process_supervised": supervisor(server.config),
         "run_id": server.run_id,
         "tcp_port": server.port,
         "server_time_usec": milliseconds() * 1000,
@@ -33,6 +42,11 @@ def _server(server: State) -> Figures:
         "uptime_in_days": up // 86400,
         "hz": server.config.hz,
         "configured_hz": server.config.hz,
+        "lru_clock": server.now // 1000 & 0xFFFFFF,
+        "executable": sys.executable,
+        "config_file": server.config.file,
+        "io_threads_active": 0,
+        **{f"listener{number}": line for number, line in enumerate(server.listening)},
     }
 
 
@@ -40,11 +54,13 @@ def _clients(server: State) -> Figures:
     clients = server.clients.values()
     return {
         "connected_clients": len(clients),
+        "cluster_connections": 0,
         "maxclients": server.config.maxclients,
         "blocked_clients": len(server.waiting.clients),
         "tracking_clients": len(server.tracking.clients),
         "pubsub_clients": sum(client.subscribed for client in clients),
         "watching_clients": sum(bool(client.watching) for client in clients),
+        "clients_in_timeout_table": sum(wait.timer is not None for wait in server.waiting.clients.values()),
         "total_watched_keys": sum(len(database.watched) for database in server.databases),
         "total_blocking_keys": sum(len(database.awaited) for database in server.databases),
     }
@@ -57,8 +73,12 @@ def _human(size: int) -> str:
 
 
 def _memory(server: State) -> Figures:
+    server.buffers = server.loop.client_memory()
     used, resident = server.used_memory(), resident_memory()
     peak = max(server.peak_memory, used)
+    data = sum(database.memory() for database in server.databases)
+    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    lua = server.scripting.memory()
     return {
         "used_memory": used,
         "used_memory_human": _human(used),
@@ -67,18 +87,36 @@ def _memory(server: State) -> Figures:
         "used_memory_peak": peak,
         "used_memory_peak_human": _human(peak),
         "used_memory_peak_perc": f"{used * 100 / peak:.2f}%",
+        "used_memory_peak_time": server.peak_at // 1000,
+        "used_memory_overhead": used - data,
         "used_memory_startup": EMPTY,
-        "used_memory_dataset": used - EMPTY,
-        "used_memory_dataset_perc": f"{(used - EMPTY) * 100 / used:.2f}%",
-        "mem_fragmentation_ratio": f"{resident / used:.2f}",
-        "mem_clients_normal": client_memory(server),
-        "used_memory_lua": server.scripting.memory(),
+        "used_memory_dataset": data,
+        "used_memory_dataset_perc": f"{data * 100 / max(used - EMPTY, 1):.2f}%",
+        "total_system_memory": machine,
+        "total_system_memory_human": _human(machine),
+        "used_memory_lua": lua,
+        "used_memory_lua_human": _human(lua),
+        "used_memory_vm_total": lua,
+        "used_memory_vm_total_human": _human(lua),
         "number_of_cached_scripts": len(server.scripting.scripts),
         "number_of_functions": len(server.scripting.functions),
         "number_of_libraries": len(server.scripting.libraries),
         "maxmemory": server.config.maxmemory,
         "maxmemory_human": _human(server.config.maxmemory),
         "maxmemory_policy": server.config.maxmemory_policy.decode(),
+        "mem_fragmentation_ratio": f"{resident / used:.2f}",
+        "mem_fragmentation_bytes": resident - used,
+        "mem_not_counted_for_evict": 0,
+        "mem_replication_backlog": 0,
+        "mem_total_replication_buffers": 0,
+        "mem_clients_slaves": 0,
+        "mem_clients_normal": client_memory(server),
+        "mem_cluster_links": 0,
+        "mem_aof_buffer": 0,
+        "mem_allocator": "libc",
+        "active_defrag_running": 0,
+        "lazyfree_pending_objects": server.lazy.pending,
+        "lazyfreed_objects": server.lazy.freed,
     }
 
 
@@ -94,28 +132,47 @@ def client_memory(server: State) -> int:
 
 
 def _persistence(server: State) -> Figures:
-    return {"loading": 0, "rdb_bgsave_in_progress": 0, "aof_enabled": 0, "aof_rewrite_in_progress": 0}
+    """Nothing is written to disk, and nothing was read."""
+    return {
+        "loading": 0,
+        "async_loading": 0,
+        "rdb_bgsave_in_progress": 0,
+        "rdb_last_save_time": server.started // 1000,
+        "rdb_saves": 0,
+        "aof_enabled": 0,
+        "aof_rewrite_in_progress": 0,
+        "aof_rewrite_scheduled": 0,
+    }
 
 
 def _stats(server: State) -> Figures:
     stats = server.loop.stats
+    requests, read, written = server.rates.a_second()
     return {
         "total_connections_received": stats.connections,
         "total_commands_processed": stats.commands,
+        "instantaneous_ops_per_sec": round(requests),
         "total_net_input_bytes": stats.net_in,
         "total_net_output_bytes": stats.net_out,
+        "instantaneous_input_kbps": f"{read / 1024:.2f}",
+        "instantaneous_output_kbps": f"{written / 1024:.2f}",
         "rejected_connections": stats.rejected,
-        "expired_keys": sum(database.expired for database in server.databases),
         "expired_subkeys": sum(database.ending.gone for database in server.databases),
+        "expired_keys": sum(database.expired for database in server.databases),
+        "expire_cycle_cpu_milliseconds": server.expire_ns // 1_000_000,
         "evicted_keys": server.eviction.evicted,
         "evicted_clients": server.evicted_clients,
-        "tracking_total_keys": len(server.tracking.readers),
-        "tracking_total_items": sum(map(len, server.tracking.readers.values())),
-        "tracking_total_prefixes": len(server.tracking.prefixes),
+        "evicted_scripts": server.scripting.evicted,
+        "keyspace_hits": sum(database.found for database in server.databases),
+        "keyspace_misses": sum(database.missed for database in server.databases),
         "pubsub_channels": len(server.pubsub.channels),
         "pubsub_patterns": len(server.pubsub.patterns),
         "pubsubshard_channels": len(server.pubsub.shards),
-        "evicted_scripts": server.scripting.evicted,
+        "latest_fork_usec": 0,
+        "total_forks": 0,
+        "tracking_total_keys": len(server.tracking.readers),
+        "tracking_total_items": sum(map(len, server.tracking.readers.values())),
+        "tracking_total_prefixes": len(server.tracking.prefixes),
         "total_error_replies": stats.errors,
         "client_query_buffer_limit_disconnections": stats.query_overflows,
         "client_output_buffer_limit_disconnections": stats.output_overflows,
@@ -127,12 +184,56 @@ def _errors(server: State) -> Figures:
 
 
 def _replication(server: State) -> Figures:
-    return {"role": "master", "connected_slaves": 0}
+    """Of a master that never had a replica."""
+    return {
+        "role": "master",
+        "connected_slaves": 0,
+        "master_failover_state": "no-failover",
+        "master_replid": server.replication_id,
+        "master_replid2": "0" * 40,
+        "master_repl_offset": 0,
+        "second_repl_offset": -1,
+        "repl_backlog_active": 0,
+        "repl_backlog_size": server.config.get("repl-backlog-size"),
+        "repl_backlog_first_byte_offset": 0,
+        "repl_backlog_histlen": 0,
+    }
 
 
 def _cpu(server: State) -> Figures:
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    return {"used_cpu_sys": f"{used.ru_stime:.6f}", "used_cpu_user": f"{used.ru_utime:.6f}"}
+    """Seconds: of the process, of what it has started, of this thread, which is the one that serves."""
+    found: Figures = {}
+    for ending, whose in (("", resource.RUSAGE_SELF), ("_children", resource.RUSAGE_CHILDREN)):
+        used = resource.getrusage(whose)
+        found |= {f"used_cpu_sys{ending}": f"{used.ru_stime:.6f}", f"used_cpu_user{ending}": f"{used.ru_utime:.6f}"}
+    used = resource.getrusage(resource.RUSAGE_THREAD)
+    return found | {
+        "used_cpu_sys_main_thread": f"{used.ru_stime:.6f}",
+        "used_cpu_user_main_thread": f"{used.ru_utime:.6f}",
+    }
+
+
+def _commands(server: State) -> Figures:
+    return {
+        f"cmdstat_{name.decode()}": f"calls={one.calls},usec={one.nanoseconds // 1000},"
+        f"usec_per_call={one.nanoseconds / 1000 / max(one.calls, 1):.2f},"
+        f"rejected_calls={one.rejected},failed_calls={one.failed}"
+        for name, one in usage.told(server).items()
+    }
+
+
+def _latencies(server: State) -> Figures:
+    """Empty where latency-tracking is off."""
+    if not server.config.latency_tracking:
+        return {}
+    percentiles = [text.decode() for text in server.config.latency_tracking_info_percentiles]
+    return {
+        f"latency_percentiles_usec_{name.decode()}": ",".join(
+            f"p{text}={one.percentile(float(text)) / 1000:.3f}" for text in percentiles
+        )
+        for name, one in usage.told(server).items()
+        if one.times
+    }
 
 
 def _cluster(server: State) -> Figures:
@@ -141,11 +242,20 @@ def _cluster(server: State) -> Figures:
 
 def _keyspace(server: State) -> Figures:
     return {
-        f"db{database.index}": f"keys={len(database)},expires={database.expires_count()},avg_ttl=0,"
-        f"subexpiry={len(database.ending.keys)}"
+        f"db{database.index}": f"keys={len(database)},expires={database.expires_count()},"
+        f"avg_ttl={_mean_left(database, server.now)},subexpiry={len(database.ending.keys)}"
         for database in server.databases
         if len(database)
     }
+
+
+def _mean_left(database: Database, now: int) -> int:
+    """The ms that keys with a deadline have left, as a sample of them tells."""
+    if not database.expires_count():
+        return 0
+    left = [database.deadline(key) - now for _, key in database.sample(SAMPLED, True, ENDS_SOONEST)]
+    left = [each for each in left if each >= 0]
+    return sum(left) // len(left) if left else 0
 
 
 SECTIONS: dict[str, Callable[[State], Figures]] = {
@@ -156,17 +266,25 @@ SECTIONS: dict[str, Callable[[State], Figures]] = {
     "Stats": _stats,
     "Replication": _replication,
     "CPU": _cpu,
+    "Commandstats": _commands,
     "Errorstats": _errors,
+    "Latencystats": _latencies,
     "Cluster": _cluster,
     "Keyspace": _keyspace,
 }
 
 
+LONG: Final = frozenset(("commandstats", "latencystats"))
+
+
 def render(server: State, wanted: list[bytes]) -> bytes:
-    """The text of INFO for the sections named (none, "default", "all" or "everything": every one)."""
-    names = {word.decode("latin-1").lower() for word in wanted}
-    if not names or names & {"default", "all", "everything"}:
-        names = {section.lower() for section in SECTIONS}
+    """The text of INFO for the sections named; none or "default" are the short ones, "all" and "everything" all."""
+    names = {word.decode("latin-1").lower() for word in wanted} or {"default"}
+    every = {section.lower() for section in SECTIONS}
+    if names & {"all", "everything"}:
+        names = every
+    elif "default" in names:
+        names |= every - LONG
     parts = []
     for section, figures in SECTIONS.items():
         if section.lower() in names:

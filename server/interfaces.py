@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 import attrs
 
 from redlark.server.types import Hash, List, Set, SortedSet, Stream
+from redlark.server.usage import Stats, Usage
 
 if TYPE_CHECKING:
     from redlark.server.blocking import Wait
@@ -167,6 +168,9 @@ class Database(Protocol):
     came: list[Came]  # what has become of keys that somebody waits for
     teller: Callable[[Database, bytes, bytes], None] | None  # told that a key is `new` or has `expired`
     misses: bool  # the command under way has `teller` told of keys that it looks for and are not there (`get`)
+    counts: int  # the command under way has `get` (1), `exists` as well (2) count what they find and do not find:
+    found: int  # keyspace_hits
+    missed: int
     ending: Ending  # the keys of hashes of which fields have deadlines, kept by the writes
     tracker: Callable[[bytes, bool], None] | None  # told that a key has changed, and whether as its time was over
     touching: bool  # False while a client under NO-TOUCH runs a command: reads leave idle times alone
@@ -427,23 +431,12 @@ class Command:
     write: bool = False
     reads: bool = False
     keys: Callable[[Sequence[bytes]], Sequence[tuple[bytes, object]] | None] = _no_keys  # that it finds in a request
+    looks: bool = False  # keys that it looks for in vain are told of
+    counts: int = 0  # as `Database.counts`
+    usage: Usage = attrs.Factory(Usage)
 
 
 # ------------------------------------------------------------------------------------------------------------- the loop
-
-
-@attrs.define(slots=True, eq=False)
-class Stats:
-    """Counters of a loop, for INFO.  The compiled core has a class of its own with the same attributes."""
-
-    connections: int = 0  # total_connections_received
-    rejected: int = 0  # rejected_connections (maxclients)
-    commands: int = 0  # total_commands_processed
-    net_in: int = 0
-    net_out: int = 0
-    errors: int = 0  # total_error_replies
-    output_overflows: int = 0  # client_output_buffer_limit_disconnections
-    query_overflows: int = 0  # client_query_buffer_limit_disconnections
 
 
 class Loop(Protocol):
@@ -464,9 +457,8 @@ class Loop(Protocol):
       count line and bulk length line 64 KiB, count at most 2**31 - 1 (10 unless authenticated), bulk length at most
       `config.proto_max_bulk_len` (16384 unless authenticated), query buffer at most
       `config.client_query_buffer_limit`;
-    - output: a client for which more waits than `config.client_output_buffer_limit` lets its class is closed, with
-      `server.overflowed(client)` before, and nothing is written to it from then on.  That holds for what is delivered
-      within a request at once, for a soft limit within a cron's time.
+    - output: a client for which more waits than `config.client_output_buffer_limit` lets its class is closed (a soft
+      limit is looked at by cron, too), with `server.overflowed(client)`, and nothing more is written to it.
     """
 
     stats: Stats
@@ -480,6 +472,12 @@ class Loop(Protocol):
 
     def configure(self) -> None:
         """`server.config` has changed: read again what is kept of it."""
+
+    def usage(self) -> dict[bytes, tuple[int, int, dict[int, int]]]:
+        """Of commands that the core answers by itself, by full names: calls, nanoseconds, calls a cell (`usage`)."""
+
+    def forget_usage(self) -> None:
+        """Count anew."""
 
     def client_memory(self) -> int:
         """Bytes that the connections take with what waits for them, but for what they have queued."""

@@ -14,7 +14,7 @@ from typing import Final
 
 import attrs
 
-from redlark.server.interfaces import Command, Database
+from redlark.server.interfaces import Database
 from redlark.server.pubsub import PubSub
 
 NEW, EXPIRED, EVICTED = b"new", b"expired", b"evicted"
@@ -57,11 +57,20 @@ _LOOK_TOO: Final = frozenset((
     b"xackdel", b"xclaim", b"xautoclaim", b"georadius", b"georadiusbymember", b"geosearchstore", b"migrate",
     b"sinterstore", b"sunionstore", b"sdiffstore", b"zinterstore", b"zunionstore", b"zdiffstore", b"zrangestore",
 ))  # fmt: skip
+# What has neither hits nor misses, though it only reads.
+_COUNT_NOTHING: Final = frozenset((b"memory|usage", b"scan", b"keys", b"randomkey", b"dbsize"))
 
 
-def looks(command: Command) -> bool:
+def looks(name: bytes, flags: frozenset[str]) -> bool:
     """Does a command tell of keys that are not there?"""
-    return command.name in _LOOK_TOO or ("readonly" in command.flags and not command.name.startswith(_LOOK_ASIDE))
+    return name in _LOOK_TOO or ("readonly" in flags and not name.startswith(_LOOK_ASIDE))
+
+
+def counts(name: bytes, flags: frozenset[str]) -> int:
+    """Are keys that a command looks for hits or misses: not (0), where it takes their values (1), in any case (2)?"""
+    if "readonly" in flags and name not in _COUNT_NOTHING:
+        return 2
+    return int(name in _LOOK_TOO)
 
 
 def spelled(text: bytes) -> bytes:

@@ -69,6 +69,7 @@ class Observer:
     _slow_ns: int = NEVER  # from so many nanoseconds on a request is slow
     _delay_ns: int = NEVER
     _least_ns: int = NEVER  # the smaller one
+    _keeps_times: bool = True  # how long each command took
     _kept: int = 0  # slow requests, at most
 
     def configure(self, config: Config) -> None:
@@ -78,6 +79,7 @@ class Observer:
         self._delay_ns = threshold * 1_000_000 if threshold else NEVER
         self._least_ns = min(self._slow_ns, self._delay_ns)
         self._kept = config.slowlog_max_len
+        self._keeps_times = config.latency_tracking
         if slower >= 0:
             self._shorten()
 
@@ -87,7 +89,9 @@ class Observer:
         return bool(self.monitors) or self._slow_ns < HOT_US * 1000 or self._delay_ns < NEVER
 
     def ran(self, client: Client, command: Command, request: list[bytes], nanoseconds: int) -> None:
-        """A request has run, for so long; one that waits has still to end (`ended`)."""
+        """A request has run, for so long; one that waits has still to end (`waited`)."""
+        if not client.parked:
+            command.usage.add(nanoseconds, self._keeps_times)
         if nanoseconds >= self._least_ns and not client.parked:
             self.ended(client, command, request, nanoseconds)
         if self.monitors and not command.flags & UNTOLD:
@@ -95,13 +99,21 @@ class Observer:
 
     def called(self, client: Client, command: Command, request: list[bytes], nanoseconds: int) -> None:
         """A script's call has run, for so long: it is of no connection."""
+        client.context.server.loop.stats.commands += 1
+        command.usage.add(nanoseconds, self._keeps_times)
         if nanoseconds >= self._slow_ns and "skip-slowlog" not in command.flags:
             self._keep(command, request, nanoseconds, b"", b"")
         if self.monitors:
             self.tell(client, command, request)
 
+    def waited(self, client: Client, command: Command, request: list[bytes], nanoseconds: int, failed: bool) -> None:
+        """A request is over that has waited; it ran for so long once more."""
+        command.usage.add(nanoseconds, self._keeps_times)
+        command.usage.failed += failed
+        self.ended(client, command, request, nanoseconds)
+
     def ended(self, client: Client, command: Command, request: list[bytes], nanoseconds: int) -> None:
-        """A request is over that ran for so long, perhaps after it has waited."""
+        """A request is over that ran for so long, perhaps after it has waited: what took long is kept."""
         now = time.time_ns() // 1_000_000_000
         if nanoseconds >= self._delay_ns:
             kind = b"fast-command" if "fast" in command.flags else b"command"

@@ -42,6 +42,7 @@ class Running:
         self.state.scripting = Scripting(self.state)
         self.listeners = sockets.listeners(config)
         self.state.port = next((one.getsockname()[1] for one in self.listeners if one.family != socket.AF_UNIX), 0)
+        self.state.listening = [sockets.listener_line(one) for one in self.listeners]
         self.state.loop = module.Loop(self.state, self.listeners)
         self.state.configured()
 

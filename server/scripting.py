@@ -85,6 +85,8 @@ class Execution:
     wrote: bool = False
     killed: bool = False
     loading: bool = False  # a library registers its functions
+    errors: int = 0  # of its reply that were counted where commands gave them
+    fails: bool = False  # its reply holds others
 
 
 @attrs.define(slots=True, eq=False)
@@ -187,7 +189,7 @@ class Scripting:
             frame = engine.run(script.code, script.digest, given, rest, ctx.client.resp)
         finally:
             self._end()
-        self._reply(ctx, frame)
+        self._reply(ctx, execution, frame)
 
     def call_function(
         self, ctx: Context, function: Registered, permit: Permit, request: list[bytes], keys: int, read_only: bool
@@ -200,7 +202,7 @@ class Scripting:
             frame = engine.call(function, request[3 : 3 + keys], request[3 + keys :], ctx.client.resp)
         finally:
             self._end()
-        self._reply(ctx, frame)
+        self._reply(ctx, execution, frame)
 
     def register(self, name: bytes, source: bytes, ctx: Context) -> list[Registered] | bytes:
         """Run a library: what it registers, or what it fails with.  Raises engine.CompileError."""
@@ -221,9 +223,13 @@ class Scripting:
             return script is not None and script.permit.needs_room
         return needs_room(request[1])
 
-    def _reply(self, ctx: Context, frame: bytes) -> None:
-        if frame.startswith(b"-"):
+    def _reply(self, ctx: Context, execution: Execution, frame: bytes) -> None:
+        """Each error of commands in the reply counts as a failure of the script, all others together as one."""
+        if frame.startswith(b"-") and not (execution.errors or execution.fails):
             self.server.failed(frame[1:-2])
+            execution.fails = True
+        if execution.errors or execution.fails:
+            find(self.server.commands, execution.request).usage.failed += execution.errors + execution.fails
         ctx.client.write(frame)
 
     def _begin(self, execution: Execution, read_only: bool) -> None:
@@ -278,15 +284,15 @@ class Scripting:
                 command = self._find(request)
             size = len(request)
             if size != command.arity and (command.arity > 0 or size < -command.arity):
-                return CALL_ARITY, ERROR
+                return self._rejected(command, CALL_ARITY)
             if command.no_script:
-                return CALL_NOT_ALLOWED, ERROR
+                return self._rejected(command, CALL_NOT_ALLOWED)
             running, server = self.running, self.server
             assert running is not None
             if self._read_only and (command.write or command.may_replicate):
-                return CALL_READ_ONLY, ERROR
+                return self._rejected(command, CALL_READ_ONLY)
             if self._full and command.denyoom and not running.wrote:
-                return errors.OOM, ERROR
+                return self._rejected(command, errors.OOM)
             if command.write:
                 running.wrote = True
             propagation = server.propagation
@@ -298,6 +304,8 @@ class Scripting:
                     propagation.end(changes, command, self._context.index, request)
             except CommandError as error:
                 reply = error
+                server.failed(error.line)
+                command.usage.failed += 1
             if server.tracking.on:
                 server.tracking.called(running.caller, command, request)
             server.observer.called(self._client, command, request, time.perf_counter_ns() - began)
@@ -314,10 +322,26 @@ class Scripting:
                 return reply.line, ERROR
             return self._values.of(reply, self._client.resp)
         except CommandError as error:
+            self.server.failed(error.line)
             return error.line, ERROR
         except Exception:
             traceback.print_exc()
             return errors.INTERNAL, ERROR
+
+    def _rejected(self, command: Command, line: bytes) -> Told:
+        """A call that may not be made."""
+        self.server.failed(line)
+        command.usage.rejected += 1
+        return line, ERROR
+
+    def failed(self, line: bytes, counted: bool) -> None:
+        if self.running is None:
+            return
+        if counted:
+            self.running.errors += 1
+        else:
+            self.running.fails = True
+            self.server.failed(line)
 
     def _find(self, request: list[bytes]) -> Command:
         """A command; one that is no container is remembered.  Raises CommandError."""

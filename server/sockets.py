@@ -87,6 +87,14 @@ def _unix(config: Config) -> socket.socket:
     return listener
 
 
+def listener_line(listener: socket.socket) -> str:
+    """A listener as INFO tells of it: name, address, port."""
+    address = listener.getsockname()
+    if isinstance(address, tuple):
+        return f"name=tcp,bind={address[0]},port={address[1]}"
+    return f"name=unix,bind={os.fsdecode(address)}"
+
+
 def shut(made: list[socket.socket]) -> None:
     """Close listeners and remove the path of a Unix socket."""
     for listener in made:

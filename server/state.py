@@ -20,14 +20,17 @@ from redlark.server.bounding import bound
 from redlark.server.config import Config
 from redlark.server.eviction import Eviction
 from redlark.server.interfaces import REPLY_OFF, REPLY_SKIP, Client, Command, CommandError, Database, Loop
+from redlark.server.lazyfree import Lazy
 from redlark.server.notifications import MISSED, Events
 from redlark.server.observing import Observer
 from redlark.server.pausing import Pause
 from redlark.server.propagation import Propagation, Told
 from redlark.server.pubsub import Listening, PubSub
+from redlark.server.rates import Rates
 from redlark.server.timers import Timers
 from redlark.server.tracking import Track, Tracker
 from redlark.server.types import Types
+from redlark.server.usage import forget
 from redlark.server.watchdog import Watchdog
 
 if TYPE_CHECKING:
@@ -135,6 +138,12 @@ class State:
     busy: bytes | None = None  # a script runs for too long: what others are told
     scripting: Scripting = attrs.field(init=False)
     log: Callable[[str, str], None] = lambda level, text: None  # a level of the configuration, and a line
+    rates: Rates = attrs.Factory(Rates)
+    lazy: Lazy = attrs.Factory(Lazy)
+    listening: list[str] = attrs.Factory(list)  # where, as INFO tells it
+    expire_ns: int = 0  # that active expiry has taken
+    peak_at: int = attrs.Factory(milliseconds)  # when most memory was used
+    replication_id: str = attrs.Factory(lambda: token_hex(20))
     watchdog: Watchdog = attrs.Factory(lambda self: Watchdog(self.log), takes_self=True)
     waiting: Waiting = attrs.Factory(lambda self: Waiting(self.timers), takes_self=True)
     port: int = 0  # the one in use (config.port may be 0)
@@ -220,9 +229,11 @@ class State:
         ):
             setattr(stats, name, 0)
         for database in self.databases:
-            database.expired = database.ending.gone = 0
+            database.expired = database.ending.gone = database.found = database.missed = 0
+        self.rates.forget()
         self.eviction.evicted = self.evicted_clients = 0
         self.failures.clear()
+        forget(self)
         self.peak_memory = self.used_memory()
 
     def used_memory(self) -> int:
@@ -235,18 +246,27 @@ class State:
         where = client.addr.decode("latin-1")
         self.log("warning", f"Client id={client.id} addr={where} is closed: more waits for it than its class allows")
 
+    def note_peak(self) -> None:
+        """Is more memory used than ever before?"""
+        used = self.used_memory()
+        if used > self.peak_memory:
+            self.peak_memory, self.peak_at = used, self.now
+
     def cron(self) -> None:
         """What recurs hz times a second: active expiry; once a second, idle clients."""
         self.watchdog.seen()
+        began = time.perf_counter_ns()
         share = int(EXPIRE_SHARE * 1_000_000 / self.config.hz)
         for database in self.databases if self.active_expiry and not self.pause.is_on else ():
             if database.expires_count():
                 database.expire_cycle(share)
             if database.ending.keys:
                 fields.cycle(database, self.now, share)
+        self.expire_ns += time.perf_counter_ns() - began
         self.buffers = self.loop.client_memory()
         self.evicted_clients += bound(self)
-        self.peak_memory = max(self.peak_memory, self.used_memory())
+        self.note_peak()
+        self.rates.sample(self.now, self.loop.stats)
         if self.memory_limited:
             self.eviction.has_room()
         if self.waiting.came:

@@ -9,6 +9,7 @@ from functools import partial
 from redlark.server.commands.facts import TABLE, keep_only
 from redlark.server.commands.registry import FUNCTIONS
 from redlark.server.interfaces import Command, CommandError, Context, Reply
+from redlark.server.notifications import counts, looks
 from redlark.spec.metadata import Facts
 
 __all__ = ["command_table"]
@@ -43,6 +44,8 @@ def _row(facts: Facts) -> Command:
         may_replicate=facts.name in MAY_REPLICATE,
         write="write" in flags,
         reads="readonly" in flags,
+        looks=looks(facts.name.encode(), flags),
+        counts=counts(facts.name.encode(), flags),
         keys=partial(facts.keys, by_command=True),
     )
 

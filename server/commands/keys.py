@@ -39,7 +39,7 @@ def touch(ctx: Context, args: list[bytes]) -> Reply:
 
 @command("TYPE")
 def type_(ctx: Context, args: list[bytes]) -> Reply:
-    kind = ctx.db.kind(args[1])
+    kind = ctx.db.kind(args[1]) if ctx.db.exists(args[1]) else None
     if kind is None:
         ctx.missed(args[1])
     return Status(kind or b"none")

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import ctypes
 from itertools import islice
 
-from redlark.server import errors
+from redlark.server import allocator, errors, usage
 from redlark.server.commands.registry import command
 from redlark.server.info import client_memory, resident_memory
-from redlark.server.interfaces import OK, CommandError, Context, Reply, Verbatim
+from redlark.server.interfaces import OK, CommandError, Context, Pairs, Reply, Verbatim
 from redlark.server.observing import Delays
 from redlark.server.state import EMPTY, PRODUCT_VERSION
+from redlark.server.usage import Usage
 from redlark.server.values import integer, to_integer
 
 # ---- requests that took long ---------------------------------------------------------------------------------------
@@ -64,6 +64,29 @@ def latency_reset(ctx: Context, args: list[bytes]) -> Reply:
     """How many kinds were forgotten: of those named, or of all."""
     delays = ctx.server.observer.delays
     return sum(delays.pop(kind, None) is not None for kind in args[2:] or list(delays))
+
+
+@command("LATENCY|HISTOGRAM")
+def latency_histogram(ctx: Context, args: list[bytes]) -> Reply:
+    """Of the commands named, a container's name standing for all that it holds, or of all that were called."""
+    told = usage.told(ctx.server) if ctx.server.config.latency_tracking else {}
+    asked = [word.lower() for word in args[2:]]
+    names = dict.fromkeys(
+        name
+        for word in asked or list(told)
+        for name in told
+        if name == word or (asked and name.startswith(word + b"|"))
+    )
+    return {
+        name: {b"calls": sum(told[name].times.values()), b"histogram_usec": _as_reply(told[name])}
+        for name in names
+        if told[name].times
+    }
+
+
+def _as_reply(one: Usage) -> Reply:
+    """A map from microseconds to calls, of which the keys are numbers."""
+    return Pairs([[bound, count] for bound, count in one.histogram().items()])
 
 
 BARS = 8  # lines that the longest delay takes in a graph
@@ -135,8 +158,6 @@ def monitor(ctx: Context, args: list[bytes]) -> Reply:
     return OK
 
 
-_trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-
 # ---- memory --------------------------------------------------------------------------------------------------------
 
 
@@ -152,9 +173,13 @@ def memory_usage(ctx: Context, args: list[bytes]) -> Reply:
 @command("MEMORY|PURGE")
 def memory_purge(ctx: Context, args: list[bytes]) -> Reply:
     """Have the C library give back what is free, where it can be asked to."""
-    if _trim is not None:
-        _trim(0)
+    allocator.give_back()
     return OK
+
+
+@command("MEMORY|MALLOC-STATS")
+def memory_malloc_stats(ctx: Context, args: list[bytes]) -> Reply:
+    return Verbatim(b"txt", allocator.stats())
 
 
 @command("MEMORY|DOCTOR")

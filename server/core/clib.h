@@ -144,6 +144,18 @@ static inline int64_t rl_unix_ms(void) {
     clock_gettime(CLOCK_REALTIME, &t);
     return t.tv_sec * 1000LL + t.tv_nsec / 1000000;
 }
+static inline uint64_t rl_steady_ns(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+/* The processor's own clock: it costs a tenth of the system's. */
+#if defined(__x86_64__)
+#include <x86intrin.h>
+static inline uint64_t rl_ticks(void) { return __rdtsc(); }
+#else
+static inline uint64_t rl_ticks(void) { return rl_steady_ns(); }
+#endif
 static inline int64_t rl_steady_us(void) {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);

@@ -144,7 +144,7 @@ cdef class Client:
         cdef Slice* a = few
         cdef Py_ssize_t i, argc = len(request)
         cdef Hot* hot
-        cdef uint64_t h = 0
+        cdef uint64_t h = 0, began
         cdef bint done = False
         cdef PyObject* last = self.last         # EXEC stays the last command
         self.commands += 1
@@ -159,7 +159,10 @@ cdef class Client:
                 a[i].n = <size_t>len(<bytes>request[i])
             if hot.keyed and argc > 1:
                 h = rl_hash(a[1].p, a[1].n)
+            began = rl_ticks()
             done = run_hot(self.loop, self, hot, argc, a, h)
+            if done:
+                usage_add(self.loop, hot, usage_since(self.loop, began))
             self.last = last
             if argc > 8:
                 free(a)

@@ -32,6 +32,7 @@ One extension module, redlark.server._core, made of a few files, each one concep
     strings.pxi   the hot commands: on strings and keys,
     list_commands.pxi, set_commands.pxi, hash_commands.pxi, zset_commands.pxi, stream_commands.pxi
                   on lists, on sets, on hashes, on sorted sets, on streams
+    usage.pxi     how often hot commands ran, and for how long
     dispatch.pxi  hot or Python, in batches
     client.pxi    a connection
     bounds.pxi    how much may wait for it
@@ -104,6 +105,7 @@ include "doubles.pxi"
 include "stream.pxi"
 include "stream_changes.pxi"
 include "parser.pxi"
+include "usage.pxi"
 include "dispatch.pxi"
 include "client.pxi"
 include "bounds.pxi"

@@ -27,6 +27,8 @@ cdef class Database:
     cdef public list came
     cdef public object teller       # of keys that are new or have expired; None: of nothing
     cdef public bint misses
+    cdef public uint64_t found, missed
+    cdef public int counts          # 1: `get` counts into these; 2: so does `exists`
     cdef public object ending       # of whose dict `timed_hashes` is another name
     cdef dict timed_hashes
     cdef public object tracker      # of keys that change; None: of nothing
@@ -58,6 +60,8 @@ cdef class Database:
     def get(self, bytes key not None, /):
         cdef Place place
         cdef Entry* e = db_find_at(self, key, &place)
+        if self.counts:
+            db_count(self, e != NULL)
         if e == NULL:
             if self.misses and self.teller is not None:
                 db_tell(self, MISSED, key, len(key))
@@ -77,7 +81,10 @@ cdef class Database:
         return None if e == NULL else db_value(self, e, &place)
 
     def exists(self, bytes key not None, /):
-        return db_find(self, key) != NULL
+        cdef bint there = db_find(self, key) != NULL
+        if self.counts > 1:
+            db_count(self, there)
+        return there
 
     def kind(self, bytes key not None, /):
         cdef Entry* e = db_find(self, key)
@@ -183,7 +190,7 @@ cdef class Database:
     def set_deadline(self, bytes key not None, int64_t at, /):
         cdef Place place
         cdef uint64_t h = rl_hash(key, len(key))
-        cdef Entry* e = db_lookup(self, key, len(key), h, &place)
+        cdef Entry* e = db_live(self, key, len(key), h, &place)
         if e != NULL:
             db_retime(self, e, &place, at)
 
@@ -290,7 +297,7 @@ cdef void collect_keys(void* keys, Bucket* b) noexcept:
             return
         b = <Bucket*>b.slot[6]
 
-cdef inline Entry* db_lookup(Database db, const char* p, size_t n, uint64_t h, Place* at) noexcept:
+cdef inline Entry* db_live(Database db, const char* p, size_t n, uint64_t h, Place* at) noexcept:
     """The live entry; one that is past its deadline goes now."""
     cdef Entry* e = entry_find(&db.table, p, n, h, at)
     if e != NULL and e.flags & TIMED and is_past(db, e):
@@ -298,8 +305,20 @@ cdef inline Entry* db_lookup(Database db, const char* p, size_t n, uint64_t h, P
         return NULL
     return e
 
+cdef inline void db_count(Database db, bint there) noexcept:
+    if there:
+        db.found += 1
+    else:
+        db.missed += 1
+
+cdef inline Entry* db_lookup(Database db, const char* p, size_t n, uint64_t h, Place* at) noexcept:
+    """The same, for a hot command: as a hit or a miss, if that only reads (dispatch.pxi)."""
+    cdef Entry* e = db_live(db, p, n, h, at)
+    db_count(db, e != NULL)
+    return e
+
 cdef inline Entry* db_find_at(Database db, bytes key, Place* at) noexcept:
-    return db_lookup(db, key, len(key), rl_hash(key, len(key)), at)
+    return db_live(db, key, len(key), rl_hash(key, len(key)), at)
 
 cdef Entry* db_find(Database db, bytes key) noexcept:
     cdef Place at
@@ -316,7 +335,7 @@ cdef void db_write(Database db, const char* p, size_t n, uint64_t h, int kind, i
                    size_t size, int64_t deadline) noexcept:
     """Put a value, new or over another one.  deadline: in ms, or WITHOUT, or KEEP.  An OBJECT's reference is taken over."""
     cdef Place at
-    cdef Entry* e = db_lookup(db, p, n, h, &at)
+    cdef Entry* e = db_live(db, p, n, h, &at)
     cdef Entry* old = NULL
     cdef PyObject* held = NULL
     cdef size_t old_size
@@ -400,7 +419,7 @@ cdef inline void db_set(Database db, const char* p, size_t n, uint64_t h, const 
 
 cdef bint db_erase(Database db, const char* p, size_t n, uint64_t h) noexcept:
     cdef Place at
-    if db_lookup(db, p, n, h, &at) == NULL:
+    if db_live(db, p, n, h, &at) == NULL:
         return False
     entry_free(entry_remove(&db.table, h, &at))
     db_touch(db, p, n)

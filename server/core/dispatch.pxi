@@ -21,6 +21,9 @@ cdef struct Hot:
     bint keyed              # its first argument is a key
     bint writes
     bint grows              # is refused when memory is full
+    uint64_t calls          # see usage.pxi
+    uint64_t ns
+    uint64_t* times
     PyObject* full_name     # bytes, owned by the table of commands
 
 cdef enum:
@@ -87,13 +90,18 @@ cdef inline bint is_usual(Client c) noexcept:
     return c.queue is None and c.authenticated and c.reply_mode == REPLY_ON and not c.no_touch and \
         not (c.subscribed and (c.resp == 2 or c.loop.telling))
 
-cdef inline bint run_hot(Loop loop, Client c, const Hot* hot, int64_t argc, const Slice* a, uint64_t h) noexcept:
+cdef inline bint run_hot(Loop loop, Client c, Hot* hot, int64_t argc, const Slice* a, uint64_t h) noexcept:
+    cdef uint64_t found = c.db.found, missed = c.db.missed
     if hot.arity != argc and (hot.arity >= 0 or argc < -hot.arity):
         return False
     if loop.telling and (hot.writes or loop.observed or c.tracks):  # of what they change and read, the Python commands tell
         return False
     if not hot.run(loop, c, argc, a, h):
+        c.db.found, c.db.missed = found, missed
         return False
+    if hot.writes:          # what is looked up to be changed is no hit
+        c.db.found, c.db.missed = found, missed
+    hot.calls += 1
     c.last = hot.full_name
     return True
 
@@ -146,7 +154,8 @@ cdef char* execute_input(Loop loop, Client c, char* p, char* end) noexcept:
     cdef Request[BATCH] batch
     cdef Request* r
     cdef Slice* a
-    cdef int i, count, status, most
+    cdef int i, count, status, most, first
+    cdef uint64_t began
     cdef unsigned int fetched = 0
     while p < end and c.own.used - c.own.sent < OUTPUT_LIMIT:
         count = 0
@@ -175,6 +184,8 @@ cdef char* execute_input(Loop loop, Client c, char* p, char* end) noexcept:
                 if batch[i].hot != NULL and batch[i].hot.keyed and batch[i].argc > 1:
                     fetched |= entry_fetch(&c.db.table, batch[i].hash)
             loop.fetched = fetched
+        began = rl_ticks()
+        first = 0
         for i in range(count):
             r = batch + i
             a = loop.argv + r.first
@@ -185,10 +196,13 @@ cdef char* execute_input(Loop loop, Client c, char* p, char* end) noexcept:
                 if PyList_GET_SIZE(c.db.came):
                     serve_waiting(loop)
             else:
+                usage_share(loop, batch, first, i, began)
                 call_python(loop, c, r.argc, a)
+                began, first = rl_ticks(), i + 1
                 if c.state != OPEN or c.parked:
                     partial_reset(&c.partial)
                     return r.end
+        usage_share(loop, batch, first, count, began)
         if status == REFUSED:
             write_refusal(loop, c)
             return end

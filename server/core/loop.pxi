@@ -73,16 +73,9 @@ cdef struct Segment:        # of the loop's buffer of replies
 
 
 cdef class Stats:
-    """Counters; see redlark.server.interfaces.Stats."""
+    """Counters; see redlark.server.usage.Stats."""
 
-    cdef public uint64_t connections
-    cdef public uint64_t rejected
-    cdef public uint64_t commands
-    cdef public uint64_t net_in
-    cdef public uint64_t net_out
-    cdef public uint64_t errors
-    cdef public uint64_t output_overflows
-    cdef public uint64_t query_overflows
+    cdef public uint64_t connections, rejected, commands, errors, net_in, net_out, output_overflows, query_overflows
 
 
 cdef class Loop:
@@ -91,9 +84,7 @@ cdef class Loop:
     cdef readonly Stats stats
     cdef readonly dict clients
     cdef object server
-    cdef object process             # redlark.server.dispatch.process
-    cdef object call                # redlark.server.dispatch.call
-    cdef object go_on_with          # redlark.server.dispatch.go_on_with
+    cdef object process, call, go_on_with   # of redlark.server.dispatch
     cdef object errors              # redlark.server.errors
     cdef list listeners
     cdef list noted                 # clients to look after at the end of the turn
@@ -108,6 +99,8 @@ cdef class Loop:
     cdef Hot[HOT_SLOTS] hot
     cdef int64_t now
     cdef int64_t told               # the time that server.now has
+    cdef bint keeps_times           # of hot commands
+    cdef uint64_t first_tick, first_ns, tick_scale
     cdef int64_t steady             # microseconds, at the end of the last turn
     cdef int64_t cron_at            # in the same time
     cdef int64_t timer_at           # Unix ms, FAR if there is none
@@ -117,23 +110,20 @@ cdef class Loop:
     cdef HashLimits hash_limits
     cdef ZsetLimits zset_limits
     cdef StreamLimits stream_limits
-    cdef int64_t list_limit
-    cdef int64_t bulk_limit
+    cdef int64_t list_limit, bulk_limit
     cdef size_t query_limit
     cdef Limit[CLASSES] limits
     cdef int64_t max_clients
     cdef int keepalive
     cdef int64_t cron_us
     cdef bint memory_limited
-    cdef size_t memory_limit
-    cdef size_t memory_base         # what is used besides the keyspaces
+    cdef size_t memory_limit, memory_base   # what is used besides the keyspaces
     cdef list databases
     cdef bint telling               # of keyspace events, of keys that change, or of requests
     cdef bint observed              # so that every one goes through Python
     cdef bint python_ran            # timers may have changed
     cdef bint stopping
-    cdef int epoll
-    cdef int wake
+    cdef int epoll, wake
     cdef char* arrivals
     cdef Buffer replies             # of this turn, of all clients
     cdef Segment[SEGMENTS] segments
@@ -171,6 +161,7 @@ cdef class Loop:
         server.loop = self
         loop_read_clock(self)
         hot_table(self)
+        usage_begin(self)
         self.configure()
         for database in server.databases:
             (<Database?>database).loop = self
@@ -184,6 +175,7 @@ cdef class Loop:
             self.add(listener.fileno(), listener_mark(listener.fileno()), EPOLLIN)
 
     def __dealloc__(self):
+        usage_forget(self)
         if self.epoll >= 0:
             close(self.epoll)
         if self.wake >= 0:
@@ -215,6 +207,7 @@ cdef class Loop:
             self.limits[number].soft = limit.soft
             self.limits[number].soft_ms = limit.seconds * 1000
         self.max_clients = config.maxclients
+        self.keeps_times = config.latency_tracking
         self.keepalive = config.tcp_keepalive
         self.cron_us = 1_000_000 // config.hz
         self.memory_limited = self.server.memory_limited
@@ -238,6 +231,12 @@ cdef class Loop:
 
     def script_calls(self, bytes lua not None, /):
         return ScriptCalls(self) if rl_lua_find(lua) else None
+
+    def usage(self):
+        return usage_told(self)
+
+    def forget_usage(self):
+        usage_forget(self)
 
     def serve_others(self, Client c not None, /):
         """Within the request of a client: its input and the replies so far are put aside, with what they stand in."""
@@ -447,6 +446,7 @@ cdef class Loop:
         loop_tell_time(self)
         self.server.cron()
         limits_watch(self)
+        usage_calibrate(self)
         self.measure()
         self.python_ran = True
         until = rl_steady_us() + REHASH_US

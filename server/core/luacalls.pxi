@@ -62,8 +62,8 @@ cdef int script_ask(rl_lua_calls* calls, int argc, rl_lua_word* words) noexcept 
     cdef Loop loop = own.loop
     cdef Client c = own.client
     cdef const Slice* a = <const Slice*>words
-    cdef const Hot* hot = hot_find(loop.hot, a.p, a.n)
-    cdef uint64_t h = 0
+    cdef Hot* hot = hot_find(loop.hot, a.p, a.n)
+    cdef uint64_t h = 0, began
     if hot == NULL or loop.telling or (hot.writes and own.read_only) or (hot.grows and own.full and not own.wrote):
         return 0
     if hot.keyed:
@@ -71,8 +71,11 @@ cdef int script_ask(rl_lua_calls* calls, int argc, rl_lua_word* words) noexcept 
             return 0
         h = rl_hash(a[1].p, a[1].n)
     c.own.used = 0
+    began = rl_ticks()
     if not run_hot(loop, c, hot, argc, a, h):
         return 0
+    usage_add(loop, hot, usage_since(loop, began))
+    loop.stats.commands += 1
     if hot.writes:
         own.wrote = True
     calls.reply = c.own.p

@@ -32,7 +32,11 @@ local function aggregate(found, spoken_kind, with_values)
 end
 local function table_written(value)
   local found = rawget(value, "err")
-  if type(found) == "string" then return "-" .. one_line((gsub(found, "[\r\n]+$", ""))) .. "\r\n" end
+  if type(found) == "string" then
+    found = one_line((gsub(found, "[\r\n]+$", "")))
+    host.failed(found, rawget(value, "ignore_error_stats_update") == true)
+    return "-" .. found .. "\r\n"
+  end
   found = rawget(value, "ok")
   if type(found) == "string" then return "+" .. one_line(found) .. "\r\n" end
   found = rawget(value, "double")
@@ -162,14 +166,17 @@ local function outcome_told(ok, what, value)
   local stopped = tools.ended()
   if ok and not stopped then return written(value) end
   if type(value) == "userdata" then error(value, 0) end  -- an exception: a defect of ours
-  local err, source, line = value, nil, nil
+  local err, source, line, counted = value, nil, nil, false
   if type(value) == "table" then err, source, line = value[1], value[2], value[3] end
   if stopped then err = host.last_words()
   elseif type(err) == "table" then
     local message = rawget(err, "err")
+    counted = rawget(err, "ignore_error_stats_update") == true
     err = is_string(message) and tostring(message) or "ERR unknown error"
   else err = "ERR " .. tostring(err) end
-  return "-" .. one_line(err .. " script: " .. what .. (source and ", on " .. source .. ":" .. line or "") .. ".") .. "\r\n"
+  err = one_line(err .. " script: " .. what .. (source and ", on " .. source .. ":" .. line or "") .. ".")
+  host.failed(err, counted)
+  return "-" .. err .. "\r\n"
 end
 
 -- There may be no memory left to tell it.

@@ -52,6 +52,7 @@ class Database:
         self.teller: Callable[[interfaces.Database, bytes, bytes], None] | None = None
         self.ending = fields.Ending()
         self.misses = False
+        self.counts = self.found = self.missed = 0
         self.tracker: Callable[[bytes, bool], None] | None = None
         self.touching = True
         self._uses: tuple[int, int] | None = None
@@ -74,6 +75,8 @@ class Database:
 
     def get(self, key: bytes, /) -> Value | None:
         entry = self._live(key)
+        if self.counts:
+            self._count_look(entry is not None)
         if entry is None:
             if self.misses and self.teller is not None:
                 self.teller(self, MISSED, key)
@@ -93,7 +96,14 @@ class Database:
         return None if entry is None else entry.value
 
     def exists(self, key: bytes, /) -> bool:
-        return self._live(key) is not None
+        there = self._live(key) is not None
+        if self.counts > 1:
+            self._count_look(there)
+        return there
+
+    def _count_look(self, there: bool) -> None:
+        self.found += there
+        self.missed += not there
 
     def kind(self, key: bytes, /) -> bytes | None:
         entry = self._live(key)

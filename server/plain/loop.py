@@ -11,10 +11,11 @@ import traceback
 
 from redlark.server import dispatch, errors, sockets
 from redlark.server.interfaces import Client as AnyClient
-from redlark.server.interfaces import CommandError, Stats
+from redlark.server.interfaces import CommandError
 from redlark.server.plain.client import Client
 from redlark.server.plain.codec import ProtocolError
 from redlark.server.state import State, milliseconds
+from redlark.server.usage import Stats
 
 CHUNK = 64 * 1024  # read from a client at once
 ACCEPTS = 1000  # connections taken from a listener at once
@@ -85,6 +86,12 @@ class Loop:
         self._serve(0.0, client)
         self.server.now = now  # a request has one moment
         return not self._stopping
+
+    def usage(self) -> dict[bytes, tuple[int, int, dict[int, int]]]:
+        return {}  # everything runs in Python
+
+    def forget_usage(self) -> None:
+        pass
 
     def client_memory(self) -> int:
         return sum(client.memory() for client in self.clients.values() if isinstance(client, Client))

@@ -1,0 +1,180 @@
+"""What is counted of commands, beside Redis 8.2.3: calls, errors, hits and misses; and how long they took."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from redlark.server import Server
+from redlark.server.usage import Usage, cell, longest
+
+from .conftest import Connect, Start, Wire
+from .test_configuring import redis
+
+REQUESTS = (
+    *"""GET s|GET no|GET l|SET s v|SET s|SET s v NX GET|INCR s|INCR n|MGET s no n|EXISTS s no s|TTL s|TTL no|TYPE no
+TYPE s|STRLEN s|LPUSH l a b|LRANGE l 0 -1|LRANGE no 0 -1
+LLEN s|RPOP l 2|HSET h f v|HGET h f|HGET no f|HGETALL h|SADD t a b
+SISMEMBER t a|SMEMBERS no|SINTER t no|ZADD z 1 a|ZSCORE z a|ZRANGE z 0 -1|ZADD z x a|DEL s no|UNLINK l|GETDEL s|GETEX s
+NOSUCH x|CONFIG NOSUCH|CONFIG|CONFIG GET hz|CONFIG GET|OBJECT ENCODING s|OBJECT NOSUCH s|OBJECT REFCOUNT s|TOUCH s no
+PING|PING a b|MULTI|EXEC|DISCARD|WATCH s|ECHO x|DUMP no|DUMP s|EXPIRE s 100|EXPIRETIME no|APPEND s x|GETRANGE s 0 1
+SETRANGE s 0 x|BITCOUNT no|SORT l|COPY s n|RENAME no x|XADD x * f v|XLEN x|XRANGE no - +|SUBSTR s 0 1|HELLO 9|AUTH x
+CLIENT LIST|SELECT 0|SELECT 99|BLPOP l 0.01|RANDOMKEY|SCAN 0|KEYS *|MEMORY USAGE s|SETNX s v
+SINTERSTORE u t no|LMPOP 1 no LEFT
+PFMERGE no n|GETSET s x|LCS s n|PFCOUNT no|SUNIONSTORE t t no|LPOP no|BITOP NOT no s|HTTL h FIELDS 1 f|ZCARD no
+EVAL error('x') 0|EVAL_RO return{redis.pcall('set','s','x')} 0|EVAL return{redis.call('lpush','s','x')} 0
+EVAL return{redis.pcall('get','s'),redis.pcall('lpush','s','x'),redis.pcall('get'),redis.pcall('nosuch')} 0
+EVAL return{redis.pcall('multi'),redis.call('set','s','1'),redis.call('mget','s','no')} 0
+EVAL return{redis.error_reply('A'),redis.error_reply('B')} 0|EVAL return{1 0""".replace("\n", "|").split("|"),
+)
+
+
+@pytest.fixture(scope="module", params=["compiled", "plain"])
+def ours(request: pytest.FixtureRequest) -> Iterator[Wire]:
+    """A connection to a server of ours of which nobody else asks anything."""
+    from redlark.server import cores
+
+    if request.param not in cores.available():
+        pytest.skip(f"no {request.param} core here")
+    with Server(core=request.param) as running:
+        wire = Wire(running.port)
+        yield wire
+        wire.close()
+
+
+@pytest.fixture(scope="module")
+def real() -> Iterator[Wire]:
+    """The same of Redis 8.2.3."""
+    with redis("") as (wire, _):
+        yield wire
+
+
+def counted(wire: Wire, sequence: list[str]) -> dict[str, str]:
+    """What INFO tells of the counts after some requests."""
+    wire("RESET")
+    wire("FLUSHALL")
+    wire("CONFIG", "RESETSTAT")
+    for line in sequence:
+        wire(*re.findall(r"return\{.*\}|error\(.*\)|\S+", line))
+    wire("RESET")
+    told = wire("INFO", "commandstats", "errorstats", "stats").decode().split("\r\n")
+    rows = dict(line.split(":", 1) for line in told if ":" in line)
+    wanted = ("keyspace_hits", "keyspace_misses", "total_error_replies", "total_commands_processed")
+    return {
+        name: re.sub(r"usec=.*?,usec_per_call=.*?,", "", row)
+        for name, row in rows.items()
+        if name.startswith(("cmdstat_", "errorstat_")) or name in wanted
+    }
+
+
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.sampled_from(REQUESTS), min_size=1, max_size=12))
+def test_counts_are_those_of_redis(ours: Wire, real: Wire, sequence: list[str]) -> None:
+    """Calls, rejected and failed ones, errors by kind, hits and misses, after CONFIG RESETSTAT and some requests."""
+    assert counted(ours, sequence) == counted(real, sequence)
+
+
+@pytest.mark.parametrize("line", REQUESTS)
+def test_each_request_counts_as_in_redis(ours: Wire, real: Wire, line: str) -> None:
+    """The same of each request on its own, without and with something at its key."""
+    for before in ([], ["SET s 1", "RPUSH l a", "HSET h f v", "SADD t a", "ZADD z 1 a"], ["MULTI"]):
+        assert counted(ours, [*before, line]) == counted(real, [*before, line]), before
+
+
+@given(st.integers(0, 2**40 - 1))
+def test_a_cell_holds_its_times(nanoseconds: int) -> None:
+    """A time lies in the cell that ends at or behind it, and behind the end of the one before, to an eighth."""
+    place = cell(nanoseconds)
+    assert nanoseconds <= longest(place) <= nanoseconds * 9 / 8
+    assert place == 0 or longest(place - 1) < nanoseconds
+
+
+@given(st.lists(st.integers(0, 3 * 10**9), min_size=1, max_size=60), st.floats(0, 100))
+def test_percentiles_and_histograms_count_every_call(times: list[int], percent: float) -> None:
+    """Within a percentile are at least so many percent of the calls; a histogram grows up to all of them."""
+    one = Usage()
+    for nanoseconds in times:
+        one.add(nanoseconds, keep=True)
+    most = one.percentile(percent)
+    within = sum(min(longest(cell(each)), 10**9) <= most for each in times)
+    assert within >= round(len(times) * percent / 100)
+    told = one.histogram()
+    assert sorted(told) == list(told)
+    assert sorted(told.values()) == list(told.values())
+    assert list(told.values())[-1] == len(times)
+    for bound, count in told.items():
+        if bound < 10**6:
+            nanoseconds = next(1024 << n for n in range(40) if (1024 << n) // 1000 == bound)
+            assert count == sum(each < nanoseconds for each in times)
+
+
+def test_how_long_commands_take_is_told(start: Start, wire: Connect) -> None:
+    """INFO latencystats and LATENCY HISTOGRAM tell of every call, of a container all that it holds, while wanted."""
+    client = wire(start("--enable-debug-command", "yes").port)
+    client("DEBUG", "SLEEP", "0.05")
+    for number in range(50):
+        client("SET", "k", number)
+    client.raw(b"GET k\r\n" * 100)
+    assert [client.frame() for _ in range(100)] == [b"$2\r\n49\r\n"] * 100
+    client("CONFIG", "SET", "latency-tracking-info-percentiles", "50 99.99")
+    told = client("INFO", "latencystats").decode()
+    slept = re.search(r"latency_percentiles_usec_debug:p50=(\d+\.\d{3}),p99\.99=(\d+\.\d{3})\r\n", told)
+    assert slept
+    assert 50_000 <= float(slept[1]) < 100_000
+    words = client("LATENCY", "HISTOGRAM", "get", "SET", "nosuch", "config").split(b"\r\n")
+    names = [word for word in words if word in (b"get", b"set", b"config|set", b"config|get")]
+    assert names == [b"get", b"set", b"config|set"]
+    assert words[words.index(b"get") : words.index(b"get") + 5] == [b"get", b"*4", b"$5", b"calls", b":100"]
+    assert words[words.index(b"set") - 2 :].count(b":50") >= 2
+    client("CONFIG", "SET", "latency-tracking", "no")
+    assert client("LATENCY", "HISTOGRAM") == b"*0\r\n"
+    assert b"percentiles" not in client("INFO", "latencystats")
+    assert b"cmdstat_get:calls=100," in client("INFO", "commandstats")
+
+
+def test_a_second_is_told(start: Start, wire: Connect) -> None:
+    """What INFO calls instantaneous is what has happened of late, and nothing once nothing happens."""
+    client = wire(start().port)
+    end = time.monotonic() + 0.5
+    sent = 0
+    while time.monotonic() < end:
+        client("SET", "k", "x" * 100)
+        sent += 1
+    told = client("INFO", "stats").decode()
+    rate = re.search(r"instantaneous_ops_per_sec:(\d+)\r\n", told)
+    read = re.search(r"instantaneous_input_kbps:([\d.]+)\r\n", told)
+    assert rate
+    assert read
+    assert 0 < int(rate[1]) <= 4 * sent
+    assert float(read[1]) > int(rate[1]) * 100 / 1024 * 0.9
+    time.sleep(2)
+    assert b"instantaneous_ops_per_sec:0\r\n" in client("INFO", "stats")
+
+
+def test_sections_are_those_of_redis(ours: Wire, real: Wire) -> None:
+    """INFO tells the sections that Redis tells, named, by default and all; figures under names that Redis has."""
+    for asked in (
+        (),
+        ("default",),
+        ("all",),
+        ("everything",),
+        ("SERVER", "Cpu"),
+        ("nosuch",),
+        ("commandstats", "default"),
+    ):
+        told = [one("INFO", *asked).decode() for one in (ours, real)]
+        sections = [[line for line in text.split("\r\n") if line.startswith("#")] for text in told]
+        assert sections[0] == [name for name in sections[1] if name not in ("# Threads", "# Modules", "# Keysizes")]
+        names = [{line.split(":")[0] for line in text.split("\r\n") if ":" in line} for text in told]
+        own = {name for name in names[0] - names[1] if not name.startswith(("cmdstat", "errorstat", "latency_per"))}
+        assert own <= {"server_name", "redlark_core", "listener0"}
+
+
+def test_the_allocator_is_asked(ours: Wire) -> None:
+    """MEMORY MALLOC-STATS is a text of what the C library tells."""
+    assert b"bytes in use" in ours("MEMORY", "MALLOC-STATS") or b"not supported" in ours("MEMORY", "MALLOC-STATS")
