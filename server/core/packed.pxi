@@ -11,6 +11,7 @@
 
 cdef enum:
     PACKED_LIST = 0
+    PACKED_ZSET = 1
     PACKED_TYPE = 7
     UNPACKED_AT_MOST = 2048     # databases and keys that are remembered before some are packed again
 
@@ -22,17 +23,22 @@ cdef inline int packed_type(uint64_t word) noexcept nogil:
     return <int>(word & PACKED_TYPE)
 
 cdef inline size_t packed_memory(uint64_t word) noexcept nogil:
-    return lp_memory(packed_at(word))
+    return lp_memory(packed_at(word)) if packed_type(word) == PACKED_LIST else pack_memory(packed_at(word))
 
 cdef void packed_free(uint64_t word) noexcept nogil:
-    lp_free(packed_at(word))
+    if packed_type(word) == PACKED_LIST:
+        lp_free(packed_at(word))
+    else:
+        pack_free(packed_at(word))
 
 cdef bytes packed_kind(uint64_t word):
-    return List.kind
+    return List.kind if packed_type(word) == PACKED_LIST else SortedSet.kind
 
-cdef bint packed_check(uint64_t word) noexcept nogil:
+cdef bint packed_check(uint64_t word) except -1:
     cdef const char* lp = packed_at(word)
-    return packed_type(word) == PACKED_LIST and lp_check(lp, lp_size(lp)) and lp_count(lp) > 0
+    if packed_type(word) == PACKED_LIST:
+        return lp_check(lp, lp_size(lp)) and lp_count(lp) > 0
+    return packed_type(word) == PACKED_ZSET and len(pack_check(lp)) > 0
 
 
 cdef Entry* db_reshape(Database db, Entry* e, Place* at, int kind, const char* payload, size_t size) noexcept:
@@ -58,16 +64,20 @@ cdef Entry* db_hold(Database db, Entry* e, Place* at, object value, size_t weigh
 
 cdef object db_value(Database db, Entry* e, Place* at):
     """The value as Python commands see it."""
-    cdef size_t weight
-    cdef List l
-    if kind_of(e) == PACKED:
-        weight = weight_of(e)
-        l = list_around(db.loop.config, <size_t>rl_load8(value_of(e)))
-        e = db_hold(db, e, at, l, LIST_ITSELF + weight)
-        db.table.weight += LIST_ITSELF
-        loop_unpacked(db.loop, db, entry_key(e))
-        return l
-    return entry_value(e)
+    cdef size_t weight, itself
+    cdef uint64_t word
+    if kind_of(e) != PACKED:
+        return entry_value(e)
+    weight = weight_of(e)
+    word = rl_load8(value_of(e))
+    if packed_type(word) == PACKED_LIST:
+        value, itself = list_around(db.loop.config, <size_t>word), LIST_ITSELF
+    else:
+        value, itself = zset_around(db.loop.config, NULL, packed_at(word)), ZSET_ITSELF
+    e = db_hold(db, e, at, value, itself + weight)
+    db.table.weight += itself
+    loop_unpacked(db.loop, db, entry_key(e))
+    return value
 
 cdef List list_around(object limits, size_t root):
     """The object of what was without one."""
@@ -76,20 +86,45 @@ cdef List list_around(object limits, size_t root):
     l.root = root
     return l
 
+cdef SortedSet zset_around(object limits, Scores* large, char* pack):
+    """The same of a sorted set."""
+    cdef SortedSet z = SortedSet.__new__(SortedSet, limits)
+    z.v.large = large
+    z.v.pack = pack
+    return z
+
+cdef uint64_t packed_word(object value) noexcept:
+    """What the entry has of a collection that may stand there by itself; 0 of any other."""
+    if type(value) is List:
+        return 0 if (<List>value).root & QUICK else (<List>value).root | PACKED_LIST
+    if type(value) is SortedSet and (<SortedSet>value).v.pack != NULL:
+        return <size_t>(<SortedSet>value).v.pack | PACKED_ZSET
+    return 0
+
+cdef void packed_leave(object value) noexcept:
+    """The object has its content no longer."""
+    if type(value) is List:
+        (<List>value).root = 0
+    else:
+        (<SortedSet>value).v.pack = NULL
+
+cdef inline object limits_of(object value):
+    return (<List>value).limits if type(value) is List else (<SortedSet>value).limits
+
 cdef bint db_pack(Database db, Entry* e, Place* at) noexcept:
     """Let a packed collection stand in its entry by itself, if nobody refers to its object."""
     cdef char[8] payload
     cdef PyObject* held = object_of(e) if kind_of(e) == OBJECT else NULL
-    cdef size_t root
-    if held == NULL or type(<object>held) is not List:
+    cdef uint64_t word
+    if held == NULL or held.ob_refcnt > 1:
         return False
-    root = (<List>held).root
-    if root & QUICK or held.ob_refcnt > 1 or (<List>held).limits is not db.loop.config:
+    word = packed_word(<object>held)
+    if word == 0 or limits_of(<object>held) is not db.loop.config:
         return False
-    rl_store8(payload, root)
-    db.table.weight -= weight_of(e) - lp_memory(pack_of(root))
+    rl_store8(payload, word)
+    db.table.weight -= weight_of(e) - packed_memory(word)
     db_reshape(db, e, at, PACKED, payload, 8)
-    (<List>held).root = 0
+    packed_leave(<object>held)
     Py_XDECREF(held)
     return True
 
@@ -98,7 +133,7 @@ cdef bint db_pack(Database db, Entry* e, Place* at) noexcept:
 
 cdef void db_note_packed(Database db, bytes key, object value) noexcept:
     """A collection that may be without an object has one."""
-    if db.loop is not None and type(value) is List and not (<List>value).root & QUICK:
+    if db.loop is not None and packed_word(value):
         loop_unpacked(db.loop, db, key)
 
 cdef void loop_unpacked(Loop loop, Database db, bytes key) noexcept:

@@ -2,7 +2,9 @@
 #
 # Must live here: the layout, its search and its changes.  Must not: when a sorted set is packed (sorted_set.pxi).
 #
-# Elements stand one behind the other, each a byte, its score, its member:
+# In front stand the size of all, 32 bits, and the number of elements, 16 bits (65535: that many or more, count them),
+# so that an address says everything; nothing at all has no address.  Then the elements, one behind the other, each a
+# byte, its score, its member:
 #
 #     the byte   how the score is kept (0 to 4) + 5 * how the member is (0 to 50)
 #     score      nothing where it is 0; an integer of 1, 2 or 4 bytes where it is one; else the 8 bytes of the double
@@ -21,11 +23,14 @@ cdef enum:
     NUMBERED = 45           # the first of the four kinds of integers
     LENGTH_1 = 49
     LENGTH_4 = 50
+    PACK_HEAD = 6
+    PACK_UNCOUNTED = 65535
     ITEM_HEAD = 13          # the most bytes that an element has besides its member: 1, 8, 4
     PACK_MOST = 1 << 30     # bytes that are kept packed
 
 cdef extern from *:
     """
+    static inline size_t rl_load2(const char *p) { uint16_t v; memcpy(&v, p, 2); return v; }
     static const uint8_t rl_widths[] = {0, 1, 2, 4, 8};
     static inline int64_t rl_signed(const char *p, int width) {
         int8_t one; int16_t two; int32_t four; int64_t eight;
@@ -42,6 +47,7 @@ cdef extern from *:
     }
     static inline int rl_width_kind(int width) { return width == 8 ? 4 : width == 4 ? 3 : width; }
     """
+    size_t rl_load2(const char* p) nogil
     const uint8_t* WIDTHS "rl_widths"
     int64_t rl_signed(const char* p, int width) nogil
     int rl_width(int64_t v) nogil
@@ -115,12 +121,41 @@ cdef int item_head(char* to, double score, const char* p, size_t n, int64_t* num
     to[0] = <char>kind
     return width
 
-cdef bint pack_find(const char* pack, size_t used, const char* p, size_t n, Item* item) noexcept nogil:
+cdef inline size_t pack_size(const char* pack) noexcept nogil:
+    """Bytes of all; 0 if there is nothing."""
+    return rl_load4(pack) if pack != NULL else 0
+
+cdef size_t pack_skip(const char* pack, size_t at, size_t count) noexcept nogil:
+    """The place that many elements on."""
+    cdef Item item
+    while count:
+        item_read(pack, at, &item)
+        at += item.size
+        count -= 1
+    return at
+
+cdef size_t pack_count(const char* pack) noexcept nogil:
+    """How many elements."""
+    cdef size_t count = 0, at = PACK_HEAD, end = pack_size(pack)
+    cdef Item item
+    if end == 0:
+        return 0
+    count = rl_load2(pack + 4)
+    if count < PACK_UNCOUNTED:
+        return count
+    count = 0
+    while at < end:
+        item_read(pack, at, &item)
+        at += item.size
+        count += 1
+    return count
+
+cdef bint pack_find(const char* pack, const char* p, size_t n, Item* item) noexcept nogil:
     """The element of a member."""
     cdef int64_t number = 0
-    cdef size_t at = 0
+    cdef size_t at = PACK_HEAD, end = pack_size(pack)
     cdef bint numeric = n <= LONGEST_NUMBER and rl_parse_int(p, n, &number)
-    while at < used:
+    while at < end:
         item_read(pack, at, item)
         if item.p == NULL:
             if numeric and item.number == number:
@@ -130,11 +165,11 @@ cdef bint pack_find(const char* pack, size_t used, const char* p, size_t n, Item
         at += item.size
     return False
 
-cdef size_t pack_place(const char* pack, size_t used, double score, const char* p, size_t n) noexcept nogil:
+cdef size_t pack_place(const char* pack, double score, const char* p, size_t n) noexcept nogil:
     """Where an element belongs."""
-    cdef size_t at = 0
+    cdef size_t at = PACK_HEAD, end = pack_size(pack)
     cdef Item item
-    while at < used:
+    while at < end:
         item_read(pack, at, &item)
         if item.score > score:
             break
@@ -145,61 +180,77 @@ cdef size_t pack_place(const char* pack, size_t used, double score, const char* 
         at += item.size
     return at
 
-cdef inline size_t pack_at(const char* pack, size_t rank) noexcept nogil:
-    """Where the element of a rank stands."""
-    cdef Item item
-    cdef size_t at = 0
-    while rank:
-        item_read(pack, at, &item)
-        at += item.size
-        rank -= 1
-    return at
-
-cdef char* pack_add(char* pack, uint32_t* used, double score, const char* p, size_t n) noexcept nogil:
-    """With one more element, whose member is not there; the pack may have moved."""
-    cdef char[ITEM_HEAD + 16] head
-    cdef int64_t number = 0
-    cdef int width = item_head(head, score, p, n, &number)
-    cdef size_t at = pack_place(pack, used[0], score, p, n)
-    cdef size_t more = 0 if n <= LONGEST_NUMBER and is_number(head) else n
-    cdef size_t size = <size_t>width + more
-    pack = <char*>rl_slot_resize(pack, used[0], used[0] + size) if used[0] else <char*>rl_slot_alloc(size)
-    memmove(pack + at + size, pack + at, used[0] - at)
-    memcpy(pack + at, head, width)
-    rl_copy(pack + at + width, p, more)
-    used[0] += <uint32_t>size
-    return pack
+cdef void pack_set_head(char* pack, size_t size, size_t count) noexcept nogil:
+    cdef uint32_t size_32 = <uint32_t>size
+    cdef uint16_t count_16 = <uint16_t>min(count, <size_t>PACK_UNCOUNTED)
+    memcpy(pack, &size_32, 4)
+    memcpy(pack + 4, &count_16, 2)
 
 cdef inline bint is_number(const char* head) noexcept nogil:
     return NUMBERED <= <uint8_t>head[0] // SCORE_KINDS < LENGTH_1
 
-cdef char* pack_cut(char* pack, uint32_t* used, size_t at, size_t size) noexcept nogil:
-    """Without so many bytes; the pack may have moved, and is NULL when nothing is left."""
-    cdef size_t left = used[0] - size
-    memmove(pack + at, pack + at + size, left - at)
-    if left:
-        pack = <char*>rl_slot_resize(pack, used[0], left)
+cdef char* pack_add(char* pack, double score, const char* p, size_t n) noexcept nogil:
+    """With one more element, whose member is not there; the pack may have moved."""
+    cdef char[ITEM_HEAD + 16] head
+    cdef int64_t number = 0
+    cdef int width = item_head(head, score, p, n, &number)
+    cdef size_t at = pack_place(pack, score, p, n)
+    cdef size_t more = 0 if n <= LONGEST_NUMBER and is_number(head) else n
+    cdef size_t size = <size_t>width + more, before = pack_size(pack), count = 1
+    if pack == NULL:
+        before = PACK_HEAD
+        pack = <char*>rl_slot_alloc(before + size)
     else:
-        rl_slot_free(pack, used[0])
-        pack = NULL
-    used[0] = <uint32_t>left
+        count += pack_count(pack)
+        pack = <char*>rl_slot_resize(pack, before, before + size)
+        memmove(pack + at + size, pack + at, before - at)
+    memcpy(pack + at, head, width)
+    rl_copy(pack + at + width, p, more)
+    pack_set_head(pack, before + size, count)
     return pack
 
-cdef list pack_check(const char* pack, size_t used, size_t count):
+cdef char* pack_cut(char* pack, size_t at, size_t size, size_t count) noexcept nogil:
+    """Without so many bytes and elements; the pack may have moved, and is NULL when nothing is left."""
+    cdef size_t before = pack_size(pack), left = before - size
+    count = pack_count(pack) - count
+    if left == PACK_HEAD:
+        rl_slot_free(pack, before)
+        return NULL
+    memmove(pack + at, pack + at + size, left - at)
+    pack = <char*>rl_slot_resize(pack, before, left)
+    pack_set_head(pack, left, count)
+    return pack
+
+cdef inline size_t pack_memory(const char* pack) noexcept nogil:
+    return rl_good_size(pack_size(pack)) if pack != NULL else 0
+
+cdef inline void pack_free(char* pack) noexcept nogil:
+    if pack != NULL:
+        rl_slot_free(pack, pack_size(pack))
+
+cdef inline char* pack_copy(const char* pack) noexcept nogil:
+    cdef char* copy
+    if pack == NULL:
+        return NULL
+    copy = <char*>rl_slot_alloc(pack_size(pack))
+    memcpy(copy, pack, pack_size(pack))
+    return copy
+
+cdef list pack_check(const char* pack):
     """Every invariant of the layout; returns its elements."""
-    cdef size_t at = 0
+    cdef size_t at = PACK_HEAD, end = pack_size(pack)
     cdef Item item
     cdef char[ITEM_HEAD + 16] head
     cdef int64_t number = 0
     cdef list found = []
-    while at < used:
+    assert pack == NULL or end > PACK_HEAD, "nothing has no address"
+    while at < end:
         item_read(pack, at, &item)
         item_text(&item)
         assert item_head(head, item.score, item.p, item.n, &number) <= <int>item.size and head[0] == pack[at], "layout"
         found.append((item.score, PyBytes_FromStringAndSize(item.p, <Py_ssize_t>item.n)))
         at += item.size
-    assert at == used and len(found) == count, "size"
+    assert pack == NULL or at == end and pack_count(pack) == <size_t>len(found), "size"
     assert found == sorted(found), "order"
-    assert len({member for _, member in found}) == count, "a member twice"
-    assert (pack == NULL) == (used == 0), "allocation"
+    assert len({member for _, member in found}) == len(found), "a member twice"
     return found

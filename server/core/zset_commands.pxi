@@ -7,27 +7,73 @@ cdef enum:
     FEW_SCORES = 32         # pairs of one ZADD whose scores are read without an allocation
 
 
-cdef inline Content find_zset(Loop loop, Client c, const Slice* key, uint64_t h, Entry** e, PyObject** value) noexcept:
-    """The entry of a key and the sorted set in it, which has now been used."""
-    cdef Place at
-    e[0] = db_lookup(c.db, key.p, key.n, h, &at)
-    if e[0] == NULL:
+cdef struct OpenZset:       # of a key, while a command works on it
+    Entry* e
+    Place at
+    Zset* z                 # of the object, or `own`
+    Zset own
+    size_t before           # bytes that a packed one took
+
+
+cdef inline Content zset_open(Loop loop, Client c, const Slice* key, uint64_t h, OpenZset* o) noexcept:
+    """What a key holds, and has now been used; a sorted set that is not there is empty."""
+    cdef PyObject* value
+    cdef uint64_t word
+    o.e = db_lookup(c.db, key.p, key.n, h, &o.at)
+    o.own.large = NULL
+    o.own.pack = NULL
+    o.z = &o.own
+    if o.e == NULL:
         return ABSENT
-    if kind_of(e[0]) != OBJECT:
-        return ANOTHER
-    value[0] = object_of(e[0])
-    if type(<object>value[0]) is not SortedSet:
-        return ANOTHER
-    entry_used(c.db, e[0], loop.now)
+    if kind_of(o.e) == PACKED:
+        word = rl_load8(value_of(o.e))
+        if packed_type(word) != PACKED_ZSET:
+            return ANOTHER
+        o.own.pack = packed_at(word)
+        o.before = packed_memory(word)
+    else:
+        if kind_of(o.e) != OBJECT:
+            return ANOTHER
+        value = object_of(o.e)
+        if type(<object>value) is not SortedSet:
+            return ANOTHER
+        o.z = &(<SortedSet>value).v
+    entry_used(c.db, o.e, loop.now)
     return WANTED
 
-cdef inline void zset_changed(Client c, const Slice* key, uint64_t h, Entry* e, SortedSet z) noexcept:
+cdef void zset_keep(Client c, OpenZset* o) noexcept:
+    """It is weighed, and stands in its entry if it may."""
+    cdef Database db = c.db
+    cdef size_t weight = zset_weight(o.z)
+    if kind_of(o.e) == OBJECT:
+        db_weigh(db, o.e, ZSET_ITSELF + weight)
+        db_pack(db, o.e, &o.at)
+    elif o.own.large == NULL:
+        db.table.weight += weight - o.before
+        rl_store8(value_of(o.e), <size_t>o.own.pack | PACKED_ZSET)
+    else:
+        db.table.weight += ZSET_ITSELF + weight - o.before
+        db_hold(db, o.e, &o.at, zset_around(c.loop.config, o.own.large, NULL), ZSET_ITSELF + weight)
+
+cdef void zset_close(Client c, const Slice* key, uint64_t h, OpenZset* o) noexcept:
     """Members have come or gone, or moved; what is empty goes altogether."""
-    if zset_size(z) == 0:
+    cdef bint empty = zset_size(o.z) == 0
+    if not empty or kind_of(o.e) == PACKED:
+        zset_keep(c, o)
+    if empty:
         db_erase(c.db, key.p, key.n, h)
     else:
-        db_weigh(c.db, e, zset_weight(z))
         db_touch(c.db, key.p, key.n)
+
+cdef void zset_begin(Client c, const Slice* key, uint64_t h, OpenZset* o) noexcept:
+    """A key that is new holds a sorted set."""
+    cdef char[8] payload
+    if o.own.large != NULL:
+        db_put_object(c.db, key.p, key.n, h, zset_around(c.loop.config, o.own.large, NULL),
+                      ZSET_ITSELF + zset_weight(&o.own), WITHOUT)
+    else:
+        rl_store8(payload, <size_t>o.own.pack | PACKED_ZSET)
+        db_write(c.db, key.p, key.n, h, PACKED, FRESH, payload, 8, WITHOUT)
 
 cdef inline void out_item(Buffer* out, const Item* item, bint with_score, int resp) noexcept:
     """A member, or a pair: by itself in RESP3, flat in RESP2."""
@@ -73,113 +119,104 @@ cdef bint cmd_zadd(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h
     return done
 
 cdef bint add_scores(Loop loop, Client c, const Slice* a, uint64_t h, int64_t pairs, const double* scores) noexcept:
-    cdef Entry* e
-    cdef PyObject* value
-    cdef Content there = find_zset(loop, c, a + 1, h, &e, &value)
-    cdef SortedSet z
+    cdef OpenZset o
+    cdef Content there = zset_open(loop, c, a + 1, h, &o)
     cdef double old
     cdef const Slice* member
     cdef int64_t i, added = 0, updated = 0
     if there == ANOTHER:
         return False
-    z = <SortedSet>value if there == WANTED else SortedSet.__new__(SortedSet, loop.config)
     if pairs > loop.zset_limits.entries:
-        zset_unpack(z)
+        zset_unpack(o.z)
     for i in range(pairs):
         member = a + 3 + 2 * i
-        if not zset_give(z, member.p, member.n, scores[i], &loop.zset_limits, &old, False):
+        if not zset_give(o.z, member.p, member.n, scores[i], &loop.zset_limits, &old, False):
             added += 1
         elif old != scores[i]:
             updated += 1
     if there == ABSENT:
-        db_put_object(c.db, a[1].p, a[1].n, h, z, zset_weight(z), WITHOUT)
+        zset_begin(c, a + 1, h, &o)
     elif added or updated:
-        zset_changed(c, a + 1, h, e, z)
+        zset_close(c, a + 1, h, &o)
+    elif o.own.large != NULL:
+        zset_keep(c, &o)
     out_head(c.out, c':', added)
     return True
 
 cdef bint cmd_zincrby(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
-    cdef Entry* e
-    cdef PyObject* value
+    cdef OpenZset o
     cdef Content there
-    cdef SortedSet z
     cdef double score = 0, old = 0
     cdef bint known = False
     if not read_score(a[2].p, a[2].n, &score):
         return False
-    there = find_zset(loop, c, a + 1, h, &e, &value)
+    there = zset_open(loop, c, a + 1, h, &o)
     if there == ANOTHER:
         return False
-    if there == WANTED:
-        z = <SortedSet>value
-        known = zset_score(z, a[3].p, a[3].n, &old)
-        if known:
-            score += old
-            if isnan(score):
-                return False
-    else:
-        z = SortedSet.__new__(SortedSet, loop.config)
+    known = zset_score(o.z, a[3].p, a[3].n, &old)
+    if known:
+        score += old
+        if isnan(score):
+            return False
     if loop.zset_limits.entries < 1:
-        zset_unpack(z)
+        zset_unpack(o.z)
     if not known or score != old:
-        zset_give(z, a[3].p, a[3].n, score, &loop.zset_limits, &old, False)
-        if there == WANTED:
-            zset_changed(c, a + 1, h, e, z)
+        zset_give(o.z, a[3].p, a[3].n, score, &loop.zset_limits, &old, False)
+        if there == ABSENT:
+            zset_begin(c, a + 1, h, &o)
         else:
-            db_put_object(c.db, a[1].p, a[1].n, h, z, zset_weight(z), WITHOUT)
+            zset_close(c, a + 1, h, &o)
+    elif o.own.large != NULL:
+        zset_keep(c, &o)
     out_score(c.out, score, c.resp)
     return True
 
 cdef bint cmd_zrem(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
-    cdef Entry* e
-    cdef PyObject* value
-    cdef Content there = find_zset(loop, c, a + 1, h, &e, &value)
+    cdef OpenZset o
+    cdef Content there = zset_open(loop, c, a + 1, h, &o)
     cdef int64_t i, gone = 0
     if there == ANOTHER:
         return False
     if there == WANTED:
         for i in range(2, argc):
-            gone += zset_remove(<SortedSet>value, a[i].p, a[i].n)
+            gone += zset_remove(o.z, a[i].p, a[i].n)
         if gone:
-            zset_changed(c, a + 1, h, e, <SortedSet>value)
+            zset_close(c, a + 1, h, &o)
     out_head(c.out, c':', gone)
     return True
 
 cdef bint pop_end(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h, bint lowest) noexcept:
     """Without a count, a pair that is flat in RESP3 as well."""
-    cdef Entry* e
-    cdef PyObject* value
+    cdef OpenZset o
     cdef Content there
-    cdef SortedSet z
     cdef Steps steps
     cdef Item item
     cdef int64_t count = 1, i
     cdef size_t size
     if argc > 3 or argc == 3 and (not rl_parse_int(a[2].p, a[2].n, &count) or count < 0):
         return False
-    there = find_zset(loop, c, a + 1, h, &e, &value)
+    there = zset_open(loop, c, a + 1, h, &o)
     if there == ANOTHER:
         return False
     if there == ABSENT or count == 0:
         out_head(c.out, c'*', 0)
         return True
-    z = <SortedSet>value
-    size = zset_size(z)
+    size = zset_size(o.z)
     count = min(count, <int64_t>size)
-    if not steps_from(z, 0 if lowest else size - 1, not lowest, &steps):
+    if not steps_from(o.z, 0 if lowest else size - 1, not lowest, &steps):
         return False
     if argc == 2:
         out_head(c.out, c'*', 2)
-        steps_next(z, &steps, &item)
+        steps_next(o.z, &steps, &item)
         out_bulk(c.out, item.p, item.n)
         out_score(c.out, item.score, c.resp)
     else:
         out_head(c.out, c'*', 2 * count if c.resp == 2 else count)
         for i in range(count):
-            steps_next(z, &steps, &item)
+            steps_next(o.z, &steps, &item)
             out_item(c.out, &item, True, c.resp)
-    zset_remove_range(z, 0 if lowest else size - <size_t>count, <size_t>count)
-    zset_changed(c, a + 1, h, e, z)
+    zset_remove_range(o.z, 0 if lowest else size - <size_t>count, <size_t>count)
+    zset_close(c, a + 1, h, &o)
     return True
 
 cdef bint cmd_zpopmin(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
@@ -192,56 +229,52 @@ cdef bint cmd_zpopmax(Loop loop, Client c, int64_t argc, const Slice* a, uint64_
 # -------------------------------------------------------------------------------------------------------------- looking
 
 cdef bint cmd_zcard(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
-    cdef Entry* e
-    cdef PyObject* value
-    cdef Content there = find_zset(loop, c, a + 1, h, &e, &value)
+    cdef OpenZset o
+    cdef Content there = zset_open(loop, c, a + 1, h, &o)
     if there == ANOTHER:
         return False
-    out_head(c.out, c':', <int64_t>zset_size(<SortedSet>value) if there == WANTED else 0)
+    out_head(c.out, c':', <int64_t>zset_size(o.z) if there == WANTED else 0)
     return True
 
 cdef bint cmd_zscore(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
-    cdef Entry* e
-    cdef PyObject* value
+    cdef OpenZset o
     cdef double score
-    cdef Content there = find_zset(loop, c, a + 1, h, &e, &value)
+    cdef Content there = zset_open(loop, c, a + 1, h, &o)
     if there == ANOTHER:
         return False
-    if there == WANTED and zset_score(<SortedSet>value, a[2].p, a[2].n, &score):
+    if there == WANTED and zset_score(o.z, a[2].p, a[2].n, &score):
         out_score(c.out, score, c.resp)
     else:
         out_null(c.out, c.resp)
     return True
 
 cdef bint cmd_zmscore(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
-    cdef Entry* e
-    cdef PyObject* value
+    cdef OpenZset o
     cdef double score
     cdef int64_t i
-    cdef Content there = find_zset(loop, c, a + 1, h, &e, &value)
+    cdef Content there = zset_open(loop, c, a + 1, h, &o)
     if there == ANOTHER:
         return False
     out_head(c.out, c'*', argc - 2)
     for i in range(2, argc):
-        if there == WANTED and zset_score(<SortedSet>value, a[i].p, a[i].n, &score):
+        if there == WANTED and zset_score(o.z, a[i].p, a[i].n, &score):
             out_score(c.out, score, c.resp)
         else:
             out_null(c.out, c.resp)
     return True
 
 cdef bint tell_rank(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h, bint from_end) noexcept:
-    cdef Entry* e
-    cdef PyObject* value
+    cdef OpenZset o
     cdef Py_ssize_t rank = -1
-    cdef Content there = ANOTHER if argc > 3 else find_zset(loop, c, a + 1, h, &e, &value)
+    cdef Content there = ANOTHER if argc > 3 else zset_open(loop, c, a + 1, h, &o)
     if there == ANOTHER:
         return False
     if there == WANTED:
-        rank = zset_rank(<SortedSet>value, a[2].p, a[2].n)
+        rank = zset_rank(o.z, a[2].p, a[2].n)
     if rank < 0:
         out_null(c.out, c.resp)
     else:
-        out_head(c.out, c':', <Py_ssize_t>zset_size(<SortedSet>value) - 1 - rank if from_end else rank)
+        out_head(c.out, c':', <Py_ssize_t>zset_size(o.z) - 1 - rank if from_end else rank)
     return True
 
 cdef bint cmd_zrank(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
@@ -253,7 +286,7 @@ cdef bint cmd_zrevrank(Loop loop, Client c, int64_t argc, const Slice* a, uint64
 
 # --------------------------------------------------------------------------------------------------------------- ranges
 
-cdef bint out_items_of(Client c, SortedSet z, int64_t first, int64_t count, bint backward, bint with_scores) noexcept:
+cdef bint out_items_of(Client c, const Zset* z, int64_t first, int64_t count, bint backward, bint with_scores) noexcept:
     """So many from a rank on; False where that is not to be done here."""
     cdef Steps steps
     cdef Item item
@@ -268,24 +301,23 @@ cdef bint out_items_of(Client c, SortedSet z, int64_t first, int64_t count, bint
     return True
 
 cdef bint tell_places(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h, bint backward) noexcept:
-    cdef Entry* e
-    cdef PyObject* value
+    cdef OpenZset o
     cdef Content there
     cdef int64_t start = 0, end = 0, size
     cdef bint with_scores = argc == 5
     if argc > 5 or with_scores and not word_is(a + 4, b"withscores", 10) or \
             not rl_parse_int(a[2].p, a[2].n, &start) or not rl_parse_int(a[3].p, a[3].n, &end):
         return False
-    there = find_zset(loop, c, a + 1, h, &e, &value)
+    there = zset_open(loop, c, a + 1, h, &o)
     if there == ANOTHER:
         return False
     if there == ABSENT:
         out_head(c.out, c'*', 0)
         return True
-    size = <int64_t>zset_size(<SortedSet>value)
+    size = <int64_t>zset_size(o.z)
     start = max(start + size, 0) if start < 0 else min(start, size)
     end = max(end + size, -1) if end < 0 else min(end, size - 1)
-    return out_items_of(c, <SortedSet>value, size - 1 - start if backward else start, end - start + 1, backward,
+    return out_items_of(c, o.z, size - 1 - start if backward else start, end - start + 1, backward,
                         with_scores)
 
 cdef bint cmd_zrange(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
@@ -307,29 +339,27 @@ cdef inline bint read_bound(const Slice* word, double* score, bint* beyond) noex
 cdef inline bint read_span(const Slice* low, const Slice* high, Span* span) noexcept nogil:
     return read_bound(low, &span.low, &span.above) and read_bound(high, &span.high, &span.below)
 
-cdef inline void find_span(SortedSet z, const Span* span, int64_t* start, int64_t* stop) noexcept:
+cdef inline void find_span(const Zset* z, const Span* span, int64_t* start, int64_t* stop) noexcept:
     start[0] = <int64_t>zset_below(z, span.low, span.above)
     stop[0] = <int64_t>zset_below(z, span.high, not span.below)
 
 cdef bint cmd_zcount(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
-    cdef Entry* e
-    cdef PyObject* value
+    cdef OpenZset o
     cdef Content there
     cdef Span span
     cdef int64_t start = 0, stop = 0
     if not read_span(a + 2, a + 3, &span):
         return False
-    there = find_zset(loop, c, a + 1, h, &e, &value)
+    there = zset_open(loop, c, a + 1, h, &o)
     if there == ANOTHER:
         return False
     if there == WANTED:
-        find_span(<SortedSet>value, &span, &start, &stop)
+        find_span(o.z, &span, &start, &stop)
     out_head(c.out, c':', max(stop - start, 0))
     return True
 
 cdef bint tell_span(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h, bint backward) noexcept:
-    cdef Entry* e
-    cdef PyObject* value
+    cdef OpenZset o
     cdef Content there
     cdef Span span
     cdef int64_t start = 0, stop = 0, offset = 0, most = -1, at = 4
@@ -345,11 +375,11 @@ cdef bint tell_span(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t 
             at += 3
         else:
             return False
-    there = find_zset(loop, c, a + 1, h, &e, &value)
+    there = zset_open(loop, c, a + 1, h, &o)
     if there == ANOTHER:
         return False
     if there == WANTED:
-        find_span(<SortedSet>value, &span, &start, &stop)
+        find_span(o.z, &span, &start, &stop)
     if offset < 0 or offset >= stop - start:
         out_head(c.out, c'*', 0)
         return True
@@ -358,7 +388,7 @@ cdef bint tell_span(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t 
         start += stop - 1
     else:
         start += offset
-    return out_items_of(c, <SortedSet>value, start, stop if most < 0 else min(stop, most), backward, with_scores)
+    return out_items_of(c, o.z, start, stop if most < 0 else min(stop, most), backward, with_scores)
 
 cdef bint cmd_zrangebyscore(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
     return tell_span(loop, c, argc, a, h, False)

@@ -8,6 +8,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from redlark.server import Server
+
 MEMBERS = st.one_of(
     st.sampled_from([b"1", b"2", b"-3", b"40", b"500", b"6", b"9223372036854775807", b"9223372036854775808"]),
     st.sampled_from([b"a", b"b", b"", b"01", b"longer", b"longest of all"]),
@@ -46,3 +48,10 @@ def draws_are_fair(value: Any, members: Collection[bytes]) -> None:
         assert len(set(told)) == len(told) == min(count, len(members))
         assert set(told) <= set(members)
     assert set(value.draw(60 * len(members))) == set(members)
+
+
+def keyspaces_hold(server: Server) -> None:
+    """The invariants of every keyspace of a server in this process that has nothing to do."""
+    assert server._running
+    for database in server._running.state.databases:
+        database.check()

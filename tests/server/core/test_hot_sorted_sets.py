@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from redlark.server import Server
 from tests.server.core.test_hot import both, replies
+from tests.server.members import keyspaces_hold
 
 __all__ = ["both"]  # the fixture
 
@@ -105,6 +106,7 @@ def test_the_two_cores_agree_on_sorted_sets(both: tuple[Server, Server], seed: i
                 :length
             ][-3:]
     assert got == wanted
+    keyspaces_hold(compiled)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=20)

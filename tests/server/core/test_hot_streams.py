@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from redlark.server import Server
 from tests.server.core.test_hot import both, replies
+from tests.server.members import keyspaces_hold
 
 __all__ = ["both"]  # the fixture
 
@@ -96,3 +97,4 @@ def test_the_two_cores_agree_on_streams(both: tuple[Server, Server], seed: int, 
                 :length
             ][-3:]
     assert got == wanted
+    keyspaces_hold(compiled)
