@@ -115,8 +115,8 @@ def _memory(server: State) -> Figures:
         "mem_aof_buffer": 0,
         "mem_allocator": "libc",
         "active_defrag_running": 0,
-        "lazyfree_pending_objects": server.lazy.pending,
-        "lazyfreed_objects": server.lazy.freed,
+        "lazyfree_pending_objects": server.loop.lazy()[0],
+        "lazyfreed_objects": server.loop.lazy()[1] - server.lazy_before,
     }
 
 

@@ -20,7 +20,6 @@ from redlark.server.bounding import bound
 from redlark.server.config import Config
 from redlark.server.eviction import Eviction
 from redlark.server.interfaces import REPLY_OFF, REPLY_SKIP, Client, Command, CommandError, Database, Loop
-from redlark.server.lazyfree import Lazy
 from redlark.server.notifications import MISSED, Events
 from redlark.server.observing import Observer
 from redlark.server.pausing import Pause
@@ -139,7 +138,7 @@ class State:
     scripting: Scripting = attrs.field(init=False)
     log: Callable[[str, str], None] = lambda level, text: None  # a level of the configuration, and a line
     rates: Rates = attrs.Factory(Rates)
-    lazy: Lazy = attrs.Factory(Lazy)
+    lazy_before: int = 0  # values that were freed in steps before CONFIG RESETSTAT
     listening: list[str] = attrs.Factory(list)  # where, as INFO tells it
     expire_ns: int = 0  # that active expiry has taken
     peak_at: int = attrs.Factory(milliseconds)  # when most memory was used
@@ -231,6 +230,7 @@ class State:
         for database in self.databases:
             database.expired = database.ending.gone = database.found = database.missed = 0
         self.rates.forget()
+        self.lazy_before = self.loop.lazy()[1]
         self.eviction.evicted = self.evicted_clients = 0
         self.failures.clear()
         forget(self)

@@ -14,6 +14,7 @@ One extension module, redlark.server._core, made of a few files, each one concep
     quicklist.pxi lists, short and long
     objects.pxi   an entry: key, value and deadline in one allocation
     buckets.pxi   the hash table: buckets of a cache line, incremental rehash, SCAN cursors
+    later.pxi     large tables are freed in steps
     table.pxi     a keyspace's: entries
     packed.pxi    small collections that stand in entries by themselves
     database.pxi  a keyspace: its writes, and what Python commands see
@@ -88,6 +89,7 @@ cdef class ScriptCalls
 
 include "objects.pxi"
 include "buckets.pxi"
+include "later.pxi"
 include "table.pxi"
 include "database.pxi"
 include "befalling.pxi"

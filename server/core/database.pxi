@@ -54,6 +54,7 @@ cdef class Database:
 
     def __dealloc__(self):
         table_drop(&self.table, entry_drop)
+        later_finish()
 
     # ---------------------------------------------------------------------------------------------- reading
 

@@ -94,8 +94,7 @@ cdef class Loop:
     cdef Client aside               # whose request is under way while others are served
     cdef epoll_event* events        # of this turn, those that it has not come to
     cdef int event_count
-    cdef object failure
-    cdef bytes refusal
+    cdef object failure, refusal
     cdef Hot[HOT_SLOTS] hot
     cdef int64_t now
     cdef int64_t told               # the time that server.now has
@@ -119,8 +118,7 @@ cdef class Loop:
     cdef bint memory_limited
     cdef size_t memory_limit, memory_base   # what is used besides the keyspaces
     cdef list databases
-    cdef bint telling               # of keyspace events, of keys that change, or of requests
-    cdef bint observed              # so that every one goes through Python
+    cdef bint telling, observed     # of keyspace events, of keys that change, or of requests; of each request
     cdef bint python_ran            # timers may have changed
     cdef bint stopping
     cdef int epoll, wake
@@ -232,6 +230,9 @@ cdef class Loop:
     def script_calls(self, bytes lua not None, /):
         return ScriptCalls(self) if rl_lua_find(lua) else None
 
+    def lazy(self):
+        return doomed_count, doomed_freed
+
     def usage(self):
         return usage_told(self)
 
@@ -301,6 +302,7 @@ cdef class Loop:
                         raise OSError(errno, "epoll_wait")
                     PyErr_CheckSignals()
                 self.turn(events, n)
+                if doomed_first != NULL: later_step()
                 self.steady = rl_steady_us()
                 if self.steady >= self.cron_at:
                     self.tick()
@@ -323,7 +325,7 @@ cdef class Loop:
         if self.timer_at != FAR:
             loop_read_clock(self)
             left = min(left, self.timer_at - self.now)
-        if left < 0 or self.noted:
+        if left < 0 or self.noted or doomed_first != NULL:
             left = 0
         with nogil:
             n = epoll_wait(self.epoll, events, EVENTS, <int>left)

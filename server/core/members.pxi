@@ -12,7 +12,7 @@
 # no deadline (hashes keep these aside, few fields have one) and no type.  The table knows the layout, the cell does not.
 #
 # What an owner does: table_init(t, member_hash); member_find, then member_add or member_remove with the same hash;
-# table_drop(t, its layout's dropper).  A cell stays where it is until it is removed or its value is replaced (a score is
+# table_drop_later(t, its layout's dropper).  A cell stays where it is until it is removed or its value is replaced (a score is
 # written where it stands), so others may point to it: a sorted set's order does.
 
 cdef enum Layout:
@@ -153,7 +153,7 @@ cdef Table* members_make(size_t expected) noexcept nogil:
     return t
 
 cdef void members_free(Table* t, Dropper drop) noexcept:
-    table_drop(t, drop)
+    table_drop_later(t, drop)
     rl_slot_free(t, sizeof(Table))
 
 cdef struct Copying:

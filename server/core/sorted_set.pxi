@@ -194,7 +194,7 @@ cdef class SortedSet:
 cdef void zset_drop(Zset* z) noexcept:
     pack_free(z.pack)
     if z.large != NULL:
-        table_drop(&z.large.table, scored_drop)
+        table_drop_later(&z.large.table, scored_drop)
         ranks_free(z.large.ranks.root, z.large.ranks.height)
         rl_slot_free(z.large, sizeof(Scores))
 

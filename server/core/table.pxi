@@ -20,7 +20,7 @@ cdef void entries_wipe(Table* t) noexcept:
     The contents are detached first: giving up a Python object may run code that uses this very table."""
     cdef Table old = t[0]
     table_init(t, entry_hash)
-    table_drop(&old, entry_drop)
+    table_drop_later(&old, entry_drop)
 
 cdef inline Entry* entry_find(const Table* t, const char* p, size_t n, uint64_t h, Place* at) noexcept nogil:
     cdef Bucket* b = home_of(t, h)

@@ -1,0 +1,112 @@
+"""Large values go in steps, whichever way they go; small ones at once; all of their memory comes back."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from redlark.server import Server, cores
+
+from .conftest import Connect, Wire
+from .test_buffers import figure, soon
+
+pytestmark = pytest.mark.skipif("compiled" not in cores.available(), reason="the plain core's objects go at once")
+MANY = 30_000
+WAYS = {
+    "DEL": ["DEL big"],
+    "UNLINK": ["UNLINK big"],
+    "FLUSHALL": ["FLUSHALL"],
+    "FLUSHDB SYNC": ["FLUSHDB SYNC"],
+    "a write over it": ["SET big v"],
+    "RENAME": ["SET other v", "RENAME other big"],
+    "a deadline": ["PEXPIREAT big 1", "GET big"],
+    "STORE": ["SUNIONSTORE big none"],
+    "EVAL": ["EVAL return{redis.call('del','big')} 0"],
+}
+ELEMENTS = {"SADD": "m%d", "HSET": "f%d v", "ZADD": "%d m%d"}
+
+
+def filled(client: Wire, command: str) -> None:
+    """A collection of many elements at `big`."""
+    for start in range(0, MANY, 1000):
+        words: list[str] = []
+        for number in range(start, start + 1000):
+            form = ELEMENTS[command]
+            words += (form % ((number,) * form.count("%d"))).split()
+        client(command, "big", *words)
+
+
+@pytest.fixture(scope="module")
+def own() -> Iterator[Server]:
+    """A process of its own: what is to be freed is of a process, not of a server."""
+    with Server(core="compiled", process=True) as running:
+        yield running
+
+
+@pytest.mark.parametrize("command", ELEMENTS)
+@pytest.mark.parametrize("way", WAYS)
+def test_large_collections_go_in_steps(own: Server, wire: Connect, command: str, way: str) -> None:
+    """What has gone is not there any more and weighs nothing; it was freed in steps, and counted once."""
+    client = wire(own.port)
+    client("FLUSHALL")
+    soon(lambda: figure(client, "lazyfree_pending_objects") == 0)
+    empty = figure(client, "used_memory_dataset")
+    filled(client, command)
+    client("CONFIG", "RESETSTAT")
+    for line in WAYS[way]:
+        client(*re.findall(r"return\{.*\}|\S+", line))
+    assert figure(client, "used_memory_dataset") < empty + 1000
+    soon(lambda: figure(client, "lazyfree_pending_objects") == 0)
+    assert figure(client, "lazyfreed_objects") == 1
+
+
+def test_a_keyspace_goes_with_all_that_it_holds(own: Server, wire: Connect) -> None:
+    """FLUSHALL of many keys, some of them large, leaves an empty keyspace that is used at once."""
+    client = wire(own.port)
+    client("FLUSHALL")
+    soon(lambda: figure(client, "lazyfree_pending_objects") == 0)
+    client("CONFIG", "RESETSTAT")
+    for number in range(3):
+        filled(client, "SADD")
+        client("RENAME", "big", f"big:{number}")
+    for first in range(0, 10_000, 1000):
+        client("MSET", *(word for number in range(first, first + 1000) for word in (f"k{number}", "v")))
+    assert client("FLUSHALL") == b"+OK\r\n"
+    assert client("DBSIZE") == b":0\r\n"
+    assert client("SADD", "big:0", "a") == b":1\r\n"
+    soon(lambda: figure(client, "lazyfree_pending_objects") == 0)
+    assert figure(client, "lazyfreed_objects") == 4
+    assert client("SMEMBERS", "big:0") == b"*1\r\n$1\r\na\r\n"
+
+
+def test_memory_comes_back() -> None:
+    """A process that lets go of a large set again and again is no larger for it."""
+    with Server(core="compiled", process=True) as running:
+        client = Wire(running.port)
+        sizes = []
+        for _ in range(8):
+            filled(client, "HSET")
+            client("DEL", "big")
+            soon(lambda: figure(client, "lazyfree_pending_objects") == 0)
+            pages = Path(f"/proc/{running.pid}/statm").read_text(encoding="ascii").split()[1]
+            sizes.append(int(pages) * 4096)
+        assert sizes[-1] < sizes[1] + 2_000_000
+        client.close()
+
+
+def test_who_is_served_meanwhile_waits_for_a_step(own: Server, wire: Connect) -> None:
+    """Requests are answered between steps: several before the last one."""
+    client = wire(own.port)
+    client("DEL", "big")
+    for start_at in range(0, 400_000, 2000):
+        client("SADD", "big", *(f"member:{number}" for number in range(start_at, start_at + 2000)))
+    client("DEL", "big")
+    answered = 0
+    end = time.monotonic() + 10
+    while figure(client, "lazyfree_pending_objects") and time.monotonic() < end:
+        answered += 1
+    assert answered >= 3
