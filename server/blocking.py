@@ -78,7 +78,8 @@ class Waiting:
         client.parked = True
         self.clients[client.id] = wait
         if until:
-            wait.timer = self.timers.at(until, lambda: self.end(wait, late))
+            # `until` was counted from a clock cut to milliseconds, and nobody is freed before the time is over.
+            wait.timer = self.timers.at(until + 1, lambda: self.end(wait, late))
         return wait
 
     def end(self, wait: Wait, reply: Reply, nanoseconds: int = 0) -> None:

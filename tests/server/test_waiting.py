@@ -143,6 +143,16 @@ def test_a_timeout_of_before_does_not_end_a_later_wait(server: Server, client: W
     assert waiting.frame() == bulks("l", "b")
 
 
+@pytest.mark.parametrize("asked", [("BLPOP", "l", "0.005"), ("XREAD", "BLOCK", 5, "STREAMS", "s", 0), ("WAIT", 1, 5)])
+def test_nobody_is_freed_before_the_time_is_over(server: Server, client: Wire, asked: tuple[str | int, ...]) -> None:
+    """Whoever waits for 5 ms waits for at least that, whenever in a millisecond it began."""
+    for number in range(40):
+        time.sleep(number * 0.00013)
+        began = time.perf_counter()
+        client(*asked)
+        assert time.perf_counter() - began >= 0.005
+
+
 @given(st.lists(st.tuples(st.integers(0, 50), st.booleans()), max_size=200), st.integers(0, 50))
 def test_timers_are_called_in_order_unless_taken_back(wanted: list[tuple[int, bool]], now: int) -> None:
     """Of many timers those whose time has come are called, the earliest first, but for what was cancelled."""
