@@ -31,6 +31,8 @@ One extension module, redlark.server._core, made of a few files, each one concep
     reply.pxi     output buffers and RESP
     parser.pxi    requests out of bytes
     strings.pxi   the hot commands: on strings and keys,
+    text_commands.pxi, longdouble.h
+                  on parts of strings, bits and sums,
     list_commands.pxi, set_commands.pxi, hash_commands.pxi, zset_commands.pxi, stream_commands.pxi
                   on lists, on sets, on hashes, on sorted sets, on streams
     usage.pxi     how often hot commands ran, and for how long
@@ -113,6 +115,7 @@ include "client.pxi"
 include "bounds.pxi"
 include "loop.pxi"
 include "strings.pxi"
+include "text_commands.pxi"
 include "set_commands.pxi"
 include "hash_commands.pxi"
 include "zset_commands.pxi"

@@ -21,13 +21,14 @@ cdef struct Hot:
     bint keyed              # its first argument is a key
     bint writes
     bint grows              # is refused when memory is full
+    bint counts             # what it looks up is a hit or a miss
     uint64_t calls          # see usage.pxi
     uint64_t ns
     uint64_t* times
     PyObject* full_name     # bytes, owned by the table of commands
 
 cdef enum:
-    HOT_SLOTS = 128
+    HOT_SLOTS = 256
     LONGEST_HOT = 16        # bytes of a name
     BATCH = 16
     FLUSH_AT = 1 << 18      # output that is sent before the rest of the input is executed
@@ -40,7 +41,7 @@ cdef extern from *:
 
 
 cdef inline size_t hot_slot(uint64_t name, uint64_t rest) noexcept nogil:
-    return <size_t>(((name + 31 * rest) * 0x9E3779B97F4A7C15ULL) >> 57)
+    return <size_t>(((name + 31 * rest) * 0x9E3779B97F4A7C15ULL) >> 56)
 
 cdef inline uint64_t hot_name(const char* p, size_t n, uint64_t* rest) noexcept nogil:
     """Case is folded by setting bit 5: of the bytes that then equal a letter, all are that letter."""
@@ -81,6 +82,7 @@ cdef int hot_add(Loop loop, bytes name, HotFunction run, bint keyed) except -1:
     loop.hot[i].keyed = keyed
     loop.hot[i].writes = command.write
     loop.hot[i].grows = command.denyoom
+    loop.hot[i].counts = command.counts != 0
     loop.hot_names.append(command.name)
     loop.hot[i].full_name = <PyObject*>command.name
     return 0
@@ -99,7 +101,7 @@ cdef inline bint run_hot(Loop loop, Client c, Hot* hot, int64_t argc, const Slic
     if not hot.run(loop, c, argc, a, h):
         c.db.found, c.db.missed = found, missed
         return False
-    if hot.writes:          # what is looked up to be changed is no hit
+    if not hot.counts:      # what is looked up to be changed is no hit
         c.db.found, c.db.missed = found, missed
     hot.calls += 1
     c.last = hot.full_name

@@ -44,9 +44,9 @@ cdef bint cmd_set(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h)
             if not deadline_from(loop, a + 4, 1000, &deadline):
                 return False
         elif not option_is(a + 3, c'p', c'x') or not deadline_from(loop, a + 4, 1, &deadline):
-            return False
+            return cmd_set_options(loop, c, argc, a, h)
     elif argc != 3:
-        return False
+        return cmd_set_options(loop, c, argc, a, h)
     db_set(c.db, a[1].p, a[1].n, h, a + 2, FRESH, deadline)
     out_ok(c.out)
     return True
@@ -300,6 +300,7 @@ cdef int hot_table(Loop loop) except -1:
     hot_add(loop, b"strlen", cmd_strlen, True)
     hot_add(loop, b"ping", cmd_ping, False)
     hot_add(loop, b"echo", cmd_echo, False)
+    hot_texts(loop)
     hot_sets(loop)
     hot_hashes(loop)
     hot_zsets(loop)

@@ -1,0 +1,313 @@
+# Hot commands on strings besides the plainest: options of SET, parts, bits, sums; and some on keys.
+#
+# Must live here: what profiling showed to be worth C.  Must not: error texts; see dispatch.pxi for the contract.
+
+cdef extern from "longdouble.h":
+    enum: RL_SUM_ROOM
+    int rl_sum(const char* a, size_t an, const char* b, size_t bn, char* to) nogil
+
+cdef extern from *:
+    """
+    #ifdef __GNUC__
+    #define rl_ones(v) __builtin_popcountll(v)
+    #else
+    static int rl_ones(unsigned long long v) { int n = 0; for (; v; v &= v - 1) n++; return n; }
+    #endif
+    """
+    int rl_ones(uint64_t v) nogil
+
+
+cdef inline const char* text_of(const Entry* e, char* digits, size_t* n) noexcept nogil:
+    """The text of a string's entry; digits: room for those of a number."""
+    if kind_of(e) == TEXT:
+        n[0] = text_size(e)
+        return value_of(e)
+    n[0] = <size_t>rl_format_int(digits, integer_of(e))
+    return digits
+
+cdef bint read_deadline(Loop loop, const Slice* unit, const Slice* amount, int64_t* deadline) noexcept:
+    """EX or PX with a positive number; False for all else."""
+    if option_is(unit, c'e', c'x'):
+        return deadline_from(loop, amount, 1000, deadline)
+    return option_is(unit, c'p', c'x') and deadline_from(loop, amount, 1, deadline)
+
+cdef bint cmd_set_options(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
+    """SET with NX, XX, GET, KEEPTTL, EX, PX, each once."""
+    cdef Place at
+    cdef Entry* e
+    cdef int64_t deadline = WITHOUT
+    cdef bint nx = False, xx = False, get = False, keep = False
+    cdef int64_t i = 3
+    while i < argc:
+        if option_is(a + i, c'n', c'x'):
+            nx = True
+        elif option_is(a + i, c'x', c'x'):
+            xx = True
+        elif word_is(a + i, b"get", 3):
+            get = True
+        elif word_is(a + i, b"keepttl", 7):
+            keep = True
+        elif deadline == WITHOUT and i + 1 < argc and read_deadline(loop, a + i, a + i + 1, &deadline):
+            i += 1
+        else:
+            return False
+        i += 1
+    if (nx and xx) or (keep and deadline != WITHOUT):
+        return False
+    e = db_lookup(c.db, a[1].p, a[1].n, h, &at) if get else db_live(c.db, a[1].p, a[1].n, h, &at)
+    if get and e != NULL:
+        if is_collection(e):
+            return False
+        entry_used(c.db, e, loop.now)
+        out_entry(c.out, e)
+    if (nx and e != NULL) or (xx and e == NULL):
+        if not get or e == NULL:
+            out_null(c.out, c.resp)
+        return True
+    if get and e == NULL:
+        out_null(c.out, c.resp)
+    db_set(c.db, a[1].p, a[1].n, h, a + 2, FRESH, KEEP if keep else deadline)
+    if not get:
+        out_ok(c.out)
+    return True
+
+cdef bint cmd_getset(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
+    cdef Place at
+    cdef Entry* e = db_lookup(c.db, a[1].p, a[1].n, h, &at)
+    if e == NULL:
+        out_null(c.out, c.resp)
+    elif is_collection(e):
+        return False
+    else:
+        out_entry(c.out, e)
+    db_set(c.db, a[1].p, a[1].n, h, a + 2, FRESH, WITHOUT)
+    return True
+
+cdef bint cmd_getdel(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
+    cdef Place at
+    cdef Entry* e = db_lookup(c.db, a[1].p, a[1].n, h, &at)
+    if e == NULL:
+        out_null(c.out, c.resp)
+        return True
+    if is_collection(e):
+        return False
+    out_entry(c.out, e)
+    db_erase(c.db, a[1].p, a[1].n, h)
+    return True
+
+cdef bint cmd_getex(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
+    cdef Place at
+    cdef Entry* e
+    cdef int64_t deadline = WITHOUT
+    cdef bint persist = argc == 3 and word_is(a + 2, b"persist", 7)
+    if argc != 2 and not persist and not (argc == 4 and read_deadline(loop, a + 2, a + 3, &deadline)):
+        return False
+    e = db_lookup(c.db, a[1].p, a[1].n, h, &at)
+    if e == NULL:
+        out_null(c.out, c.resp)
+        return True
+    if is_collection(e):
+        return False
+    entry_used(c.db, e, loop.now)
+    out_entry(c.out, e)
+    if argc == 4 or (persist and e.flags & TIMED):
+        db_retime(c.db, e, &at, deadline)
+    return True
+
+cdef bint cmd_getrange(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
+    cdef Place at
+    cdef Entry* e
+    cdef char[24] digits
+    cdef const char* text = NULL
+    cdef size_t size = 0
+    cdef int64_t start = 0, end = 0
+    if not rl_parse_int(a[2].p, a[2].n, &start) or not rl_parse_int(a[3].p, a[3].n, &end):
+        return False
+    e = db_lookup(c.db, a[1].p, a[1].n, h, &at)
+    if e != NULL:
+        if is_collection(e):
+            return False
+        entry_used(c.db, e, loop.now)
+        text = text_of(e, digits, &size)
+    if start < 0 and end < 0 and start > end:
+        size = 0
+    start = max(start + <int64_t>size, 0) if start < 0 else start
+    end = max(end + <int64_t>size, 0) if end < 0 else min(end, <int64_t>size - 1)
+    if size == 0 or start > end:
+        out_bulk(c.out, b"", 0)
+    else:
+        out_bulk(c.out, text + start, <size_t>(end - start + 1))
+    return True
+
+cdef void db_patch(Database db, const Slice* key, uint64_t h, const Entry* e, size_t offset, const char* p, size_t n) noexcept:
+    """A string (none: an empty one) that is too short, or a number, with these bytes in their place; RAW from now on."""
+    cdef char[24] digits
+    cdef size_t old_size = 0, size
+    cdef const char* old = text_of(e, digits, &old_size) if e != NULL else NULL
+    cdef char* made
+    size = max(old_size, offset + n)
+    made = <char*>rl_alloc(size)
+    rl_copy(made, old, old_size)
+    if size > old_size:
+        memset(made + old_size, 0, size - old_size)
+    rl_copy(made + offset, p, n)
+    db_write(db, key.p, key.n, h, TEXT, RAW, made, size, KEEP)
+    free(made)
+
+cdef bint cmd_setrange(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
+    cdef Place at
+    cdef Entry* e
+    cdef int64_t offset = 0
+    if not rl_parse_int(a[2].p, a[2].n, &offset) or offset < 0 or a[3].n == 0 or \
+            offset > loop.bulk_limit or offset + <int64_t>a[3].n > loop.bulk_limit:
+        return False
+    e = db_lookup(c.db, a[1].p, a[1].n, h, &at)
+    if e != NULL and is_collection(e):
+        return False
+    if e != NULL and kind_of(e) == TEXT and <size_t>offset + a[3].n <= text_size(e):
+        rl_copy(value_of(e) + offset, a[3].p, a[3].n)
+        e.flags = (e.flags & ~(3 << FORM_SHIFT)) | RAW << FORM_SHIFT
+        entry_used(c.db, e, loop.now)
+        db_touch(c.db, a[1].p, a[1].n)
+        out_head(c.out, c':', <int64_t>text_size(e))
+    else:
+        db_patch(c.db, a + 1, h, e, <size_t>offset, a[3].p, a[3].n)
+        out_head(c.out, c':', <int64_t>text_size(db_live(c.db, a[1].p, a[1].n, h, &at)))
+    return True
+
+cdef inline bint read_bit_place(Loop loop, const Slice* word, int64_t* place) noexcept:
+    return rl_parse_int(word.p, word.n, place) and place[0] >= 0 and place[0] >> 3 < loop.bulk_limit
+
+cdef bint cmd_getbit(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
+    cdef Place at
+    cdef Entry* e
+    cdef char[24] digits
+    cdef const char* text
+    cdef size_t size = 0
+    cdef int64_t place = 0
+    cdef int bit = 0
+    if not read_bit_place(loop, a + 2, &place):
+        return False
+    e = db_lookup(c.db, a[1].p, a[1].n, h, &at)
+    if e != NULL:
+        if is_collection(e):
+            return False
+        entry_used(c.db, e, loop.now)
+        text = text_of(e, digits, &size)
+        if <size_t>(place >> 3) < size:
+            bit = (<uint8_t>text[place >> 3] >> (7 - (place & 7))) & 1
+    out_head(c.out, c':', bit)
+    return True
+
+cdef bint cmd_setbit(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
+    """In place, where the byte is there; a string that was not RAW is from then on, changed or not."""
+    cdef Place at
+    cdef Entry* e
+    cdef char* byte
+    cdef int64_t place = 0
+    cdef int was, bit, shift
+    if not read_bit_place(loop, a + 2, &place) or a[3].n != 1 or a[3].p[0] | 1 != c'1':
+        return False
+    bit = a[3].p[0] & 1
+    shift = 7 - <int>(place & 7)
+    e = db_lookup(c.db, a[1].p, a[1].n, h, &at)
+    if e == NULL or kind_of(e) != TEXT or <size_t>(place >> 3) >= text_size(e):
+        return False
+    byte = value_of(e) + (place >> 3)
+    was = (<uint8_t>byte[0] >> shift) & 1
+    e.flags = (e.flags & ~(3 << FORM_SHIFT)) | RAW << FORM_SHIFT
+    entry_used(c.db, e, loop.now)
+    if was != bit:
+        byte[0] = <char>(<uint8_t>byte[0] ^ (1 << shift))
+        db_touch(c.db, a[1].p, a[1].n)
+    out_head(c.out, c':', was)
+    return True
+
+cdef bint cmd_bitcount(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
+    """Of a whole string."""
+    cdef Place at
+    cdef Entry* e
+    cdef char[24] digits
+    cdef const char* text
+    cdef size_t size = 0, i = 0
+    cdef int64_t ones = 0
+    if argc != 2:
+        return False
+    e = db_lookup(c.db, a[1].p, a[1].n, h, &at)
+    if e != NULL:
+        if is_collection(e):
+            return False
+        entry_used(c.db, e, loop.now)
+        text = text_of(e, digits, &size)
+        while i + 8 <= size:
+            ones += rl_ones(rl_load8(text + i))
+            i += 8
+        while i < size:
+            ones += rl_ones(<uint8_t>text[i])
+            i += 1
+    out_head(c.out, c':', ones)
+    return True
+
+cdef bint cmd_incrbyfloat(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
+    cdef Place at
+    cdef Entry* e = db_lookup(c.db, a[1].p, a[1].n, h, &at)
+    cdef char[24] digits
+    cdef char[RL_SUM_ROOM] sum
+    cdef const char* text = b"0"
+    cdef size_t size = 1
+    cdef int n
+    if e != NULL:
+        if is_collection(e):
+            return False
+        text = text_of(e, digits, &size)
+    n = rl_sum(text, size, a[2].p, a[2].n, sum)
+    if n == 0:
+        return False
+    db_write(c.db, a[1].p, a[1].n, h, TEXT, UNENCODED, sum, <size_t>n, KEEP)
+    out_bulk(c.out, sum, <size_t>n)
+    return True
+
+cdef bint cmd_persist(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
+    cdef Place at
+    cdef Entry* e = db_lookup(c.db, a[1].p, a[1].n, h, &at)
+    cdef bint timed = e != NULL and (e.flags & TIMED) != 0
+    if timed:
+        db_retime(c.db, e, &at, WITHOUT)
+    out_head(c.out, c':', timed)
+    return True
+
+cdef bint cmd_randomkey(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
+    cdef Place at
+    cdef Entry* e = <Entry*>cell_random(&c.db.table, &c.db.random, &at)
+    if e != NULL and is_past(c.db, e):
+        return False
+    if e == NULL:
+        out_null(c.out, c.resp)
+    else:
+        out_bulk(c.out, key_of(e), key_size(e))
+    return True
+
+cdef bint cmd_publish(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
+    """To nobody."""
+    pubsub = loop.server.pubsub
+    if pubsub.channels or pubsub.patterns:
+        return False
+    out_head(c.out, c':', 0)
+    return True
+
+
+cdef int hot_texts(Loop loop) except -1:
+    hot_add(loop, b"getset", cmd_getset, True)
+    hot_add(loop, b"getdel", cmd_getdel, True)
+    hot_add(loop, b"getex", cmd_getex, True)
+    hot_add(loop, b"getrange", cmd_getrange, True)
+    hot_add(loop, b"substr", cmd_getrange, True)
+    hot_add(loop, b"setrange", cmd_setrange, True)
+    hot_add(loop, b"getbit", cmd_getbit, True)
+    hot_add(loop, b"setbit", cmd_setbit, True)
+    hot_add(loop, b"bitcount", cmd_bitcount, True)
+    hot_add(loop, b"incrbyfloat", cmd_incrbyfloat, True)
+    hot_add(loop, b"persist", cmd_persist, True)
+    hot_add(loop, b"randomkey", cmd_randomkey, False)
+    hot_add(loop, b"publish", cmd_publish, False)
+    return 0

@@ -1,0 +1,84 @@
+"""Hot commands on strings against the Python commands, which the plain core runs: replies, values and forms."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from redlark.server import Server, cores
+from tests.server.conftest import Wire
+
+pytestmark = pytest.mark.skipif("compiled" not in cores.available(), reason="there is no compiled core")
+
+KEYS = st.sampled_from((b"k", b"m", b"l"))
+TEXTS = st.sampled_from(
+    (b"", b"v", b"12", b"-7", b"1.5", b"-0.10", b".5", b"9" * 25, b"1e3", b"0x10", b"x" * 44, b"y" * 300, b"007")
+)
+NUMBERS = st.sampled_from((b"0", b"1", b"-1", b"2", b"-3", b"7", b"8", b"100", b"-100", b"x", b"9223372036854775807"))
+OPTION = st.sampled_from(
+    (
+        (b"NX",),
+        (b"xx",),
+        (b"GET",),
+        (b"KEEPTTL",),
+        (b"EX", b"100"),
+        (b"px", b"90000"),
+        (b"EX", b"0"),
+        (b"EX",),
+        (b"no",),
+    )
+)
+OPTIONS = st.lists(OPTION, max_size=3).map(lambda words: tuple(word for option in words for word in option))
+
+
+def asked(*parts: st.SearchStrategy[bytes] | bytes) -> st.SearchStrategy[tuple[bytes, ...]]:
+    """Requests of these words."""
+    return st.tuples(*(st.just(part) if isinstance(part, bytes) else part for part in parts))
+
+
+REQUESTS = st.one_of(
+    st.tuples(asked(b"SET", KEYS, TEXTS), OPTIONS).map(lambda both: both[0] + both[1]),
+    st.tuples(asked(b"GETEX", KEYS), st.sampled_from(((), (b"PERSIST",), (b"EX", b"100"), (b"PX", b"0")))).map(
+        lambda both: both[0] + both[1]
+    ),
+    asked(b"GETSET", KEYS, TEXTS),
+    asked(b"GETDEL", KEYS),
+    asked(b"GETRANGE", KEYS, NUMBERS, NUMBERS),
+    asked(b"SETRANGE", KEYS, NUMBERS, TEXTS),
+    asked(b"GETBIT", KEYS, NUMBERS),
+    asked(b"SETBIT", KEYS, NUMBERS, st.sampled_from((b"0", b"1", b"2"))),
+    asked(b"BITCOUNT", KEYS),
+    asked(b"INCRBYFLOAT", KEYS, TEXTS),
+    asked(b"APPEND", KEYS, TEXTS),
+    asked(b"PERSIST", KEYS),
+    asked(b"RPUSH", st.just(b"l"), TEXTS),
+    asked(b"PUBLISH", KEYS, TEXTS),
+    asked(b"RANDOMKEY"),
+)
+AFTER = [(word, key) for key in (b"k", b"m", b"l") for word in (b"TYPE", b"GET", b"TTL", b"OBJECT ENCODING")]
+
+
+@pytest.fixture(scope="module")
+def both() -> Iterator[list[Wire]]:
+    """A connection to each core."""
+    with Server(core="compiled") as one, Server(core="plain") as other:
+        yield [Wire(one.port), Wire(other.port)]
+
+
+@settings(max_examples=300)
+@given(requests=st.lists(REQUESTS, max_size=12))
+def test_hot_commands_do_what_python_s_do(both: list[Wire], requests: list[tuple[bytes, ...]]) -> None:
+    """Replies, then what every key holds, how, and for how long; and how often keys were found."""
+    said = []
+    for wire in both:
+        wire("FLUSHALL")
+        wire("CONFIG", "RESETSTAT")
+        replies = [wire(*request) for request in requests if request != (b"RANDOMKEY",)]
+        hits = [line for line in wire("INFO", "stats").split(b"\r\n") if line.startswith(b"keyspace_")]
+        after = [wire(*word.split(), key) for word, key in AFTER]
+        keys = {wire("RANDOMKEY") for _ in range(3)}
+        said.append((replies, hits, after, bool(keys)))
+    assert said[0] == said[1]
