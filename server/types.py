@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, Protocol, Self
 
 if TYPE_CHECKING:
+    from redlark.server.geo import Area
     from redlark.server.groups import Group
 
 NO_LIMIT: Final = 2**63 - 1
@@ -318,8 +319,12 @@ class Stream(Collection, Protocol):
         """Fill the empty stream node by node, none of them empty.  `last_id` and `added` are the caller's.  O(k)."""
 
 
+Source = SortedSet  # of a search of places
+Near = tuple[float, bytes, float, tuple[float, float]]  # the distance in metres, a member, its score and place
+
+
 class Types(Protocol):
-    """What a core supplies: its classes, each called with the limits, and work over every byte of a payload."""
+    """What a core supplies: its classes, each called with the limits, and work over every member or byte of a value."""
 
     @property
     def List(self) -> Callable[[Limits], List]: ...
@@ -335,6 +340,12 @@ class Types(Protocol):
 
     @property
     def Stream(self) -> Callable[[Limits], Stream]: ...
+
+    def near(self, source: Source, cells: Iterable[tuple[float, float]], area: Area, most: int | None, /) -> list[Near]:
+        """The members in an area, in the order of cells, which are scores from which and below which one looks.
+
+        At most so many; None: all.  The sorted set is of this core.  O(log n) for each cell, and O(members in it).
+        """
 
     def crc64(self, data: bytes | bytearray, start: int = 0, /) -> int:
         """The checksum of RDB files, CRC-64/Jones, going on from that of the bytes before.  O(n)."""

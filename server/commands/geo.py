@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import islice
 from typing import Final
 
 import attrs
@@ -13,7 +11,7 @@ from redlark.server.commands.common import store_over, zset_at
 from redlark.server.commands.registry import command
 from redlark.server.commands.sorted_sets import read_score, zadd
 from redlark.server.interfaces import NULL_ARRAY, CommandError, Context, Reply
-from redlark.server.types import SortedSet
+from redlark.server.types import Near, SortedSet, Types
 from redlark.server.values import integer
 
 UNIT: Final = b"ERR unsupported unit provided. please use M, KM, FT, MI"
@@ -112,18 +110,12 @@ def geodist(ctx: Context, args: list[bytes]) -> Reply:
 
 # ---- searching ------------------------------------------------------------------------------------------------------
 
-Found = tuple[float, bytes, float, geo.Place]  # the distance from the centre, the member, its score and place
-
-
-def _rank(source: SortedSet, edge: float) -> int:
-    """The rank of the first member whose score is an edge, or beyond it."""
-    return source.first(lambda score, member: score >= edge)
-
 
 @attrs.define(slots=True)
 class Search:
     """What is looked for, and how it is told."""
 
+    types: Types
     source: SortedSet | None
     centre: geo.Place | None = None
     circle: float | None = None  # its radius
@@ -164,32 +156,23 @@ class Search:
             raise CommandError(NO_PLACE)
         self.centre = geo.place(score)
 
-    def found(self) -> list[Found]:
+    def found(self) -> list[Near]:
         """All that is wanted, in the order in which it is told."""
-        met = self._met()
-        if self.any or (self.count is None and not self.order):
-            found = list(islice(met, self.count))
-        else:
-            found = list(met)
+        found = self._met(self.count if self.any else None)
         if self.order or (self.count is not None and not self.any):
             found.sort(key=lambda one: one[0], reverse=self.order == b"DESC")
         return found[: self.count]
 
-    def _met(self) -> Iterator[Found]:
+    def _met(self, most: int | None) -> list[Near]:
         if self.source is None or self.centre is None:
-            return
+            return []
         if self.box is not None:
             width, height = self.box
             area = geo.Area(self.centre, width * self.unit * 0.5, height * self.unit * 0.5, circle=False)
         else:
             reach = (self.circle or 0.0) * self.unit
             area = geo.Area(self.centre, reach, reach, circle=True)
-        for cell in area.cells():
-            start, stop = (_rank(self.source, edge) for edge in cell.scores)
-            for member, score in self.source.range(start, max(start, stop)):
-                there = geo.place(score)
-                if area.holds(there):
-                    yield geo.distance(self.centre, there), member, score, there
+        return self.types.near(self.source, (cell.scores for cell in area.cells()), area, most)
 
     def told(self) -> Reply:
         """The reply of a search that stores nothing."""
@@ -217,7 +200,7 @@ class Search:
 
 def _read(ctx: Context, args: list[bytes], place: int, stores: bool) -> tuple[Search, bool]:
     """The search of GEOSEARCH and GEOSEARCHSTORE, and whether distances are stored.  Raises CommandError."""
-    search, distances, given = Search(zset_at(ctx, args[place])), False, set[bytes]()
+    search, distances, given = Search(ctx.server.types, zset_at(ctx, args[place])), False, set[bytes]()
     place += 1
     while place < len(args):
         word, more = args[place].upper(), len(args) - place - 1
@@ -271,7 +254,7 @@ def geosearchstore(ctx: Context, args: list[bytes]) -> Reply:
 
 
 def _older(ctx: Context, args: list[bytes], by_member: bool, may_store: bool) -> Reply:
-    search = Search(zset_at(ctx, args[1]))
+    search = Search(ctx.server.types, zset_at(ctx, args[1]))
     place = 5 if by_member else 6
     if by_member:
         search.centre_at(args[2])

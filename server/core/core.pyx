@@ -36,6 +36,8 @@ One extension module, redlark.server._core, made of a few files, each one concep
     list_commands.pxi, set_commands.pxi, hash_commands.pxi, zset_commands.pxi, stream_commands.pxi
                   on lists, on sets, on hashes, on sorted sets, on streams
     usage.pxi     how often hot commands ran, and for how long
+    geo.h         places as cells of a grid
+    geo.pxi       searches among them, and the hot commands
     dispatch.pxi  hot or Python, in batches
     client.pxi    a connection
     bounds.pxi    how much may wait for it
@@ -120,6 +122,7 @@ include "set_commands.pxi"
 include "hash_commands.pxi"
 include "zset_commands.pxi"
 include "stream_commands.pxi"
+include "geo.pxi"
 include "packed.pxi"
 include "list_commands.pxi"
 include "luacalls.pxi"

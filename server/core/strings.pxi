@@ -305,5 +305,6 @@ cdef int hot_table(Loop loop) except -1:
     hot_hashes(loop)
     hot_zsets(loop)
     hot_streams(loop)
+    hot_places(loop)
     hot_lists(loop)
     return 0

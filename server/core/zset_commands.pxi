@@ -113,12 +113,14 @@ cdef bint cmd_zadd(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h
         return False
     if pairs > FEW_SCORES:
         scores = <double*>rl_alloc(<size_t>pairs * sizeof(double))
-    done = read_scores(a + 2, pairs, scores) and add_scores(loop, c, a, h, pairs, scores)
+    done = read_scores(a + 2, pairs, scores) and add_scores(loop, c, a, h, pairs, scores, 3, 2)
     if scores != few:
         free(scores)
     return done
 
-cdef bint add_scores(Loop loop, Client c, const Slice* a, uint64_t h, int64_t pairs, const double* scores) noexcept:
+cdef bint add_scores(Loop loop, Client c, const Slice* a, uint64_t h, int64_t pairs, const double* scores,
+                     int64_t first, int64_t step) noexcept:
+    """The members are every step-th word from the first on."""
     cdef OpenZset o
     cdef Content there = zset_open(loop, c, a + 1, h, &o)
     cdef double old
@@ -129,7 +131,7 @@ cdef bint add_scores(Loop loop, Client c, const Slice* a, uint64_t h, int64_t pa
     if pairs > loop.zset_limits.entries:
         zset_unpack(o.z)
     for i in range(pairs):
-        member = a + 3 + 2 * i
+        member = a + first + step * i
         if not zset_give(o.z, member.p, member.n, scores[i], &loop.zset_limits, &old, False):
             added += 1
         elif old != scores[i]:

@@ -9,10 +9,24 @@ from redlark.server.plain.database import Database
 from redlark.server.plain.hash import Hash
 from redlark.server.plain.list import List
 from redlark.server.plain.loop import Loop
+from redlark.server.plain.near import near
 from redlark.server.plain.set import Set
 from redlark.server.plain.sorted_set import SortedSet
 from redlark.server.plain.stream import Stream
 
 NAME = "plain"
 
-__all__ = ["NAME", "Database", "Hash", "List", "Loop", "Set", "SortedSet", "Stream", "compress", "crc64", "expand"]
+__all__ = [
+    "NAME",
+    "Database",
+    "Hash",
+    "List",
+    "Loop",
+    "Set",
+    "SortedSet",
+    "Stream",
+    "compress",
+    "crc64",
+    "expand",
+    "near",
+]

@@ -1,0 +1,27 @@
+"""Which members of a sorted set lie in an area.  See `types.Types.near`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from redlark.server import geo
+from redlark.server.types import Near, SortedSet
+
+
+def _rank(source: SortedSet, edge: float) -> int:
+    """The rank of the first member whose score is an edge, or beyond it."""
+    return source.first(lambda score, member: score >= edge)
+
+
+def near(source: SortedSet, cells: Iterable[tuple[float, float]], area: geo.Area, most: int | None, /) -> list[Near]:
+    """All of them, or the first so many."""
+    found: list[Near] = []
+    for low, high in cells:
+        start, stop = _rank(source, low), _rank(source, high)
+        for member, score in source.range(start, max(start, stop)):
+            there = geo.place(score)
+            if area.holds(there):
+                found.append((geo.distance(area.centre, there), member, score, there))
+                if len(found) == most:
+                    return found
+    return found
