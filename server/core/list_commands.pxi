@@ -33,14 +33,19 @@ cdef inline Content list_open(Client c, const Slice* key, uint64_t h, OpenList* 
     return WANTED
 
 cdef void list_close(Client c, const Slice* key, uint64_t h, OpenList* o) noexcept:
-    """The list has changed: an empty one goes, any other is weighed, and stands in its entry if it may."""
+    """The list has changed; an empty one goes."""
+    cdef bint empty = list_count(o.root[0]) == 0
+    list_keep(c, o)                     # from here on `root` may be gone
+    if empty:
+        db_erase(c.db, key.p, key.n, h)
+    else:
+        db_touch(c.db, key.p, key.n)
+
+cdef void list_keep(Client c, OpenList* o) noexcept:
+    """The entry takes what has become of the list, which is weighed, and stands in it by itself if it may."""
     cdef Database db = c.db
-    cdef size_t memory
-    if list_count(o.root[0]) == 0:
-        list_forget(c, key, h, o)
-        return
+    cdef size_t memory = list_memory(o.root[0])
     entry_used(db, o.e, c.loop.now)
-    memory = list_memory(o.root[0])
     if kind_of(o.e) == OBJECT:
         db_weigh(db, o.e, LIST_ITSELF + memory)
         db_pack(db, o.e, &o.at)
@@ -50,14 +55,6 @@ cdef void list_close(Client c, const Slice* key, uint64_t h, OpenList* o) noexce
     else:
         db.table.weight += memory - o.before
         rl_store8(value_of(o.e), o.word)
-    db_touch(db, key.p, key.n)
-
-cdef void list_forget(Client c, const Slice* key, uint64_t h, OpenList* o) noexcept:
-    """All elements have gone, and so goes the key."""
-    if kind_of(o.e) == PACKED:
-        c.db.table.weight += packed_memory(o.word) - o.before
-        rl_store8(value_of(o.e), o.word)
-    db_erase(c.db, key.p, key.n, h)
 
 cdef void list_begin(Client c, const Slice* key, uint64_t h, size_t root) noexcept:
     """A key that is new holds a list."""
@@ -258,6 +255,14 @@ cdef bint cmd_lindex(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t
         out_null(c.out, c.resp)
     return True
 
+cdef int64_t part_of(int64_t* start, int64_t end, int64_t count) noexcept:
+    """How many of so many elements stand from start to end, which may count from the end; start becomes a place."""
+    if start[0] < 0:
+        start[0] = max(start[0] + count, 0)
+    if end < 0:
+        end += count
+    return 0 if start[0] >= count or end < start[0] else min(end, count - 1) - start[0] + 1
+
 cdef bint cmd_lrange(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
     cdef OpenList o
     cdef Content there
@@ -270,14 +275,103 @@ cdef bint cmd_lrange(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t
     if there == WANTED:
         entry_used(c.db, o.e, loop.now)
         count = <int64_t>list_count(o.root[0])
-    if start < 0:
-        start = max(start + count, 0)
-    if end < 0:
-        end += count
-    count = 0 if start >= count or end < start else min(end, count - 1) - start + 1
+    count = part_of(&start, end, count)
     out_head(c.out, c'*', count)
     if count:
         list_out(o.root[0], c.out, <uint64_t>start, <uint64_t>count, True)
+    return True
+
+
+cdef bint cmd_lset(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
+    cdef OpenList o
+    cdef int64_t index = 0, count
+    if not rl_parse_int(a[2].p, a[2].n, &index) or list_open(c, a + 1, h, &o) != WANTED:
+        return False
+    count = <int64_t>list_count(o.root[0])
+    if index < 0:
+        index += count
+    if not 0 <= index < min(count, INT_MAX):
+        return False
+    list_set(o.root, loop.list_limit, index, a[3].p, a[3].n)
+    list_close(c, a + 1, h, &o)
+    out_ok(c.out)
+    return True
+
+cdef bint cmd_linsert(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
+    cdef OpenList o
+    cdef Content there
+    cdef bint after = word_is(a + 2, b"after", 5)
+    if not after and not word_is(a + 2, b"before", 6):
+        return False
+    there = list_open(c, a + 1, h, &o)
+    if there == ANOTHER:
+        return False
+    if there == ABSENT:
+        out_head(c.out, c':', 0)
+    elif list_insert(o.root, loop.list_limit, a + 3, a[4].p, a[4].n, after):
+        out_head(c.out, c':', <int64_t>list_count(o.root[0]))
+        list_close(c, a + 1, h, &o)
+    else:
+        list_keep(c, &o)                # it has made room
+        out_head(c.out, c':', -1)
+    return True
+
+cdef bint cmd_lrem(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
+    cdef OpenList o
+    cdef Content there
+    cdef int64_t count = 0
+    cdef uint64_t gone = 0
+    if not rl_parse_int(a[2].p, a[2].n, &count) or count == -FAR - 1:
+        return False
+    there = list_open(c, a + 1, h, &o)
+    if there == ANOTHER:
+        return False
+    if there == WANTED:
+        gone = list_remove(o.root, loop.list_limit, a[3].p, a[3].n, count)
+        if gone:
+            list_close(c, a + 1, h, &o)
+        else:
+            entry_used(c.db, o.e, loop.now)
+    out_head(c.out, c':', <int64_t>gone)
+    return True
+
+cdef bint cmd_ltrim(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
+    cdef OpenList o
+    cdef Content there
+    cdef int64_t start = 0, end = 0, count
+    if not rl_parse_int(a[2].p, a[2].n, &start) or not rl_parse_int(a[3].p, a[3].n, &end):
+        return False
+    there = list_open(c, a + 1, h, &o)
+    if there == ANOTHER:
+        return False
+    if there == WANTED:
+        count = part_of(&start, end, <int64_t>list_count(o.root[0]))
+        if count == 0:
+            db_erase(c.db, a[1].p, a[1].n, h)
+        else:
+            list_shed(o.root, list_count(o.root[0]) - <uint64_t>(start + count), False)
+            list_shed(o.root, <uint64_t>start, True)
+            list_shrink(o.root, loop.list_limit, 2)
+            list_close(c, a + 1, h, &o)
+    out_ok(c.out)
+    return True
+
+cdef bint cmd_lpos(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
+    cdef OpenList o
+    cdef Content there
+    cdef uint64_t place = 0
+    if argc != 3:
+        return False
+    there = list_open(c, a + 1, h, &o)
+    if there == ANOTHER:
+        return False
+    if there == WANTED:
+        entry_used(c.db, o.e, loop.now)
+        place = list_find(o.root[0], a[2].p, a[2].n)
+        if place < list_count(o.root[0]):
+            out_head(c.out, c':', <int64_t>place)
+            return True
+    out_null(c.out, c.resp)
     return True
 
 
@@ -290,6 +384,11 @@ cdef int hot_lists(Loop loop) except -1:
     hot_add(loop, b"rpop", cmd_rpop, True)
     hot_add(loop, b"lmove", cmd_lmove, True)
     hot_add(loop, b"rpoplpush", cmd_rpoplpush, True)
+    hot_add(loop, b"lset", cmd_lset, True)
+    hot_add(loop, b"linsert", cmd_linsert, True)
+    hot_add(loop, b"lrem", cmd_lrem, True)
+    hot_add(loop, b"ltrim", cmd_ltrim, True)
+    hot_add(loop, b"lpos", cmd_lpos, True)
     hot_add(loop, b"llen", cmd_llen, True)
     hot_add(loop, b"lindex", cmd_lindex, True)
     hot_add(loop, b"lrange", cmd_lrange, True)

@@ -142,63 +142,15 @@ cdef class List:
     # ---------------------------------------------------------------------------------------- in the middle
 
     def set(self, int64_t place, bytes element not None):
-        cdef int64_t limit = list_limit(self)
-        cdef uint64_t within = <uint64_t>place
-        cdef ql_node* node
-        cdef char* at
-        cdef lp_item item
-        list_make_room(&self.root, limit, <size_t>len(element), 1)
-        if place < 0 or within >= list_count(self.root):
-            return False
-        if self.root & QUICK:
-            node = ql_node_at(quick_of(self.root), &within)
-            ql_set(quick_of(self.root), node, within, element, <size_t>len(element))
-        else:
-            lp_prepare_bytes(&item, element)
-            at = lp_seek(pack_of(self.root), place)
-            self.root = <size_t>lp_replace(pack_of(self.root), &at, &item)
-        list_shrink(&self.root, limit, 2)
-        return True
+        return list_set(&self.root, list_limit(self), place, element, <size_t>len(element))
 
     def insert(self, bytes pivot not None, bytes element not None, bint after):
-        cdef lp_item wanted, item
-        cdef ql_node* node
-        cdef char* at
-        cdef size_t place
-        lp_prepare_bytes(&wanted, pivot)
-        list_make_room(&self.root, list_limit(self), <size_t>len(element), 1)
-        if not self.root & QUICK:
-            at = lp_find(pack_of(self.root) + LP_HEAD, &wanted, 1)
-            if at == NULL:
-                return False
-            lp_prepare_bytes(&item, element)
-            at = lp_skip(at, after)
-            self.root = <size_t>lp_insert(pack_of(self.root), &at, &item, 1)
-            return True
-        node = quick_of(self.root).first
-        while node != NULL:
-            if node.plain:
-                place = 0 if ql_is(node, pivot, <size_t>len(pivot)) else 1
-            else:
-                place = place_in(node, &wanted)
-            if place < node.count:
-                ql_insert(quick_of(self.root), node, place, element, <size_t>len(element), after)
-                return True
-            node = node.after
-        return False
+        cdef Slice wanted
+        wanted.p, wanted.n = pivot, <size_t>len(pivot)
+        return list_insert(&self.root, list_limit(self), &wanted, element, <size_t>len(element), after)
 
     def remove(self, bytes element not None, int64_t count):
-        cdef lp_item wanted
-        cdef uint64_t gone
-        cdef uint64_t left = list_count(self.root) if count == 0 else <uint64_t>(count if count > 0 else -count)
-        lp_prepare_bytes(&wanted, element)
-        if self.root & QUICK:
-            gone = remove_from_quick(quick_of(self.root), element, &wanted, left, count < 0)
-        else:
-            gone = remove_from_pack(&self.root, &wanted, left, count < 0)
-        if gone:
-            list_shrink(&self.root, list_limit(self), 2)
-        return gone
+        return list_remove(&self.root, list_limit(self), element, <size_t>len(element), count)
 
     # ------------------------------------------------------------------------------------------- as a whole
 
@@ -363,26 +315,88 @@ cdef ql_node* node_of(quicklist* q, const lp_item* item) noexcept:
     return node
 
 
-# ------------------------------------------------------------------------------------------------------------ searching
+# -------------------------------------------------------------------------------------------------------- in the middle
 
-cdef size_t place_in(const ql_node* node, const lp_item* wanted) noexcept:
-    """The place of the first equal element in a node; the number of its elements if there is none."""
-    cdef char* at = ql_head(node)
+cdef size_t place_among(const char* at, const lp_item* wanted) noexcept:
+    """As many elements on is the first equal one, or the end mark."""
     cdef size_t place = 0
     while not lp_at_end(at) and not lp_is(at, wanted):
         at += lp_whole_n(at)
         place += 1
     return place
 
-cdef uint64_t remove_from_quick(quicklist* q, bytes element, const lp_item* wanted, uint64_t left, bint from_end) noexcept:
-    cdef ql_node* node = q.last if from_end else q.first
+cdef uint64_t list_find(size_t root, const char* p, size_t n) noexcept:
+    """The place of the first equal element; the number of all if there is none."""
+    cdef ql_node* node
+    cdef lp_item wanted
+    cdef uint64_t before = 0
+    cdef size_t place
+    lp_prepare(&wanted, p, n)
+    if not root & QUICK:
+        return place_among(pack_of(root) + LP_HEAD, &wanted)
+    node = quick_of(root).first
+    while node != NULL:
+        place = <size_t>(not ql_is(node, p, n)) if node.plain else place_among(ql_head(node), &wanted)
+        before += place
+        if place < node.count:
+            break
+        node = node.after
+    return before
+
+cdef bint list_set(size_t* root, int64_t limit, int64_t place, const char* p, size_t n) noexcept:
+    cdef uint64_t within = <uint64_t>place
+    cdef ql_node* node
+    cdef char* at
+    cdef lp_item item
+    list_make_room(root, limit, n, 1)
+    if place < 0 or within >= list_count(root[0]):
+        return False
+    if root[0] & QUICK:
+        node = ql_node_at(quick_of(root[0]), &within)
+        ql_set(quick_of(root[0]), node, within, p, n)
+    else:
+        lp_prepare(&item, p, n)
+        at = lp_seek(pack_of(root[0]), place)
+        root[0] = <size_t>lp_replace(pack_of(root[0]), &at, &item)
+    list_shrink(root, limit, 2)
+    return True
+
+cdef bint list_insert(size_t* root, int64_t limit, const Slice* pivot, const char* p, size_t n, bint after) noexcept:
+    cdef lp_item item
+    cdef ql_node* node
+    cdef char* at
+    cdef uint64_t place
+    list_make_room(root, limit, n, 1)
+    place = list_find(root[0], pivot.p, pivot.n)
+    if place == list_count(root[0]):
+        return False
+    if root[0] & QUICK:
+        node = ql_node_at(quick_of(root[0]), &place)
+        ql_insert(quick_of(root[0]), node, place, p, n, after)
+    else:
+        lp_prepare(&item, p, n)
+        at = lp_skip(pack_of(root[0]) + LP_HEAD, place + after)
+        root[0] = <size_t>lp_insert(pack_of(root[0]), &at, &item, 1)
+    return True
+
+cdef uint64_t list_remove(size_t* root, int64_t limit, const char* p, size_t n, int64_t count) noexcept:
+    cdef lp_item wanted
+    cdef uint64_t gone = 0, left = list_count(root[0]) if count == 0 else <uint64_t>(count if count > 0 else -count)
+    cdef quicklist* q
+    cdef ql_node* node
     cdef ql_node* following
-    cdef uint64_t gone = 0
+    lp_prepare(&wanted, p, n)
+    if not root[0] & QUICK:
+        return remove_from_pack(root, &wanted, left, count < 0)
+    q = quick_of(root[0])
+    node = q.last if count < 0 else q.first
     while node != NULL and gone < left:
-        following = node.before if from_end else node.after
-        gone += ql_remove(q, node, element, <size_t>len(element), wanted, left - gone, from_end)
+        following = node.before if count < 0 else node.after
+        gone += ql_remove(q, node, p, n, &wanted, left - gone, count < 0)
         node = following
     q.count -= gone
+    if gone:
+        list_shrink(root, limit, 2)
     return gone
 
 cdef uint64_t remove_from_pack(size_t* root, const lp_item* wanted, uint64_t left, bint from_end) noexcept:
