@@ -50,6 +50,7 @@ class Config:
     lfu_log_factor: int = 10
     lfu_decay_time: int = 1
     hz: int = 10
+    active_expire_effort: int = 1
     loglevel: bytes = b"notice"
     logfile: bytes = b""
     pidfile: bytes = b""

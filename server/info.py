@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from redlark.server import usage
 from redlark.server.eviction import ENDS_SOONEST
 from redlark.server.process import supervisor
+from redlark.server.sockets import listener_lines
 from redlark.server.state import EMPTY, PRODUCT_VERSION, milliseconds
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def _server(server: State) -> Figures:
         "executable": sys.executable,
         "config_file": server.config.file,
         "io_threads_active": 0,
-        **{f"listener{number}": line for number, line in enumerate(server.listening)},
+        **{f"listener{number}": line for number, line in enumerate(listener_lines(server.config, server.port))},
     }
 
 

@@ -23,6 +23,7 @@ How a request travels:
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from socket import socket
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import attrs
@@ -264,8 +265,8 @@ class Database(Protocol):
         SWAPDB sees to who watches or waits.
         """
 
-    def expire_cycle(self, budget_us: int, /) -> int:
-        """Active expiry: sample keys with a deadline, remove the past ones, go on while many are; how many went."""
+    def expire_cycle(self, budget_us: int, stale: int = 10, /) -> int:
+        """Active expiry: remove keys that are past, go on while more than `stale` % of a sample are; how many went."""
 
     def size(self, key: bytes, /) -> int | None:
         """About how many bytes a key takes with its value, None when absent.  No access."""
@@ -469,6 +470,9 @@ class Loop(Protocol):
 
     def stop(self) -> None:
         """From any thread or a signal handler: makes `run` return soon."""
+
+    def listen(self, listeners: list[socket], /) -> None:
+        """Accept from these; others are the caller's to close."""
 
     def configure(self) -> None:
         """`server.config` has changed: read again what is kept of it."""

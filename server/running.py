@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from typing import cast
 
 from redlark.server import cores, sockets
@@ -40,10 +39,9 @@ class Running:
         for name, instead in config.renamed:
             rename(self.state.commands, name, instead)
         self.state.scripting = Scripting(self.state)
-        self.listeners = sockets.listeners(config)
-        self.state.port = next((one.getsockname()[1] for one in self.listeners if one.family != socket.AF_UNIX), 0)
-        self.state.listening = [sockets.listener_line(one) for one in self.listeners]
-        self.state.loop = module.Loop(self.state, self.listeners)
+        listeners = sockets.listeners(config)
+        self.state.loop = module.Loop(self.state, [])
+        self.state.listen(listeners)
         self.state.configured()
 
     def run(self) -> None:
@@ -51,11 +49,11 @@ class Running:
             self.state.loop.run()
         finally:
             self.state.watchdog.stop()
-            sockets.shut(self.listeners)
+            sockets.shut(self.state.listeners)
 
     def stop(self) -> None:
         self.state.loop.stop()
 
     def addresses(self) -> list[str]:
         """Where it listens, as CLIENT LIST would show it."""
-        return [sockets.shown(listener.getsockname()).decode("utf-8", "replace") for listener in self.listeners]
+        return [sockets.shown(listener.getsockname()).decode("utf-8", "replace") for listener in self.state.listeners]

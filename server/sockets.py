@@ -26,12 +26,7 @@ def listeners(config: Config) -> list[socket.socket]:
     made: list[socket.socket] = []
     try:
         if config.port or not config.unixsocket:
-            port = config.port
-            for address in config.bind:
-                listener = _tcp(address.decode(), port, config.tcp_backlog)
-                if listener is not None:
-                    made.append(listener)
-                    port = port or listener.getsockname()[1]
+            made += tcp_listeners(config, config.port)
             if not made:
                 raise ListenError("none of the addresses of 'bind' can be listened at")
         if config.unixsocket:
@@ -39,6 +34,21 @@ def listeners(config: Config) -> list[socket.socket]:
     except ListenError:
         for listener in made:
             listener.close()
+        raise
+    return made
+
+
+def tcp_listeners(config: Config, port: int) -> list[socket.socket]:
+    """A listening socket for each address of `bind` that is there; port 0 takes any free one.  Raises ListenError."""
+    made: list[socket.socket] = []
+    try:
+        for address in config.bind:
+            listener = _tcp(os.fsdecode(address), port, config.tcp_backlog)
+            if listener is not None:
+                made.append(listener)
+                port = port or listener.getsockname()[1]
+    except ListenError:
+        shut(made)
         raise
     return made
 
@@ -60,11 +70,11 @@ def _tcp(address: str, port: int, backlog: int) -> socket.socket | None:
     try:
         listener.bind((host, port))
         listener.listen(backlog)
-    except OSError as problem:
+    except (OSError, UnicodeError) as problem:
         listener.close()
         if optional:
             return None
-        raise ListenError(f"can't listen at {host}:{port}: {problem.strerror or problem}") from None
+        raise ListenError(f"can't listen at {host}:{port}: {getattr(problem, 'strerror', None) or problem}") from None
     listener.setblocking(False)
     return listener
 
@@ -87,12 +97,15 @@ def _unix(config: Config) -> socket.socket:
     return listener
 
 
-def listener_line(listener: socket.socket) -> str:
-    """A listener as INFO tells of it: name, address, port."""
-    address = listener.getsockname()
-    if isinstance(address, tuple):
-        return f"name=tcp,bind={address[0]},port={address[1]}"
-    return f"name=unix,bind={os.fsdecode(address)}"
+def listener_lines(config: Config, port: int) -> list[str]:
+    """What is listened at as INFO tells of it, a line for TCP and one for a Unix socket.
+
+    >>> listener_lines(Config(), 6379), listener_lines(Config(unixsocket=b"/run/s"), 0)
+    (['name=tcp,bind=127.0.0.1,bind=-::1,port=6379'], ['name=tcp', 'name=unix,bind=/run/s'])
+    """
+    binds = "".join(f",bind={os.fsdecode(address)}" for address in config.bind)
+    tcp = f"name=tcp{binds},port={port}" if port else "name=tcp"
+    return [tcp, *([f"name=unix,bind={os.fsdecode(config.unixsocket)}"] if config.unixsocket else [])]
 
 
 def shut(made: list[socket.socket]) -> None:

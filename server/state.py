@@ -7,6 +7,7 @@ Must live here: facts about the running server and the duties that recur (timers
 from __future__ import annotations
 
 import os
+import socket
 import time
 from collections.abc import Callable
 from secrets import token_hex
@@ -43,7 +44,9 @@ PROTECTED = (
 EMPTY = 1024  # bytes that an empty server is said to use
 MOST_KINDS = 128  # of errors that are counted apart: scripts may invent any number of them
 COUNTS = ("connections", "rejected", "commands", "net_in", "net_out", "errors", "output_overflows", "query_overflows")
-EXPIRE_SHARE = 0.25  # of the time between two crons may go into active expiry
+EXPIRE_SHARE = 0.25  # of the time between two crons may go into active expiry,
+EFFORT_SHARE = 0.02  # and so much more for each step of active-expire-effort, which stops at
+STALE = 10  # % of keys that are past, one less for each step
 
 
 def milliseconds() -> int:
@@ -139,7 +142,7 @@ class State:
     log: Callable[[str, str], None] = lambda level, text: None  # a level of the configuration, and a line
     rates: Rates = attrs.Factory(Rates)
     lazy_before: int = 0  # values that were freed in steps before CONFIG RESETSTAT
-    listening: list[str] = attrs.Factory(list)  # where, as INFO tells it
+    listeners: list[socket.socket] = attrs.Factory(list)
     expire_ns: int = 0  # that active expiry has taken
     peak_at: int = attrs.Factory(milliseconds)  # when most memory was used
     replication_id: str = attrs.Factory(lambda: token_hex(20))
@@ -150,6 +153,7 @@ class State:
     process_id: int = attrs.Factory(os.getpid)
     _ids: int = 0
     _idle_checked: int = 0
+    _expiring: int = 0  # the database whose turn it is
 
     @property
     def clients(self) -> dict[int, Client]:
@@ -213,6 +217,12 @@ class State:
         if kind in self.failures or len(self.failures) < MOST_KINDS:
             self.failures[kind] = self.failures.get(kind, 0) + 1
 
+    def listen(self, listeners: list[socket.socket]) -> None:
+        """From now on accept connections from these."""
+        self.listeners = listeners
+        self.port = next((one.getsockname()[1] for one in listeners if one.family != socket.AF_UNIX), 0)
+        self.loop.listen(listeners)
+
     def forget_counts(self) -> None:
         """Begin counting anew (CONFIG RESETSTAT)."""
         stats = self.loop.stats
@@ -256,12 +266,8 @@ class State:
         """What recurs hz times a second: active expiry; once a second, idle clients."""
         self.watchdog.seen()
         began = time.perf_counter_ns()
-        share = int(EXPIRE_SHARE * 1_000_000 / self.config.hz)
-        for database in self.databases if self.active_expiry and not self.pause.is_on else ():
-            if database.expires_count():
-                database.expire_cycle(share)
-            if database.ending.keys:
-                fields.cycle(database, self.now, share)
+        if self.active_expiry and not self.pause.is_on:
+            self._expire(began)
         self.expire_ns += time.perf_counter_ns() - began
         self.buffers = self.loop.client_memory()
         self.evicted_clients += bound(self)
@@ -276,8 +282,24 @@ class State:
         if self.config.timeout and self.now - self._idle_checked >= 1000:
             self._idle_checked = self.now
             limit = self.now - self.config.timeout * 1000
-            for client in [c for c in self.clients.values() if c.last_active < limit and not c.parked]:
-                client.close()
+            for client in [c for c in self.clients.values() if c.last_active < limit]:
+                if not (client.parked or client.subscribed or client in self.observer.monitors):
+                    client.close()
+
+    def _expire(self, began: int) -> None:
+        """Active expiry of all databases: each in its turn, in the time from `began` on that the effort allows."""
+        effort = self.config.active_expire_effort - 1
+        until = began + int((EXPIRE_SHARE + EFFORT_SHARE * effort) * 1_000_000_000 / self.config.hz)
+        for number in range(len(self.databases)):
+            database = self.databases[(self._expiring + number) % len(self.databases)]
+            left = (until - time.perf_counter_ns()) // 1000
+            if left <= 0:
+                self._expiring = database.index
+                break
+            if database.expires_count():
+                database.expire_cycle(left, STALE - effort)
+            if database.ending.keys:
+                fields.cycle(database, self.now, left)
 
 
 def is_local(address: bytes) -> bool:

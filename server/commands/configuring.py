@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import socket
+from typing import Final
 
-from redlark.server import errors, rewriting
+from redlark.server import errors, rewriting, sockets
 from redlark.server.commands.registry import command
 from redlark.server.interfaces import OK, CommandError, Context, Reply
 from redlark.server.parameters import PARAMETERS, ConfigError
-from redlark.server.sockets import allow_descriptors
-from redlark.server.state import is_local
+from redlark.server.state import State, is_local
 from redlark.server.values import until_nul
 
 
@@ -30,16 +31,23 @@ def config_set(ctx: Context, args: list[bytes]) -> Reply:
     config = ctx.server.config
     before = {name: config.get(name) for name in names}
     given, folder, name = set(config.given), os.getcwd(), ""
+    port, moved = ctx.server.port, False
     try:
         for name, text in zip(names, words[1::2], strict=True):
             config.put(name, [text])
         for name in names:
             _apply(ctx, name)
+        where = [name for name in names if name in _WHERE]
+        if where:
+            name, moved = where[-1], True
+            _listen(ctx.server, config.port if "port" in where else port, _WHERE[name])
     except ConfigError as problem:
         for set_before, setting in before.items():
             config.keep(set_before, setting)
         config.given = given
         os.chdir(folder)
+        if moved:
+            _listen(ctx.server, port, "")
         raise _failed(name.encode(), str(problem)) from None
     ctx.server.configured()
     return OK
@@ -77,7 +85,7 @@ def _apply(ctx: Context, name: str) -> None:
     if name == "dir":
         _move_to(config.dir)
     elif name == "maxclients":
-        fits = allow_descriptors(config.maxclients)
+        fits = sockets.allow_descriptors(config.maxclients)
         if fits < config.maxclients:
             raise ConfigError(f"this process may open files for {fits} clients and no more")
 
@@ -87,6 +95,25 @@ def _move_to(folder: bytes) -> None:
         os.chdir(folder)
     except OSError as problem:
         raise ConfigError(problem.strerror) from None
+
+
+_WHERE: Final = {
+    "bind": "Failed to bind to specified addresses.",
+    "port": "Unable to listen on this port. Check server logs.",
+}
+
+
+def _listen(server: State, port: int, error: str) -> None:
+    """Listen at a port of the addresses of `bind` and nowhere else; of port 0, at none.  Raises ConfigError."""
+    kept = [one for one in server.listeners if one.family == socket.AF_UNIX]
+    old = [one for one in server.listeners if one not in kept]
+    server.listen(kept)
+    sockets.shut(old)
+    try:
+        server.listen([*(sockets.tcp_listeners(server.config, port) if port else ()), *kept])
+    except sockets.ListenError as problem:
+        server.log("warning", f"CONFIG SET: {problem}")
+        raise ConfigError(error) from None
 
 
 @command("CONFIG|REWRITE")

@@ -232,7 +232,7 @@ cdef class Database:
 
     # --------------------------------------------------------------------------------------------- upkeep
 
-    def expire_cycle(self, int64_t budget_us, /):
+    def expire_cycle(self, int64_t budget_us, int64_t stale=10, /):
         cdef int64_t until = rl_steady_us() + budget_us
         cdef Py_ssize_t gone = 0, steps = 0
         cdef PastKeys past
@@ -244,7 +244,7 @@ cdef class Database:
             if self.cursor == 0:
                 break
             if not steps & 63:
-                if rl_steady_us() > until or past.examined >= 256 and gone * 10 < past.examined:
+                if rl_steady_us() > until or past.examined >= 256 and gone * 100 < past.examined * stale:
                     break
         return gone
 

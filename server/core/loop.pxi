@@ -72,20 +72,13 @@ cdef struct Segment:        # of the loop's buffer of replies
     size_t size
 
 
-cdef class Stats:
-    """Counters; see redlark.server.usage.Stats."""
-
-    cdef public uint64_t connections, rejected, commands, errors, net_in, net_out, output_overflows, query_overflows
-
-
 cdef class Loop:
     """The compiled core's loop; see redlark.server.interfaces.Loop."""
 
     cdef readonly Stats stats
     cdef readonly dict clients
-    cdef object server
+    cdef object server, errors      # and redlark.server.errors
     cdef object process, call, go_on_with   # of redlark.server.dispatch
-    cdef object errors              # redlark.server.errors
     cdef list listeners
     cdef list noted                 # clients to look after at the end of the turn
     cdef list resumed               # of these, who waits no longer, in the order in which their waiting ended
@@ -96,8 +89,7 @@ cdef class Loop:
     cdef int event_count
     cdef object failure, refusal
     cdef Hot[HOT_SLOTS] hot
-    cdef int64_t now
-    cdef int64_t told               # the time that server.now has
+    cdef int64_t now, told          # and the time that server.now has
     cdef bint keeps_times           # of hot commands
     cdef uint64_t first_tick, first_ns, tick_scale
     cdef int64_t steady             # microseconds, at the end of the last turn
@@ -112,9 +104,8 @@ cdef class Loop:
     cdef int64_t list_limit, bulk_limit
     cdef size_t query_limit
     cdef Limit[CLASSES] limits
-    cdef int64_t max_clients
+    cdef int64_t max_clients, cron_us
     cdef int keepalive
-    cdef int64_t cron_us
     cdef bint memory_limited
     cdef size_t memory_limit, memory_base   # what is used besides the keyspaces
     cdef list databases
@@ -154,7 +145,7 @@ cdef class Loop:
         self.closed = []
         self.hot_names = []
         self.unpacked = []
-        self.listeners = list(listeners)
+        self.listeners = []
         self.timer_at = FAR
         server.loop = self
         loop_read_clock(self)
@@ -168,9 +159,7 @@ cdef class Loop:
         if self.epoll < 0 or self.wake < 0:
             raise OSError(errno, "epoll or eventfd")
         self.add(self.wake, WAKE, EPOLLIN)
-        for listener in self.listeners:
-            listener.setblocking(False)
-            self.add(listener.fileno(), listener_mark(listener.fileno()), EPOLLIN)
+        self.listen(listeners)
 
     def __dealloc__(self):
         usage_forget(self)
@@ -182,6 +171,14 @@ cdef class Loop:
         free(self.argv)
         buffer_drop(&self.replies)
         buffer_drop(&self.words)
+
+    def listen(self, list listeners not None, /):
+        for listener in self.listeners:
+            epoll_ctl(self.epoll, EPOLL_CTL_DEL, listener.fileno(), NULL)   # it may be pausing
+        self.listeners = list(listeners)
+        for listener in self.listeners:
+            listener.setblocking(False)
+            self._listen_again(listener.fileno())
 
     cdef int add(self, int fd, uint64_t what, uint32_t interest) except -1:
         cdef epoll_event event
@@ -438,7 +435,8 @@ cdef class Loop:
         return 0
 
     def _listen_again(self, int listener):
-        self.add(listener, listener_mark(listener), EPOLLIN)
+        if listener in [one.fileno() for one in self.listeners]:
+            self.add(listener, listener_mark(listener), EPOLLIN)
 
     cdef int tick(self) except -1:
         cdef int64_t until

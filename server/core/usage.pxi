@@ -1,7 +1,7 @@
-# How often hot commands ran, and for how long.
+# What a loop counts, and how often hot commands ran, and for how long.
 #
-# Must live here: counters beside the table of hot commands, and how a time becomes a cell of a histogram.  Must not: what
-# is told of them (redlark.server.usage, which counts what runs in Python, and knows what a cell stands for).
+# Must live here: these counters, those beside the table of hot commands, and how a time becomes a cell of a histogram.
+# Must not: what is told of them (redlark.server.usage, which counts what runs in Python, and knows what a cell is).
 #
 # The clock is read once before and once behind a stretch of hot commands, and each of the stretch is said to have taken
 # its share: reading it for each would cost a pipelined GET a tenth.  Sums are true; of what one client sends ahead in one
@@ -11,6 +11,12 @@
 cdef extern from "clib.h" nogil:
     uint64_t rl_ticks()
     uint64_t rl_steady_ns()
+
+cdef class Stats:
+    """Counters; see redlark.server.usage.Stats."""
+
+    cdef public uint64_t connections, rejected, commands, errors, net_in, net_out, output_overflows, query_overflows
+
 
 cdef enum:
     STEP_BITS = 3               # cells for each doubling: 1 << STEP_BITS

@@ -309,7 +309,7 @@ class Database:
         past = {key for key, deadline in self._deadlines.items() if deadline < now}
         return [key for key in self._entries if key not in past]
 
-    def expire_cycle(self, budget_us: int, /) -> int:
+    def expire_cycle(self, budget_us: int, stale: int = 10, /) -> int:
         now = self._clock.now
         end = time.monotonic_ns() + budget_us * 1000
         gone = 0

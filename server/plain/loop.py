@@ -30,7 +30,7 @@ class Loop:
         self.stats = Stats()
         self.clients: dict[int, AnyClient] = {}
         self._selector = selectors.DefaultSelector()
-        self._listeners = listeners
+        self._listeners: list[socket.socket] = []
         self._stopping = False
         self._wake_read, self._wake_write = os.pipe()
         for end in (self._wake_read, self._wake_write):
@@ -38,13 +38,12 @@ class Loop:
         self._input: list[Client] = []  # may have requests to execute, though nothing new has arrived
         self._output: dict[int, Client] = {}  # have something to send, or are to be closed
         server.loop = self
+        self.listen(listeners)
 
     # ------------------------------------------------------------------------------------------------------ public
 
     def run(self) -> None:
         self._selector.register(self._wake_read, selectors.EVENT_READ, None)
-        for listener in self._listeners:
-            self._selector.register(listener, selectors.EVENT_READ, listener)
         next_cron = milliseconds()
         try:
             while not self._stopping:
@@ -59,6 +58,14 @@ class Loop:
                 self._wait(next_cron)
         finally:
             self._end()
+
+    def listen(self, listeners: list[socket.socket], /) -> None:
+        for listener in self._listeners:
+            with contextlib.suppress(KeyError):  # it may be pausing
+                self._selector.unregister(listener)
+        self._listeners = list(listeners)
+        for listener in self._listeners:
+            self._listen_again(listener)
 
     def stop(self) -> None:
         self._stopping = True
@@ -177,7 +184,8 @@ class Loop:
             self._admit(connection)
 
     def _listen_again(self, listener: socket.socket) -> None:
-        self._selector.register(listener, selectors.EVENT_READ, listener)
+        if listener in self._listeners:
+            self._selector.register(listener, selectors.EVENT_READ, listener)
 
     def _admit(self, connection: socket.socket) -> None:
         client = Client(self, connection, milliseconds())

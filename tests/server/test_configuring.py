@@ -312,3 +312,44 @@ def test_a_full_disk_leaves_the_file(tmp_path: Path) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert file.read_text() == "hz 12\n"
     assert os.listdir(tmp_path) == ["redis.conf"]
+
+
+# ----------------------------------------------------------------------------------------------------- where it listens
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as one:
+        port: int = one.getsockname()[1]
+        return port
+
+
+def answers(port: int, host: str = "127.0.0.1") -> bool:
+    """Whether something answers a PING there."""
+    try:
+        with socket.create_connection((host, port), 5) as connection:
+            connection.sendall(b"PING\r\n")
+            return connection.recv(16) == b"+PONG\r\n"
+    except ConnectionRefusedError:
+        return False
+
+
+def test_it_listens_elsewhere_when_told(start: Start, wire: Connect) -> None:
+    """CONFIG SET port and bind move the listeners; who is connected stays; what fails leaves everything as it was."""
+    running = start()
+    client, before, other = wire(running.port), running.port, free_port()
+    assert client("CONFIG", "SET", "port", other, "bind", "127.0.0.1 127.0.0.2") == b"+OK\r\n"
+    assert (answers(before), answers(other), answers(other, "127.0.0.2")) == (False, True, True)
+    assert b"listener0:name=tcp,bind=127.0.0.1,bind=127.0.0.2,port=%d\r\n" % other in client("INFO", "server")
+    with redis("") as (real, _), socket.create_server(("127.0.0.1", 0)) as taken:
+        number = str(taken.getsockname()[1])
+        for words in (("port", number), ("bind", "203.0.113.7"), ("hz", "30", "port", number), ("port", "70000")):
+            assert client("CONFIG", "SET", *words) == real("CONFIG", "SET", *words)
+    assert told(client, "port", "bind", "hz") == {"port": str(other), "bind": "127.0.0.1 127.0.0.2", "hz": "10"}
+    assert (answers(other), answers(other, "127.0.0.2")) == (True, True)
+    assert client("CONFIG", "SET", "bind", "127.0.0.1") == b"+OK\r\n"
+    assert (answers(other), answers(other, "127.0.0.2")) == (True, False)
+    assert client("CONFIG", "SET", "port", "0") == b"+OK\r\n"
+    assert not answers(other)
+    assert client("PING") == b"+PONG\r\n"
+    assert client("CONFIG", "SET", "port", before) == b"+OK\r\n"
+    assert answers(before)

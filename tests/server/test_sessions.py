@@ -138,20 +138,42 @@ def test_a_defect_in_a_command_costs_one_error(
     def broken(ctx: object, args: list[bytes]) -> None:
         raise ZeroDivisionError("seeded by a test")
 
-    monkeypatch.setitem(FUNCTIONS, "GETRANGE", broken)
+    monkeypatch.setitem(FUNCTIONS, "LOLWUT", broken)  # no core will ever answer this one
     client = wire(start().port)
-    client.raw(b"PING\r\nGETRANGE k 0 1\r\nPING\r\n")
+    client.raw(b"PING\r\nLOLWUT\r\nPING\r\n")
     assert client.until_quiet() == b"+PONG\r\n-ERR internal error\r\n+PONG\r\n"
     assert "seeded by a test" in capfd.readouterr().err
 
 
 def test_idle_clients_are_closed(start: Start, wire: Connect) -> None:
-    """With timeout set, a client that says nothing is closed, one that waits in WAIT is not."""
+    """With timeout set, a client that says nothing is closed; one that waits, listens or monitors is not."""
     server = start("--timeout", "1")
-    idle, waiting = wire(server.port), wire(server.port)
+    idle, waiting, listening, monitoring = (wire(server.port) for _ in range(4))
     waiting.send("WAIT", "1", "2500")
+    listening("SUBSCRIBE", "c")
+    monitoring("MONITOR")
     assert idle.rest() == b""
     assert waiting.frame() == b":0\r\n"
+    assert waiting("PUBLISH", "c", "m") == b":1\r\n"
+    assert listening.frame().endswith(b"$1\r\nm\r\n")
+    assert b'"PUBLISH"' in monitoring.frame()
+
+
+@pytest.mark.parametrize("effort", ["1", "10"])
+def test_what_is_past_goes_by_itself(start: Start, wire: Connect, effort: str) -> None:
+    """Keys that nobody asks for expire in every database, at each effort, and are counted."""
+    client = wire(start("--active-expire-effort", effort).port)
+    past = int(time.time() * 1000) + 300
+    for index in (0, 3, 15):
+        client("SELECT", index)
+        for number in range(300):
+            client("SET", f"k{number}", "v", "PXAT", past)
+        client("SET", "lasting", "v")
+    end = time.monotonic() + 10
+    while b"expired_keys:900\r\n" not in client("INFO", "stats"):
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    assert client("DBSIZE") == b":1\r\n"
 
 
 def test_a_slow_reader_gets_everything_and_holds_nobody_up(server: Server, client: Wire, wire: Connect) -> None:
