@@ -341,10 +341,10 @@ class Types(Protocol):
     @property
     def Stream(self) -> Callable[[Limits], Stream]: ...
 
-    def near(self, source: Source, cells: Iterable[tuple[float, float]], area: Area, most: int | None, /) -> list[Near]:
-        """The members in an area, in the order of cells, which are scores from which and below which one looks.
+    def near(self, source: Source, area: Area, most: int | None, /) -> list[Near]:
+        """The members in an area, in the order of its cells, at most so many; None: all.
 
-        At most so many; None: all.  The sorted set is of this core.  O(log n) for each cell, and O(members in it).
+        The sorted set is of this core.  O(log n) for each cell, and O(members in it).
         """
 
     def crc64(self, data: bytes | bytearray, start: int = 0, /) -> int:

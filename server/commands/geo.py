@@ -172,7 +172,7 @@ class Search:
         else:
             reach = (self.circle or 0.0) * self.unit
             area = geo.Area(self.centre, reach, reach, circle=True)
-        return self.types.near(self.source, (cell.scores for cell in area.cells()), area, most)
+        return self.types.near(self.source, area, most)
 
     def told(self) -> Reply:
         """The reply of a search that stores nothing."""

@@ -1,7 +1,7 @@
 /* Places on a round earth as cells of a grid: redlark.server.geo in C.
  *
- * Must live here: the arithmetic that searches do for each member, in the order in which Python does it, so that every
- * digit is the same (the compiler must not contract it: setup.py).  Must not: which cells are looked through, replies.
+ * Must live here: the arithmetic of searches, in the order in which Python does it, so that every digit is the same (the
+ * compiler must not contract it: setup.py).  Must not: sorted sets, replies.
  */
 #ifndef REDLARK_GEO_H
 #define REDLARK_GEO_H
@@ -17,7 +17,18 @@
 #define RL_EARTH 6372797.560856 /* metres */
 #define RL_RADIAN (3.14159265358979323846 / 180.0)
 
+#define RL_HALF_MAP 20037726.37 /* metres */
+#define RL_BITS 26              /* of a column, and of a row */
+#define RL_CELLS_MOST 9         /* that a search looks through */
+
 typedef struct { double longitude, latitude; } rl_place;
+
+/* A circle, or a box that reaches so many metres to each side and up and down, around a place. */
+typedef struct {
+    rl_place centre;
+    double aside, upward;
+    int circle;
+} rl_area;
 
 static inline int rl_on_map(rl_place at) {
     return RL_WEST <= at.longitude && at.longitude <= RL_EAST && RL_SOUTH <= at.latitude && at.latitude <= RL_NORTH;
@@ -80,5 +91,85 @@ static inline double rl_distance(rl_place here, rl_place there) {
     along = sin((there.latitude * RL_RADIAN - here.latitude * RL_RADIAN) / 2);
     root = sqrt(along * along + cos(here.latitude * RL_RADIAN) * cos(there.latitude * RL_RADIAN) * across * across);
     return root <= 1 ? 2.0 * RL_EARTH * asin(root) : NAN;
+}
+
+static inline int rl_area_holds(const rl_area *area, rl_place there) {
+    rl_place beside = {area->centre.longitude, there.latitude};
+    if (area->circle) return rl_distance(area->centre, there) <= area->aside;
+    if (rl_upward(area->centre, there) > area->upward) return 0;
+    return rl_distance(there, beside) <= area->aside;
+}
+
+/* ---------------------------------------------------------------------------------------------------- cells of a search */
+
+typedef struct { int64_t column, row; } rl_cell;
+
+static inline rl_cell rl_cell_of(rl_place at, int bits) {
+    double scale = (double)(1LL << bits);
+    rl_cell cell = {(int64_t)((at.longitude - RL_WEST) / (RL_EAST - RL_WEST) * scale),
+                    (int64_t)((at.latitude - RL_SOUTH) / (RL_NORTH - RL_SOUTH) * scale)};
+    return cell;
+}
+
+static inline double rl_edge(int64_t place, int bits, double low, double high) {
+    return low + (double)place * 1.0 / (double)(1LL << bits) * (high - low);
+}
+static inline double rl_meridian(int64_t column, int bits) { return rl_edge(column, bits, RL_WEST, RL_EAST); }
+static inline double rl_parallel(int64_t row, int bits) { return rl_edge(row, bits, RL_SOUTH, RL_NORTH); }
+
+/* So many columns or rows on, around the map's ends; what is beyond them stays there as long as it does not move. */
+static inline int64_t rl_beside(int64_t place, int step, int bits) {
+    return step ? (place + step) & ((1LL << bits) - 1) : place;
+}
+
+/* How fine a grid to take, that nine cells hold what is within reach: coarser towards the poles. */
+static inline int rl_fineness(const rl_area *area) {
+    double reach = area->circle ? area->aside : sqrt(area->aside * area->aside + area->upward * area->upward);
+    double north = fabs(area->centre.latitude);
+    int bits = -1;
+    if (reach == 0) return RL_BITS;
+    for (; reach < RL_HALF_MAP; reach *= 2) bits++;
+    bits -= (north > 66) + (north > 80);
+    return bits < 1 ? 1 : bits > RL_BITS ? RL_BITS : bits;
+}
+
+/* The cells that hold all that is inside, in the order in which they are looked through: pairs of scores, from which and
+ * below which their places are.  Returns how many. */
+static int rl_cells(const rl_area *area, double *scores) {
+    static const int8_t steps[RL_CELLS_MOST][2] = {
+        {0, 0}, {0, 1}, {0, -1}, {1, 0}, {-1, 0}, {1, 1}, {-1, 1}, {1, -1}, {-1, -1}};
+    rl_place at = area->centre;
+    double up = area->upward / RL_EARTH / RL_RADIAN;
+    double nearer = at.latitude < 0 ? at.latitude - up : at.latitude + up; /* where a degree is shortest */
+    double shrunk = isfinite(nearer * RL_RADIAN) ? cos(nearer * RL_RADIAN) : NAN;
+    double aside = area->aside / RL_EARTH / shrunk / RL_RADIAN;
+    double west = at.longitude - aside, east = at.longitude + aside, south = at.latitude - up, north = at.latitude + up;
+    int bits = rl_fineness(area), i, count = 0, known = 0;
+    rl_cell middle = rl_cell_of(at, bits), cell, before = {0, 0};
+    if (bits > 1 && (rl_parallel(rl_beside(middle.row, 1, bits) + 1, bits) < north
+                     || rl_parallel(rl_beside(middle.row, -1, bits), bits) > south
+                     || rl_meridian(rl_beside(middle.column, 1, bits) + 1, bits) < east
+                     || rl_meridian(rl_beside(middle.column, -1, bits), bits) > west))
+        middle = rl_cell_of(at, --bits);
+    for (i = 0; i < RL_CELLS_MOST; i++) {
+        int column = steps[i][0], row = steps[i][1];
+        uint64_t number;
+        if (bits >= 2 && ((row < 0 && rl_parallel(middle.row, bits) < south)
+                          || (row > 0 && rl_parallel(middle.row + 1, bits) > north)
+                          || (column < 0 && rl_meridian(middle.column, bits) < west)
+                          || (column > 0 && rl_meridian(middle.column + 1, bits) > east)))
+            continue;
+        cell.column = rl_beside(middle.column, column, bits);
+        cell.row = rl_beside(middle.row, row, bits);
+        if (!known || cell.column != before.column || cell.row != before.row) {
+            number = rl_spread((uint64_t)cell.column) << 1 | rl_spread((uint64_t)cell.row);
+            scores[2 * count] = (double)(number << 2 * (RL_BITS - bits));
+            scores[2 * count + 1] = (double)((number + 1) << 2 * (RL_BITS - bits));
+            count++;
+        }
+        before = cell;
+        known = i > 0;
+    }
+    return count;
 }
 #endif

@@ -9,50 +9,43 @@ cdef extern from "geo.h" nogil:
     ctypedef struct rl_place:
         double longitude
         double latitude
+    ctypedef struct rl_area:
+        rl_place centre
+        double aside
+        double upward
+        bint circle
+    enum:
+        RL_CELLS_MOST
     bint rl_on_map(rl_place at)
     double rl_place_score(rl_place at)
     rl_place rl_place_of(double score)
-    double rl_upward(rl_place here, rl_place there)
     double rl_distance(rl_place here, rl_place there)
-
-cdef struct Area:           # see redlark.server.geo.Area
-    rl_place centre
-    double aside
-    double upward
-    bint circle
+    bint rl_area_holds(const rl_area* area, rl_place there)
+    int rl_cells(const rl_area* area, double* scores)
 
 
-cdef inline bint area_holds(const Area* area, rl_place there) noexcept nogil:
-    cdef rl_place beside
-    if area.circle:
-        return rl_distance(area.centre, there) <= area.aside
-    if rl_upward(area.centre, there) > area.upward:
-        return False
-    beside.longitude = area.centre.longitude
-    beside.latitude = there.latitude
-    return rl_distance(there, beside) <= area.aside
-
-def near(SortedSet source not None, cells, asked, most, /):
+def near(SortedSet source not None, asked, most, /):
     """See redlark.server.types.Types.near."""
-    cdef Area area
+    cdef rl_area area
+    cdef double[2 * RL_CELLS_MOST] edges
     cdef Steps steps
     cdef Item item
     cdef rl_place there
     cdef size_t rank, stop
     cdef Py_ssize_t left = -1 if most is None else most
-    cdef double low, high
+    cdef int i
     cdef list found = []
     area.centre.longitude, area.centre.latitude = asked.centre
     area.aside, area.upward, area.circle = asked.aside, asked.upward, asked.circle
-    for low, high in cells:
-        rank, stop = zset_below(&source.v, low, False), zset_below(&source.v, high, False)
+    for i in range(rl_cells(&area, edges)):
+        rank, stop = zset_below(&source.v, edges[2 * i], False), zset_below(&source.v, edges[2 * i + 1], False)
         if rank < stop:
             steps_from(&source.v, rank, False, &steps)
         while rank < stop:
             rank += 1
             steps_next(&source.v, &steps, &item)
             there = rl_place_of(item.score)
-            if area_holds(&area, there):
+            if rl_area_holds(&area, there):
                 found.append((rl_distance(area.centre, there), PyBytes_FromStringAndSize(item.p, <Py_ssize_t>item.n),
                               item.score, (there.longitude, there.latitude)))
                 if len(found) == left:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from redlark.server import geo
 from redlark.server.types import Near, SortedSet
 
@@ -13,11 +11,11 @@ def _rank(source: SortedSet, edge: float) -> int:
     return source.first(lambda score, member: score >= edge)
 
 
-def near(source: SortedSet, cells: Iterable[tuple[float, float]], area: geo.Area, most: int | None, /) -> list[Near]:
+def near(source: SortedSet, area: geo.Area, most: int | None, /) -> list[Near]:
     """All of them, or the first so many."""
     found: list[Near] = []
-    for low, high in cells:
-        start, stop = _rank(source, low), _rank(source, high)
+    for cell in area.cells():
+        start, stop = (_rank(source, edge) for edge in cell.scores)
         for member, score in source.range(start, max(start, stop)):
             there = geo.place(score)
             if area.holds(there):
