@@ -12,8 +12,9 @@
 #
 # Rehash: two arrays while it lasts; `moving` is the first bucket of the old one that has not been moved.  A cell is in the
 # old array exactly if its old home is at or after `moving`, so a lookup looks in one array only, and a new cell goes
-# there too.  Each insertion and removal moves one bucket; of keyspaces the loop's ticks move more.  At six cells a bucket
-# the table doubles, below one it shrinks.  Why six: beyond seven, chains; at half of that, 21 bytes a key.
+# there too.  Each insertion and removal moves one bucket; of keyspaces the loop's ticks move more.  At eight cells a
+# bucket the table doubles, below one it shrinks.  Why eight: buckets take 13 bytes a cell then (half of them have a further
+# one, in which every seventh cell lies) and 16 just after doubling.  At six it was 13 to 21, where Redis has 14 to 19.
 #
 # SCAN's cursor counts through the buckets with its bits reversed (the highest of the mask first): the buckets that one
 # bucket splits into, or merges with, are neighbours in that order, so what was visited stays visited when the table grows
@@ -42,7 +43,7 @@ cdef extern from *:
 
 cdef enum:
     SLOTS = 7
-    FULL = 6                # cells a bucket at which the table grows
+    FULL = 8                # cells a bucket at which the table grows
     SMALL = 8               # buckets that lie in one slot of the slab, which is aligned to a cache line
 
 cdef struct Bucket:

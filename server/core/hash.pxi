@@ -18,6 +18,10 @@ cdef int read_hash_limits(object limits, HashLimits* to) except -1:
     return 0
 
 
+cdef struct HashData:
+    void* data              # a listpack or a Table; NULL: somebody else has it now
+    bint large
+
 @cython.final
 @cython.no_gc               # it refers to the configuration, and to deadlines, which refer to bytes
 cdef class Hash:
@@ -26,33 +30,32 @@ cdef class Hash:
     kind = b"hash"
 
     cdef object limits
-    cdef void* data         # a listpack or a Table
     cdef object deadlines   # plain.deadlines.Deadlines; None: there have been none
-    cdef bint large
+    cdef HashData v
     cdef readonly bint timed
 
     def __cinit__(self, limits):
         self.limits = limits
-        self.data = lp_new()
+        self.v.data = lp_new()
 
     def __dealloc__(self):
-        hash_drop(self.large, self.data)
+        hash_drop(self.v.large, self.v.data)
 
     # ---------------------------------------------------------------------------------------------- reading
 
     def __len__(self):
-        return <Py_ssize_t>hash_count(self)
+        return <Py_ssize_t>hash_count(&self.v)
 
     def __contains__(self, field):
         cdef Found found
-        return type(field) is bytes and hash_find(self, slice_of(field), &found)
+        return type(field) is bytes and hash_find(&self.v, slice_of(field), &found)
 
     def __iter__(self):
-        return walk_over(self, <Table*>self.data, collect_members) if self.large else iter(hash_list(self))
+        return walk_over(self, <Table*>self.v.data, collect_members) if self.v.large else iter(hash_list(&self.v))
 
     @property
     def encoding(self):
-        return b"hashtable" if self.large else b"listpackex" if self.timed else b"listpack"
+        return b"hashtable" if self.v.large else b"listpackex" if self.timed else b"listpack"
 
     @property
     def ends(self):
@@ -60,21 +63,21 @@ cdef class Hash:
         return None if first is None else first[0]
 
     def memory(self):
-        return hash_memory(self) + (0 if self.deadlines is None else self.deadlines.memory())
+        return COLLECTION + hash_memory(&self.v) + (0 if self.deadlines is None else self.deadlines.memory())
 
     def get(self, bytes field not None):
         cdef Found found
-        if not hash_find(self, slice_of(field), &found):
+        if not hash_find(&self.v, slice_of(field), &found):
             return None
-        return lp_bytes(found.value) if not self.large else slice_bytes(member_value(found.cell))
+        return lp_bytes(found.value) if not self.v.large else slice_bytes(member_value(found.cell))
 
     def items(self):
         cdef char* at
         cdef char* value
         cdef list pairs = []
-        if self.large:
-            return walk_over(self, <Table*>self.data, collect_pairs)
-        at = lp_first(<char*>self.data)
+        if self.v.large:
+            return walk_over(self, <Table*>self.v.data, collect_pairs)
+        at = lp_first(<char*>self.v.data)
         while at != NULL:
             value = lp_next(at)
             pairs.append((lp_bytes(at), lp_bytes(value)))
@@ -82,13 +85,13 @@ cdef class Hash:
         return pairs
 
     def scan(self, uint64_t cursor, Py_ssize_t count):
-        return members_scan(<Table*>self.data, cursor, count) if self.large else (0, hash_list(self))
+        return members_scan(<Table*>self.v.data, cursor, count) if self.v.large else (0, hash_list(&self.v))
 
     def draw(self, Py_ssize_t count):
-        return members_draw(<Table*>self.data, count) if self.large else list_draw(hash_list(self), count)
+        return members_draw(<Table*>self.v.data, count) if self.v.large else list_draw(hash_list(&self.v), count)
 
     def sample(self, Py_ssize_t count):
-        return members_sample(<Table*>self.data, count) if self.large else list_sample(hash_list(self), count)
+        return members_sample(<Table*>self.v.data, count) if self.v.large else list_sample(hash_list(&self.v), count)
 
     # ---------------------------------------------------------------------------------------------- changes
 
@@ -100,15 +103,15 @@ cdef class Hash:
         if self.deadlines is not None and not keep_deadlines:
             for field in fields:
                 self.deadlines.drop(field)
-        if not self.large:
+        if not self.v.large:
             if len(fields) > limits.entries:
-                hash_unpack(self, <size_t>len(fields))
+                hash_unpack(&self.v, <size_t>len(fields))
             elif any([len(<bytes>text) > limits.longest for text in fields]) or \
                     any([len(<bytes>text) > limits.longest for text in values]):
-                hash_unpack(self, 0)
+                hash_unpack(&self.v, 0)
         for field, value in zip(fields, values, strict=True):
-            new += hash_put(self, slice_of(field), slice_of(value))
-        hash_fit(self, &limits)
+            new += hash_put(&self.v, slice_of(field), slice_of(value))
+        hash_fit(&self.v, &limits)
         return new
 
     def load(self, fields, values):
@@ -116,14 +119,14 @@ cdef class Hash:
         cdef bytes field, value
         read_hash_limits(self.limits, &limits)
         for field, value in zip(fields, values, strict=True):
-            hash_put(self, slice_of(field), slice_of(value))
-            hash_fit(self, &limits)
+            hash_put(&self.v, slice_of(field), slice_of(value))
+            hash_fit(&self.v, &limits)
 
     def remove(self, fields):
         cdef Py_ssize_t gone = 0
         cdef bytes field
         for field in fields:
-            if hash_remove(self, slice_of(field)):
+            if hash_remove(&self.v, slice_of(field)):
                 gone += 1
                 if self.deadlines is not None:
                     self.deadlines.drop(field)
@@ -158,21 +161,21 @@ cdef class Hash:
 
     def copy(self):
         cdef Hash other = Hash(self.limits)
-        lp_free(<char*>other.data)
-        other.data = members_copy(<Table*>self.data, PAIRED) if self.large else <void*>lp_copy(<char*>self.data)
-        other.large = self.large
+        lp_free(<char*>other.v.data)
+        other.v.data = members_copy(<Table*>self.v.data, PAIRED) if self.v.large else <void*>lp_copy(<char*>self.v.data)
+        other.v.large = self.v.large
         other.timed = self.timed
         other.deadlines = None if self.deadlines is None else self.deadlines.copy()
         return other
 
     def check(self):
         cdef list fields
-        if self.large:
-            members_check(<Table*>self.data, PAIRED)
+        if self.v.large:
+            members_check(<Table*>self.v.data, PAIRED)
         else:
-            assert lp_check(<char*>self.data, lp_size(<char*>self.data))
-            assert lp_count(<char*>self.data) % 2 == 0, "a field without its value"
-            fields = hash_list(self)
+            assert lp_check(<char*>self.v.data, lp_size(<char*>self.v.data))
+            assert lp_count(<char*>self.v.data) % 2 == 0, "a field without its value"
+            fields = hash_list(&self.v)
             assert len(fields) == len(set(fields)), "a field twice"
         if self.deadlines is not None:
             self.deadlines.check(self)
@@ -195,14 +198,14 @@ cdef void hash_drop(bint large, void* data) noexcept:
     else:
         lp_free(<char*>data)
 
-cdef inline size_t hash_count(Hash s) noexcept:
+cdef inline size_t hash_count(const HashData* s) noexcept:
     return (<Table*>s.data).used if s.large else lp_count(<char*>s.data) // 2
 
-cdef inline size_t hash_memory(Hash s) noexcept:
-    """Without deadlines."""
-    return COLLECTION + (members_memory(<Table*>s.data) if s.large else lp_memory(<char*>s.data))
+cdef inline size_t hash_memory(const HashData* s) noexcept:
+    """Bytes, without an object's and deadlines'."""
+    return members_memory(<Table*>s.data) if s.large else lp_memory(<char*>s.data)
 
-cdef list hash_list(Hash s):
+cdef list hash_list(HashData* s):
     """Every field."""
     cdef list found = []
     cdef char* at
@@ -214,7 +217,7 @@ cdef list hash_list(Hash s):
         at = lp_next(lp_next(at))
     return found
 
-cdef inline bint hash_find(Hash s, Slice field, Found* found) noexcept:
+cdef inline bint hash_find(HashData* s, Slice field, Found* found) noexcept:
     cdef lp_item item
     if s.large:
         found.hash = rl_hash(field.p, field.n)
@@ -227,7 +230,7 @@ cdef inline bint hash_find(Hash s, Slice field, Found* found) noexcept:
     found.value = lp_next(found.field)
     return True
 
-cdef bint hash_put(Hash s, Slice field, Slice value) noexcept:
+cdef bint hash_put(HashData* s, Slice field, Slice value) noexcept:
     """Give a field a value; was it new?  It is packed as long as a listpack can be so large."""
     cdef lp_item[2] items
     cdef Place place
@@ -252,7 +255,7 @@ cdef bint hash_put(Hash s, Slice field, Slice value) noexcept:
     member_revalue(<Table*>s.data, &place, value.p, value.n)
     return False
 
-cdef bint hash_remove(Hash s, Slice field) noexcept:
+cdef bint hash_remove(HashData* s, Slice field) noexcept:
     """Was it there?"""
     cdef Found found
     if not hash_find(s, field, &found):
@@ -263,12 +266,12 @@ cdef bint hash_remove(Hash s, Slice field) noexcept:
         s.data = lp_delete(<char*>s.data, &found.field, 2)
     return True
 
-cdef inline void hash_fit(Hash s, const HashLimits* limits) noexcept:
+cdef inline void hash_fit(HashData* s, const HashLimits* limits) noexcept:
     """Be no listpack any more that has too many fields."""
     if not s.large and <int64_t>hash_count(s) > limits.entries:
         hash_unpack(s, 0)
 
-cdef void hash_unpack(Hash s, size_t expected) noexcept:
+cdef void hash_unpack(HashData* s, size_t expected) noexcept:
     """Become a table.  expected: fields that are to come."""
     cdef Table* t = members_make(max(expected, hash_count(s) + 1))
     cdef char[24] text, number

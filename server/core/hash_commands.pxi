@@ -4,23 +4,65 @@
 # texts.  A hash whose fields have, or have had, deadlines is no plain case.
 
 
-cdef inline Content find_hash(Loop loop, Client c, const Slice* key, uint64_t h, Entry** e, PyObject** value) noexcept:
+cdef struct HashFound:
+    Entry* e
+    Place at
+    HashData* s             # of the object, or `own`
+    HashData own            # of a packed one, or a new one
+    size_t weight           # of what is packed, before it changes
+
+
+cdef inline Content find_hash(Loop loop, Client c, const Slice* key, uint64_t h, HashFound* f) noexcept:
     """The entry of a key and the hash in it, which has now been used."""
-    cdef Place at
-    e[0] = db_lookup(c.db, key.p, key.n, h, &at)
-    if e[0] == NULL:
+    cdef PyObject* value
+    cdef uint64_t word
+    f.e = db_lookup(c.db, key.p, key.n, h, &f.at)
+    if f.e == NULL:
         return ABSENT
-    if kind_of(e[0]) != OBJECT:
+    if kind_of(f.e) == PACKED:
+        word = rl_load8(value_of(f.e))
+        if packed_type(word) != PACKED_HASH:
+            return ANOTHER
+        f.own = packed_hash(word)
+        f.s = &f.own
+        f.weight = hash_memory(f.s)
+    elif kind_of(f.e) == OBJECT:
+        value = object_of(f.e)
+        if type(<object>value) is not Hash or (<Hash>value).timed:
+            return ANOTHER
+        f.s = &(<Hash>value).v
+    else:
         return ANOTHER
-    value[0] = object_of(e[0])
-    if type(<object>value[0]) is not Hash or (<Hash>value[0]).timed:
-        return ANOTHER
-    entry_used(c.db, e[0], loop.now)
+    entry_used(c.db, f.e, loop.now)
     return WANTED
 
-cdef inline void hash_changed(Client c, const Slice* key, Entry* e, Hash s) noexcept:
-    db_weigh(c.db, e, hash_memory(s))
-    db_touch(c.db, key.p, key.n)
+cdef inline void hash_changed(Loop loop, Client c, const Slice* key, uint64_t h, HashFound* f) noexcept:
+    """Fields have come, changed or gone: the entry learns what its hash has become, and may move or go with the last."""
+    cdef bint empty = hash_count(f.s) == 0
+    cdef size_t weight = hash_memory(f.s)
+    if f.s != &f.own:
+        db_weigh(c.db, f.e, weight + COLLECTION)
+        if not f.s.large:
+            db_pack(c.db, f.e, &f.at)
+    elif not f.own.large:
+        c.db.table.weight += weight - f.weight
+        rl_store8(value_of(f.e), word_for(f.own.data, PACKED_HASH))
+    else:
+        c.db.table.weight += weight + COLLECTION - f.weight
+        db_hold(c.db, f.e, &f.at, hash_around(loop.config, f.s), weight + COLLECTION)
+    if empty:
+        db_erase(c.db, key.p, key.n, h)
+    else:
+        db_touch(c.db, key.p, key.n)
+
+cdef void hash_new(Loop loop, Client c, const Slice* key, uint64_t h, const HashData* s) noexcept:
+    """A hash under a key that was not there."""
+    cdef char[8] payload
+    if s.large:
+        db_put_object(c.db, key.p, key.n, h, hash_around(loop.config, s), hash_memory(s) + COLLECTION, WITHOUT)
+    else:
+        rl_store8(payload, word_for(s.data, PACKED_HASH))
+        db_write(c.db, key.p, key.n, h, PACKED, FRESH, payload, sizeof(payload), WITHOUT)
 
 cdef inline void out_pairs_head(Client c, size_t count) noexcept nogil:
     if c.resp == 2:
@@ -28,7 +70,7 @@ cdef inline void out_pairs_head(Client c, size_t count) noexcept nogil:
     else:
         out_head(c.out, c'%', <int64_t>count)
 
-cdef inline void out_found(Buffer* out, Hash s, const Found* found) noexcept:
+cdef inline void out_found(Buffer* out, const HashData* s, const Found* found) noexcept:
     """The value of a field that was found."""
     cdef Slice value
     if s.large:
@@ -38,10 +80,15 @@ cdef inline void out_found(Buffer* out, Hash s, const Found* found) noexcept:
         out_element(out, found.value)
 
 
-cdef int64_t set_fields(Loop loop, Client c, Content there, Entry* e, PyObject* value, int64_t argc, const Slice* a, uint64_t h) noexcept:
+cdef int64_t set_fields(Loop loop, Client c, Content there, HashFound* f, int64_t argc, const Slice* a, uint64_t h) noexcept:
     """Fields and values in turn, from the second argument on; how many were new."""
-    cdef Hash s = <Hash>value if there == WANTED else Hash.__new__(Hash, loop.config)
+    cdef HashData* s
     cdef int64_t i, new = 0
+    if there == ABSENT:
+        f.s = &f.own
+        f.own.large = False
+        f.own.data = lp_new()
+    s = f.s
     if not s.large:
         if argc // 2 - 1 > loop.hash_limits.entries:
             hash_unpack(s, <size_t>(argc // 2))
@@ -54,33 +101,30 @@ cdef int64_t set_fields(Loop loop, Client c, Content there, Entry* e, PyObject* 
         new += hash_put(s, a[i], a[i + 1])
     hash_fit(s, &loop.hash_limits)
     if there == WANTED:
-        hash_changed(c, a + 1, e, s)
+        hash_changed(loop, c, a + 1, h, f)
     else:
-        db_put_object(c.db, a[1].p, a[1].n, h, s, hash_memory(s), WITHOUT)
+        hash_new(loop, c, a + 1, h, s)
     return new
 
 cdef bint cmd_hset(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
-    cdef Entry* e
-    cdef PyObject* value = NULL
-    cdef Content there = ANOTHER if argc & 1 else find_hash(loop, c, a + 1, h, &e, &value)
+    cdef HashFound f
+    cdef Content there = ANOTHER if argc & 1 else find_hash(loop, c, a + 1, h, &f)
     if there == ANOTHER:
         return False
-    out_head(c.out, c':', set_fields(loop, c, there, e, value, argc, a, h))
+    out_head(c.out, c':', set_fields(loop, c, there, &f, argc, a, h))
     return True
 
 cdef bint cmd_hmset(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
-    cdef Entry* e
-    cdef PyObject* value = NULL
-    cdef Content there = ANOTHER if argc & 1 else find_hash(loop, c, a + 1, h, &e, &value)
+    cdef HashFound f
+    cdef Content there = ANOTHER if argc & 1 else find_hash(loop, c, a + 1, h, &f)
     if there == ANOTHER:
         return False
-    set_fields(loop, c, there, e, value, argc, a, h)
+    set_fields(loop, c, there, &f, argc, a, h)
     out_ok(c.out)
     return True
 
 cdef bint cmd_hincrby(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
-    cdef Entry* e
-    cdef PyObject* value = NULL
+    cdef HashFound f
     cdef Content there
     cdef Found found
     cdef Slice text
@@ -89,11 +133,11 @@ cdef bint cmd_hincrby(Loop loop, Client c, int64_t argc, const Slice* a, uint64_
     cdef int64_t by = 0, number = 0
     if not rl_parse_int(a[3].p, a[3].n, &by):
         return False
-    there = find_hash(loop, c, a + 1, h, &e, &value)
+    there = find_hash(loop, c, a + 1, h, &f)
     if there == ANOTHER:
         return False
-    if there == WANTED and hash_find(<Hash>value, a[2], &found):
-        if (<Hash>value).large:
+    if there == WANTED and hash_find(f.s, a[2], &found):
+        if f.s.large:
             text = member_value(found.cell)
             if not rl_parse_int(text.p, text.n, &number):
                 return False
@@ -105,74 +149,67 @@ cdef bint cmd_hincrby(Loop loop, Client c, int64_t argc, const Slice* a, uint64_
     words[1], words[2] = a[1], a[2]
     words[3].p = room
     words[3].n = <size_t>rl_format_int(room, number)
-    set_fields(loop, c, there, e, value, 4, words, h)
+    set_fields(loop, c, there, &f, 4, words, h)
     out_head(c.out, c':', number)
     return True
 
 cdef bint cmd_hdel(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
-    cdef Entry* e
-    cdef PyObject* value
-    cdef Content there = find_hash(loop, c, a + 1, h, &e, &value)
+    cdef HashFound f
+    cdef Content there = find_hash(loop, c, a + 1, h, &f)
     cdef int64_t i, gone = 0
     if there == ANOTHER:
         return False
     if there == WANTED:
         for i in range(2, argc):
-            gone += hash_remove(<Hash>value, a[i])
-        if gone and hash_count(<Hash>value) == 0:
-            db_erase(c.db, a[1].p, a[1].n, h)
-        elif gone:
-            hash_changed(c, a + 1, e, <Hash>value)
+            gone += hash_remove(f.s, a[i])
+        if gone:
+            hash_changed(loop, c, a + 1, h, &f)
     out_head(c.out, c':', gone)
     return True
 
 
 cdef bint cmd_hget(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
-    cdef Entry* e
-    cdef PyObject* value
+    cdef HashFound f
     cdef Found found
-    cdef Content there = find_hash(loop, c, a + 1, h, &e, &value)
+    cdef Content there = find_hash(loop, c, a + 1, h, &f)
     if there == ANOTHER:
         return False
-    if there == WANTED and hash_find(<Hash>value, a[2], &found):
-        out_found(c.out, <Hash>value, &found)
+    if there == WANTED and hash_find(f.s, a[2], &found):
+        out_found(c.out, f.s, &found)
     else:
         out_null(c.out, c.resp)
     return True
 
 cdef bint cmd_hmget(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
-    cdef Entry* e
-    cdef PyObject* value
+    cdef HashFound f
     cdef Found found
     cdef int64_t i
-    cdef Content there = find_hash(loop, c, a + 1, h, &e, &value)
+    cdef Content there = find_hash(loop, c, a + 1, h, &f)
     if there == ANOTHER:
         return False
     out_head(c.out, c'*', argc - 2)
     for i in range(2, argc):
-        if there == WANTED and hash_find(<Hash>value, a[i], &found):
-            out_found(c.out, <Hash>value, &found)
+        if there == WANTED and hash_find(f.s, a[i], &found):
+            out_found(c.out, f.s, &found)
         else:
             out_null(c.out, c.resp)
     return True
 
 cdef bint cmd_hexists(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
-    cdef Entry* e
-    cdef PyObject* value
+    cdef HashFound f
     cdef Found found
-    cdef Content there = find_hash(loop, c, a + 1, h, &e, &value)
+    cdef Content there = find_hash(loop, c, a + 1, h, &f)
     if there == ANOTHER:
         return False
-    out_head(c.out, c':', there == WANTED and hash_find(<Hash>value, a[2], &found))
+    out_head(c.out, c':', there == WANTED and hash_find(f.s, a[2], &found))
     return True
 
 cdef bint cmd_hlen(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
-    cdef Entry* e
-    cdef PyObject* value
-    cdef Content there = find_hash(loop, c, a + 1, h, &e, &value)
+    cdef HashFound f
+    cdef Content there = find_hash(loop, c, a + 1, h, &f)
     if there == ANOTHER:
         return False
-    out_head(c.out, c':', <int64_t>hash_count(<Hash>value) if there == WANTED else 0)
+    out_head(c.out, c':', <int64_t>hash_count(f.s) if there == WANTED else 0)
     return True
 
 
@@ -192,19 +229,18 @@ cdef void tell_pairs(void* out, Bucket* b) noexcept:
         b = <Bucket*>b.slot[6]
 
 cdef bint cmd_hgetall(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
-    cdef Entry* e
-    cdef PyObject* value
-    cdef Content there = find_hash(loop, c, a + 1, h, &e, &value)
+    cdef HashFound f
+    cdef Content there = find_hash(loop, c, a + 1, h, &f)
     if there == ANOTHER:
         return False
     if there == ABSENT:
         out_pairs_head(c, 0)
         return True
-    out_pairs_head(c, hash_count(<Hash>value))
-    if (<Hash>value).large:
-        table_tell(<Table*>(<Hash>value).data, tell_pairs, c.out)
+    out_pairs_head(c, hash_count(f.s))
+    if f.s.large:
+        table_tell(<Table*>f.s.data, tell_pairs, c.out)
     else:
-        out_listpack(c.out, <char*>(<Hash>value).data)
+        out_listpack(c.out, <char*>f.s.data)
     return True
 
 

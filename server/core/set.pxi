@@ -49,6 +49,10 @@ cdef inline Slice slice_of(bytes text) noexcept:
     return s
 
 
+cdef struct SetData:
+    void* data              # an rl_intset, a listpack or a Table; NULL: somebody else has it now
+    Packing form
+
 @cython.final
 @cython.no_gc               # it refers to the configuration alone
 cdef class Set:
@@ -57,47 +61,45 @@ cdef class Set:
     kind = b"set"
 
     cdef object limits
-    cdef void* data         # an rl_intset, a listpack or a Table
-    cdef int form
+    cdef SetData v
 
     def __cinit__(self, limits):
         self.limits = limits
-        self.form = INTSET
-        self.data = rl_intset_make()
+        set_make(&self.v)
 
     def __dealloc__(self):
-        set_drop(self.form, self.data)
+        set_drop(self.v.form, self.v.data)
 
     # ---------------------------------------------------------------------------------------------- reading
 
     def __len__(self):
-        return <Py_ssize_t>set_count(self)
+        return <Py_ssize_t>set_count(&self.v)
 
     def __contains__(self, member):
-        return type(member) is bytes and set_has(self, slice_of(member))
+        return type(member) is bytes and set_has(&self.v, slice_of(member))
 
     def __iter__(self):
-        if self.form == HASHTABLE:
-            return walk_over(self, <Table*>self.data, collect_members)
-        return iter(set_list(self))
+        if self.v.form == HASHTABLE:
+            return walk_over(self, <Table*>self.v.data, collect_members)
+        return iter(set_list(&self.v))
 
     @property
     def encoding(self):
-        return PACKINGS[self.form]
+        return PACKINGS[self.v.form]
 
     def memory(self):
-        return set_memory(self)
+        return COLLECTION + set_memory(&self.v)
 
     def scan(self, uint64_t cursor, Py_ssize_t count):
-        if self.form == HASHTABLE:
-            return members_scan(<Table*>self.data, cursor, count)
-        return 0, set_list(self)
+        if self.v.form == HASHTABLE:
+            return members_scan(<Table*>self.v.data, cursor, count)
+        return 0, set_list(&self.v)
 
     def draw(self, Py_ssize_t count):
-        return members_draw(<Table*>self.data, count) if self.form == HASHTABLE else list_draw(set_list(self), count)
+        return members_draw(<Table*>self.v.data, count) if self.v.form == HASHTABLE else list_draw(set_list(&self.v), count)
 
     def sample(self, Py_ssize_t count):
-        return members_sample(<Table*>self.data, count) if self.form == HASHTABLE else list_sample(set_list(self), count)
+        return members_sample(<Table*>self.v.data, count) if self.v.form == HASHTABLE else list_sample(set_list(&self.v), count)
 
     # ---------------------------------------------------------------------------------------------- changes
 
@@ -105,8 +107,8 @@ cdef class Set:
         cdef SetLimits limits
         read_set_limits(self.limits, &limits)
         if announced:
-            set_announce(self, slice_of(members[0]), announced, &limits)
-        return set_add_all(self, members, &limits)
+            set_announce(&self.v, slice_of(members[0]), announced, &limits)
+        return set_add_all(&self.v, members, &limits)
 
     def gather(self, members, bint integers=True):
         cdef SetLimits limits
@@ -120,9 +122,9 @@ cdef class Set:
             else:
                 others.append(member)
         if not integers and (others or len(numbers) > limits.intset):
-            set_become(self, LISTPACK, 0)
-        set_add_all(self, numbers, &limits)
-        set_add_all(self, others, &limits)
+            set_become(&self.v, LISTPACK, 0)
+        set_add_all(&self.v, numbers, &limits)
+        set_add_all(&self.v, others, &limits)
 
     def load(self, members, bytes encoding not None):
         cdef SetLimits limits
@@ -137,17 +139,17 @@ cdef class Set:
             for member in members:
                 if not rl_parse_int(member, <size_t>len(member), &number):
                     raise ValueError("not an integer")
-                self.data = rl_intset_add(<rl_intset*>self.data, number, &added)
+                self.v.data = rl_intset_add(<rl_intset*>self.v.data, number, &added)
             return
-        set_become(self, HASHTABLE if encoding != b"listpack" or <int64_t>count > limits.entries else LISTPACK, count)
+        set_become(&self.v, HASHTABLE if encoding != b"listpack" or <int64_t>count > limits.entries else LISTPACK, count)
         for member in members:
-            set_insert(self, slice_of(member))
+            set_insert(&self.v, slice_of(member))
 
     def remove(self, members):
         cdef Py_ssize_t gone = 0
         cdef bytes member
         for member in members:
-            gone += set_remove(self, slice_of(member))
+            gone += set_remove(&self.v, slice_of(member))
         return gone
 
     def take(self, Py_ssize_t count):
@@ -156,17 +158,16 @@ cdef class Set:
         cdef bytes member
         cdef bint packs
         for member in gone:
-            set_remove(self, slice_of(member))
-        if self.form != INTSET and <Py_ssize_t>set_count(self) * KEPT_SHARE <= count:
+            set_remove(&self.v, slice_of(member))
+        if self.v.form != INTSET and <Py_ssize_t>set_count(&self.v) * KEPT_SHARE <= count:
             read_set_limits(self.limits, &limits)
-            left = set_list(self)
+            left = set_list(&self.v)
             packs = len(left) <= limits.entries and all([len(<bytes>member) <= limits.longest for member in left])
-            set_drop(self.form, self.data)
-            self.form = INTSET
-            self.data = rl_intset_make()
-            set_become(self, LISTPACK if packs else HASHTABLE, <size_t>len(left))
+            set_drop(self.v.form, self.v.data)
+            set_make(&self.v)
+            set_become(&self.v, LISTPACK if packs else HASHTABLE, <size_t>len(left))
             for member in left:
-                set_insert(self, slice_of(member))
+                set_insert(&self.v, slice_of(member))
         return gone
 
     # ---------------------------------------------------------------------------------------------- as a whole
@@ -174,32 +175,37 @@ cdef class Set:
     def copy(self):
         cdef Set other = Set(self.limits)
         cdef bytes member
-        rl_intset_free(<rl_intset*>other.data)
-        if self.form == INTSET:
-            other.data = rl_slot_alloc(rl_intset_bytes(<rl_intset*>self.data))
-            memcpy(other.data, self.data, rl_intset_bytes(<rl_intset*>self.data))
-        elif self.form == LISTPACK:
-            other.data = lp_copy(<char*>self.data)
+        rl_intset_free(<rl_intset*>other.v.data)
+        if self.v.form == INTSET:
+            other.v.data = rl_slot_alloc(rl_intset_bytes(<rl_intset*>self.v.data))
+            memcpy(other.v.data, self.v.data, rl_intset_bytes(<rl_intset*>self.v.data))
+        elif self.v.form == LISTPACK:
+            other.v.data = lp_copy(<char*>self.v.data)
         else:
-            other.data = members_copy(<Table*>self.data, LONE)
-        other.form = self.form
+            other.v.data = members_copy(<Table*>self.v.data, LONE)
+        other.v.form = self.v.form
         return other
 
     def check(self):
-        cdef rl_intset* numbers = <rl_intset*>self.data
+        cdef rl_intset* numbers = <rl_intset*>self.v.data
         cdef size_t i
         cdef list members
-        if self.form == INTSET:
+        if self.v.form == INTSET:
             assert numbers.width in (2, 4, 8)
             for i in range(1, numbers.count):
                 assert rl_intset_at(numbers, i - 1) < rl_intset_at(numbers, i), "order"
-        elif self.form == LISTPACK:
-            assert lp_check(<char*>self.data, lp_size(<char*>self.data))
-            members = set_list(self)
+        elif self.v.form == LISTPACK:
+            assert lp_check(<char*>self.v.data, lp_size(<char*>self.v.data))
+            members = set_list(&self.v)
             assert len(members) == len(set(members)), "a member twice"
         else:
-            members_check(<Table*>self.data, LONE)
+            members_check(<Table*>self.v.data, LONE)
 
+
+cdef void set_make(SetData* s) noexcept nogil:
+    """An empty one."""
+    s.form = INTSET
+    s.data = rl_intset_make()
 
 cdef void set_drop(int form, void* data) noexcept:
     if data == NULL:
@@ -211,17 +217,18 @@ cdef void set_drop(int form, void* data) noexcept:
     else:
         members_free(<Table*>data, lone_drop)
 
-cdef inline size_t set_count(Set s) noexcept:
+cdef inline size_t set_count(const SetData* s) noexcept:
     if s.form == INTSET:
         return (<rl_intset*>s.data).count
     return lp_count(<char*>s.data) if s.form == LISTPACK else (<Table*>s.data).used
 
-cdef size_t set_memory(Set s) noexcept:
+cdef size_t set_memory(const SetData* s) noexcept:
+    """Bytes, without an object's."""
     if s.form == INTSET:
-        return COLLECTION + rl_good_size(rl_intset_bytes(<rl_intset*>s.data))
-    return COLLECTION + (lp_memory(<char*>s.data) if s.form == LISTPACK else members_memory(<Table*>s.data))
+        return rl_good_size(rl_intset_bytes(<rl_intset*>s.data))
+    return lp_memory(<char*>s.data) if s.form == LISTPACK else members_memory(<Table*>s.data)
 
-cdef list set_list(Set s):
+cdef list set_list(SetData* s):
     """Every member: ascending, or as they came, or in the order of buckets."""
     cdef list found = []
     cdef char[24] text
@@ -239,7 +246,7 @@ cdef list set_list(Set s):
             found.append(PyBytes_FromStringAndSize(text, rl_format_int(text, rl_intset_at(<rl_intset*>s.data, i))))
     return found
 
-cdef bint set_has(Set s, Slice member) noexcept:
+cdef bint set_has(SetData* s, Slice member) noexcept:
     cdef Place at
     cdef lp_item item
     cdef int64_t number = 0
@@ -250,7 +257,7 @@ cdef bint set_has(Set s, Slice member) noexcept:
     lp_prepare(&item, member.p, member.n)
     return lp_find(lp_first(<char*>s.data), &item, 1) != NULL
 
-cdef bint set_remove(Set s, Slice member) noexcept:
+cdef bint set_remove(SetData* s, Slice member) noexcept:
     """Was it there?"""
     cdef Place place
     cdef lp_item item
@@ -279,14 +286,14 @@ cdef bint set_remove(Set s, Slice member) noexcept:
 
 # ------------------------------------------------------------------------------------------------------ growth, by forms
 
-cdef Py_ssize_t set_add_all(Set s, object members, const SetLimits* limits) except -1:
+cdef Py_ssize_t set_add_all(SetData* s, object members, const SetLimits* limits) except -1:
     cdef Py_ssize_t added = 0
     cdef bytes member
     for member in members:
         added += set_add(s, slice_of(member), limits)
     return added
 
-cdef void set_insert(Set s, Slice member) noexcept:
+cdef void set_insert(SetData* s, Slice member) noexcept:
     """Add what is not there to a listpack, or to a table, which a listpack becomes that would be too large."""
     cdef lp_item item
     if s.form == LISTPACK:
@@ -297,7 +304,7 @@ cdef void set_insert(Set s, Slice member) noexcept:
         set_become(s, HASHTABLE, 0)
     member_add(<Table*>s.data, LONE, member.p, member.n, rl_hash(member.p, member.n), NULL, 0)
 
-cdef bint set_add(Set s, Slice member, const SetLimits* limits) noexcept:
+cdef bint set_add(SetData* s, Slice member, const SetLimits* limits) noexcept:
     """Add a member; was it new?"""
     cdef Place place
     cdef lp_item item
@@ -329,11 +336,11 @@ cdef bint set_add(Set s, Slice member, const SetLimits* limits) noexcept:
     set_insert(s, member)
     return True
 
-cdef inline bint set_packs(Set s, size_t longest, const SetLimits* limits) noexcept:
+cdef inline bint set_packs(SetData* s, size_t longest, const SetLimits* limits) noexcept:
     """May it be a listpack when one more has come, and none is longer than this?"""
     return <int64_t>set_count(s) < limits.entries and <int64_t>longest <= limits.longest
 
-cdef size_t longest_number(Set s) noexcept:
+cdef size_t longest_number(SetData* s) noexcept:
     """Bytes of the longest text of an intset's numbers: one at either end."""
     cdef rl_intset* numbers = <rl_intset*>s.data
     cdef char[24] text
@@ -342,7 +349,7 @@ cdef size_t longest_number(Set s) noexcept:
     return <size_t>max(rl_format_int(text, rl_intset_at(numbers, 0)),
                        rl_format_int(text, rl_intset_at(numbers, numbers.count - 1)))
 
-cdef void set_announce(Set s, Slice first, int64_t count, const SetLimits* limits) noexcept:
+cdef void set_announce(SetData* s, Slice first, int64_t count, const SetLimits* limits) noexcept:
     """The form in which so many are expected; repeats, and those that are there, count."""
     cdef int64_t number = 0
     cdef bint packs = count <= limits.entries, fits = count <= limits.intset
@@ -352,7 +359,7 @@ cdef void set_announce(Set s, Slice first, int64_t count, const SetLimits* limit
     elif s.form == INTSET and not fits or s.form == LISTPACK and not packs:
         set_become(s, HASHTABLE, <size_t>count)
 
-cdef void set_become(Set s, int form, size_t expected) noexcept:
+cdef void set_become(SetData* s, Packing form, size_t expected) noexcept:
     """Take another form, which is never a narrower one.  expected: members that the table will have, at least those there."""
     cdef Table* t = NULL
     cdef char* lp = NULL

@@ -8,94 +8,134 @@ cdef enum Content:             # what a key holds
     ANOTHER                 # something else, or what only Python deals with
 
 
-cdef inline Content find_set(Loop loop, Client c, const Slice* key, uint64_t h, Entry** e, PyObject** value) noexcept:
+cdef struct SetFound:
+    Entry* e
+    Place at
+    SetData* s              # of the object, or `own`
+    SetData own             # of a packed one, or a new one
+    size_t weight           # of what is packed, before it changes
+
+
+cdef inline Content find_set(Loop loop, Client c, const Slice* key, uint64_t h, SetFound* f) noexcept:
     """The entry of a key and the set in it, which has now been used."""
-    cdef Place at
-    e[0] = db_lookup(c.db, key.p, key.n, h, &at)
-    if e[0] == NULL:
+    cdef PyObject* value
+    cdef uint64_t word
+    f.e = db_lookup(c.db, key.p, key.n, h, &f.at)
+    if f.e == NULL:
         return ABSENT
-    if kind_of(e[0]) != OBJECT:
+    if kind_of(f.e) == PACKED:
+        word = rl_load8(value_of(f.e))
+        if packed_type(word) != PACKED_NUMBERS and packed_type(word) != PACKED_SET:
+            return ANOTHER
+        f.own = packed_set(word)
+        f.s = &f.own
+        f.weight = set_memory(f.s)
+    elif kind_of(f.e) == OBJECT:
+        value = object_of(f.e)
+        if type(<object>value) is not Set:
+            return ANOTHER
+        f.s = &(<Set>value).v
+    else:
         return ANOTHER
-    value[0] = object_of(e[0])
-    if type(<object>value[0]) is not Set:
-        return ANOTHER
-    entry_used(c.db, e[0], loop.now)
+    entry_used(c.db, f.e, loop.now)
     return WANTED
 
-cdef inline void set_changed(Client c, const Slice* key, uint64_t h, Entry* e, Set s) noexcept:
+cdef void set_store(Loop loop, Client c, SetFound* f) noexcept:
+    """The entry learns what its set has become.  It may move."""
+    cdef size_t weight = set_memory(f.s)
+    if f.s != &f.own:
+        db_weigh(c.db, f.e, weight + COLLECTION)
+        if f.s.form != HASHTABLE:
+            db_pack(c.db, f.e, &f.at)
+    elif f.own.form != HASHTABLE:
+        c.db.table.weight += weight - f.weight
+        rl_store8(value_of(f.e), word_of_set(f.s))
+    else:
+        c.db.table.weight += weight + COLLECTION - f.weight
+        db_hold(c.db, f.e, &f.at, set_around(loop.config, f.s), weight + COLLECTION)
+
+cdef inline void set_changed(Loop loop, Client c, const Slice* key, uint64_t h, SetFound* f) noexcept:
     """Members have come or gone; what is empty goes altogether."""
-    if set_count(s) == 0:
+    cdef bint empty = set_count(f.s) == 0
+    set_store(loop, c, f)
+    if empty:
         db_erase(c.db, key.p, key.n, h)
     else:
-        db_weigh(c.db, e, set_memory(s))
         db_touch(c.db, key.p, key.n)
+
+cdef void set_new(Loop loop, Client c, const Slice* key, uint64_t h, const SetData* s) noexcept:
+    """A set under a key that was not there."""
+    cdef char[8] payload
+    if s.form == HASHTABLE:
+        db_put_object(c.db, key.p, key.n, h, set_around(loop.config, s), set_memory(s) + COLLECTION, WITHOUT)
+    else:
+        rl_store8(payload, word_of_set(s))
+        db_write(c.db, key.p, key.n, h, PACKED, FRESH, payload, sizeof(payload), WITHOUT)
 
 cdef inline void out_set_head(Client c, size_t count) noexcept nogil:
     out_head(c.out, c'*' if c.resp == 2 else c'~', <int64_t>count)
 
 
 cdef bint cmd_sadd(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
-    cdef Entry* e
-    cdef PyObject* value
-    cdef Content there = find_set(loop, c, a + 1, h, &e, &value)
-    cdef Set s
+    cdef SetFound f
+    cdef Content there = find_set(loop, c, a + 1, h, &f)
     cdef int64_t i, added = 0
     if there == ANOTHER:
         return False
-    s = <Set>value if there == WANTED else Set.__new__(Set, loop.config)
-    set_announce(s, a[2], argc - 2, &loop.set_limits)
-    for i in range(2, argc):
-        added += set_add(s, a[i], &loop.set_limits)
     if there == ABSENT:
-        db_put_object(c.db, a[1].p, a[1].n, h, s, set_memory(s), WITHOUT)
+        f.s = &f.own
+        set_make(f.s)
+    set_announce(f.s, a[2], argc - 2, &loop.set_limits)
+    for i in range(2, argc):
+        added += set_add(f.s, a[i], &loop.set_limits)
+    if there == ABSENT:
+        set_new(loop, c, a + 1, h, f.s)
     elif added:
-        set_changed(c, a + 1, h, e, s)
+        set_changed(loop, c, a + 1, h, &f)
+    else:
+        set_store(loop, c, &f)      # so many were announced that it may have another form
     out_head(c.out, c':', added)
     return True
 
 cdef bint cmd_srem(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
-    cdef Entry* e
-    cdef PyObject* value
-    cdef Content there = find_set(loop, c, a + 1, h, &e, &value)
+    cdef SetFound f
+    cdef Content there = find_set(loop, c, a + 1, h, &f)
     cdef int64_t i, gone = 0
     if there == ANOTHER:
         return False
     if there == WANTED:
         for i in range(2, argc):
-            gone += set_remove(<Set>value, a[i])
+            gone += set_remove(f.s, a[i])
         if gone:
-            set_changed(c, a + 1, h, e, <Set>value)
+            set_changed(loop, c, a + 1, h, &f)
     out_head(c.out, c':', gone)
     return True
 
 cdef bint cmd_sismember(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
-    cdef Entry* e
-    cdef PyObject* value
-    cdef Content there = find_set(loop, c, a + 1, h, &e, &value)
+    cdef SetFound f
+    cdef Content there = find_set(loop, c, a + 1, h, &f)
     if there == ANOTHER:
         return False
-    out_head(c.out, c':', there == WANTED and set_has(<Set>value, a[2]))
+    out_head(c.out, c':', there == WANTED and set_has(f.s, a[2]))
     return True
 
 cdef bint cmd_smismember(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
-    cdef Entry* e
-    cdef PyObject* value
-    cdef Content there = find_set(loop, c, a + 1, h, &e, &value)
+    cdef SetFound f
+    cdef Content there = find_set(loop, c, a + 1, h, &f)
     cdef int64_t i
     if there == ANOTHER:
         return False
     out_head(c.out, c'*', argc - 2)
     for i in range(2, argc):
-        out_head(c.out, c':', there == WANTED and set_has(<Set>value, a[i]))
+        out_head(c.out, c':', there == WANTED and set_has(f.s, a[i]))
     return True
 
 cdef bint cmd_scard(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
-    cdef Entry* e
-    cdef PyObject* value
-    cdef Content there = find_set(loop, c, a + 1, h, &e, &value)
+    cdef SetFound f
+    cdef Content there = find_set(loop, c, a + 1, h, &f)
     if there == ANOTHER:
         return False
-    out_head(c.out, c':', <int64_t>set_count(<Set>value) if there == WANTED else 0)
+    out_head(c.out, c':', <int64_t>set_count(f.s) if there == WANTED else 0)
     return True
 
 
@@ -113,16 +153,15 @@ cdef void tell_members(void* out, Bucket* b) noexcept:
         b = <Bucket*>b.slot[6]
 
 cdef bint cmd_smembers(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
-    cdef Entry* e
-    cdef PyObject* value
-    cdef Content there = find_set(loop, c, a + 1, h, &e, &value)
-    cdef Set s
+    cdef SetFound f
+    cdef Content there = find_set(loop, c, a + 1, h, &f)
+    cdef SetData* s
     if there == ANOTHER:
         return False
     if there == ABSENT:
         out_set_head(c, 0)
         return True
-    s = <Set>value
+    s = f.s
     out_set_head(c, set_count(s))
     if s.form == HASHTABLE:
         table_tell(<Table*>s.data, tell_members, c.out)
@@ -156,10 +195,9 @@ cdef void out_numbers(Buffer* out, const rl_intset* numbers) noexcept nogil:
 
 cdef bint cmd_spop(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
     """One member, any."""
-    cdef Entry* e
-    cdef PyObject* value
-    cdef Set s
-    cdef Content there = ANOTHER if argc > 2 else find_set(loop, c, a + 1, h, &e, &value)
+    cdef SetFound f
+    cdef SetData* s
+    cdef Content there = ANOTHER if argc > 2 else find_set(loop, c, a + 1, h, &f)
     cdef Slice text
     cdef Place place
     cdef char* at
@@ -171,7 +209,7 @@ cdef bint cmd_spop(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h
     if there == ABSENT:
         out_null(c.out, c.resp)
         return True
-    s = <Set>value
+    s = f.s
     if s.form == HASHTABLE:
         m = cell_random(<Table*>s.data, &c.db.random, &place)
         text = member_text(m)
@@ -186,15 +224,14 @@ cdef bint cmd_spop(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h
         else:
             out_bulk(c.out, number, <size_t>rl_format_int(number, rl_intset_at(<rl_intset*>s.data, i)))
             s.data = rl_intset_remove(<rl_intset*>s.data, i)
-    set_changed(c, a + 1, h, e, s)
+    set_changed(loop, c, a + 1, h, &f)
     return True
 
 cdef bint cmd_srandmember(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
     """One member, any."""
-    cdef Entry* e
-    cdef PyObject* value
-    cdef Set s
-    cdef Content there = ANOTHER if argc > 2 else find_set(loop, c, a + 1, h, &e, &value)
+    cdef SetFound f
+    cdef SetData* s
+    cdef Content there = ANOTHER if argc > 2 else find_set(loop, c, a + 1, h, &f)
     cdef Slice text
     cdef Place place
     cdef size_t i
@@ -204,7 +241,7 @@ cdef bint cmd_srandmember(Loop loop, Client c, int64_t argc, const Slice* a, uin
     if there == ABSENT:
         out_null(c.out, c.resp)
         return True
-    s = <Set>value
+    s = f.s
     if s.form == HASHTABLE:
         text = member_text(cell_random(<Table*>s.data, &c.db.random, &place))
         out_bulk(c.out, text.p, text.n)

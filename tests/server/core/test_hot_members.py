@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import random
+import socket
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from redlark.server import Server
-from tests.server.core.test_hot import both, replies
+from tests.server.core.test_hot import END, both, replies, resp
 
 pytest.importorskip("redlark.server._core", reason="the compiled core is not built here")
 
@@ -90,6 +91,18 @@ def frames(raw: bytes) -> Iterator[object]:
         yield one()
 
 
+def databases(server: Server) -> list[Any]:
+    """Those of a server in a thread, which is idle."""
+    assert server._running is not None
+    return list(server._running.state.databases)
+
+
+def check(server: Server) -> None:
+    """Assert every invariant of its keyspaces."""
+    for database in databases(server):
+        database.check()
+
+
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(seed=st.integers(0, 2**32), count=st.integers(1, 200), resp3=st.booleans())
 def test_the_two_cores_agree(both: tuple[Server, Server], seed: int, count: int, resp3: bool) -> None:
@@ -102,6 +115,7 @@ def test_the_two_cores_agree(both: tuple[Server, Server], seed: int, count: int,
     for at, request in enumerate(history):
         assert got[at] == wanted[at], (at, request)
     assert got == wanted
+    check(compiled)
 
 
 @given(sizes=st.lists(st.integers(0, 700), min_size=1, max_size=3), text=st.booleans(), seed=st.integers(0, 2**32))
@@ -118,3 +132,33 @@ def test_all_that_was_added_is_popped_once(
     assert got[len(members)] in members or not members
     assert sorted(map(repr, got[len(members) + 1 : -2])) == sorted(map(repr, members))
     assert got[-2:] == [b":0", b"$-1"]
+
+
+@pytest.mark.parametrize("key", [b"numbers", b"words", b"hash"])
+def test_a_small_collection_has_an_object_for_one_command_only(both: tuple[Server, Server], key: bytes) -> None:
+    """What commands of Python have looked at, changed and stored takes as much as before; a field's deadline costs."""
+    make = [[b"SADD", b"numbers", b"1", b"2"], [b"SADD", b"words", b"a", b"b"], [b"HSET", b"hash", b"f", b"v"]]
+    look = [
+        [b"OBJECT", b"ENCODING", key],
+        [b"DUMP", key],
+        [b"TYPE", key],
+        [b"MEMORY", b"USAGE", key],
+    ]
+    move = [[b"RENAME", key, b"key"], [b"COPY", b"key", key], [b"DEL", b"key"]]
+    taken = []
+    for history in (
+        make,
+        make + look,
+        make + move,
+        make + look * 300 + move,
+        [[b"MULTI"], *make, *look, *move, [b"EXEC"]],
+    ):
+        found = []
+        with socket.create_connection(("127.0.0.1", both[0].port), timeout=60) as connection:
+            connection.sendall(b"".join(resp(*request) for request in [[b"FLUSHALL"], *history, [b"ECHO", b"end"]]))
+            while not b"".join(found).endswith(END):
+                found.append(connection.recv(1 << 16))
+        assert b"\r\n-" not in b"".join(found)
+        taken.append(databases(both[0])[0].memory())
+        check(both[0])
+    assert len(set(taken)) == 1
