@@ -1,29 +1,31 @@
 # A hash table of cells: buckets of one cache line, chained, rehashed in bounded steps.
 #
-# Must live here: the structure, which keyspaces (table.pxi), sets, hashes and sorted sets (members.pxi) share.  Must not:
-# what a cell is, how it is compared or how large it is.
+# Must live here: the structure, which keyspaces (table.pxi), sets, hashes and sorted sets (members.pxi) share.  Must
+# not: what a cell is, how it is compared or how large it is.
 #
 # A bucket is 64 bytes: seven pointers to cells and one word of tags.  Byte i of the word (0 to 6) is 0 when slot i is
 # free, else 0x80 and seven bits of the hash, so a lookup compares seven tags by arithmetic on one word and touches a
-# cell that is not the right one once in 128 times.  Byte 7 has a bit for each slot, the cell's mark (keyspaces mark what has
-# a deadline: active expiry walks buckets without touching the other cells) and, at the top, CHAINED: slot 6 then points to a
-# further bucket.  Why chains and not open addressing: a cell never leaves the chain of its home bucket, so SCAN can hand
-# out home buckets; with probing, cells wander under the cursor.
+# cell that is not the right one once in 128 times.  Byte 7 has a bit for each slot, the cell's mark (keyspaces mark
+# what has a deadline: active expiry walks buckets without touching the other cells) and, at the top, CHAINED: slot 6
+# then points to a further bucket.  Why chains and not open addressing: a cell never leaves the chain of its home
+# bucket, so SCAN can hand out home buckets; with probing, cells wander under the cursor.
 #
-# Rehash: two arrays while it lasts; `moving` is the first bucket of the old one that has not been moved.  A cell is in the
-# old array exactly if its old home is at or after `moving`, so a lookup looks in one array only, and a new cell goes
-# there too.  Each insertion and removal moves one bucket; of keyspaces the loop's ticks move more.  At eight cells a
-# bucket the table doubles, below one it shrinks.  Why eight: buckets take 13 bytes a cell then (half of them have a further
-# one, in which every seventh cell lies) and 16 just after doubling.  At six it was 13 to 21, where Redis has 14 to 19.
+# Rehash: two arrays while it lasts; `moving` is the first bucket of the old one that has not been moved.  A cell is in
+# the old array exactly if its old home is at or after `moving`, so a lookup looks in one array only, and a new cell
+# goes there too.  Each insertion and removal moves one bucket; of keyspaces the loop's ticks move more.  At eight cells
+# a bucket the table doubles, below one it shrinks.  Why eight: buckets take 13 bytes a cell then (half of them have a
+# further one, in which every seventh cell lies) and 16 just after doubling.  At six it was 13 to 21, where Redis has 14
+# to 19.
 #
 # SCAN's cursor counts through the buckets with its bits reversed (the highest of the mask first): the buckets that one
-# bucket splits into, or merges with, are neighbours in that order, so what was visited stays visited when the table grows
-# or shrinks between steps.  During a rehash a step visits a bucket of the smaller array and all those of the larger one
-# that it corresponds to.  (The method is Pieter Noordhuis's, for Redis's dict.)  All tables of a process hash under one
-# secret, so a cursor goes on in another table as well: a set that is replaced by one that has the same members.
+# bucket splits into, or merges with, are neighbours in that order, so what was visited stays visited when the table
+# grows or shrinks between steps.  During a rehash a step visits a bucket of the smaller array and all those of the
+# larger one that it corresponds to.  (The method is Pieter Noordhuis's, for Redis's dict.)  All tables of a process
+# hash under one secret, so a cursor goes on in another table as well: a set that is replaced by one that has the same
+# members.
 #
-# A random cell: a place among all that chains as long as the longest would have, again until it is taken; so each cell is
-# as likely as any other, whatever the others' chains look like.
+# A random cell: a place among all that chains as long as the longest would have, again until it is taken; so each cell
+# is as likely as any other, whatever the others' chains look like.
 
 cdef extern from *:
     """

@@ -1,11 +1,12 @@
-# A hash: a listpack of fields and values in turn while it is small, else a table, which it stays.  See redlark.server.types.
+# A hash: a listpack of fields and values in turn while it is small, else a table, which it stays.  See
+# redlark.server.types.
 #
-# Must live here: the two forms and the step between them, which are those of redlark.server.plain.hash and Redis's.  Must
-# not: how a form works inside (listpack.h, members.pxi), replies.
+# Must live here: the two forms and the step between them, which are those of redlark.server.plain.hash and Redis's.
+# Must not: how a form works inside (listpack.h, members.pxi), replies.
 #
 # Why field and value lie in one allocation in a table: what looks for a field wants its value, and one allocation less
-# is a cache line less.  Why deadlines lie aside, in Python's own structures (plain/deadlines.py): few hashes have any, and who
-# reads one that has goes through redlark.server.fields anyway.
+# is a cache line less.  Why deadlines lie aside, in Python's own structures (plain/deadlines.py): few hashes have any,
+# and who reads one that has goes through redlark.server.fields anyway.
 
 cdef struct HashLimits:
     int64_t entries         # fields that a listpack may have

@@ -1,7 +1,7 @@
 # The hot commands on hashes; see dispatch.pxi for the contract.
 #
-# Must live here: the plain cases of what profiling showed to be worth C.  Must not: how a hash is kept (hash.pxi), error
-# texts.  A hash whose fields have, or have had, deadlines is no plain case.
+# Must live here: the plain cases of what profiling showed to be worth C.  Must not: how a hash is kept (hash.pxi),
+# error texts.  A hash whose fields have, or have had, deadlines is no plain case.
 
 
 cdef struct HashFound:
@@ -37,7 +37,7 @@ cdef inline Content find_hash(Loop loop, Client c, const Slice* key, uint64_t h,
     return WANTED
 
 cdef inline void hash_changed(Loop loop, Client c, const Slice* key, uint64_t h, HashFound* f) noexcept:
-    """Fields have come, changed or gone: the entry learns what its hash has become, and may move or go with the last."""
+    """Fields have come, changed or gone: the entry learns what its hash has become.  It goes with the last."""
     cdef bint empty = hash_count(f.s) == 0
     cdef size_t weight = hash_memory(f.s)
     if f.s != &f.own:
@@ -80,7 +80,8 @@ cdef inline void out_found(Buffer* out, const HashData* s, const Found* found) n
         out_element(out, found.value)
 
 
-cdef int64_t set_fields(Loop loop, Client c, Content there, HashFound* f, int64_t argc, const Slice* a, uint64_t h) noexcept:
+cdef int64_t set_fields(Loop loop, Client c, Content there, HashFound* f, int64_t argc, const Slice* a,
+                        uint64_t h) noexcept:
     """Fields and values in turn, from the second argument on; how many were new."""
     cdef HashData* s
     cdef int64_t i, new = 0

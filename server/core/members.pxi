@@ -1,19 +1,20 @@
 # Members: what large sets, hashes and sorted sets keep in a table of their own.
 #
-# Must live here: the cell of a member, and how a table of members is searched, changed, walked and drawn from.  Must not:
-# how small collections are packed, which commands exist.
+# Must live here: the cell of a member, and how a table of members is searched, changed, walked and drawn from.  Must
+# not: how small collections are packed, which commands exist.
 #
 #     offset 0   size of the member (of a hash: the field), below 255; or 255, and 32 bits of size
 #            .   the member's bytes
 #            .   PAIRED: the value's size likewise, and its bytes;  SCORED: 8 bytes of score
 #
-# Why one allocation: as for keys (objects.pxi), a lookup that hits touches two cache lines.  Why so small a head: Redis's
-# set gives a short member little more than its text, so eight bytes of head would lose; a member has no access time,
-# no deadline (hashes keep these aside, few fields have one) and no type.  The table knows the layout, the cell does not.
+# Why one allocation: as for keys (objects.pxi), a lookup that hits touches two cache lines.  Why so small a head:
+# Redis's set gives a short member little more than its text, so eight bytes of head would lose; a member has no access
+# time, no deadline (hashes keep these aside, few fields have one) and no type.  The table knows the layout, the cell
+# does not.
 #
 # What an owner does: table_init(t, member_hash); member_find, then member_add or member_remove with the same hash;
-# table_drop_later(t, its layout's dropper).  A cell stays where it is until it is removed or its value is replaced (a score is
-# written where it stands), so others may point to it: a sorted set's order does.
+# table_drop_later(t, its layout's dropper).  A cell stays where it is until it is removed or its value is replaced (a
+# score is written where it stands), so others may point to it: a sorted set's order does.
 
 cdef enum Layout:
     LONE = 0
@@ -122,7 +123,8 @@ cdef inline void* member_find(const Table* t, const char* p, size_t n, uint64_t 
             return NULL
         b = <Bucket*>b.slot[6]
 
-cdef inline void* member_add(Table* t, int layout, const char* p, size_t n, uint64_t h, const char* value, size_t size) noexcept nogil:
+cdef inline void* member_add(Table* t, int layout, const char* p, size_t n, uint64_t h, const char* value,
+                             size_t size) noexcept nogil:
     """Add a member that is not there; its cell.  All places are over with."""
     cdef void* m = member_make(layout, p, n, value, size)
     t.held += rl_good_size(member_size(m, layout))

@@ -1,10 +1,11 @@
-# A set: an intset while all members are integers, a listpack while it is small, else a table.  See redlark.server.types.
+# A set: an intset while all members are integers, a listpack while it is small, else a table.  See
+# redlark.server.types.
 #
-# Must live here: the three forms and the steps between them, which are those of redlark.server.plain.set and Redis's.  Must
-# not: how a form works inside (intset.h, listpack.h, members.pxi), replies.
+# Must live here: the three forms and the steps between them, which are those of redlark.server.plain.set and Redis's.
+# Must not: how a form works inside (intset.h, listpack.h, members.pxi), replies.
 #
-# Why three: what most sets hold takes a byte or two beside its text in a packed form, and a search through a few hundred
-# bytes costs no more than a hash and two cache misses.  A large set is a table, which grows in bounded steps.
+# Why three: what most sets hold takes a byte or two beside its text in a packed form, and a search through a few
+# hundred bytes costs no more than a hash and two cache misses.  A large set is a table, which grows in bounded steps.
 
 cdef extern from "intset.h" nogil:
     ctypedef struct rl_intset:
@@ -96,10 +97,14 @@ cdef class Set:
         return 0, set_list(&self.v)
 
     def draw(self, Py_ssize_t count):
-        return members_draw(<Table*>self.v.data, count) if self.v.form == HASHTABLE else list_draw(set_list(&self.v), count)
+        if self.v.form == HASHTABLE:
+            return members_draw(<Table*>self.v.data, count)
+        return list_draw(set_list(&self.v), count)
 
     def sample(self, Py_ssize_t count):
-        return members_sample(<Table*>self.v.data, count) if self.v.form == HASHTABLE else list_sample(set_list(&self.v), count)
+        if self.v.form == HASHTABLE:
+            return members_sample(<Table*>self.v.data, count)
+        return list_sample(set_list(&self.v), count)
 
     # ---------------------------------------------------------------------------------------------- changes
 
@@ -129,7 +134,7 @@ cdef class Set:
     def load(self, members, bytes encoding not None):
         cdef SetLimits limits
         cdef bytes member
-        cdef bint added
+        cdef bint added, packs
         cdef int64_t number = 0
         cdef size_t count
         members = dict.fromkeys(members)
@@ -141,7 +146,8 @@ cdef class Set:
                     raise ValueError("not an integer")
                 self.v.data = rl_intset_add(<rl_intset*>self.v.data, number, &added)
             return
-        set_become(&self.v, HASHTABLE if encoding != b"listpack" or <int64_t>count > limits.entries else LISTPACK, count)
+        packs = encoding == b"listpack" and <int64_t>count <= limits.entries
+        set_become(&self.v, LISTPACK if packs else HASHTABLE, count)
         for member in members:
             set_insert(&self.v, slice_of(member))
 
@@ -284,7 +290,7 @@ cdef bint set_remove(SetData* s, Slice member) noexcept:
     return True
 
 
-# ------------------------------------------------------------------------------------------------------ growth, by forms
+# ----------------------------------------------------------------------------------------------------- growth, by forms
 
 cdef Py_ssize_t set_add_all(SetData* s, object members, const SetLimits* limits) except -1:
     cdef Py_ssize_t added = 0
@@ -360,7 +366,7 @@ cdef void set_announce(SetData* s, Slice first, int64_t count, const SetLimits* 
         set_become(s, HASHTABLE, <size_t>count)
 
 cdef void set_become(SetData* s, Packing form, size_t expected) noexcept:
-    """Take another form, which is never a narrower one.  expected: members that the table will have, at least those there."""
+    """Take another form, which is never a narrower one.  expected: members that the table will have, or less."""
     cdef Table* t = NULL
     cdef char* lp = NULL
     cdef char* at

@@ -1,6 +1,7 @@
 # The hot commands on sets; see dispatch.pxi for the contract.
 #
-# Must live here: the plain cases of what profiling showed to be worth C.  Must not: how a set is kept (set.pxi), error texts.
+# Must live here: the plain cases of what profiling showed to be worth C.  Must not: how a set is kept (set.pxi), error
+# texts.
 
 cdef enum Content:             # what a key holds
     ABSENT
