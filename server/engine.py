@@ -27,7 +27,7 @@ import lupa.lua51 as lua51
 from redlark.server import doubles, errors
 from redlark.server.interfaces import CommandError, Database
 from redlark.server.lua_bytecode import flatten
-from redlark.server.script_client import weight
+from redlark.server.script_client import ITEM
 
 _LUA: Final = Path(__file__).with_name("lua")
 _LIBRARIES: Final = ("bit", "cjson", "cmsgpack", "struct")
@@ -132,6 +132,7 @@ class Engine:
             attribute_handlers=(_denied, _denied),
             max_memory=MOST_MEMORY,
         )
+        self._used = self._lua.get_memory_used
         self._load = self._lua.eval(b"loadstring")
         self.table: Callable[..., Any] = self._lua.table_from
         self.hot = hot(lua51.__file__.encode())
@@ -205,8 +206,11 @@ class Engine:
 
     def _given(self, keys: list[bytes], arguments: list[bytes]) -> tuple[Any, ...]:
         """Words as Lua takes them: one by one, and how many are keys, since tables cost more; or two tables."""
-        self._need(weight(keys) + weight(arguments))
-        if len(keys) + len(arguments) <= FEW:
+        count = len(keys) + len(arguments)
+        size = sum(map(len, keys)) + sum(map(len, arguments)) + ITEM * count
+        if (self._used() or 0) + size >= MOST_MEMORY - RESERVE // 2:
+            self._need(size)
+        if count <= FEW:
             return (len(keys), *keys, *arguments)
         return (None, self.table(keys), self.table(arguments))
 
@@ -236,7 +240,7 @@ class Engine:
 
     def memory(self) -> int:
         """Bytes that Lua holds."""
-        return int(self._lua.get_memory_used() or 0)
+        return int(self._used() or 0)
 
 
 def _compiled(world: Any, source: bytes) -> Any:

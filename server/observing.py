@@ -97,6 +97,11 @@ class Observer:
         if self.monitors and not command.flags & UNTOLD:
             self.tell(client, command, request)
 
+    def counted(self, client: Client, command: Command, request: list[bytes], nanoseconds: int) -> None:
+        """A request has run that the core has counted, and of which nobody else is told."""
+        if nanoseconds >= self._least_ns:
+            self.ended(client, command, request, nanoseconds)
+
     def called(self, client: Client, command: Command, request: list[bytes], nanoseconds: int) -> None:
         """A script's call has run, for so long: it is of no connection."""
         client.context.server.loop.stats.commands += 1

@@ -21,6 +21,8 @@ cdef struct Hot:
     bint keyed              # its first argument is a key
     bint writes
     bint grows              # is refused when memory is full
+    bint in_scripts         # may be called there
+    bint in_readers         # and by those that may not write
     bint counts             # what it looks up is a hit or a miss
     uint64_t calls          # see usage.pxi
     uint64_t ns
@@ -82,6 +84,8 @@ cdef int hot_add(Loop loop, bytes name, HotFunction run, bint keyed) except -1:
     loop.hot[i].keyed = keyed
     loop.hot[i].writes = command.write
     loop.hot[i].grows = command.denyoom
+    loop.hot[i].in_scripts = not command.no_script
+    loop.hot[i].in_readers = not (command.write or command.may_replicate)
     loop.hot[i].counts = command.counts != 0
     loop.hot_names.append(command.name)
     loop.hot[i].full_name = <PyObject*>command.name
@@ -197,6 +201,10 @@ cdef char* execute_input(Loop loop, Client c, char* p, char* end) noexcept:
                 c.commands += 1
                 if PyList_GET_SIZE(c.db.came):
                     serve_waiting(loop)
+                if c.state != OPEN:     # a script ran for so long that others were served
+                    usage_share(loop, batch, first, i + 1, began)
+                    partial_reset(&c.partial)
+                    return r.end
             else:
                 usage_share(loop, batch, first, i, began)
                 call_python(loop, c, r.argc, a)

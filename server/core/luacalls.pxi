@@ -56,6 +56,35 @@ cdef class ScriptCalls:
         self.wrote = wrote
 
 
+cdef bint run_script(Loop loop, Client c, int64_t argc, const Slice* a, bint by_digest) noexcept:
+    """A script that is known, without the checks that hold for other commands: what they are about is not the case."""
+    cdef bint done = True
+    if loop.memory_limited:
+        return False
+    try:
+        loop_tell_time(loop)
+        done = loop.server.scripting.quick(c.context, request_list(argc, a), by_digest)
+    except BaseException as error:
+        loop_failed(loop, error)
+        c.out_failure()
+    if PyList_GET_SIZE(loop.unpacked):
+        loop_pack(loop)
+    loop.python_ran = True
+    loop_read_clock(loop)
+    return done
+
+cdef bint cmd_eval(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
+    return run_script(loop, c, argc, a, False)
+
+cdef bint cmd_evalsha(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
+    return run_script(loop, c, argc, a, True)
+
+cdef int hot_scripts(Loop loop) except -1:
+    hot_add(loop, b"eval", cmd_eval, False)
+    hot_add(loop, b"evalsha", cmd_evalsha, False)
+    return 0
+
+
 cdef int script_ask(rl_lua_calls* calls, int argc, rl_lua_word* words) noexcept with gil:
     """Run a hot command; 0, and nothing is done, where Python has to."""
     cdef ScriptCalls own = <ScriptCalls>calls.owner
@@ -64,7 +93,8 @@ cdef int script_ask(rl_lua_calls* calls, int argc, rl_lua_word* words) noexcept 
     cdef const Slice* a = <const Slice*>words
     cdef Hot* hot = hot_find(loop.hot, a.p, a.n)
     cdef uint64_t h = 0, began
-    if hot == NULL or loop.telling or (hot.writes and own.read_only) or (hot.grows and own.full and not own.wrote):
+    if hot == NULL or loop.telling or not hot.in_scripts or (own.read_only and not hot.in_readers) or \
+            (hot.grows and own.full and not own.wrote):
         return 0
     if hot.keyed:
         if argc < 2:

@@ -301,6 +301,7 @@ cdef int hot_table(Loop loop) except -1:
     hot_add(loop, b"ping", cmd_ping, False)
     hot_add(loop, b"echo", cmd_echo, False)
     hot_texts(loop)
+    hot_scripts(loop)
     hot_sets(loop)
     hot_hashes(loop)
     hot_zsets(loop)
