@@ -13,6 +13,8 @@ from redlark.server.parameters import PARAMETERS, ConfigError
 from redlark.server.state import State, is_local
 from redlark.server.values import until_nul
 
+EVENTS = "notify-keyspace-events"
+
 
 @command("CONFIG|GET")
 def config_get(ctx: Context, args: list[bytes]) -> Reply:
@@ -44,6 +46,9 @@ def config_set(ctx: Context, args: list[bytes]) -> Reply:
     except ConfigError as problem:
         for set_before, setting in before.items():
             config.keep(set_before, setting)
+        if EVENTS in names[: names.index(name) + 1]:  # Redis puts back what it tells, which is not every class
+            config.put(EVENTS, [config.told(EVENTS)])
+            ctx.server.configured()
         config.given = given
         os.chdir(folder)
         if moved:
