@@ -293,6 +293,8 @@ class Company(Attempt):
                 self.worlds, any_came = after, True
                 if self.backlog.get(client) and client not in self.freed:
                     self.freed.append(client)
+            elif not self.judge.model.own_pushes_follow and _is_broken(frame):
+                raise Unheard
             else:
                 connection.put_back(frame)
                 strange = client
