@@ -16,12 +16,13 @@ from redlark.reference import Model
 from redlark.spec import syntax as s
 
 SCRIPTS = frozenset(("run-script", "run-function"))
-_RUN_BY = {"CALLED": "scripts", "NOTIFIED": "events", "LOGGED": "logs"}
+_RUN_BY = {"CALLED": "scripts", "NOTIFIED": "events", "LOGGED": "logs", "COUNTED": "counts"}
 _ALWAYS = frozenset(("DISPATCH", "DELIVERY"))  # every request meets these
 WHY = {
     "scripts": "no selected command runs scripts",
     "events": "no selected command tells of an event",
     "logs": "no selected command empties a log, so nothing is known of one",
+    "counts": "no selected command lets what is counted begin anew, so nothing is known of it",
     "tracking": "no selected command makes a connection track",
 }
 
@@ -53,6 +54,8 @@ def _does(model: Model, command: s.Command) -> frozenset[str]:
                 found.add("tracking")
             case s.Assign(target=s.Index(base=s.Field(base=s.Name(name="server"), name="logs"))):
                 found.add("logs")
+            case s.Assign(target=s.Field(base=s.Name(name="server"), name="counts")):
+                found.add("counts")
     return frozenset(found)
 
 

@@ -294,6 +294,19 @@ SETUPS: tuple[Setup, ...] = (
         ),
     ),
     Setup(
+        "what is counted begins anew",
+        {},
+        r"COUNTED/.*",
+        (
+            *([request("INFO", "stats")] * 3),
+            *([request("INFO", "commandstats")] * 3),
+            *([request("INFO", "errorstats")] * 2),
+            request("INFO", "everything"),
+            request("CONFIG", "RESETSTAT"),
+        ),
+        begins=(request("CONFIG", "RESETSTAT"),),
+    ),
+    Setup(
         "debugging is allowed",
         {"enable-debug-command": "yes"},
         r"DEBUG/.*",

@@ -12,6 +12,7 @@ from typing import Any
 
 from immutables import Map
 
+from redlark.reference.counting import COUNTS
 from redlark.reference.functions import of_run, pure
 from redlark.reference.values import SortedSet
 
@@ -32,6 +33,47 @@ ROOM = 1 << 20  # bytes for what a value's tables once had to hold
 Bounds = tuple[int, int]
 
 
+# INFO may count more of these than the model does: the judge asks for ECHO without a word, to know that all is done.
+_MORE = frozenset((b"total_error_replies", b"errorstat_ERR", b"rejected echo"))
+_FIGURE = re.compile(rb"(total_commands_processed|keyspace_hits|keyspace_misses|total_error_replies):(\d+)")
+_ERRORS = re.compile(rb"(errorstat_[^\r\n]+):count=(\d+)")
+_COMMAND = re.compile(
+    rb"cmdstat_([^\r\n]+):calls=(\d+),usec=\d+,usec_per_call=\d+\.\d+,rejected_calls=(\d+),failed_calls=(\d+)"
+)
+# What a section tells that is counted by names which not every section has.
+_COUNTED_IN = {b"# Stats": _FIGURE, b"# Commandstats": _COMMAND, b"# Errorstats": _ERRORS}
+
+
+def _by_name(heading: bytes, lines: Iterable[bytes]) -> dict[bytes, int]:
+    """What the lines of a section tell of what is counted, by its names."""
+    found: dict[bytes, int] = {}
+    for row in filter(None, map(_COUNTED_IN[heading].fullmatch, lines)):
+        if heading == b"# Commandstats":
+            found |= {kind + row[1]: int(row[n]) for n, kind in enumerate((b"calls ", b"rejected ", b"failed "), 2)}
+        else:
+            found[row[1]] = int(row[2])
+    return found
+
+
+def _example(heading: bytes, counts: Mapping[bytes, int | None]) -> bytes:
+    """The lines of a section that tell what is counted."""
+    known = {name: number for name, number in sorted(counts.items()) if number and _is_of(heading, name)}
+    if heading == b"# Commandstats":
+        row = b"cmdstat_%b:calls=%d,usec=0,usec_per_call=0.00,rejected_calls=%d,failed_calls=%d\r\n"
+        kinds = (b"calls ", b"rejected ", b"failed ")
+        commands = sorted({name.partition(b" ")[2] for name in known})
+        return b"".join(row % (name, *(known.get(kind + name, 0) for kind in kinds)) for name in commands)
+    row = b"%b:count=%d\r\n" if heading == b"# Errorstats" else b"%b:%d\r\n"
+    return b"".join(row % pair for pair in known.items())
+
+
+def _is_of(heading: bytes, name: bytes) -> bool:
+    """Whether a section tells of what is counted by this name."""
+    if name.startswith(b"errorstat_"):
+        return heading == b"# Errorstats"
+    return heading == (b"# Commandstats" if b" " in name else b"# Stats")
+
+
 class InfoTexts:
     """The texts that INFO may give for these sections; for none, those that it tells by default.
 
@@ -40,19 +82,23 @@ class InfoTexts:
     """
 
     def __init__(
-        self, sections: Iterable[bytes], keyspace: Mapping[int, tuple[Bounds, Bounds, Bounds]], fields: bytes
-    ) -> None:
+        self, sections: Iterable[bytes], keyspace: Mapping[int, tuple[Bounds, Bounds, Bounds]], fields: bytes,
+        counts: Mapping[bytes, int | None] | None = None,
+    ) -> None:  # fmt: skip
         wanted = set(sections)
         self.needed = set(SECTIONS.values() if not wanted or wanted & ALL else map(SECTIONS.get, wanted)) - {None}
+        if counts is not None:
+            self.needed |= {one for one in _COUNTED_IN if one[2:].lower() in wanted}
         self.describe = "lines of INFO: headings, and names with values"
-        self.keyspace, self.fields = keyspace, fields
+        self.keyspace, self.fields, self.counted = keyspace, fields, counts
         told = b"".join(
             b"db%d:keys=%d,expires=%d,avg_ttl=0%b\r\n"
             % (number, keys[1], timed[1], b",%b=%d" % (fields, ending[1]) if fields else b"")
             for number, (keys, timed, ending) in sorted(keyspace.items())
         )
+        lines = {_KEYSPACE: told, **{one: _example(one, counts or {}) for one in _COUNTED_IN}}
         headings = sorted(filter(None, self.needed))
-        self.example = b"\r\n".join(one + b"\r\n" + (told if one == _KEYSPACE else b"") for one in headings)
+        self.example = b"\r\n".join(one + b"\r\n" + lines.get(one, b"") for one in headings)
 
     def __contains__(self, text: Any) -> bool:
         if not isinstance(text, bytes):
@@ -60,7 +106,20 @@ class InfoTexts:
         lines = [line for line in text.split(b"\r\n") if line]
         if not (self.needed <= set(lines) and all(_HEADING.fullmatch(x) or _LINE.fullmatch(x) for x in lines)):
             return False
+        if self.counted is not None and not all(self._agrees(lines, one) for one in _COUNTED_IN if one in lines):
+            return False
         return _KEYSPACE not in lines or self._counts(lines[lines.index(_KEYSPACE) + 1 :])
+
+    def _agrees(self, lines: list[bytes], heading: bytes) -> bool:
+        """Whether a section tells as many as were counted, of each; of what the judge's own requests raise, or more."""
+        assert self.counted is not None
+        told, known = _by_name(heading, lines[lines.index(heading) + 1 :]), self.counted
+        names = {name for name in known if _is_of(heading, name)} | told.keys()
+        wanted = {name: known.get(name, 0) for name in names}
+        return all(
+            least is None or (told.get(name, 0) >= least if name in _MORE else told.get(name, 0) == least)
+            for name, least in wanted.items()
+        )
 
     def _counts(self, lines: list[bytes]) -> bool:
         """Whether the lines behind the heading tell of these databases, each with as many keys as it may have."""
@@ -84,7 +143,7 @@ def info_texts(run: Any, sections: tuple[bytes, ...]) -> InfoTexts:
     """The texts that INFO may give for these sections, in small letters."""
     fields = run.model.definition("timed-fields-told-as")
     keyspace = {n: _counted(run, n, bool(fields)) for n, database in enumerate(run.databases) if database}
-    return InfoTexts(sections, keyspace, fields)
+    return InfoTexts(sections, keyspace, fields, run.server.get(COUNTS))
 
 
 def _counted(run: Any, number: int, tells: bool) -> tuple[Bounds, Bounds, Bounds]:

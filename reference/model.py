@@ -28,7 +28,7 @@ import redlark.reference.sorting
 import redlark.reference.state
 import redlark.reference.streams
 import redlark.reference.zsets  # noqa: F401 - these register the functions of the notation
-from redlark.reference import logs, tracking
+from redlark.reference import counting, logs, tracking
 from redlark.reference.blocks import Compiled, compile_command
 from redlark.reference.expressions import expression
 from redlark.reference.functions import arity_holds
@@ -330,6 +330,8 @@ class Model(Owing):
         if self._dispatch is None:
             return self.execute(run, request, True)
         reply = self._dispatch.execute(run, ())
+        if isinstance(reply, ErrorReply) and "DISPATCH/run" not in run.reached:
+            counting.told(run, request, reply, counting.REFUSED)
         tracked = run.server.get("tracking")
         if tracked:
             tracking.answered(run, type(reply) is Waiting)
@@ -386,6 +388,8 @@ class Model(Owing):
             if run.script is None:
                 tracking.tell(run)
         run.silent_propagation = True  # for an EXEC around it: what it ran has told its own
+        if run.server.get(counting.COUNTS) is not None:
+            counting.ended(run, request, reply, type(reply) is Waiting)
         if run.server.get("logs") and type(reply) is not Waiting:
             logs.log(run, request, reply, logs.WAITED if run.delay > before_it[2] and not run.busy else logs.RAN)
         run.concealed, run.busy = before_it[:2]

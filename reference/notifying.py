@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from redlark.reference.counting import COUNTS, count
 from redlark.reference.functions import of_run
 
 if TYPE_CHECKING:
@@ -47,21 +48,34 @@ def arrive(run: Run, number: int, key: bytes) -> None:
         tell(run, number, b"new", key, False, ahead=True)  # what else a command has changed is told with its own event
 
 
-def miss(run: Run, number: int, key: bytes, in_order: bool = True) -> None:
-    """Tells that a look-up has not found a key, where the command under way tells of its look-ups.
+def looked(run: Run, key: bytes, is_there: bool, in_order: bool = True) -> None:
+    """Counts a look-up of a command that tells of its look-ups, and tells of one in vain.
 
     Of a hash whose last field is over nothing is left: this command has met it, or the server has cleared it before.
     """
-    if run.looks and run.server["config"].get(NOTIFY) and is_listened(run):
-        met, run.vanished = run.vanished == (number, key), None
-        if not met or run.fork(2) == 1:
-            tell(run, number, b"keymiss", key, not in_order)
+    counts = run.server.get(COUNTS) is not None
+    tells = not is_there and bool(run.server["config"].get(NOTIFY)) and is_listened(run)
+    if not (counts or tells):
+        return
+    met, run.vanished = run.vanished == (run.selected, key), None
+    is_there = is_there or (met and run.fork(2) == 0)
+    if counts:
+        count(run, b"keyspace_hits" if is_there else b"keyspace_misses")
+    if tells and not is_there:
+        tell(run, run.selected, b"keymiss", key, not in_order)
 
 
 @of_run
 def look_up(run: Run, key: bytes) -> None:
     """Looks a key up, which is told if it is not there."""
     _look_up(run, key, True)
+
+
+@of_run
+def look_up_untold(run: Run, key: bytes) -> None:
+    """Looks a key up, which is counted, but not told if it is not there."""
+    if run.server.get(COUNTS) is not None:
+        count(run, b"keyspace_misses" if run.entry(run.selected, key) is None else b"keyspace_hits")
 
 
 @of_run
@@ -79,8 +93,8 @@ def look_up_in_any_order(run: Run, keys: Sequence[bytes]) -> None:
 
 
 def _look_up(run: Run, key: bytes, in_order: bool) -> None:
-    if run.looks and run.entry(run.selected, key) is None:
-        miss(run, run.selected, key, in_order)
+    if run.looks:
+        looked(run, key, run.entry(run.selected, key) is not None, in_order)
 
 
 @of_run

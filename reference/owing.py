@@ -14,7 +14,7 @@ from typing import Any
 
 from attrs import evolve
 
-from redlark.reference import logs, tracking
+from redlark.reference import counting, logs, tracking
 from redlark.reference.blocks import Compiled
 from redlark.reference.replies import describe, encode, matches, some
 from redlark.reference.resp import Frame
@@ -78,6 +78,7 @@ class Owing:
         owed = Owed(parked.client, parked.late, world.sessions[parked.client]["resp"])
         left = tuple(one for one in world.parked if one is not parked)
         run = Run(self, world, parked.client, parked.request, (world.now, world.now), None, ())  # type: ignore[arg-type]
+        counting.told(run, parked.request, parked.late, counting.GAVE_UP)
         silent = self.delivered(run, parked.late) is NO_REPLY
         after = evolve(run.finish(), parked=left, outbox=world.outbox if silent else (*world.outbox, owed))
         if world.server.get("logs") and parked.deadline is not None:

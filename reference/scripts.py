@@ -15,12 +15,13 @@ from typing import Any
 
 from immutables import Map
 
+from redlark.reference import counting
 from redlark.reference.candidates import SMALL
 from redlark.reference.functions import of_run, pure
 from redlark.reference.lua import Engine
 from redlark.reference.replies import Predicate, encode, some
 from redlark.reference.resp import Frame
-from redlark.reference.values import Kinded, Moment, Raw, Uncertain, Variable
+from redlark.reference.values import ErrorReply, Kinded, Moment, Raw, Uncertain, Variable
 from redlark.spec.rdb import libraries, sealed, unsealed
 
 MOST_ORDERED = 3  # members of a set that the reply does not hint at are tried in every order, if they are so few
@@ -155,7 +156,7 @@ class _Calls:
         self._before = run.selected, run.request, run.script
         own = nobody(run.model).set("selected", run.selected)
         self.script = self.script.set("caller", run.session["name"])
-        run.caller, run.session, run.script = run.session, own, self.script
+        run.caller, run.session, run.script, run.nested = run.session, own, self.script, ()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -175,6 +176,10 @@ class _Calls:
         run.request = words or ()
         reply = model.called.execute(run, (words is not None,))
         ran = RUN_RULE in run.reached[rules:]
+        if words and isinstance(reply, ErrorReply):  # what is no request at all nobody has refused
+            if not ran:
+                counting.told(run, words, reply, counting.REFUSED)
+            run.nested = (*run.nested, reply.text)
         if ran and b"write" in model.command(words).flags:
             run.script = run.script.set("wrote", True)
         if not self.replicate & TO_REPLICAS:

@@ -13,6 +13,7 @@ from typing import Any
 
 from immutables import Map
 
+from redlark.reference import counting
 from redlark.reference.fields import is_just_over, is_late, take_away
 from redlark.reference.functions import of_run, pure, version
 from redlark.reference.logs import unblocked
@@ -139,6 +140,7 @@ def unblock(run: Any, client: int, error: bytes | None) -> None:
             run.parked = tuple(one for one in run.parked if one is not parked)
             if told is not NO_REPLY:
                 run.send(client, told, push=False)
+            counting.told(run, parked.request, reply, counting.UNBLOCKED)
             if run.server.get("logs"):
                 unblocked(run, parked, reply)
             if run.server.get("tracking"):

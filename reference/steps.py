@@ -111,10 +111,10 @@ class Compiler:
         return sequence([
             effect(joined(name, " = ", key)),
             effect(joined(found, " = v[0].value(v[0].selected, ", name, ")")),
-            sequence([
-                effect(joined(f"v[{slot}] = ", constant(empty))),
-                effect(joined(Object(notifying.miss), "(v[0], v[0].selected, ", name, ")")),
-            ]).under(joined(found, " is None")),
+            effect(joined(Object(notifying.looked), "(v[0], ", name, ", ", found, " is not None)")).under(
+                joined("v[0].looks")
+            ),
+            effect(joined(f"v[{slot}] = ", constant(empty))).under(joined(found, " is None")),
             self._fails(rule, error).under(wrong, "elif"),
             effect(joined(f"v[{slot}] = ", there)).otherwise(),
         ])  # fmt: skip

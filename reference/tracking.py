@@ -29,6 +29,7 @@ HIDDEN = (
     "BROADCAST",
     "NOTIFIED",
     "LOGGED",
+    "COUNTED",
     "FORGET",
 )
 BY_ITSELF = tuple(f"{name}/" for name in HIDDEN[3:])  # rules that are not of what was asked

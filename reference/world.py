@@ -101,6 +101,7 @@ class Run(Comparing):
         "latest",
         "looks",
         "model",
+        "nested",
         "now",
         "observed",
         "outbox",
@@ -172,6 +173,7 @@ class Run(Comparing):
         self.signalled: list[Place] = []  # keys that clients wait for and that came to be
         self.woken_by: bytes | None = None
         self.woken_with: Any = None  # what the block that was woken has kept from its first run
+        self.nested: tuple[bytes, ...] = ()  # errors that calls of the script under way were told
         self.happened: list[Happening] = []  # keys that were read or changed, once somebody tracks
         self.looks = False  # whether keys that the command under way looks up in vain are told of
         self.vanished: Place | None = None  # a hash that it has met as its last field was over
