@@ -48,13 +48,13 @@ def arrive(run: Run, number: int, key: bytes) -> None:
         tell(run, number, b"new", key, False, ahead=True)  # what else a command has changed is told with its own event
 
 
-def looked(run: Run, key: bytes, is_there: bool, in_order: bool = True) -> None:
-    """Counts a look-up of a command that tells of its look-ups, and tells of one in vain.
+def looked(run: Run, key: bytes, is_there: bool, in_order: bool = True, untold: bool = False) -> None:
+    """Counts a look-up of a command that tells of its look-ups, and tells of one in vain unless it is ``untold``.
 
     Of a hash whose last field is over nothing is left: this command has met it, or the server has cleared it before.
     """
     counts = run.server.get(COUNTS) is not None
-    tells = not is_there and bool(run.server["config"].get(NOTIFY)) and is_listened(run)
+    tells = not (is_there or untold) and bool(run.server["config"].get(NOTIFY)) and is_listened(run)
     if not (counts or tells):
         return
     met, run.vanished = run.vanished == (run.selected, key), None
@@ -75,7 +75,7 @@ def look_up(run: Run, key: bytes) -> None:
 def look_up_untold(run: Run, key: bytes) -> None:
     """Looks a key up, which is counted, but not told if it is not there."""
     if run.server.get(COUNTS) is not None:
-        count(run, b"keyspace_misses" if run.entry(run.selected, key) is None else b"keyspace_hits")
+        looked(run, key, run.entry(run.selected, key) is not None, untold=True)
 
 
 @of_run

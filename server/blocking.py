@@ -165,10 +165,18 @@ def wake(database: Database, key: bytes) -> None:
 
 
 def _outcome(wait: Wait) -> Reply:
+    """What the request replies as it runs once more, its look-ups counted and told as those of any."""
+    database, command = wait.database, wait.command
+    if database is not None and command is not None:
+        database.counts = command.counts
+        database.misses = command.looks and wait.client.context.server.events.misses
     try:
         return wait.again()
     except CommandError as error:
         return error
+    finally:
+        if database is not None:
+            database.misses = False
 
 
 def wait_for(

@@ -91,6 +91,7 @@ class Observer:
     def ran(self, client: Client, command: Command, request: list[bytes], nanoseconds: int) -> None:
         """A request has run, for so long; one that waits has still to end (`waited`)."""
         if not client.parked:
+            client.context.server.loop.stats.commands += 1
             command.usage.add(nanoseconds, self._keeps_times)
         if nanoseconds >= self._least_ns and not client.parked:
             self.ended(client, command, request, nanoseconds)
@@ -113,6 +114,7 @@ class Observer:
 
     def waited(self, client: Client, command: Command, request: list[bytes], nanoseconds: int, failed: bool) -> None:
         """A request is over that has waited; it ran for so long once more."""
+        client.context.server.loop.stats.commands += 1
         command.usage.add(nanoseconds, self._keeps_times)
         command.usage.failed += failed
         self.ended(client, command, request, nanoseconds)

@@ -277,7 +277,7 @@ def _field_type(text: bytes) -> tuple[bool, int]:
 def bitfield(ctx: Context, args: list[bytes]) -> Reply:
     key, operations = args[1], _operations(ctx, args[2:])
     writes = [one for one in operations if one.word != b"GET"]
-    old = string_at(ctx, key) if not writes or ctx.db.exists(key) else None
+    old = _peeked(ctx, key) if writes else string_at(ctx, key)
     if not writes:
         return [one.read(old or b"") for one in operations]
     needed = (max(one.place + one.width for one in writes) + 7) >> 3
@@ -298,6 +298,14 @@ def bitfield(ctx: Context, args: list[bytes]) -> Reply:
         changed = changed or grown or new != was
     _store(ctx, key, data, changed)  # a string that only grew, for a write that failed, is no change
     return replies
+
+
+def _peeked(ctx: Context, key: bytes) -> bytes | None:
+    """The string that is to be changed: it is no hit.  Raises WRONGTYPE."""
+    held = ctx.db.peek(key)
+    if held is not None and not isinstance(held, bytes):
+        raise errors.wrong_type()
+    return held
 
 
 @command("BITFIELD_RO")

@@ -75,7 +75,11 @@ def zset_at(ctx: Context, key: bytes) -> SortedSet | None:
 
 def stream_at(ctx: Context, key: bytes) -> Stream | None:
     """The stream, or None when absent.  Raises WRONGTYPE."""
-    value = ctx.db.get(key)
+    return as_stream(ctx.db.get(key))
+
+
+def as_stream(value: Value | None) -> Stream | None:
+    """What was looked up, as a stream.  Raises WRONGTYPE."""
     if value is None:
         return None
     if isinstance(value, bytes) or value.kind != b"stream":

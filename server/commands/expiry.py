@@ -56,12 +56,12 @@ for _name, _seconds, _absolute in (
 
 def _left(ctx: Context, key: bytes, absolute: bool, seconds: bool) -> int:
     """-2 without the key, -1 without a deadline; seconds are rounded to the nearest."""
-    at = ctx.db.deadline(key)
-    if at == NO_DEADLINE:
-        if ctx.db.exists(key):
-            return -1
+    if not ctx.db.exists(key):
         ctx.missed(key)
         return -2
+    at = ctx.db.deadline(key)
+    if at == NO_DEADLINE:
+        return -1
     left = at if absolute else max(at - ctx.now, 0)
     return (left + 500) // 1000 if seconds else left
 

@@ -6,7 +6,7 @@ from itertools import islice
 from typing import Final
 
 from redlark.server import errors, ids
-from redlark.server.commands.common import stream_at
+from redlark.server.commands.common import as_stream, stream_at
 from redlark.server.commands.registry import command
 from redlark.server.commands.stream_groups import heard_of, no_group, tell_delivery, tell_progress
 from redlark.server.commands.streams import POLICIES, changed_quietly, is_referenced, told, unreference
@@ -94,7 +94,7 @@ def _claim_options(ctx: Context, rest: list[bytes]) -> tuple[int, int | None, in
 @command("XAUTOCLAIM")
 def xautoclaim(ctx: Context, args: list[bytes]) -> Reply:
     key, consumer = args[1], args[3]
-    ctx.db.get(key)  # a key that is not there is told of before anything else is read
+    found = ctx.db.get(key)  # before anything else is read
     idle = integer(args[4], b"ERR Invalid min-idle-time argument for XAUTOCLAIM")
     low, left, just, place = ids.low(args[5]), 100, False, 6
     while place < len(args):
@@ -109,7 +109,7 @@ def xautoclaim(ctx: Context, args: list[bytes]) -> Reply:
         else:
             raise errors.syntax()
         place += 1
-    stream = stream_at(ctx, key) if ctx.db.exists(key) else None
+    stream = as_stream(found)
     if stream is None or args[2] not in stream.groups:
         raise CommandError(no_group(key, args[2]))
     group = stream.groups[args[2]]

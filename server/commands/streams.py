@@ -400,12 +400,16 @@ def xread(ctx: Context, args: list[bytes]) -> Reply:
     asked = Reading.of(ctx, args, in_group=False)
     places = list(zip(asked.keys, asked.after, strict=True))
     after = [_from(ctx, key, text) for key, text in places]
+    woken = False
 
     def rows() -> list[list[Reply]]:
-        """Which entry is the last one, is seen when it is told, not when the waiting begins."""
-        for number, (key, text) in enumerate(places):
-            if until_nul(text) == b"+" and ctx.db.exists(key):
-                after[number] = _from(ctx, key, text)
+        """Who is woken looks again: which entry is the last one is seen as it is told, not as the waiting begins."""
+        nonlocal woken
+        for number, (key, text) in enumerate(places) if woken else ():
+            latest = _from(ctx, key, text)
+            if until_nul(text) == b"+":
+                after[number] = latest
+        woken = True
         return read_after(ctx, asked, after)
 
     return asked.answer(ctx, b"stream", rows)

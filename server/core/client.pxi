@@ -148,7 +148,6 @@ cdef class Client:
         cdef bint done = False
         cdef PyObject* last = self.last         # EXEC stays the last command
         self.commands += 1
-        self.loop.stats.commands += 1
         self.in_order()
         hot = hot_find(self.loop.hot, <const char*><bytes>request[0], len(<bytes>request[0]))
         if hot != NULL and self.reply_mode == REPLY_ON and not self.no_touch and not self.subscribed and self.state == OPEN:
@@ -163,6 +162,7 @@ cdef class Client:
             done = run_hot(self.loop, self, hot, argc, a, h)
             if done:
                 usage_add(self.loop, hot, usage_since(self.loop, began))
+                self.loop.stats.commands += 1
             self.last = last
             if argc > 8:
                 free(a)

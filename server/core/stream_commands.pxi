@@ -265,6 +265,7 @@ cdef bint cmd_xread(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t 
     there = find_stream(loop, c, a + at + 1, rl_hash(a[at + 1].p, a[at + 1].n), &e, &value)
     if there == ANOTHER:
         return False
+    db_count(c.db, there == WANTED)         # it is looked up twice: from where to read, and to read
     high.ms = high.seq = <uint64_t>-1
     if there == WANTED and id_order(after, (<Stream>value).last_) < 0:
         if c.resp == 2:

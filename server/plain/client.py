@@ -85,7 +85,6 @@ class Client:
 
     def run(self, request: list[bytes], /) -> None:
         self.commands += 1
-        self.loop.stats.commands += 1
         dispatch.call(self.context, request)
 
     def resume(self) -> None:
