@@ -48,7 +48,7 @@ class Compiled:
         """Parses and runs; gives the reply."""
         v: Frame = [None] * self.size[0]
         v[0] = run
-        looked, run.looks, run.vanished = run.looks, b"readonly" in self.flags, None
+        looked, run.looks, run.vanished = run.looks, b"readonly" in self.flags, ()
         for slot in self.words:
             v[slot] = False
         try:

@@ -57,7 +57,7 @@ def looked(run: Run, key: bytes, is_there: bool, in_order: bool = True, untold: 
     tells = not (is_there or untold) and bool(run.server["config"].get(NOTIFY)) and is_listened(run)
     if not (counts or tells):
         return
-    met, run.vanished = run.vanished == (run.selected, key), None
+    met, run.vanished = run.vanished == (run.selected, key), ()
     is_there = is_there or (met and run.fork(2) == 0)
     if counts:
         count(run, b"keyspace_hits" if is_there else b"keyspace_misses")

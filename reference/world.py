@@ -144,8 +144,7 @@ class Run(Comparing):
         self.selected: int = self.session["selected"]
         self.earliest, self.latest = max(interval[0], world.now), max(interval[1], world.now)
         self.began = self.now = Moment(Variable(self.earliest, self.latest))
-        self.observed, self.encodings = observed, model.encodings
-        self.pending: list[tuple[int, ...]] = []
+        self.observed, self.encodings, self.pending = observed, model.encodings, list[tuple[int, ...]]()
         self.alive: set[tuple[int, bytes]] = set()
         self.deadlines: dict[tuple[int, bytes], Moment] = {}
         self.written: set[tuple[int, bytes]] = set()  # places of deadlines that this run has set, not only looked at
@@ -163,10 +162,10 @@ class Run(Comparing):
         self.reached: list[str] = []
         self.recoded: list[tuple[int, bytes, Any, bytes]] = []  # encodings that were said, of which values
         self.changes, self.keeps = 0, False  # keeps: whether what a command wrote stays though it fails
-        self.children = -1  # how many replies of a surrounding EXEC have been given; -1 outside
+        # how many replies of an EXEC around it have been given (-1 outside); milliseconds that the reply takes at least
+        self.children, self.delay = -1, 0
         self.script: Map[str, Any] | None = None  # what a script may do, while one runs
         self.caller: Map[str, Any] | None = None  # its client's connection; its calls have a session of their own
-        self.delay = 0  # milliseconds that the reply must have taken at least
         self.about: tuple[Any, ...] = ()  # of a notification that is being sent: its place, and whether it may be early
         self.parked, self.outbox = world.parked, world.outbox
         self.pushed = self.behind = tuple[Owed, ...]()  # what this client gets before its reply; behind it, in an EXEC
@@ -175,8 +174,7 @@ class Run(Comparing):
         self.woken_with: Any = None  # what the block that was woken has kept from its first run
         self.nested: tuple[bytes, ...] = ()  # errors that calls of the script under way were told
         self.happened: list[Happening] = []  # keys that were read or changed, once somebody tracks
-        self.looks = False  # whether keys that the command under way looks up in vain are told of
-        self.vanished: Place | None = None  # a hash that it has met as its last field was over
+        self.looks, self.vanished = False, tuple[Any, ...]()  # whether misses are told; a hash met as it ended
         self.waiting: Waiting | None = None  # where the request's own client is left waiting
         # for logs: what was asked, bytes answered, microseconds of work at least, words that are secrets, words read
         self.asked, self.answered, self.busy, self.concealed, self.read = request, (0, 0), 0, frozenset[int](), 0

@@ -64,6 +64,7 @@ def test_what_runs_by_itself_is_asked_of_who_can_make_it_run(profile: str) -> No
         (["SET"], {"NOTIFIED"}),
         (["EVAL"], {"CALLED"}),
         (["SLOWLOG|RESET"], {"LOGGED"}),
+        (["CONFIG|RESETSTAT"], {"COUNTED"}),
         (["CLIENT|TRACKING"], tracking),
         (["PTTL", "GETDEL"], {"NOTIFIED"}),
     ):

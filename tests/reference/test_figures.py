@@ -64,3 +64,38 @@ def test_memory_has_bounds(members: list[bytes]) -> None:
         assert bounds.high + 1 not in bounds
         assert bounds.low - 1 not in bounds
     assert memory_bounds(b"x" * 100, False).low == 100
+
+
+def counted(requests: list[tuple[bytes, ...]], profile: str) -> dict[bytes, int]:
+    """What INFO counts of these requests, by its names."""
+    model = Model.load(profile)
+    (world,) = model.connect(model.start(now=NOW), 0)
+    for request in ((b"CONFIG", b"RESETSTAT"), *requests):
+        world, _ = model.perform(world, 0, request, NOW)
+    counts = world.server["counts"]
+    _, told = model.perform(world, 0, (b"INFO", b"everything"), NOW)
+    text = Observed(told).value
+    assert text in InfoTexts([b"everything"], {0: ((0, 9), (0, 9), (0, 9))}, b"subexpiry", counts)
+    more = counts.set(b"total_commands_processed", counts[b"total_commands_processed"] + 1)
+    assert text not in InfoTexts([b"everything"], {0: ((0, 9), (0, 9), (0, 9))}, b"subexpiry", more)
+    return dict(counts)
+
+
+REQUESTS = (
+    (b"GET", b"k"), (b"SET", b"k", b"v"), (b"LPUSH", b"k", b"v"), (b"GET",), (b"NOSUCH",), (b"EXEC",), (b"DEL", b"k"),
+    (b"EVAL", b"return redis.call('GET', 'k')", b"0"), (b"EVAL", b"return redis.pcall('LPUSH', 'k', 'v')", b"0"),
+)  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(REQUESTS)))
+def test_what_ran_and_what_failed_is_counted(requests: list[tuple[bytes, ...]]) -> None:
+    """Each command that ran is counted once, each error once by its first word, each look-up as a hit or a miss."""
+    counts = counted(requests, "redis-8.2")
+    sums = {
+        kind: sum(number for name, number in counts.items() if name.startswith(kind))
+        for kind in (b"calls ", b"errorstat_", b"failed ", b"rejected ")
+    }
+    assert sums[b"calls "] == counts[b"total_commands_processed"] > 0
+    assert sums[b"errorstat_"] == counts.get(b"total_error_replies", 0)
+    assert sums[b"rejected "] == requests.count((b"GET",))
+    assert counts.get(b"keyspace_hits", 0) + counts.get(b"keyspace_misses", 0) == counts.get(b"calls get", 0)
