@@ -1,7 +1,7 @@
 /* Places on a round earth as cells of a grid: redlark.server.geo in C.
  *
- * Must live here: the arithmetic of searches, in the order in which Python does it, so that every digit is the same (the
- * compiler must not contract it: setup.py).  Must not: sorted sets, replies.
+ * Must live here: the arithmetic of searches, in the order in which Python does it, so that every digit is the same
+ * (the compiler must not contract it: setup.py).  Must not: sorted sets, replies.
  */
 #ifndef REDLARK_GEO_H
 #define REDLARK_GEO_H
@@ -100,7 +100,7 @@ static inline int rl_area_holds(const rl_area *area, rl_place there) {
     return rl_distance(there, beside) <= area->aside;
 }
 
-/* ---------------------------------------------------------------------------------------------------- cells of a search */
+/* --------------------------------------------------------------------------------------------- cells of a search */
 
 typedef struct { int64_t column, row; } rl_cell;
 
@@ -133,8 +133,8 @@ static inline int rl_fineness(const rl_area *area) {
     return bits < 1 ? 1 : bits > RL_BITS ? RL_BITS : bits;
 }
 
-/* The cells that hold all that is inside, in the order in which they are looked through: pairs of scores, from which and
- * below which their places are.  Returns how many. */
+/* The cells that hold all that is inside, in the order in which they are looked through: pairs of scores, from which
+ * and below which their places are.  Returns how many. */
 static int rl_cells(const rl_area *area, double *scores) {
     static const int8_t steps[RL_CELLS_MOST][2] = {
         {0, 0}, {0, 1}, {0, -1}, {1, 0}, {-1, 0}, {1, 1}, {-1, 1}, {1, -1}, {-1, -1}};

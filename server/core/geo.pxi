@@ -71,7 +71,7 @@ cdef bint cmd_geoadd(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t
     cdef double[FEW_SCORES] scores
     cdef int64_t count = (argc - 2) // 3
     return (argc - 2) % 3 == 0 and count <= FEW_SCORES and read_places(a + 2, count, scores) and \
-        add_scores(loop, c, a, h, count, scores, 4, 3)
+        add_scores(loop, c, a, h, count, scores, 4, 3, 0)
 
 cdef inline double unit_of(const Slice* word) noexcept nogil:
     """In metres; 0 of any other word."""

@@ -6,6 +6,14 @@
 cdef enum:
     FEW_SCORES = 32         # pairs of one ZADD whose scores are read without an allocation
 
+cdef enum Addition:         # what ZADD may be asked for
+    IF_NEW = 1
+    IF_THERE = 2
+    IF_GREATER = 4
+    IF_LESS = 8
+    TELL_CHANGED = 16
+    BY_SCORE = 32
+
 
 cdef struct OpenZset:       # of a key, while a command works on it
     Entry* e
@@ -103,38 +111,85 @@ cdef bint read_scores(const Slice* a, int64_t pairs, double* scores) noexcept no
             return False
     return True
 
+cdef int zadd_option(const Slice* word) noexcept nogil:
+    if word.n == 2:
+        if word_is(word, b"nx", 2):
+            return IF_NEW
+        if word_is(word, b"xx", 2):
+            return IF_THERE
+        if word_is(word, b"gt", 2):
+            return IF_GREATER
+        if word_is(word, b"lt", 2):
+            return IF_LESS
+        if word_is(word, b"ch", 2):
+            return TELL_CHANGED
+    return BY_SCORE if word_is(word, b"incr", 4) else 0
+
+cdef inline bint go_together(int options) noexcept nogil:
+    return not (options & IF_NEW and options & (IF_THERE | IF_GREATER | IF_LESS) or
+                options & IF_GREATER and options & IF_LESS)
+
 cdef bint cmd_zadd(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
-    """Without options: these are no scores."""
     cdef double[FEW_SCORES] few
     cdef double* scores = few
-    cdef int64_t pairs = (argc - 2) // 2
+    cdef int64_t at = 2, pairs
+    cdef int options = 0, option
     cdef bint done
-    if argc & 1:
+    while at < argc:
+        option = zadd_option(a + at)
+        if option == 0:
+            break
+        options |= option
+        at += 1
+    pairs = (argc - at) // 2
+    if (argc - at) & 1 or pairs == 0 or not go_together(options) or options & BY_SCORE and pairs > 1:
         return False
     if pairs > FEW_SCORES:
         scores = <double*>rl_alloc(<size_t>pairs * sizeof(double))
-    done = read_scores(a + 2, pairs, scores) and add_scores(loop, c, a, h, pairs, scores, 3, 2)
+    done = read_scores(a + at, pairs, scores) and add_scores(loop, c, a, h, pairs, scores, at + 1, 2, options)
     if scores != few:
         free(scores)
     return done
 
+cdef inline bint is_wanted(int options, bint known, double old, double score) noexcept nogil:
+    if not known:
+        return not options & IF_THERE
+    return not (options & IF_NEW or options & IF_GREATER and score <= old or options & IF_LESS and score >= old)
+
 cdef bint add_scores(Loop loop, Client c, const Slice* a, uint64_t h, int64_t pairs, const double* scores,
-                     int64_t first, int64_t step) noexcept:
+                     int64_t first, int64_t step, int options) noexcept:
     """The members are every step-th word from the first on."""
     cdef OpenZset o
     cdef Content there = zset_open(loop, c, a + 1, h, &o)
-    cdef double old
+    cdef double old = 0, score = 0
     cdef const Slice* member
     cdef int64_t i, added = 0, updated = 0
+    cdef bint known = False, wanted = True
     if there == ANOTHER:
+        return False
+    if there == ABSENT and options & IF_THERE:
+        if options & BY_SCORE:
+            out_null(c.out, c.resp)
+        else:
+            out_head(c.out, c':', 0)
+        return True
+    if options & BY_SCORE and zset_score(o.z, a[first].p, a[first].n, &old) and isnan(old + scores[0]):
         return False
     if pairs > loop.zset_limits.entries:
         zset_unpack(o.z)
     for i in range(pairs):
         member = a + first + step * i
-        if not zset_give(o.z, member.p, member.n, scores[i], &loop.zset_limits, &old, False):
+        score = scores[i]
+        if options & ~TELL_CHANGED:
+            known = zset_score(o.z, member.p, member.n, &old)
+            if known and options & BY_SCORE:
+                score += old
+            wanted = is_wanted(options, known, old, score)
+            if not wanted:
+                continue
+        if not zset_give(o.z, member.p, member.n, score, &loop.zset_limits, &old, False):
             added += 1
-        elif old != scores[i]:
+        elif old != score:
             updated += 1
     if there == ABSENT:
         zset_begin(c, a + 1, h, &o)
@@ -142,7 +197,12 @@ cdef bint add_scores(Loop loop, Client c, const Slice* a, uint64_t h, int64_t pa
         zset_close(c, a + 1, h, &o)
     elif o.own.large != NULL:
         zset_keep(c, &o)
-    out_head(c.out, c':', added)
+    if not options & BY_SCORE:
+        out_head(c.out, c':', added + updated if options & TELL_CHANGED else added)
+    elif wanted:
+        out_score(c.out, score, c.resp)
+    else:
+        out_null(c.out, c.resp)
     return True
 
 cdef bint cmd_zincrby(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:

@@ -26,15 +26,18 @@ PLACES = [b"0", b"1", b"2", b"-1", b"-2", b"5", b"100", b"-100", b"9223372036854
 COUNTS = [b"0", b"1", b"2", b"10", b"-1", b"9223372036854775807", b"x"]
 OPTIONS = [b"WITHSCORES", b"withscores", b"REV", b"BYSCORE", b"BYLEX", b"LIMIT", b"WITHSCORE", b"0", b"1", b"-1", b"2"]
 
+ADDITIONS = [b"NX", b"XX", b"GT", b"LT", b"CH", b"INCR", b"incr", b"xx", b"ch"]
+
 
 def words_of(rng: random.Random, name: bytes) -> list[bytes]:
     """What stands behind the name and the key, mostly as it should be."""
     some = rng.choice
     pairs = [word for _ in range(some((1, 1, 1, 2, 3, 40))) for word in (some(SCORES[:11] + SCORES), some(MEMBERS))]
     options = [some(OPTIONS) for _ in range(some((0, 0, 1, 1, 2, 3, 4)))]
+    alone = rng.random() < 0.3
     limit = [b"limit", some(PLACES), some(COUNTS)] if rng.random() < 0.3 else []
     return {
-        b"ZADD": ([some([b"NX", b"XX", b"GT", b"LT", b"CH", b"INCR"])] if rng.random() < 0.15 else []) + pairs,
+        b"ZADD": [some(ADDITIONS) for _ in range(some((0, 0, 0, 1, 1, 2, 3)))] + (pairs[:2] if alone else pairs),
         b"ZINCRBY": pairs[:2],
         b"ZREM": [some(MEMBERS) for _ in range(some((1, 1, 2, 5)))],
         b"ZPOPMIN": [some(COUNTS)] if rng.random() < 0.4 else [],
