@@ -1,6 +1,7 @@
-# Large tables are freed in steps, between the turns of a loop.
+# Large tables, and the nodes of long lists, are freed in steps, between the turns of a loop.
 #
-# Must live here: tables whose owner has let go of them.  Must not: who lets go, or what a cell is.
+# Must live here: tables whose owner has let go of them.  Must not: who lets go, or what a cell is; nodes that wait stand in a
+# row of their own (quicklist.h).
 #
 # Freeing a million cells takes as long as waiting for memory a million times, some tens of ms.  It happens here whatever
 # command has caused it (DEL as well as UNLINK, FLUSHALL with SYNC or without, expiry, eviction, a key that is overwritten),
@@ -11,7 +12,7 @@
 
 cdef enum:
     LARGE_TABLE = 1 << 12       # cells; a smaller one is freed at once
-    WIPED_TOGETHER = 32         # buckets between two looks at the clock
+    WIPED_TOGETHER = 32         # buckets, or nodes of lists, between two looks at the clock
     STEP_US = 200               # of a step
     MOST_WAITING = 1 << 12      # tables; who adds one more frees for a step himself: there may be no loop that turns
 
@@ -52,7 +53,7 @@ cdef void later_step() noexcept:
     """Free for a while."""
     cdef int64_t until = rl_steady_us() + STEP_US
     cdef Doomed* d = doomed_first
-    global doomed_busy
+    global doomed_busy, doomed_freed, ql_doomed_lists
     if doomed_busy:
         return
     doomed_busy = True
@@ -60,7 +61,16 @@ cdef void later_step() noexcept:
         if doomed_wipe(d):
             doomed_end(d)
         d = doomed_first
+    while ql_doomed != NULL and rl_steady_us() < until:
+        ql_free_some(WIPED_TOGETHER)
+    if ql_doomed == NULL:
+        doomed_freed += ql_doomed_lists
+        ql_doomed_lists = 0
     doomed_busy = False
+
+cdef inline bint later_waits() noexcept:
+    """Is there something to be freed?"""
+    return doomed_first != NULL or ql_doomed != NULL
 
 cdef bint doomed_wipe(Doomed* d) noexcept:
     """Wipe some buckets; True once that were all."""
@@ -88,5 +98,5 @@ cdef void doomed_end(Doomed* d) noexcept:
 
 cdef void later_finish() noexcept:
     """Free all of it now: a keyspace ends, and perhaps no loop turns any more."""
-    while doomed_first != NULL and not doomed_busy:
+    while later_waits() and not doomed_busy:
         later_step()

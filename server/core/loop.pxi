@@ -228,7 +228,7 @@ cdef class Loop:
         return ScriptCalls(self) if rl_lua_find(lua) else None
 
     def lazy(self):
-        return doomed_count, doomed_freed
+        return doomed_count + ql_doomed_lists, doomed_freed
 
     def usage(self):
         return usage_told(self)
@@ -299,7 +299,7 @@ cdef class Loop:
                         raise OSError(errno, "epoll_wait")
                     PyErr_CheckSignals()
                 self.turn(events, n)
-                if doomed_first != NULL: later_step()
+                if later_waits(): later_step()
                 self.steady = rl_steady_us()
                 if self.steady >= self.cron_at:
                     self.tick()
@@ -322,7 +322,7 @@ cdef class Loop:
         if self.timer_at != FAR:
             loop_read_clock(self)
             left = min(left, self.timer_at - self.now)
-        if left < 0 or self.noted or doomed_first != NULL:
+        if left < 0 or self.noted or later_waits():
             left = 0
         with nogil:
             n = epoll_wait(self.epoll, events, EVENTS, <int>left)

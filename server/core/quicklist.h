@@ -43,6 +43,8 @@ enum {
     QL_SAFE = 8192,         /* bytes that a node counted in elements may have */
     QL_ESTIMATE = 8,        /* bytes that an element is taken to need beside its own */
     QL_MALLOC = 8,          /* bytes that malloc needs for a chunk */
+    QL_MANY = 256,          /* nodes that are not freed at once (later.pxi) */
+    QL_MOST = 1 << 26,      /* bytes that may wait when more come: a script may let go of lists without end */
 };
 
 /* -------------------------------------------------------------------------------------------------------------- limits */
@@ -87,11 +89,6 @@ static inline ql_node *ql_node_new(quicklist *q, size_t room) {
     return node;
 }
 
-static inline void ql_node_free(quicklist *q, ql_node *node) {
-    q->memory -= ql_cost(node->room);
-    rl_slot_free(node, sizeof(ql_node) + node->room);
-}
-
 /* Put a node in front of another one, NULL: at the end. */
 static inline void ql_link(quicklist *q, ql_node *node, ql_node *after) {
     ql_node *before = after ? after->before : q->last;
@@ -102,11 +99,16 @@ static inline void ql_link(quicklist *q, ql_node *node, ql_node *after) {
     q->nodes++;
 }
 
-static inline void ql_drop(quicklist *q, ql_node *node) {
+static inline void ql_unlink(quicklist *q, ql_node *node) {
     if (node->before) node->before->after = node->after; else q->first = node->after;
     if (node->after) node->after->before = node->before; else q->last = node->before;
     q->nodes--;
-    ql_node_free(q, node);
+    q->memory -= ql_cost(node->room);
+}
+
+static inline void ql_drop(quicklist *q, ql_node *node) {
+    ql_unlink(q, node);
+    rl_slot_free(node, sizeof(ql_node) + node->room);
 }
 
 /* Another room, of at least gap + size; the node moves. */
@@ -222,9 +224,33 @@ static quicklist *ql_new(int64_t limit) {
     return q;
 }
 
+/* Nodes that belong to no list any more, one behind another, and their bytes; and of how many lists that have gone. */
+static ql_node *ql_doomed;
+static size_t ql_doomed_bytes, ql_doomed_lists;
+
+/* A row of nodes of so many bytes, of which the last one is given as well, waits. */
+static void ql_doom(ql_node *first, ql_node *last, size_t bytes) {
+    last->after = ql_doomed;
+    ql_doomed = first;
+    ql_doomed_bytes += bytes;
+}
+
+/* Free so many of them. */
+static void ql_free_some(size_t count) {
+    ql_node *node = ql_doomed, *next;
+    for (; node && count; node = next, count--) {
+        next = node->after;
+        ql_doomed_bytes -= ql_cost(node->room);
+        rl_slot_free(node, sizeof(ql_node) + node->room);
+    }
+    ql_doomed = node;
+}
+
 static void ql_free(quicklist *q) {
-    ql_node *node = q->first, *next;
-    for (; node; node = next) { next = node->after; rl_slot_free(node, sizeof(ql_node) + node->room); }
+    size_t before = ql_doomed_bytes;
+    if (q->first) ql_doom(q->first, q->last, q->memory);
+    if (q->nodes >= QL_MANY && before < QL_MOST) ql_doomed_lists++;
+    else ql_free_some(q->nodes);        /* these, which have come to the front */
     rl_slot_free(q, sizeof(quicklist));
 }
 
@@ -256,9 +282,17 @@ static void ql_shed(quicklist *q, uint64_t count, int left) {
     ql_node *node;
     char *at;
     size_t n;
+    int many = count > q->count / 2 && q->nodes >= QL_MANY;
     q->count -= count;
     while (count && (node = left ? q->first : q->last)) {
-        if (node->count <= count) { count -= node->count; ql_drop(q, node); continue; }
+        if (node->count <= count) {
+            count -= node->count;
+            if (many && ql_doomed_bytes < QL_MOST) {
+                ql_unlink(q, node);
+                ql_doom(node, node, ql_cost(node->room));
+            } else ql_drop(q, node);
+            continue;
+        }
         if (left) ql_cut(q, node, ql_head(node), lp_skip(ql_head(node), count), count);
         else {
             for (at = ql_tail(node), n = count; n; n--) at = lp_before(at);

@@ -34,6 +34,9 @@ cdef extern from "quicklist.h" nogil:
     ql_node* ql_of(quicklist* q, const char* source, const char* to, size_t count)
     ql_node* ql_plain(quicklist* q, const char* p, size_t n)
     ql_node* ql_put(quicklist* q, ql_node* node, size_t offset, const lp_item* item)
+    ql_node* ql_doomed
+    size_t ql_doomed_lists
+    void ql_free_some(size_t count)
     quicklist* ql_new(int64_t limit)
     void ql_free(quicklist* q)
     quicklist* ql_copy(const quicklist* q)

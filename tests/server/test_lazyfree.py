@@ -27,7 +27,7 @@ WAYS = {
     "STORE": ["SUNIONSTORE big none"],
     "EVAL": ["EVAL return{redis.call('del','big')} 0"],
 }
-ELEMENTS = {"SADD": "m%d", "HSET": "f%d v", "ZADD": "%d m%d"}
+ELEMENTS = {"SADD": "m%d", "HSET": "f%d v", "ZADD": "%d m%d", "RPUSH": "e%d" + "." * 100}
 
 
 def filled(client: Wire, command: str) -> None:

@@ -75,7 +75,6 @@ def around(rng: random.Random) -> list[bytes]:
             [b"BLPOP", key, some(KEYS), b"0.001"],
             [b"EXPIRE", key, b"1000"],
             [b"PERSIST", key],
-            [b"TTL", key],
             [b"TYPE", key],
             [b"WATCH", key],
             [b"MULTI"],
