@@ -105,12 +105,20 @@ def writing_over(ctx: Context, key: bytes, database: Database | None = None) -> 
         yield
         return
     where = ctx.db if database is None else database  # an empty one is false
-    before = where.kind(key)
-    yield
-    if before is not None:
-        ctx.notify(OVERWRITTEN, key, where)
-        if where.kind(key) != before:
-            ctx.notify(TYPE_CHANGED, key, where)
+    before, tracker, changed = where.kind(key), where.tracker, list[tuple[bytes, bool]]()
+    if ctx.server.tracking.on and not ctx.server.propagation.on:  # who tracks is told behind it
+        where.tracker = lambda *change: changed.append(change)
+    try:
+        yield
+    finally:
+        where.tracker = tracker
+        if before is not None and where.kind(key) is not None:
+            ctx.notify(OVERWRITTEN, key, where)
+            if where.kind(key) != before:
+                ctx.notify(TYPE_CHANGED, key, where)
+        for one in changed:
+            assert tracker is not None
+            tracker(*one)
 
 
 def store_over(ctx: Context, key: bytes, value: Value, event: bytes, form: int = FRESH) -> None:

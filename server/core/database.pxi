@@ -382,13 +382,13 @@ cdef void db_write(Database db, const char* p, size_t n, uint64_t h, int kind, i
         entry_used(db, e, now)
     else:
         e.access = first_use(db, now)
+    if db.teller is not None and not there:
+        db_tell(db, NEW, p, n)
     db_touch(db, p, n)
     if there and PyDict_Size(db.timed_hashes):
         db_forget_fields(db, p, n)
     if PyDict_Size(db.awaited) and (there or kind >= OBJECT):
         db_note(db, p, n, not there)
-    if db.teller is not None and not there:
-        db_tell(db, NEW, p, n)
     if old != NULL:
         entry_free(old)
     Py_XDECREF(held)

@@ -196,9 +196,9 @@ class Database:
             self._used(entry)
         self._note_fields(key, value)
         self._weigh(key, entry)
-        self._touch(key)
         if is_new and self.teller is not None:
             self.teller(self, NEW, key)
+        self._touch(key)
 
     def delete(self, key: bytes, /) -> bool:
         if self._live(key) is None:
