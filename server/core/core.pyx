@@ -31,8 +31,8 @@ One extension module, redlark.server._core, made of a few files, each one concep
     reply.pxi     output buffers and RESP
     parser.pxi    requests out of bytes
     strings.pxi   the hot commands: on strings and keys,
-    text_commands.pxi, longdouble.h
-                  on parts of strings, bits and sums,
+    text_commands.pxi, longdouble.h, sketch.h
+                  on parts of strings, bits, sums and sketches,
     list_commands.pxi, set_commands.pxi, hash_commands.pxi, zset_commands.pxi, stream_commands.pxi
                   on lists, on sets, on hashes, on sorted sets, on streams
     usage.pxi     how often hot commands ran, and for how long

@@ -6,6 +6,11 @@ cdef extern from "longdouble.h":
     enum: RL_SUM_ROOM
     int rl_sum(const char* a, size_t an, const char* b, size_t bn, char* to) nogil
 
+cdef extern from "sketch.h":
+    enum: RL_UNABLE
+    int rl_sketch_is(const char* data, size_t size) nogil
+    int rl_sketch_add(char* data, size_t size, const char* p, size_t n) nogil
+
 cdef extern from *:
     """
     #ifdef __GNUC__
@@ -248,6 +253,45 @@ cdef bint cmd_bitcount(Loop loop, Client c, int64_t argc, const Slice* a, uint64
     out_head(c.out, c':', ones)
     return True
 
+cdef bint cmd_pfadd(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
+    """To a dense sketch, or of what a sparse one has seen."""
+    cdef Place at
+    cdef Entry* e = db_lookup(c.db, a[1].p, a[1].n, h, &at)
+    cdef char* data
+    cdef int64_t i
+    cdef int done, changed = 0
+    if e == NULL or kind_of(e) != TEXT or form_of(e) != RAW or not rl_sketch_is(value_of(e), text_size(e)):
+        return False
+    data = value_of(e)
+    for i in range(2, argc):
+        done = rl_sketch_add(data, text_size(e), a[i].p, a[i].n)
+        if done == RL_UNABLE:           # of a sparse one, which nothing has changed
+            return False
+        changed |= done
+    entry_used(c.db, e, loop.now)
+    if changed:
+        data[15] = <char>(<uint8_t>data[15] | 0x80)
+        db_touch(c.db, a[1].p, a[1].n)
+    out_head(c.out, c':', changed)
+    return True
+
+cdef bint cmd_pfcount(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
+    """Of one sketch whose count is in its head."""
+    cdef Place at
+    cdef Entry* e = db_lookup(c.db, a[1].p, a[1].n, h, &at)
+    cdef int64_t count = 0
+    cdef int i
+    if argc != 2 or (e != NULL and (kind_of(e) != TEXT or not rl_sketch_is(value_of(e), text_size(e)))):
+        return False
+    if e != NULL:
+        if <uint8_t>value_of(e)[15] & 0x80:
+            return False
+        entry_used(c.db, e, loop.now)
+        for i in range(7, -1, -1):
+            count = count << 8 | <uint8_t>value_of(e)[8 + i]
+    out_head(c.out, c':', count)
+    return True
+
 cdef bint cmd_incrbyfloat(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
     cdef Place at
     cdef Entry* e = db_lookup(c.db, a[1].p, a[1].n, h, &at)
@@ -306,6 +350,8 @@ cdef int hot_texts(Loop loop) except -1:
     hot_add(loop, b"getbit", cmd_getbit, True)
     hot_add(loop, b"setbit", cmd_setbit, True)
     hot_add(loop, b"bitcount", cmd_bitcount, True)
+    hot_add(loop, b"pfadd", cmd_pfadd, True)
+    hot_add(loop, b"pfcount", cmd_pfcount, True)
     hot_add(loop, b"incrbyfloat", cmd_incrbyfloat, True)
     hot_add(loop, b"persist", cmd_persist, True)
     hot_add(loop, b"randomkey", cmd_randomkey, False)

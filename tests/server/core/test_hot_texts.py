@@ -52,6 +52,10 @@ REQUESTS = st.one_of(
     asked(b"SETBIT", KEYS, NUMBERS, st.sampled_from((b"0", b"1", b"2"))),
     asked(b"BITCOUNT", KEYS),
     asked(b"INCRBYFLOAT", KEYS, TEXTS),
+    asked(b"PFADD", KEYS, TEXTS),
+    asked(b"PFADD", KEYS, TEXTS, NUMBERS),
+    asked(b"PFCOUNT", KEYS),
+    asked(b"PFDEBUG", b"TODENSE", KEYS),
     asked(b"APPEND", KEYS, TEXTS),
     asked(b"PERSIST", KEYS),
     asked(b"RPUSH", st.just(b"l"), TEXTS),
@@ -81,4 +85,18 @@ def test_hot_commands_do_what_python_s_do(both: list[Wire], requests: list[tuple
         after = [wire(*word.split(), key) for word, key in AFTER]
         keys = {wire("RANDOMKEY") for _ in range(3)}
         said.append((replies, hits, after, bool(keys)))
+    assert said[0] == said[1]
+
+
+@settings(max_examples=20)
+@given(elements=st.lists(st.binary(max_size=20), max_size=300), dense=st.booleans())
+def test_sketches_come_to_the_same(both: list[Wire], elements: list[bytes], dense: bool) -> None:
+    """Every byte of a sketch after many elements, some of them again, whichever core adds them."""
+    said = []
+    for wire in both:
+        wire("DEL", "s")
+        wire("PFADD", "s", "first")
+        if dense:
+            wire("PFDEBUG", "TODENSE", "s")
+        said.append([*(wire("PFADD", "s", one, b"again") for one in elements), wire("GET", "s"), wire("PFCOUNT", "s")])
     assert said[0] == said[1]
