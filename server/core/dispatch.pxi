@@ -105,7 +105,7 @@ cdef inline bint run_hot(Loop loop, Client c, Hot* hot, int64_t argc, const Slic
     if not hot.run(loop, c, argc, a, h):
         c.db.found, c.db.missed = found, missed
         return False
-    if not hot.counts:      # what is looked up to be changed is no hit
+    if not hot.counts and hot.keyed:    # what is looked up to be changed is no hit; what a script calls counts for itself
         c.db.found, c.db.missed = found, missed
     hot.calls += 1
     c.last = hot.full_name
