@@ -38,7 +38,8 @@ def tell(run: Run, number: int, event: bytes, key: bytes, early: bool, ahead: bo
     notified = run.model.hidden.get("NOTIFIED")
     if notified is not None:
         before, run.about = run.about, ((number, key), early)
-        notified.execute(run, (event, key, b"%d" % number))
+        what: tuple[Any, ...] = (event, key, b"%d" % number, early)
+        notified.execute(run, what)
         run.about = before
 
 

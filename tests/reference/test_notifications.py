@@ -186,3 +186,21 @@ def test_a_hash_that_is_emptied_as_it_is_read_was_found() -> None:
         after, frames = model.deliver(run.finish(), BEGIN + 5)
         told.add((b"h" in after.databases[0], bool(frames)))
     assert told == {(False, False), (False, True)}
+
+
+@pytest.mark.parametrize(("profile", "letter"), [("valkey-9.1", "x"), ("redis-8.2", "h"), ("redis-7.4", "h")])
+def test_what_ends_of_a_hash_by_itself_has_a_class_of_its_own(profile: str, letter: str) -> None:
+    """Fields that a server clears away are of expired keys' class in Valkey, of hashes' in Redis."""
+    model = Model.load(profile)
+    for letters in "xhg":
+        config = {"notify-keyspace-events": f"E{letters}"}
+        worlds = model.connect(model.connect(model.start(config=config, now=BEGIN), 0), 1)
+        for client, request in (
+            (1, (b"SUBSCRIBE", b"__keyevent@0__:hexpired")),
+            (0, (b"HSET", b"k", b"f", b"1", b"g", b"2")),
+            (0, (b"HPEXPIRE", b"k", b"5", b"FIELDS", b"1", b"f")),
+        ):
+            worlds = (model.perform(worlds[0], client, request, BEGIN)[0],)
+        (told,) = Decoder().feed(b"*3\r\n$7\r\nmessage\r\n$23\r\n__keyevent@0__:hexpired\r\n$1\r\nk\r\n")
+        assert bool(model.arrives(worlds, 1, told, BEGIN + 100)) == (letters == letter)
+        assert not model.arrives(worlds, 1, told, BEGIN + 1)
