@@ -119,6 +119,9 @@ class Config:
         """
         row = PARAMETERS[name]
         setting = parse(row, texts, self.get(name))
+        if row.name == "watchdog-period" and setting:
+            assert isinstance(setting, int)
+            setting = max(setting, 1000 // self.hz * 2)  # as long as two turns of what runs by itself
         if last and row.only is not None and shown(row, setting) != row.only.encode():
             raise ConfigError(_lacking(row))
         self.keep(name, setting)

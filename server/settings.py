@@ -29,7 +29,7 @@ Setting = int | bool | bytes | tuple[bytes, ...] | tuple[int, ...] | Limits
 
 CLASSES: Final = (b"normal", b"slave", b"pubsub")
 LOWEST_HZ, HIGHEST_HZ = 1, 500
-LEAST: Final = {"repl-backlog-size": 16384, "watchdog-period": 200}  # into which Redis brings them, but for 0
+LEAST: Final = {"repl-backlog-size": 16384}  # into which Redis brings it, but for 0
 UNTOLD: Final = frozenset(("active-defrag-ignore-bytes", "client-query-buffer-limit"))  # whose upper limit is not told
 _UNITS: Final = {b"": 1, b"b": 1, b"k": 1000, b"kb": 1024, b"m": 10**6, b"mb": 2**20, b"g": 10**9, b"gb": 2**30}
 _MEMORY: Final = re.compile(rb"([0-9]*)([a-z]*)", re.ASCII)

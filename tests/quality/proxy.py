@@ -39,6 +39,16 @@ class Link:
         self._note(request, raw)
         return raw
 
+    def told(self) -> bytes:
+        """The frames that have come unasked; nothing when the server closes."""
+        frames: list[Frame] = []
+        while not frames:
+            data = self.server.recv(1 << 16)
+            if not data:
+                return b""
+            frames = self.decoder.feed(data)
+        return b"".join(frame.raw for frame in frames)
+
     def _due(self, request: tuple[bytes, ...]) -> bool:
         words = [part.upper() for part in request]
         if words[:2] == [b"CLIENT", b"REPLY"] and len(words) == 3 and not self.in_multi:
@@ -75,8 +85,12 @@ class _Handler(socketserver.BaseRequestHandler):
         decoder = Decoder()
         while True:
             ready, _, _ = select.select([self.request, link.server], [], [])
-            if link.server in ready:  # nothing was asked: the server closes
-                return
+            if link.server in ready:  # nothing was asked: the server closes, or tells of something
+                told = link.told()
+                if not told:
+                    return
+                self.request.sendall(told)
+                continue
             data = self.request.recv(1 << 16)
             if not data:
                 return

@@ -37,10 +37,12 @@ SERVERS = {
 REQUESTS = 800
 CHANGES = 40  # of these at least must change something
 SCRIPTED = 40  # times as often as other requests are those drawn that are about scripts
-# Connections are not what is tested here, and one that leaves, waits or falls silent would end the test.
+# Connections are not what is tested here, and one that leaves, waits or falls silent would end the test. Once INFO's
+# counters are known, what they count of the one that listens here would have to be known, too.
 LEFT_OUT = {
     "QUIT", "RESET", "AUTH", "HELLO", "CLIENT|REPLY", "CLIENT|KILL", "WAIT", "WAITAOF", "MULTI", "EXEC", "DISCARD",
     "ROLE", "SCRIPT|DEBUG", "SUBSCRIBE", "PSUBSCRIBE", "SSUBSCRIBE", "UNSUBSCRIBE", "PUNSUBSCRIBE", "SUNSUBSCRIBE",
+    "CONFIG|RESETSTAT",
 }  # fmt: skip
 ASIDE = {b"MULTI", b"EXEC", b"PING", b"REPLCONF"}
 

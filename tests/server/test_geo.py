@@ -48,9 +48,9 @@ def test_the_same_cells_are_looked_through_in_the_same_order(centre: geo.Place, 
 
 @given(PLACES, st.floats(0, 3e6), st.lists(PLACES, max_size=30))
 def test_what_is_inside_is_in_the_cells(centre: geo.Place, reach: float, places: list[geo.Place]) -> None:
-    """Of places away from the poles, which the grid is not made for."""
+    """Of places away from the poles and from 180 degrees itself, which the grid is not made for (as it is in Redis)."""
     area = geo.Area(centre, reach, reach, circle=True)
     cells = [cell.scores for cell in area.cells()]
     for there in map(geo.place, map(geo.score, places)):
-        if area.holds(there) and abs(there[1]) < 60 and abs(centre[1]) < 60:
+        if area.holds(there) and abs(there[1]) < 60 and abs(centre[1]) < 60 and max(there[0], centre[0]) < 180:
             assert any(low <= geo.score(there) < high for low, high in cells)

@@ -106,7 +106,7 @@ def told(value: Any) -> Any:
             )
             for name, group in value.groups.items()
         }
-        return list(value.between(0, 2**128)), value.last_id, value.max_deleted, value.added, value.nodes, groups
+        return list(value.between(0, 2**128 - 1)), value.last_id, value.max_deleted, value.added, value.nodes, groups
     if value.kind == b"hash":
         return {field: (text, value.deadline(field)) for field, text in value.items()}
     return list(value) if value.kind == b"list" else set(value)
