@@ -333,4 +333,4 @@ def _with_deadline(args: list[bytes], asked: _Setting) -> list[bytes]:
     if asked.at is not None:
         behind = 1 if options[0].upper() in (b"FNX", b"FXX") else 0
         options = [*options[:behind], b"PXAT", b"%d" % asked.at, *(options[2:] if not behind else ())]
-    return [b"HSETEX", args[1], *options, b"FIELDS", *rest[1:]]
+    return [b"HSETEX", args[1], *options, *rest]

@@ -100,7 +100,7 @@ cdef inline bint run_hot(Loop loop, Client c, Hot* hot, int64_t argc, const Slic
     cdef uint64_t found = c.db.found, missed = c.db.missed
     if hot.arity != argc and (hot.arity >= 0 or argc < -hot.arity):
         return False
-    if loop.telling and (hot.writes or loop.observed or c.tracks):  # of what they change and read, the Python commands tell
+    if loop.telling and (not hot.in_readers or loop.observed or c.tracks):  # of what they change and read, the Python commands tell
         return False
     if not hot.run(loop, c, argc, a, h):
         c.db.found, c.db.missed = found, missed

@@ -27,8 +27,9 @@ from redlark.spec.parameters import generated
 from .conftest import Connect, Start, Wire
 
 LISTED = {name: one for one in generated("redis-8.2") for name in one.names}
-# Not asked for: what would take the server away, and what needs something that this server does not have.
-APART = {name for name, row in PARAMETERS.items() if row.only is not None}
+# Not asked for: what would take the server away, what needs something that this server does not have, and what is
+# raised to two turns of a rate that Redis takes over only at its next turn.
+APART = {name for name, row in PARAMETERS.items() if row.only is not None} | {"watchdog-period"}
 FREE = [name for name, one in LISTED.items() if one.kind != "special" and name not in APART]
 OTHERWISE = {"bind", "dir", "port", "maxclients"}  # docs/reference/serve.md
 
@@ -353,3 +354,15 @@ def test_it_listens_elsewhere_when_told(start: Start, wire: Connect) -> None:
     assert client("PING") == b"+PONG\r\n"
     assert client("CONFIG", "SET", "port", before) == b"+OK\r\n"
     assert answers(before)
+
+
+@pytest.mark.parametrize(
+    ("rate", "asked", "had"), [(10, 1, 200), (1, 5, 2000), (500, 3, 4), (10, 0, 0), (10, 900, 900)]
+)
+def test_the_watchdog_looks_no_more_often_than_it_can(ours: Wire, rate: int, asked: int, had: int) -> None:
+    """`watchdog-period` is raised to two turns of `hz`, without a word, unless it is 0."""
+    assert ours("CONFIG", "SET", "hz", rate) == b"+OK\r\n"
+    assert ours("CONFIG", "SET", "watchdog-period", asked) == b"+OK\r\n"
+    told_now = b"*2\r\n$15\r\nwatchdog-period\r\n$%d\r\n%d\r\n" % (len(str(had)), had)
+    assert ours("CONFIG", "GET", "watchdog-period") == told_now
+    assert ours("CONFIG", "SET", "watchdog-period", 0, "hz", 10) == b"+OK\r\n"
