@@ -78,7 +78,8 @@ def _shape(
     report: Report,
 ) -> None:
     try:
-        trial = _once(shape, depth, BASE if BASE in running else OURS, running, TRIAL, clients)
+        first = BASE if BASE in running else OURS
+        trial = _once(shape, depth, first, running, min(shape.most, TRIAL * depth), clients)
         count = min(shape.most, max(FEWEST, clients, int(trial.requests / trial.seconds * SECONDS))) // part
         for number in range(runs):
             report.shapes += [_once(shape, depth, name, running, count, clients) for name in stage.turn(number)]
