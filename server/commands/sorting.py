@@ -128,7 +128,8 @@ def _rows(ctx: Context, asked: _Asked, key: bytes) -> list[bytes | None]:
         value.unpack()  # Redis sorts no listpack, and keeps what it has made of one
     elements = _elements(value)
     is_set = value is not None and value.kind == b"set"
-    if not asked.unsorted or (is_set and asked.destination is not None):  # what is stored has one order
+    fixed = asked.destination is not None or ctx.server.scripting.running is not None
+    if not asked.unsorted or (is_set and fixed):  # what is stored, or told to a script, has one order
         elements = _ordered(ctx, asked, elements)
     elif asked.descending:
         elements.reverse()

@@ -104,6 +104,15 @@ def test_who_waits_and_who_watches_is_told(wire: Connect, server: Server, client
     assert watching("EXEC") == b"*-1\r\n"
 
 
+def test_a_set_has_one_order_in_scripts(client: Wire) -> None:
+    """SORT that is asked to leave a set as it is sorts its texts for a script, as Redis does."""
+    client("SADD", "k", "4", "100", "30")
+    assert (
+        client("EVAL", "return redis.call('SORT', 'k', 'BY', 'nosort')", "0")
+        == b"*3\r\n$3\r\n100\r\n$2\r\n30\r\n$1\r\n4\r\n"
+    )
+
+
 def test_in_resp3_nothing_is_nil(client: Wire) -> None:
     """A script that asked for RESP3 gets its values, before and behind what a core has answered."""
     code = (
