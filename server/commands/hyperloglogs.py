@@ -72,6 +72,8 @@ def pfcount(ctx: Context, args: list[bytes]) -> Reply:
             count = estimate(sketch.registers())
             sketch.keep(count)
             _put(ctx, args[1], sketch)
+        else:
+            _keep(ctx, args[1], sketch)  # as it is, but "raw" from then on
         return count
     except Corrupted:
         raise CommandError(CORRUPTED) from None

@@ -281,7 +281,7 @@ cdef bint cmd_pfcount(Loop loop, Client c, int64_t argc, const Slice* a, uint64_
     cdef Entry* e = db_lookup(c.db, a[1].p, a[1].n, h, &at)
     cdef int64_t count = 0
     cdef int i
-    if argc != 2 or (e != NULL and (kind_of(e) != TEXT or not rl_sketch_is(value_of(e), text_size(e)))):
+    if argc != 2 or (e != NULL and (kind_of(e) != TEXT or form_of(e) != RAW or not rl_sketch_is(value_of(e), text_size(e)))):
         return False
     if e != NULL:
         if <uint8_t>value_of(e)[15] & 0x80:
