@@ -144,7 +144,8 @@ cdef bint cmd_getrange(Loop loop, Client c, int64_t argc, const Slice* a, uint64
         out_bulk(c.out, text + start, <size_t>(end - start + 1))
     return True
 
-cdef void db_patch(Database db, const Slice* key, uint64_t h, const Entry* e, size_t offset, const char* p, size_t n) noexcept:
+cdef void db_patch(Database db, const Slice* key, uint64_t h, const Entry* e, size_t offset, const char* p,
+                   size_t n) noexcept:
     """A string (none: an empty one) that is too short, or a number, with these bytes in their place; RAW from now on."""
     cdef char[24] digits
     cdef size_t old_size = 0, size
@@ -281,7 +282,8 @@ cdef bint cmd_pfcount(Loop loop, Client c, int64_t argc, const Slice* a, uint64_
     cdef Entry* e = db_lookup(c.db, a[1].p, a[1].n, h, &at)
     cdef int64_t count = 0
     cdef int i
-    if argc != 2 or (e != NULL and (kind_of(e) != TEXT or form_of(e) != RAW or not rl_sketch_is(value_of(e), text_size(e)))):
+    if argc != 2 or (e != NULL and (kind_of(e) != TEXT or form_of(e) != RAW or
+                                    not rl_sketch_is(value_of(e), text_size(e)))):
         return False
     if e != NULL:
         if <uint8_t>value_of(e)[15] & 0x80:

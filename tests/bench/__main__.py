@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from tests.bench import load, sizes, suite
+from tests.bench import load, plots, sizes, suite
 from tests.bench.report import Report
 from tests.bench.shapes import GOAL, SHAPES
 from tests.bench.stage import Stage
@@ -76,7 +76,7 @@ def bench(
         with stage.all() as running:
             report.versions.update(stage.versions(running))
     click.echo(report.table())
-    for path in report.write(Path(output)):
+    for path in [*report.write(Path(output)), *plots.draw(report, Path(output))]:
         click.echo(f"wrote {path}")
     misses = report.misses()
     for line in misses:

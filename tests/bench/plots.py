@@ -5,10 +5,9 @@ from __future__ import annotations
 import importlib
 import importlib.util
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from tests.bench.report import Report
+from tests.bench.report import OURS, Report, rows_of
 
 
 def draw(report: Report, folder: Path) -> list[Path]:
@@ -61,8 +60,6 @@ def _finished(figure: Any, axis: Any, columns: int) -> Any:
 
 def _shapes(report: Report, pyplot: Any) -> Any:
     """Our CPU against the base's, one bar a shape, cheapest first; beyond the line we lose."""
-    from tests.bench.report import OURS, rows_of
-
     rows = [row for row in rows_of(report.shapes, {}) if row["server"] == OURS and row["pipeline"] == 16]
     ratios = {row["test"]: row["cpu_ratio"] for row in rows if "cpu_ratio" in row and row["clients"] == 50}
     if not ratios:

@@ -12,7 +12,6 @@ from typing import Any
 
 from attrs import asdict, define, field, frozen
 
-from tests.bench import plots
 from tests.bench.shapes import GOAL
 
 BASE = "redis:8.2"
@@ -159,7 +158,7 @@ class Report:
         return "\n".join(lines)
 
     def write(self, folder: Path) -> list[Path]:
-        """bench.json, bench.txt and, where matplotlib is installed, plots; what was written."""
+        """bench.json and bench.txt; what was written."""
         folder.mkdir(parents=True, exist_ok=True)
         made = [folder / "bench.json", folder / "bench.txt"]
         content = {
@@ -182,7 +181,7 @@ class Report:
         }
         made[0].write_text(json.dumps(content, indent=1) + "\n")
         made[1].write_text(self.table() + "\n")
-        return made + plots.draw(self, folder)
+        return made
 
 
 def _cpu() -> str:

@@ -74,15 +74,15 @@ def _both(*prepares: Prepare) -> Prepare:
     return lambda count: (one for prepare in prepares for one in prepare(count))
 
 
-def _element(n: int) -> list[bytes]:
+def element_of(n: int) -> list[bytes]:
     return [b"element:" + digits(n)]
 
 
-def _field(n: int) -> list[bytes]:
+def field_of(n: int) -> list[bytes]:
     return [b"element:" + digits(n), b"value:" + digits(n)]
 
 
-def _scored(n: int) -> list[bytes]:
+def scored_of(n: int) -> list[bytes]:
     """Scores in no order, so that a large sorted set is as one that has grown."""
     return [b"%d" % (n * 7919 % 1_000_003), b"element:" + digits(n)]
 
@@ -96,11 +96,11 @@ def _stream(entries: int) -> Prepare:
     return lambda count: (request(b"XADD", b"stream", b"%d-0" % n, b"field", b"value") for n in range(1, entries + 1))
 
 
-_LIST, _SET = _adding(b"RPUSH", b"list", _element, LARGE), _adding(b"SADD", b"set", _element, LARGE)
-_HASH, _ZSET = _adding(b"HSET", b"hash", _field, LARGE), _adding(b"ZADD", b"zset", _scored, LARGE)
+_LIST, _SET = _adding(b"RPUSH", b"list", element_of, LARGE), _adding(b"SADD", b"set", element_of, LARGE)
+_HASH, _ZSET = _adding(b"HSET", b"hash", field_of, LARGE), _adding(b"ZADD", b"zset", scored_of, LARGE)
 _GEO = _adding(b"GEOADD", b"geo", _place, 10_000)
-_SMALL_LIST, _SMALL_SET = _small(b"RPUSH", _element), _small(b"SADD", _element)
-_SMALL_HASH, _SMALL_ZSET = _small(b"HSET", _field), _small(b"ZADD", _scored)
+_SMALL_LIST, _SMALL_SET = _small(b"RPUSH", element_of), _small(b"SADD", element_of)
+_SMALL_HASH, _SMALL_ZSET = _small(b"HSET", field_of), _small(b"ZADD", scored_of)
 _SMALL_NUMBERS = _small(b"SADD", lambda n: [b"%d" % (n * 7)])
 _FIFTY = _adding(b"RPUSH", b"fifty", lambda n: [b"%d" % (n * 37 % 50)], 50)
 _TWO_SMALL = ("small:000000000001", "small:000000000002")
@@ -154,12 +154,12 @@ SHAPES: tuple[Shape, ...] = (
     Shape("BITCOUNT_1k", "bitmap", ("BITCOUNT", _KEY), _strings(1024)),
     Shape("BITFIELD", "bitmap", ("BITFIELD", _KEY, "INCRBY", "u8", "16", "1"), _strings(16)),
     Shape("PFADD", "hyperloglog", ("PFADD", "sketch", _ELEMENT)),
-    Shape("PFCOUNT", "hyperloglog", ("PFCOUNT", "sketch"), _adding(b"PFADD", b"sketch", _element, 10_000)),
+    Shape("PFCOUNT", "hyperloglog", ("PFCOUNT", "sketch"), _adding(b"PFADD", b"sketch", element_of, 10_000)),
     Shape("LPUSH", "list", ("LPUSH", "list", "element")),
     Shape("RPUSH", "list", ("RPUSH", "list", "element")),
     Shape("RPUSH_small", "list", ("RPUSH", _ONE_SMALL, "element"), keyspace=KEYSPACE),
-    Shape("LPOP", "list", ("LPOP", "list"), _adding(b"RPUSH", b"list", _element)),
-    Shape("RPOP", "list", ("RPOP", "list"), _adding(b"RPUSH", b"list", _element)),
+    Shape("LPOP", "list", ("LPOP", "list"), _adding(b"RPUSH", b"list", element_of)),
+    Shape("RPOP", "list", ("RPOP", "list"), _adding(b"RPUSH", b"list", element_of)),
     Shape("LLEN", "list", ("LLEN", "list"), _LIST),
     Shape("LINDEX_small", "list", ("LINDEX", _ONE_SMALL, "25"), _SMALL_LIST, SMALLS),
     Shape("LINDEX_large", "list", ("LINDEX", "list", "50000"), _LIST, most=50_000),
@@ -177,7 +177,7 @@ SHAPES: tuple[Shape, ...] = (
     Shape("SISMEMBER_large", "set", ("SISMEMBER", "set", _ELEMENT), _SET),
     Shape("SMEMBERS_50", "set", ("SMEMBERS", _ONE_SMALL), _SMALL_SET, SMALLS, most=100_000),
     Shape("SCARD", "set", ("SCARD", "set"), _SET),
-    Shape("SPOP", "set", ("SPOP", "set"), _adding(b"SADD", b"set", _element)),
+    Shape("SPOP", "set", ("SPOP", "set"), _adding(b"SADD", b"set", element_of)),
     Shape("SRANDMEMBER", "set", ("SRANDMEMBER", "set"), _SET),
     Shape("SINTER_50", "set", ("SINTER", *_TWO_SMALL), _SMALL_SET, most=20_000),
     Shape("SUNION_50", "set", ("SUNION", *_TWO_SMALL), _SMALL_SET, most=20_000),
@@ -187,7 +187,7 @@ SHAPES: tuple[Shape, ...] = (
     Shape("HGET_small", "hash", ("HGET", _ONE_SMALL, "element:000000000040"), _SMALL_HASH, SMALLS),
     Shape("HGET_large", "hash", ("HGET", "hash", _ELEMENT), _HASH),
     Shape("HMGET_10", "hash", ("HMGET", "hash", *[_ELEMENT] * 10), _HASH, most=100_000),
-    Shape("HGETALL_10", "hash", ("HGETALL", _ONE_SMALL), _small(b"HSET", _field, 10), SMALLS, most=200_000),
+    Shape("HGETALL_10", "hash", ("HGETALL", _ONE_SMALL), _small(b"HSET", field_of, 10), SMALLS, most=200_000),
     Shape("HGETALL_50", "hash", ("HGETALL", _ONE_SMALL), _SMALL_HASH, SMALLS, most=50_000),
     Shape("HINCRBY", "hash", ("HINCRBY", "hash", _ELEMENT, "1")),
     Shape("HDEL", "hash", ("HDEL", "hash", _ELEMENT), _HASH),
@@ -205,7 +205,7 @@ SHAPES: tuple[Shape, ...] = (
     Shape("ZRANGEBYSCORE_10", "sorted-set", ("ZRANGEBYSCORE", "zset", "50", "+inf", "LIMIT", "0", "10"), _ZSET),
     Shape("ZCOUNT", "sorted-set", ("ZCOUNT", "zset", "1000", "500000"), _ZSET),
     Shape("ZREM", "sorted-set", ("ZREM", "zset", _ELEMENT), _ZSET),
-    Shape("ZPOPMIN", "sorted-set", ("ZPOPMIN", "zset"), _adding(b"ZADD", b"zset", _scored)),
+    Shape("ZPOPMIN", "sorted-set", ("ZPOPMIN", "zset"), _adding(b"ZADD", b"zset", scored_of)),
     Shape("ZCARD", "sorted-set", ("ZCARD", "zset"), _ZSET),
     Shape("ZUNIONSTORE_50", "sorted-set", ("ZUNIONSTORE", "dest", "2", *_TWO_SMALL), _SMALL_ZSET, most=10_000),
     Shape("XADD", "stream", ("XADD", "stream", "*", "field", "value")),

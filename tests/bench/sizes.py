@@ -17,28 +17,15 @@ from redlark.conformance.servers import Running
 from tests.bench import load, measure
 from tests.bench.load import key, request
 from tests.bench.report import Growth, Report
-from tests.bench.shapes import digits
+from tests.bench.shapes import CHUNK, digits, element_of, field_of, scored_of
 from tests.bench.stage import Stage
 
-CHUNK = 100  # elements that one request adds
 FEW = 10  # elements of a small collection
 STARTS = 5
 
 
-def _member(n: int) -> list[bytes]:
-    return [b"element:" + digits(n)]
-
-
 def _number(n: int) -> list[bytes]:
     return [b"%d" % (n * 7)]
-
-
-def _pair(n: int) -> list[bytes]:
-    return [b"element:" + digits(n), b"value:" + digits(n)]
-
-
-def _scored(n: int) -> list[bytes]:
-    return [b"%d" % (n * 7919 % 1_000_003), b"element:" + digits(n)]
 
 
 @frozen
@@ -68,12 +55,12 @@ class Kind:
 
 _RANDOM = "element:__rand_int__"
 KINDS = (
-    Kind("list", b"RPUSH", _member, ("LRANGE", "large", "0", "9")),
-    Kind("set", b"SADD", _member, ("SISMEMBER", "large", _RANDOM)),
+    Kind("list", b"RPUSH", element_of, ("LRANGE", "large", "0", "9")),
+    Kind("set", b"SADD", element_of, ("SISMEMBER", "large", _RANDOM)),
     Kind("numbers", b"SADD", _number, ("SISMEMBER", "large", "700")),
-    Kind("hash", b"HSET", _pair, ("HGET", "large", _RANDOM)),
-    Kind("sorted-set", b"ZADD", _scored, ("ZSCORE", "large", _RANDOM)),
-    Kind("stream", b"XADD", _pair, ("XRANGE", "large", "-", "+", "COUNT", "10")),
+    Kind("hash", b"HSET", field_of, ("HGET", "large", _RANDOM)),
+    Kind("sorted-set", b"ZADD", scored_of, ("ZSCORE", "large", _RANDOM)),
+    Kind("stream", b"XADD", field_of, ("XRANGE", "large", "-", "+", "COUNT", "10")),
 )
 
 
