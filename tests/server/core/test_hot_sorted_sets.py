@@ -8,8 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from redlark.server import Server
-from tests.server.core.test_hot import both, replies
-from tests.server.members import keyspaces_hold
+from tests.server.core.test_hot import agree, both, replies
 
 __all__ = ["both"]  # the fixture
 
@@ -101,15 +100,7 @@ def draw(rng: random.Random, count: int) -> list[list[bytes]]:
 def test_the_two_cores_agree_on_sorted_sets(both: tuple[Server, Server], seed: int, count: int, resp3: bool) -> None:
     """A history of hot commands and others around them gets the same bytes from both cores."""
     history = draw(random.Random(seed), count)
-    compiled, plain = both
-    got, wanted = replies(compiled, history, resp3), replies(plain, history, resp3)
-    if got != wanted:
-        for length in range(1, len(history) + 1):
-            assert replies(compiled, history[:length], resp3) == replies(plain, history[:length], resp3), history[
-                :length
-            ][-3:]
-    assert got == wanted
-    keyspaces_hold(compiled)
+    agree(both, history, resp3)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=20)

@@ -13,8 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from redlark.server import Server, geo, plain
-from tests.server.core.test_hot import both, replies
-from tests.server.members import keyspaces_hold
+from tests.server.core.test_hot import agree, both
 
 core = pytest.importorskip("redlark.server._core", reason="the compiled core is not built here")
 
@@ -74,15 +73,7 @@ def draw(rng: random.Random, count: int) -> list[list[bytes]]:
 def test_the_two_cores_agree_on_places(both: tuple[Server, Server], seed: int, count: int, resp3: bool) -> None:
     """A history of the GEO commands gets the same bytes from both cores."""
     history = draw(random.Random(seed), count)
-    compiled, plain_one = both
-    got, wanted = replies(compiled, history, resp3), replies(plain_one, history, resp3)
-    if got != wanted:
-        for length in range(1, len(history) + 1):
-            assert replies(compiled, history[:length], resp3) == replies(plain_one, history[:length], resp3), history[
-                :length
-            ][-3:]
-    assert got == wanted
-    keyspaces_hold(compiled)
+    agree(both, history, resp3)
 
 
 @settings(deadline=None, max_examples=120)
