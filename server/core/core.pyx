@@ -35,6 +35,9 @@ One extension module, redlark.server._core, made of a few files, each one concep
                   on parts of strings, bits, sums and sketches,
     list_commands.pxi, set_commands.pxi, hash_commands.pxi, zset_commands.pxi, stream_commands.pxi
                   on lists, on sets, on hashes, on sorted sets, on streams
+    roll.pxi      members of several sets and sorted sets together, and the hot commands:
+    set_algebra.pxi, zset_algebra.pxi
+                  on several of them
     usage.pxi     how often hot commands ran, and for how long
     geo.h         places as cells of a grid
     geo.pxi       searches among them, and the hot commands
@@ -124,6 +127,9 @@ include "zset_commands.pxi"
 include "stream_commands.pxi"
 include "geo.pxi"
 include "packed.pxi"
+include "roll.pxi"
+include "set_algebra.pxi"
+include "zset_algebra.pxi"
 include "list_commands.pxi"
 include "luacalls.pxi"
 include "bytework.pxi"

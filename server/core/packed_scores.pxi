@@ -189,6 +189,15 @@ cdef void pack_set_head(char* pack, size_t size, size_t count) noexcept nogil:
 cdef inline bint is_number(const char* head) noexcept nogil:
     return NUMBERED <= <uint8_t>head[0] // SCORE_KINDS < LENGTH_1
 
+cdef inline size_t item_put(char* to, double score, const char* p, size_t n) noexcept nogil:
+    """A whole element, in room for ITEM_HEAD + 16 bytes besides its member; how many it has."""
+    cdef int64_t number = 0
+    cdef int width = item_head(to, score, p, n, &number)
+    if n <= LONGEST_NUMBER and is_number(to):
+        return <size_t>width
+    rl_copy(to + width, p, n)
+    return <size_t>width + n
+
 cdef char* pack_add(char* pack, double score, const char* p, size_t n) noexcept nogil:
     """With one more element, whose member is not there; the pack may have moved."""
     cdef char[ITEM_HEAD + 16] head

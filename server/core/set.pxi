@@ -342,6 +342,15 @@ cdef bint set_add(SetData* s, Slice member, const SetLimits* limits) noexcept:
     set_insert(s, member)
     return True
 
+cdef inline void set_add_new(SetData* s, Slice member, const SetLimits* limits) noexcept:
+    """The same of a member that is known not to be there."""
+    if s.form == INTSET:
+        set_add(s, member, limits)
+        return
+    if s.form == LISTPACK and not set_packs(s, member.n, limits):
+        set_become(s, HASHTABLE, 0)
+    set_insert(s, member)
+
 cdef inline bint set_packs(SetData* s, size_t longest, const SetLimits* limits) noexcept:
     """May it be a listpack when one more has come, and none is longer than this?"""
     return <int64_t>set_count(s) < limits.entries and <int64_t>longest <= limits.longest

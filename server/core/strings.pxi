@@ -303,6 +303,8 @@ cdef int hot_table(Loop loop) except -1:
     hot_texts(loop)
     hot_scripts(loop)
     hot_sets(loop)
+    hot_set_algebra(loop)
+    hot_zset_algebra(loop)
     hot_hashes(loop)
     hot_zsets(loop)
     hot_streams(loop)
