@@ -135,6 +135,12 @@ def _serve(running: Running, log: Log) -> None:
     if pid_file:
         process.write_pid(pid_file, log)
     process.log_crashes(config)
+    try:
+        state.oom_score.apply(config)
+    except (OSError, ValueError) as problem:
+        log("warning", f"can't write oom_score_adj: {problem}")
+    state.titled = config.set_proc_title
+    state.show_title()
     process.handle_signals(lambda signal: ending.end(state, signal), log)
     _announce(running, log)
     process.tell_supervisor(config, "READY=1\nSTATUS=Ready to accept connections\n", log)

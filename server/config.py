@@ -62,6 +62,12 @@ class Config:
     syslog_facility: bytes = b"local0"
     crash_log_enabled: bool = True
     watchdog_period: int = 0
+    oom_score_adj: bytes = b"no"
+    oom_score_adj_values: tuple[int, ...] = (0, 200, 800)
+    set_proc_title: bool = True
+    proc_title_template: bytes = b"{title} {listen-addr} {server-mode}"
+    min_replicas_to_write: int = 0
+    min_replicas_max_lag: int = 10
     latency_tracking: bool = True
     latency_tracking_info_percentiles: tuple[bytes, ...] = (b"50", b"99", b"99.9")
     shutdown_on_sigint: tuple[bytes, ...] = (b"default",)

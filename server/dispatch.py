@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from time import perf_counter_ns
 
-from redlark.server import errors
+from redlark.server import errors, off
 from redlark.server.blocking import finished
 from redlark.server.interfaces import (
     QUEUED,
@@ -38,11 +38,12 @@ def find(table: dict[bytes, Command], request: list[bytes]) -> Command:
     """The command that a request names.  Raises CommandError."""
     command = table.get(request[0].upper())
     if command is None:
-        raise CommandError(errors.unknown_command(request))
+        raise CommandError(off.refusal(request[0]) or errors.unknown_command(request))
     if command.subcommands and len(request) > 1:
         container, command = command, command.subcommands.get(request[1].upper())
         if command is None:
-            raise CommandError(errors.unknown_subcommand(container.name, request[1]))
+            lacking = off.refusal(b"%b|%b" % (container.name, request[1]))
+            raise CommandError(lacking or errors.unknown_subcommand(container.name, request[1]))
     return command
 
 
@@ -125,6 +126,8 @@ def _refusal(ctx: Context, command: Command, request: list[bytes]) -> bytes | No
         return errors.NO_MULTI
     if server.memory_limited and not server.eviction.has_room() and _takes_memory(ctx, command, request):
         return errors.OOM
+    if server.lacks_replicas and any(one.write for one in _runs(ctx, command)):
+        return errors.NO_REPLICAS
     if client.subscribed and client.resp == 2 and command.name not in WHILE_SUBSCRIBED:
         return errors.subscribed(command.name)
     if client in server.observer.monitors and command.flags & {"write", "readonly"}:

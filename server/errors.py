@@ -36,6 +36,7 @@ NO_PASSWORD: Final = (
     b"Are you sure your configuration is correct?"
 )
 OOM: Final = b"OOM command not allowed when used memory > 'maxmemory'."
+NO_REPLICAS: Final = b"NOREPLICAS Not enough good replicas to write."
 EXECABORT: Final = b"EXECABORT Transaction discarded because of previous errors."
 NO_MULTI: Final = b"ERR Command not allowed inside a transaction"
 INTERNAL: Final = b"ERR internal error"

@@ -181,7 +181,7 @@ def _stats(server: State) -> Figures:
 
 
 def _errors(server: State) -> Figures:
-    return {f"errorstat_{kind.decode('latin-1')}": f"count={count}" for kind, count in server.failures.items()}
+    return {f"errorstat_{kind.decode('latin-1')}": f"count={count}" for kind, count in sorted(server.failures.items())}
 
 
 def _replication(server: State) -> Figures:
@@ -189,6 +189,7 @@ def _replication(server: State) -> Figures:
     return {
         "role": "master",
         "connected_slaves": 0,
+        **({"min_slaves_good_slaves": 0} if server.lacks_replicas else {}),
         "master_failover_state": "no-failover",
         "master_replid": server.replication_id,
         "master_replid2": "0" * 40,

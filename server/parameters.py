@@ -89,7 +89,6 @@ _ONLY: Final = {
     "tls-replication": ("no", _TLS),
     "tls-cluster": ("no", _TLS),
     "replicaof": ("", _REPLICATION),
-    "min-replicas-to-write": ("0", _REPLICATION),
     "aclfile": ("", "users"),
     "activedefrag": ("no", "an allocator that defragments"),
 }

@@ -8,6 +8,7 @@ from redlark.server import cores, sockets
 from redlark.server.commands import command_table
 from redlark.server.config import Config
 from redlark.server.interfaces import Command
+from redlark.server.off import OFF
 from redlark.server.parameters import ConfigError
 from redlark.server.scripting import Scripting
 from redlark.server.state import State
@@ -17,6 +18,8 @@ from redlark.server.types import Types
 def rename(commands: dict[bytes, Command], name: bytes, instead: bytes) -> None:
     """Have a command go by another name, or by none; of itself it tells by its own.  Raises ConfigError."""
     command = commands.pop(name.upper(), None)
+    if command is None and name.upper() in OFF:
+        return  # what is not there yet can be called nothing and anything
     if command is None:
         raise ConfigError(f"rename-command {name.decode('utf-8', 'replace')}: there is no such command")
     if instead and commands.setdefault(instead.upper(), command) is not command:

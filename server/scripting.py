@@ -258,6 +258,8 @@ class Scripting:
 
     def _begin(self, execution: Execution, read_only: bool) -> None:
         server, own = self.server, self._context
+        if server.lacks_replicas and execution.permit.writes and execution.permit != PLAIN:
+            raise CommandError(errors.NO_REPLICAS)  # of other scripts, those that try to write
         self.running = execution
         own.index, own.db = execution.caller.index, execution.caller.db
         self._client.db = own.db
@@ -318,6 +320,8 @@ class Scripting:
             if self._full and command.denyoom and not running.wrote:
                 return self._rejected(command, errors.OOM)
             if command.write:
+                if server.lacks_replicas:
+                    return self._rejected(command, errors.NO_REPLICAS)
                 running.wrote = True
             propagation = server.propagation
             changes = propagation.begin() if propagation.on else 0

@@ -33,6 +33,7 @@ LEAST: Final = {"repl-backlog-size": 16384}  # into which Redis brings it, but f
 UNTOLD: Final = frozenset(("active-defrag-ignore-bytes", "client-query-buffer-limit"))  # whose upper limit is not told
 _UNITS: Final = {b"": 1, b"b": 1, b"k": 1000, b"kb": 1024, b"m": 10**6, b"mb": 2**20, b"g": 10**9, b"gb": 2**30}
 _MEMORY: Final = re.compile(rb"([0-9]*)([a-z]*)", re.ASCII)
+_VARIABLE: Final = re.compile(rb"\{\{|\{(?:title|listen-addr|server-mode|port|tls-port|unixsocket|config-file)\}")
 _LENIENT: Final = re.compile(rb"[ \t\n\v\f\r]*([+-]?[0-9]+)", re.ASCII)
 _APART: Final = frozenset(("save-points", "buffer-limits", "scores", "percentiles", "enums", "addresses", "host-port"))
 
@@ -87,7 +88,18 @@ def _text(parameter: Parameter, text: bytes) -> bytes:
     if parameter.name in ("dbfilename", "appendfilename", "appenddirname") and b"/" in said:
         what = "dirname" if parameter.name == "appenddirname" else "filename"
         raise ConfigError(f"{parameter.name} can't be a path, just a {what}")
+    if parameter.name == "proc-title-template" and not is_template(said):
+        raise ConfigError("template format is invalid or contains unknown variables")
     return said
+
+
+def is_template(text: bytes) -> bool:
+    """Can a title be made of it: is each brace that opens doubled, or begins a variable that there is?
+
+    >>> is_template(b"{title} at {{port}}"), is_template(b"{nosuch}"), is_template(b"{title"), is_template(b" ")
+    (True, False, False, False)
+    """
+    return bool(text.strip()) and b"{" not in _VARIABLE.sub(b"", text)
 
 
 def _yes_no(parameter: Parameter, text: bytes) -> bool:

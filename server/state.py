@@ -28,6 +28,7 @@ from redlark.server.propagation import Propagation, Told
 from redlark.server.pubsub import Listening, PubSub
 from redlark.server.rates import Rates
 from redlark.server.timers import Timers
+from redlark.server.title import OomScore, expanded, show
 from redlark.server.tracking import Track, Tracker
 from redlark.server.types import Types
 from redlark.server.usage import forget
@@ -135,6 +136,7 @@ class State:
     now: int = attrs.Factory(milliseconds)
     started: int = attrs.Factory(milliseconds)
     memory_limited: bool = False  # maxmemory is set: what takes memory needs room
+    lacks_replicas: bool = False  # writes are to have replicas, and there are none
     eviction: Eviction = attrs.Factory(lambda self: Eviction(self), takes_self=True)
     propagation: Propagation = attrs.Factory(lambda self: Propagation(self), takes_self=True)
     busy: bytes | None = None  # a script runs for too long: what others are told
@@ -151,6 +153,8 @@ class State:
     port: int = 0  # the one in use (config.port may be 0)
     run_id: str = attrs.Factory(lambda: token_hex(20))
     process_id: int = attrs.Factory(os.getpid)
+    oom_score: OomScore = attrs.Factory(OomScore)
+    titled: bool = False  # the process is this server's, and is called as `proc-title-template` says
     _ids: int = 0
     _idle_checked: int = 0
     _expiring: int = 0  # the database whose turn it is
@@ -198,6 +202,7 @@ class State:
     def configured(self) -> None:
         """`config` has changed."""
         self.memory_limited = self.config.maxmemory > 0
+        self.lacks_replicas = self.config.min_replicas_to_write > 0 and self.config.min_replicas_max_lag > 0
         self.eviction.configure()
         self.events.configure(self.config.notify_keyspace_events)
         self.observer.configure(self.config)
@@ -209,6 +214,11 @@ class State:
             else:
                 database.tracker = self.tracking.changed if self.tracking.on else None
         self.loop.configure()
+
+    def show_title(self) -> None:
+        """What `ps` shows, where that is this server's to say."""
+        if self.titled:
+            show(expanded(self.config.proc_title_template.decode("utf-8", "replace"), self.config, self.port))
 
     def failed(self, line: bytes) -> None:
         """An error is replied: it is counted, by the word that it begins with, too."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 from typing import Final
@@ -14,6 +15,7 @@ from redlark.server.state import State, is_local
 from redlark.server.values import until_nul
 
 EVENTS = "notify-keyspace-events"
+OOM_SCORE = ("oom-score-adj", "oom-score-adj-values")
 
 
 @command("CONFIG|GET")
@@ -53,8 +55,13 @@ def config_set(ctx: Context, args: list[bytes]) -> Reply:
         os.chdir(folder)
         if moved:
             _listen(ctx.server, port, "")
+        if not set(names).isdisjoint(OOM_SCORE):
+            with contextlib.suppress(OSError, ValueError):
+                ctx.server.oom_score.apply(config)
         raise _failed(name.encode(), str(problem)) from None
     ctx.server.configured()
+    if "proc-title-template" in names or moved:
+        ctx.server.show_title()
     return OK
 
 
@@ -93,6 +100,12 @@ def _apply(ctx: Context, name: str) -> None:
         fits = sockets.allow_descriptors(config.maxclients)
         if fits < config.maxclients:
             raise ConfigError(f"this process may open files for {fits} clients and no more")
+    elif name in OOM_SCORE:
+        try:
+            ctx.server.oom_score.apply(config)
+        except (OSError, ValueError) as problem:
+            ctx.server.log("warning", f"CONFIG SET: can't write oom_score_adj: {problem}")
+            raise ConfigError("Failed to set current oom_score_adj. Check server logs.") from None
 
 
 def _move_to(folder: bytes) -> None:

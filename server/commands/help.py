@@ -36,6 +36,7 @@ def lines(container: str) -> Iterator[str]:
 
 
 @command(
+    "ACL|HELP",
     "OBJECT|HELP",
     "CLIENT|HELP",
     "COMMAND|HELP",

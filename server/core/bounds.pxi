@@ -34,6 +34,13 @@ cdef inline void client_check_output(Client c, size_t more) noexcept:
     else:
         c.soft_since = 0
 
+cdef inline bint is_over(Loop loop, Client c) noexcept:
+    """Is nothing more of a client to be executed, since more waits for it than its class's hard limit allows?"""
+    cdef size_t waiting = c.out.used - (c.out.sent if c.out == &c.own else loop.start)
+    if waiting > LEAST_LIMIT and loop.limits[PUBSUB if c.subscribed else NORMAL].hard:
+        client_check_output(c, 0 if c.out == &c.own else waiting)
+    return c.doomed
+
 cdef void client_doom(Client c) noexcept:
     """Nothing is written to it any more; closed it will be later, for who writes may be counting clients just now."""
     cdef Loop loop = c.loop
@@ -43,9 +50,7 @@ cdef void client_doom(Client c) noexcept:
     loop.stats.output_overflows += 1
     if c.out == &c.own:
         buffer_drop(&c.own)
-    if not c.noted:
-        c.noted = True
-        loop.noted.append(c)
+    client_note(c)
     try:
         loop.server.overflowed(c)
     except BaseException as error:

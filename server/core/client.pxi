@@ -110,7 +110,7 @@ cdef class Client:
             self.note()
 
     def deliver(self, bytes frame not None, /):
-        if self.state != CLOSED and not self.doomed:
+        if self.state == OPEN and not self.doomed:
             self.in_order()
             buffer_add(self.out, frame, len(frame))
             self.note()
@@ -123,7 +123,7 @@ cdef class Client:
     cdef void in_order(self) noexcept:
         """What is written from outside this client's turn comes after the replies of its turn."""
         if self.has_segment and self.out == &self.own:
-            replies_flush(self.loop)
+            replies_flush(self.loop, True)
 
     cdef bint is_silent(self) noexcept:
         return self.reply_mode == REPLY_OFF or self.reply_mode == REPLY_SKIP or self.state == CLOSED or self.doomed
@@ -209,7 +209,7 @@ cdef class Client:
 # --------------------------------------------------------------------------------------------------------------- output
 
 cdef size_t socket_send(Client c, const char* p, size_t n) noexcept:
-    """Give the socket what it takes; how much that was.  A socket that fails ends the connection."""
+    """Give the socket what it takes; how much that was.  A socket that fails ends the connection, if not just now."""
     cdef size_t done = 0
     cdef ssize_t sent
     while done < n:
@@ -218,7 +218,8 @@ cdef size_t socket_send(Client c, const char* p, size_t n) noexcept:
             if errno == EINTR:
                 continue
             if errno != EAGAIN and errno != EWOULDBLOCK:
-                client_close(c)
+                c.doomed = True
+                client_note(c)
             break
         done += <size_t>sent
     c.net_out += done
@@ -231,15 +232,24 @@ cdef void client_send(Client c) noexcept:
     if c.own.sent == c.own.used:
         buffer_emptied(&c.own)
 
-cdef void replies_flush(Loop loop) noexcept:
-    """Send the replies of this turn; what a socket does not take waits in its client's own buffer."""
+cdef inline void client_note(Client c) noexcept:
+    """Look after it once nobody is in the midst of anything."""
+    if not c.noted:
+        c.noted = True
+        c.loop.noted.append(c)
+
+cdef void replies_flush(Loop loop, bint within) noexcept:
+    """Send the replies of this turn; what a socket does not take waits in its client's own buffer.
+
+    within: something is written to a client out of its turn, by who may be going through tables of clients just now: so
+    none is closed.  Otherwise what closing does may lead back here; what is left of the segments is then sent there.
+    """
     cdef Client c
     cdef Segment* segment
     cdef size_t done
-    cdef int i, count = loop.segment_count
-    loop.segment_count = 0
-    for i in range(count):
-        segment = loop.segments + i
+    while loop.segment_next < loop.segment_count:
+        segment = loop.segments + loop.segment_next
+        loop.segment_next += 1
         c = <Client>segment.client
         c.has_segment = False
         if c.state == CLOSED or c.doomed:
@@ -247,10 +257,14 @@ cdef void replies_flush(Loop loop) noexcept:
         done = 0
         if c.own.used == c.own.sent:
             done = socket_send(c, loop.replies.p + segment.start, segment.size)
-        if done < segment.size and c.state != CLOSED and not c.doomed:
+        if done < segment.size and not c.doomed:
             buffer_add(&c.own, loop.replies.p + segment.start + done, segment.size - done)
             client_check_output(c, 0)
-        client_settle(c)
+        if not within:
+            client_settle(c)
+        elif c.doomed or c.state == CLOSING or c.own.used:
+            client_note(c)
+    loop.segment_count = loop.segment_next = 0
     if not loop.executing:
         buffer_emptied(&loop.replies)
 
@@ -266,7 +280,7 @@ cdef void replies_note(Loop loop, Client c, size_t start) noexcept:
     if loop.replies.used - start > LEAST_LIMIT:
         client_check_output(c, loop.replies.used - start)
     if loop.segment_count == SEGMENTS:
-        replies_flush(loop)
+        replies_flush(loop, False)
 
 cdef void client_watch(Client c) noexcept:
     """Ask epoll for what matters now.  Whoever lets a gigabyte of replies wait is not read from any more."""
@@ -295,6 +309,8 @@ cdef inline void client_settle(Client c) noexcept:
         return
     if c.own.used > c.own.sent and not c.wants_out and c.state != CLOSED:
         client_send(c)
+        if c.doomed:
+            client_close(c)
     if c.state == CLOSED:
         return
     if c.state == CLOSING and c.own.used == c.own.sent:
@@ -357,7 +373,7 @@ cdef void client_execute(Client c, char* p, char* end) noexcept:
     cdef Buffer* b = &c.input
     cdef char* rest = p
     cdef size_t left
-    if c.state == OPEN and not c.parked:
+    if c.state == OPEN and not c.parked and not c.doomed:
         if c.own.used == c.own.sent:
             c.out = &loop.replies
         loop.executing = True
@@ -367,7 +383,7 @@ cdef void client_execute(Client c, char* p, char* end) noexcept:
         if c.out == &loop.replies:
             c.out = &c.own
             replies_note(loop, c, loop.start)
-    left = <size_t>(end - rest) if c.state == OPEN else 0
+    left = <size_t>(end - rest) if c.state == OPEN and not c.doomed else 0
     if p != b.p:
         if left:
             buffer_add(b, rest, left)
@@ -385,7 +401,7 @@ cdef void client_settle_sent(Client c) noexcept:
     """After EPOLLOUT."""
     if c.state == CLOSED:
         return
-    if c.state == CLOSING and c.own.used == c.own.sent:
+    if c.doomed or c.state == CLOSING and c.own.used == c.own.sent:
         client_close(c)
     else:
         client_watch(c)

@@ -201,7 +201,7 @@ cdef char* execute_input(Loop loop, Client c, char* p, char* end) noexcept:
                 c.commands += 1
                 if PyList_GET_SIZE(c.db.came):
                     serve_waiting(loop)
-                if c.state != OPEN:     # a script ran for so long that others were served
+                if c.state != OPEN or is_over(loop, c):     # a script ran for so long that others were served
                     usage_share(loop, batch, first, i + 1, began)
                     partial_reset(&c.partial)
                     return r.end
@@ -209,7 +209,7 @@ cdef char* execute_input(Loop loop, Client c, char* p, char* end) noexcept:
                 usage_share(loop, batch, first, i, began)
                 call_python(loop, c, r.argc, a)
                 began, first = rl_ticks(), i + 1
-                if c.state != OPEN or c.parked:
+                if c.state != OPEN or c.parked or is_over(loop, c):
                     partial_reset(&c.partial)
                     return r.end
         usage_share(loop, batch, first, count, began)
@@ -228,7 +228,7 @@ cdef void send_early(Loop loop, Client c) noexcept:
     """A client's requests make long replies: send what there is before going on."""
     if c.out == &loop.replies:
         replies_note(loop, c, loop.start)
-        replies_flush(loop)
+        replies_flush(loop, False)
         loop.start = loop.replies.used = 0
         if c.own.used:
             c.out = &c.own

@@ -116,7 +116,7 @@ cdef class Loop:
     cdef char* arrivals
     cdef Buffer replies             # of this turn, of all clients
     cdef Segment[SEGMENTS] segments
-    cdef int segment_count
+    cdef int segment_count, segment_next    # those before the next one are sent
     cdef size_t start               # where the replies of the client whose turn it is begin
     cdef bint executing
     cdef unsigned int fetched       # what loads ahead of a batch have seen; only so that they are made
@@ -211,7 +211,7 @@ cdef class Loop:
         self.measure()
         self.observed = self.server.observer.needs_all or self.server.pause.is_on or self.server.events.misses
         self.telling = self.observed or bool(self.server.events.classes) or self.server.tracking.on \
-            or self.server.propagation.on
+            or self.server.propagation.on or self.server.lacks_replicas
 
     def measure(self):
         """Anew, what is used besides the keyspaces."""
@@ -248,7 +248,7 @@ cdef class Loop:
         cdef int64_t now = self.now     # a request has one moment
         cdef epoll_event* left = self.events
         cdef int n, left_count = self.event_count
-        replies_flush(self)
+        replies_flush(self, False)
         for n in range(left_count):
             if not left[n].data.u64 & 1 and (<Client>left[n].data.ptr).state != CLOSED:
                 client_rearm(<Client>left[n].data.ptr)
@@ -359,7 +359,7 @@ cdef class Loop:
                     client_settle(c)
             elif events[i].events & (EPOLLERR | EPOLLHUP) and c.state != CLOSED:
                 client_close(c)
-        replies_flush(self)
+        replies_flush(self, False)
         if self.noted:
             self.look_after()
         if self.closed and self.aside is None:
@@ -383,13 +383,13 @@ cdef class Loop:
                 for c in chosen:
                     c.noted = False
             for c in chosen:
-                if goes_on and c.state == OPEN:
+                if goes_on and c.state == OPEN and not c.doomed:
                     loop_tell_time(self)
                     self.go_on_with(c.context)
                 if c.state == OPEN and c.input.used and not c.parked and c.partial.total == 0:
                     client_execute(c, c.input.p, c.input.p + c.input.used)
                 client_settle(c)
-            replies_flush(self)
+            replies_flush(self, False)
         return 0
 
     cdef int accept(self, int listener) except -1:

@@ -12,7 +12,7 @@ import traceback
 from redlark.server import dispatch, errors, sockets
 from redlark.server.interfaces import Client as AnyClient
 from redlark.server.interfaces import CommandError
-from redlark.server.plain.client import Client
+from redlark.server.plain.client import BUFFER, Client
 from redlark.server.plain.codec import ProtocolError
 from redlark.server.state import State, milliseconds
 from redlark.server.usage import Stats
@@ -235,6 +235,8 @@ class Loop:
                     break
                 if request:
                     self._process(client, request)
+                if len(client.output) > BUFFER:
+                    client.check_output()
         except ProtocolError as problem:
             self.server.failed(problem.line)
             client.reply(CommandError(problem.line))

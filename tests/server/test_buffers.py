@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import struct
 import time
 
 import pytest
@@ -59,6 +61,50 @@ def test_a_script_is_not_kept_by_one_that_it_closes(start: Start, wire: Connect)
     assert ends(reader)
     assert ends(other)
     assert publisher("PUBLISH", "c", "x") == b":0\r\n"
+
+
+def test_who_goes_while_messages_are_sent_harms_nobody(start: Start, wire: Connect) -> None:
+    """A listener whose connection is found broken while PUBLISH goes through listeners and patterns: others hear it.
+
+    Its own reply waits for the end of a turn in which the publisher sleeps, and it resets the connection meanwhile.
+    """
+    running = start("--enable-debug-command", "yes")
+    first, publisher, going = (wire(running.port) for _ in range(3))
+    others = [wire(running.port) for _ in range(5)]
+    for number, listener in enumerate([*others[:2], going, *others[2:]]):
+        listener("HELLO", 3)
+        for pattern in (f"own-{number}*", "*", f"?{number % 2}*"):
+            listener("PSUBSCRIBE", pattern)
+    first.send("DEBUG", "SLEEP", "0.2")
+    time.sleep(0.05)
+    going.send("PING")
+    time.sleep(0.02)
+    publisher.raw(b"DEBUG SLEEP 0.3\r\nPUBLISH x1 m\r\n")
+    time.sleep(0.3)
+    going.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    going.close()
+    assert publisher.frame() == b"+OK\r\n"
+    assert publisher.frame() in (b":8\r\n", b":9\r\n", b":7\r\n")
+    heard = [other.until_quiet().count(b"pmessage") for other in others]
+    assert heard == [1, 2, 2, 1, 2]
+    assert publisher("PUBLISH", "x1", "m") == b":8\r\n"
+
+
+def test_a_limit_ends_a_pipeline_where_redis_ends_it(start: Start, wire: Connect) -> None:
+    """Of requests that were sent in one go none is executed behind the one whose reply passes the hard limit."""
+    running = start("--client-output-buffer-limit", "normal", "100kb", "0", "0")
+    with redis("client-output-buffer-limit normal 100kb 0 0\n") as (real, _):
+        port = int(real("CONFIG", "GET", "port").split(b"\r\n")[4])
+        for counted in (True, False):  # all of it in the core, or a command of Python among it
+            told = []
+            for setter, asking in ((real, wire(port)), (wire(running.port), wire(running.port))):
+                setter("FLUSHALL")
+                setter("SET", "k", "x" * 10_000)
+                step = b"GET k\r\n" if counted else b"GET k\r\nSETRANGE r 0 x\r\n"
+                asking.raw(step * 9 + b"INCR few\r\n" + step * 9 + b"INCR many\r\n")
+                told.append((asking.until_quiet(0.3), setter("MGET", "few", "many")))
+            assert told[0] == told[1]
+            assert told[0] == (b"<closed>", b"*2\r\n$1\r\n1\r\n$-1\r\n")
 
 
 def test_a_soft_limit_may_be_passed_for_a_while(start: Start, wire: Connect) -> None:

@@ -10,9 +10,9 @@ from redlark.server import Server
 from redlark.server.parameters import PARAMETERS
 from tests.server.conftest import Connect, Wire
 
-# Where one listens, and how many there may be, which hangs on the process's limit of open files; what needs replicas;
+# Where one listens, and how many there may be, which hangs on the process's limit of open files;
 # what is raised to two turns of a rate that Redis takes over only at its next turn, up to a second after `hz` was set.
-LEFT_OUT = {"maxclients", "port", "tls-port", "min-replicas-to-write", "min-slaves-to-write", "watchdog-period"}
+LEFT_OUT = {"maxclients", "port", "tls-port", "watchdog-period"}
 NUMBERS = [
     name
     for name, row in PARAMETERS.items()
