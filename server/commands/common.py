@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from itertools import chain
+from typing import Final
 
 from redlark.server import errors
 from redlark.server.interfaces import FRESH, CommandError, Context, Database, Reply, Value
 from redlark.server.notifications import OVERWRITTEN, TYPE_CHANGED
 from redlark.server.types import Hash, List, Set, SortedSet, Stream
 from redlark.server.values import INT64_MAX, INT64_MIN, int32, integer, to_integer
+
+# What takes elements out, and tells so ahead of the change; hdel, srem and the ranges of sorted sets do not.
+AHEAD: Final = frozenset((b"lpop", b"rpop", b"lrem", b"spop", b"zrem", b"zpopmin", b"zpopmax"))
 
 
 @contextmanager
@@ -89,13 +93,32 @@ def as_stream(value: Value | None) -> Stream | None:
 
 def settle(ctx: Context, key: bytes, value: List | Set | Hash | SortedSet, event: bytes) -> None:
     """Elements of a value were taken out in place, which is told as event: what is empty goes."""
-    if value:
-        ctx.db.modified(key)
-        ctx.notify(event, key)
-    else:
-        ctx.db.delete(key)
-        ctx.notify(event, key)
-        ctx.notify(b"del", key)
+    with ahead(ctx) if event in AHEAD else nullcontext():
+        if value:
+            ctx.db.modified(key)
+            ctx.notify(event, key)
+        else:
+            ctx.db.delete(key)
+            ctx.notify(event, key)
+            ctx.notify(b"del", key)
+
+
+@contextmanager
+def ahead(ctx: Context, database: Database | None = None) -> Iterator[None]:
+    """Events of what happens meanwhile are told ahead of it: who tracks keys hears of their changes at the end."""
+    if not (ctx.server.events.classes and ctx.server.tracking.on) or ctx.server.propagation.on:
+        yield
+        return
+    where = ctx.db if database is None else database
+    tracker, changed = where.tracker, list[tuple[bytes, bool]]()
+    where.tracker = lambda *change: changed.append(change)
+    try:
+        yield
+    finally:
+        where.tracker = tracker
+        for one in changed:
+            assert tracker is not None
+            tracker(*one)
 
 
 @contextmanager
@@ -105,26 +128,20 @@ def writing_over(ctx: Context, key: bytes, database: Database | None = None) -> 
         yield
         return
     where = ctx.db if database is None else database  # an empty one is false
-    before, tracker, changed = where.kind(key), where.tracker, list[tuple[bytes, bool]]()
-    if ctx.server.tracking.on and not ctx.server.propagation.on:  # who tracks is told behind it
-        where.tracker = lambda *change: changed.append(change)
+    before = where.kind(key)
     try:
         yield
     finally:
-        where.tracker = tracker
         if before is not None and where.kind(key) is not None:
             ctx.notify(OVERWRITTEN, key, where)
             if where.kind(key) != before:
                 ctx.notify(TYPE_CHANGED, key, where)
-        for one in changed:
-            assert tracker is not None
-            tracker(*one)
 
 
 def store_over(ctx: Context, key: bytes, value: Value, event: bytes, form: int = FRESH) -> None:
     """Store what a command has made under a key, whatever is there; an empty collection or string means to delete."""
     if value:
-        with writing_over(ctx, key):
+        with ahead(ctx), writing_over(ctx, key):
             ctx.db.put(key, value, form=form)
         ctx.notify(event, key)
     elif ctx.db.delete(key):

@@ -11,7 +11,7 @@ from typing import Final
 import attrs
 
 from redlark.server import errors
-from redlark.server.commands.common import hash_at, settle
+from redlark.server.commands.common import ahead, hash_at, settle
 from redlark.server.commands.registry import command
 from redlark.server.interfaces import CommandError, Context, Function, Reply
 from redlark.server.types import Hash
@@ -176,8 +176,9 @@ def hpersist(ctx: Context, args: list[bytes]) -> Reply:
         return [ABSENT] * len(fields)
     told = [_persist(value, field) for field in fields]
     if DONE in told:
-        ctx.db.modified(key)
-        ctx.notify(b"hpersist", key)
+        with ahead(ctx):
+            ctx.db.modified(key)
+            ctx.notify(b"hpersist", key)
     return list[Reply](told)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from redlark.server import errors
-from redlark.server.commands.common import database_index, writing_over
+from redlark.server.commands.common import ahead, database_index, writing_over
 from redlark.server.commands.registry import command
 from redlark.server.commands.scanning import LONGEST_SCAN, read_cursor, read_options
 from redlark.server.glob import matcher
@@ -91,7 +91,8 @@ def copy(ctx: Context, args: list[bytes]) -> Reply:
     if value is None or (target.exists(new) and not replace):
         return 0
     with writing_over(ctx, new, target):
-        _transfer(ctx.db, key, target, new, value if isinstance(value, bytes) else value.copy())
+        with ahead(ctx, target):
+            _transfer(ctx.db, key, target, new, value if isinstance(value, bytes) else value.copy())
         ctx.notify(b"copy_to", new, target)
     return 1
 
@@ -135,7 +136,8 @@ def _rename(ctx: Context, key: bytes, new: bytes, replace: bool) -> bool:
         return False
     if key != new:
         with writing_over(ctx, new):
-            _transfer(ctx.db, key, ctx.db, new, value, renamed=True)
+            with ahead(ctx):
+                _transfer(ctx.db, key, ctx.db, new, value, renamed=True)
             ctx.notify(b"rename_from", key)
             ctx.notify(b"rename_to", new)
     return True

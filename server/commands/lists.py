@@ -8,7 +8,7 @@ from itertools import islice
 import attrs
 
 from redlark.server import errors
-from redlark.server.commands.common import first_key, list_at, part, pop_from, settle
+from redlark.server.commands.common import ahead, first_key, list_at, part, pop_from, settle
 from redlark.server.commands.registry import command
 from redlark.server.interfaces import NULL_ARRAY, OK, CommandError, Context, Reply
 from redlark.server.types import List
@@ -273,13 +273,15 @@ def ltrim(ctx: Context, args: list[bytes]) -> Reply:
         return OK
     kept = part(start, end, len(value))
     if kept.start >= min(kept.stop, len(value)):
-        ctx.db.delete(args[1])
-        ctx.notify(b"ltrim", args[1])
-        ctx.notify(b"del", args[1])
+        with ahead(ctx):
+            ctx.db.delete(args[1])
+            ctx.notify(b"ltrim", args[1])
+            ctx.notify(b"del", args[1])
     else:
         if kept.start == 0 and kept.stop >= len(value):
             ctx.propagate()
         value.trim(kept.start, min(kept.stop, len(value)))
-        ctx.db.modified(args[1])
-        ctx.notify(b"ltrim", args[1])
+        with ahead(ctx):
+            ctx.db.modified(args[1])
+            ctx.notify(b"ltrim", args[1])
     return OK

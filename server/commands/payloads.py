@@ -5,7 +5,7 @@ from __future__ import annotations
 import attrs
 
 from redlark.server import errors
-from redlark.server.commands.common import writing_over
+from redlark.server.commands.common import ahead, writing_over
 from redlark.server.commands.registry import command
 from redlark.server.interfaces import OK, CommandError, Context, Reply
 from redlark.server.rdb import BadFormat, dump, is_whole, restore
@@ -84,10 +84,11 @@ def restore_(ctx: Context, args: list[bytes]) -> Reply:
             ctx.propagate(b"DEL", key)
         return OK
     with writing_over(ctx, key):
-        ctx.db.delete(key)
-        ctx.db.put(key, value)
-        if lives:
-            ctx.db.set_deadline(key, at)
+        with ahead(ctx):
+            ctx.db.delete(key)
+            ctx.db.put(key, value)
+            if lives:
+                ctx.db.set_deadline(key, at)
         if options.idle is not None:
             ctx.db.set_idle(key, options.idle)
         if options.frequency is not None:

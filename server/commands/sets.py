@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from redlark.server import errors
-from redlark.server.commands.common import random_members, sample_size, set_at, settle
+from redlark.server.commands.common import ahead, random_members, sample_size, set_at, settle
 from redlark.server.commands.registry import command
 from redlark.server.interfaces import Context, Reply, SetReply
 from redlark.server.types import Set
@@ -13,7 +13,14 @@ TOLD = 1024  # members that SPOP took are told of with one SREM, at most
 
 
 def _add(ctx: Context, key: bytes, value: Set | None, members: list[bytes], announced: int) -> int:
-    """Add to the set of a key, or to a new one."""
+    """Add to the set of a key, or to a new one, and tell."""
+    added = _put(ctx, key, value, members, announced)
+    if added:
+        ctx.notify(b"sadd", key)
+    return added
+
+
+def _put(ctx: Context, key: bytes, value: Set | None, members: list[bytes], announced: int) -> int:
     if value is None:
         value = ctx.server.types.Set(ctx.server.config)
         value.add(members, announced or len(members))
@@ -21,8 +28,6 @@ def _add(ctx: Context, key: bytes, value: Set | None, members: list[bytes], anno
         added = len(value)
     elif added := value.add(members, announced):
         ctx.db.modified(key)
-    if added:
-        ctx.notify(b"sadd", key)
     return added
 
 
@@ -51,8 +56,11 @@ def smove(ctx: Context, args: list[bytes]) -> Reply:
         return 0
     if source != destination:
         value.remove((member,))
-        settle(ctx, source, value, b"srem")
-        _add(ctx, destination, target, [member], announced=0)
+        with ahead(ctx):
+            settle(ctx, source, value, b"srem")
+            added = _put(ctx, destination, target, [member], announced=0)
+        if added:
+            ctx.notify(b"sadd", destination)
     return 1
 
 
@@ -73,14 +81,16 @@ def spop(ctx: Context, args: list[bytes]) -> Reply:
     if count == 0:
         return SetReply([])
     if count >= len(value):
-        ctx.db.delete(args[1])
-        ctx.notify(b"spop", args[1])
-        ctx.notify(b"del", args[1])
+        with ahead(ctx):
+            ctx.db.delete(args[1])
+            ctx.notify(b"spop", args[1])
+            ctx.notify(b"del", args[1])
         ctx.propagate(b"DEL", args[1])
         return SetReply(list(value))
     gone = value.take(count)
-    ctx.db.modified(args[1])
-    ctx.notify(b"spop", args[1])
+    with ahead(ctx):
+        ctx.db.modified(args[1])
+        ctx.notify(b"spop", args[1])
     for start in range(0, len(gone), TOLD):
         ctx.propagate(b"SREM", args[1], *gone[start : start + TOLD])
     return SetReply(gone)

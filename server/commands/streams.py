@@ -10,7 +10,7 @@ import attrs
 
 from redlark.server import errors, ids
 from redlark.server.blocking import STILL, wait_for, wake
-from redlark.server.commands.common import stream_at, unseen
+from redlark.server.commands.common import ahead, stream_at, unseen
 from redlark.server.commands.registry import command
 from redlark.server.interfaces import NULL_ARRAY, OK, CommandError, Context, Pairs, Reply
 from redlark.server.types import Stream
@@ -178,14 +178,15 @@ def xadd(ctx: Context, args: list[bytes]) -> Reply:
     grown = stream if stream is not None else ctx.server.types.Stream(ctx.server.config)
     grown.append(new, items)
     gone = trimming.cut(ctx, grown)
-    if stream is None:
-        ctx.db.put(key, grown)
-    else:
-        ctx.db.modified(key)
-        wake(ctx.db, key)
-    ctx.notify(b"xadd", key)
-    if gone:
-        ctx.notify(b"xtrim", key)
+    with ahead(ctx):
+        if stream is None:
+            ctx.db.put(key, grown)
+        else:
+            ctx.db.modified(key)
+            wake(ctx.db, key)
+        ctx.notify(b"xadd", key)
+        if gone:
+            ctx.notify(b"xtrim", key)
     ctx.propagate(*trimming.settled([*args[:place], ids.shown(new), *items], grown))
     return ids.shown(new)
 
@@ -217,8 +218,9 @@ def xtrim(ctx: Context, args: list[bytes]) -> Reply:
     gone = 0 if stream is None else trimming.cut(ctx, stream)
     if gone:
         assert stream is not None
-        ctx.db.modified(args[1])
-        ctx.notify(b"xtrim", args[1])
+        with ahead(ctx):
+            ctx.db.modified(args[1])
+            ctx.notify(b"xtrim", args[1])
         ctx.propagate(*trimming.settled(args, stream))
     return gone
 

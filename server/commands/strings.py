@@ -5,7 +5,7 @@ from __future__ import annotations
 import attrs
 
 from redlark.server import errors, longdouble
-from redlark.server.commands.common import deadline_of, part, set_deadline, string_at, writing_over
+from redlark.server.commands.common import ahead, deadline_of, part, set_deadline, string_at, writing_over
 from redlark.server.commands.registry import command
 from redlark.server.interfaces import NO_DEADLINE, OK, RAW, UNENCODED, CommandError, Context, Reply
 from redlark.server.values import INT64_MAX, INT64_MIN, integer, to_integer
@@ -79,7 +79,7 @@ def set_(ctx: Context, args: list[bytes]) -> Reply:
 
 def _store(ctx: Context, key: bytes, value: bytes, deadline: int = NO_DEADLINE, keep_ttl: bool = False) -> None:
     """Put, with a deadline; also one that has come already: the key then expires as any other."""
-    with writing_over(ctx, key):
+    with ahead(ctx), writing_over(ctx, key):
         ctx.db.put(key, value, keep_ttl)
     if deadline != NO_DEADLINE:
         ctx.db.set_deadline(key, deadline)
