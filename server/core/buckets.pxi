@@ -46,6 +46,7 @@ cdef extern from *:
 cdef enum:
     SLOTS = 7
     FULL = 8                # cells a bucket at which the table grows
+    CELL_SPAN = 24          # a small cell may lie across two cache lines
     SMALL = 8               # buckets that lie in one slot of the slab, which is aligned to a cache line
 
 cdef struct Bucket:
@@ -164,6 +165,17 @@ cdef inline uint64_t slots_with(uint64_t tags, uint64_t tag) noexcept nogil:
     """The high bit of each byte that equals tag, and now and then of one that does not."""
     cdef uint64_t x = tags ^ (tag * ONES)
     return (x - ONES) & ~x & HIGHS
+
+cdef inline unsigned int cell_fetch(const Table* t, uint64_t h) noexcept nogil:
+    """Load what in its home bucket looks like a cell; what comes of it must be used (table.pxi)."""
+    cdef Bucket* b = home_of(t, h)
+    cdef uint64_t hits = slots_with(b.tags, tag_of(h))
+    cdef uint8_t* cell
+    if not hits:
+        return 0
+    cell = <uint8_t*>b.slot[rl_first_byte(hits)]
+    rl_prefetch(cell + CELL_SPAN)
+    return cell[0]
 
 cdef inline bint mark_of(const Bucket* b, int i) noexcept nogil:
     return (b.tags >> (56 + i)) & 1

@@ -8,7 +8,7 @@
 # Python, and what C has is short.
 #
 # Sixteen requests are parsed, their keys' buckets fetched, then their entries, and only then executed: the memory that a
-# table of millions of keys must wait for comes while others are being parsed.
+# table of millions of keys must wait for comes while others are being parsed.  So are the members of large collections.
 
 ctypedef bint (*HotFunction)(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept
 
@@ -18,7 +18,8 @@ cdef struct Hot:
     size_t size             # and how many it has
     HotFunction run         # NULL: the slot is free
     int arity
-    bint keyed              # its first argument is a key
+    bint keyed              # its first argument is a key,
+    int member              # and this one, if it is not 0, a member of the collection there
     bint writes
     bint grows              # is refused when memory is full
     bint in_scripts         # may be called there
@@ -66,7 +67,7 @@ cdef inline Hot* hot_find(Hot* table, const char* p, size_t n) noexcept nogil:
         i = (i + 1) & (HOT_SLOTS - 1)
     return NULL
 
-cdef int hot_add(Loop loop, bytes name, HotFunction run, bint keyed) except -1:
+cdef int hot_add(Loop loop, bytes name, HotFunction run, bint keyed, int member=0) except -1:
     """Take over a command, if the server has it."""
     cdef uint64_t rest = 0
     cdef uint64_t number = hot_name(name, <size_t>len(name), &rest)
@@ -82,6 +83,7 @@ cdef int hot_add(Loop loop, bytes name, HotFunction run, bint keyed) except -1:
     loop.hot[i].run = run
     loop.hot[i].arity = command.arity
     loop.hot[i].keyed = keyed
+    loop.hot[i].member = member
     loop.hot[i].writes = command.write
     loop.hot[i].grows = command.denyoom
     loop.hot[i].in_scripts = not command.no_script
@@ -155,6 +157,59 @@ cdef void serve_waiting(Loop loop) noexcept:
         loop_failed(loop, error)
     loop.python_ran = True
 
+cdef inline Table* table_of(const Entry* e) noexcept:
+    """What a large collection keeps its members in; NULL where there is none."""
+    cdef PyObject* held
+    if e == NULL or kind_of(e) != OBJECT:
+        return NULL
+    held = object_of(e)
+    if type(<object>held) is Set:
+        return <Table*>(<Set>held).v.data if (<Set>held).v.form == HASHTABLE else NULL
+    if type(<object>held) is Hash:
+        return <Table*>(<Hash>held).v.data if (<Hash>held).v.large else NULL
+    if type(<object>held) is SortedSet and (<SortedSet>held).v.large != NULL:
+        return &(<SortedSet>held).v.large.table
+    return NULL
+
+cdef inline void fetch_batch(Loop loop, Database db, Request* batch, int count) noexcept:
+    """Bring near what a batch will touch, each kind of it for all requests before the next kind."""
+    cdef Request* r
+    cdef Slice* a
+    cdef Entry* e
+    cdef unsigned int fetched = 0
+    cdef bint any = False
+    cdef int i
+    for i in range(count):
+        r = batch + i
+        r.table = NULL
+        if r.hot == NULL or not r.hot.keyed or r.argc < 2:
+            continue
+        e = entry_likely(&db.table, r.hash)
+        if e == NULL:
+            continue
+        fetched |= e.flags
+        if r.hot.member and r.argc > r.hot.member:
+            r.table = table_of(e)
+            if r.table != NULL:
+                a = loop.argv + r.first + r.hot.member
+                r.member = rl_hash(a.p, a.n)
+                rl_prefetch(home_of(r.table, r.member))
+                any = True
+    if any:
+        for i in range(count):
+            if batch[i].table != NULL:
+                fetched |= cell_fetch(batch[i].table, batch[i].member)
+    loop.fetched = fetched
+
+cdef inline bint run_fetched(Loop loop, Client c, const Request* r, const Slice* a) noexcept:
+    cdef bint done
+    global ahead_text, ahead_hash
+    if r.table != NULL:
+        ahead_text, ahead_hash = a[r.hot.member].p, r.member
+    done = run_hot(loop, c, r.hot, r.argc, a, r.hash)
+    ahead_text = NULL
+    return done
+
 cdef char* execute_input(Loop loop, Client c, char* p, char* end) noexcept:
     """Execute the whole requests in [p, end); returns where what is left begins."""
     cdef Request[BATCH] batch
@@ -162,7 +217,6 @@ cdef char* execute_input(Loop loop, Client c, char* p, char* end) noexcept:
     cdef Slice* a
     cdef int i, count, status, most, first
     cdef uint64_t began
-    cdef unsigned int fetched = 0
     while p < end and c.own.used - c.own.sent < OUTPUT_LIMIT:
         count = 0
         status = WHOLE
@@ -186,17 +240,16 @@ cdef char* execute_input(Loop loop, Client c, char* p, char* end) noexcept:
                 r.hash = rl_hash(a[1].p, a[1].n)
                 rl_prefetch(home_of(&c.db.table, r.hash))
         if count > 1:
-            for i in range(count):
-                if batch[i].hot != NULL and batch[i].hot.keyed and batch[i].argc > 1:
-                    fetched |= entry_fetch(&c.db.table, batch[i].hash)
-            loop.fetched = fetched
+            fetch_batch(loop, c.db, batch, count)
+        else:
+            batch[0].table = NULL
         began = rl_ticks()
         first = 0
         for i in range(count):
             r = batch + i
             a = loop.argv + r.first
             if r.hot != NULL and loop.aside is None and is_usual(c) and (not loop.memory_limited or not r.hot.grows or has_room(loop)) and \
-                    run_hot(loop, c, r.hot, r.argc, a, r.hash):
+                    run_fetched(loop, c, r, a):
                 loop.stats.commands += 1
                 c.commands += 1
                 if PyList_GET_SIZE(c.db.came):

@@ -221,7 +221,7 @@ cdef list hash_list(HashData* s):
 cdef inline bint hash_find(HashData* s, Slice field, Found* found) noexcept:
     cdef lp_item item
     if s.large:
-        found.hash = rl_hash(field.p, field.n)
+        found.hash = text_hash(field.p, field.n)
         found.cell = member_find(<Table*>s.data, field.p, field.n, found.hash, &found.place)
         return found.cell != NULL
     lp_prepare(&item, field.p, field.n)
@@ -249,7 +249,7 @@ cdef bint hash_put(HashData* s, Slice field, Slice value) noexcept:
             s.data = lp_replace(<char*>s.data, &at, items + 1)
             return False
         hash_unpack(s, 0)
-    h = rl_hash(field.p, field.n)
+    h = text_hash(field.p, field.n)
     if member_find(<Table*>s.data, field.p, field.n, h, &place) == NULL:
         member_add(<Table*>s.data, PAIRED, field.p, field.n, h, value.p, value.n)
         return True

@@ -246,13 +246,13 @@ cdef bint cmd_hgetall(Loop loop, Client c, int64_t argc, const Slice* a, uint64_
 
 
 cdef int hot_hashes(Loop loop) except -1:
-    hot_add(loop, b"hset", cmd_hset, True)
+    hot_add(loop, b"hset", cmd_hset, True, 2)
     hot_add(loop, b"hmset", cmd_hmset, True)
-    hot_add(loop, b"hincrby", cmd_hincrby, True)
-    hot_add(loop, b"hdel", cmd_hdel, True)
-    hot_add(loop, b"hget", cmd_hget, True)
+    hot_add(loop, b"hincrby", cmd_hincrby, True, 2)
+    hot_add(loop, b"hdel", cmd_hdel, True, 2)
+    hot_add(loop, b"hget", cmd_hget, True, 2)
     hot_add(loop, b"hmget", cmd_hmget, True)
-    hot_add(loop, b"hexists", cmd_hexists, True)
+    hot_add(loop, b"hexists", cmd_hexists, True, 2)
     hot_add(loop, b"hlen", cmd_hlen, True)
     hot_add(loop, b"hgetall", cmd_hgetall, True)
     return 0

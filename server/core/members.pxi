@@ -99,6 +99,14 @@ cdef void scored_drop(void* m) noexcept:
 
 # -------------------------------------------------------------------------------------------------- lookup and changes
 
+# A batch of requests hashes members ahead, as it does keys (dispatch.pxi): of the request that runs, this one.
+cdef const char* ahead_text = NULL
+cdef uint64_t ahead_hash = 0
+
+cdef inline uint64_t text_hash(const char* p, size_t n) noexcept nogil:
+    """What a lookup of a member hashes it to."""
+    return ahead_hash if p == ahead_text else rl_hash(p, n)
+
 cdef inline bint has_text(const void* m, const char* p, size_t n) noexcept nogil:
     cdef const uint8_t* at = <const uint8_t*>m
     if n < LONG_SIZE:

@@ -21,6 +21,8 @@ cdef struct Request:
     char* end
     Hot* hot
     uint64_t hash           # of the key, if hot and it has one
+    Table* table            # of what the key's collection has, if the request is about a member; NULL: not known
+    uint64_t member         # the member's hash, if there is a table
 
 cdef enum Parsed:
     INCOMPLETE

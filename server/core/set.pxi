@@ -257,7 +257,7 @@ cdef bint set_has(SetData* s, Slice member) noexcept:
     cdef lp_item item
     cdef int64_t number = 0
     if s.form == HASHTABLE:
-        return member_find(<Table*>s.data, member.p, member.n, rl_hash(member.p, member.n), &at) != NULL
+        return member_find(<Table*>s.data, member.p, member.n, text_hash(member.p, member.n), &at) != NULL
     if s.form == INTSET:
         return rl_parse_int(member.p, member.n, &number) and rl_intset_has(<rl_intset*>s.data, number)
     lp_prepare(&item, member.p, member.n)
@@ -272,7 +272,7 @@ cdef bint set_remove(SetData* s, Slice member) noexcept:
     cdef size_t i
     cdef int64_t number = 0
     if s.form == HASHTABLE:
-        h = rl_hash(member.p, member.n)
+        h = text_hash(member.p, member.n)
         if member_find(<Table*>s.data, member.p, member.n, h, &place) == NULL:
             return False
         member_remove(<Table*>s.data, LONE, h, &place)
@@ -318,7 +318,7 @@ cdef bint set_add(SetData* s, Slice member, const SetLimits* limits) noexcept:
     cdef int64_t number = 0
     cdef bint added = False
     if s.form == HASHTABLE:
-        h = rl_hash(member.p, member.n)
+        h = text_hash(member.p, member.n)
         if member_find(<Table*>s.data, member.p, member.n, h, &place) != NULL:
             return False
         member_add(<Table*>s.data, LONE, member.p, member.n, h, NULL, 0)

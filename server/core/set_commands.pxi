@@ -256,9 +256,9 @@ cdef bint cmd_srandmember(Loop loop, Client c, int64_t argc, const Slice* a, uin
 
 
 cdef int hot_sets(Loop loop) except -1:
-    hot_add(loop, b"sadd", cmd_sadd, True)
-    hot_add(loop, b"srem", cmd_srem, True)
-    hot_add(loop, b"sismember", cmd_sismember, True)
+    hot_add(loop, b"sadd", cmd_sadd, True, 2)
+    hot_add(loop, b"srem", cmd_srem, True, 2)
+    hot_add(loop, b"sismember", cmd_sismember, True, 2)
     hot_add(loop, b"smismember", cmd_smismember, True)
     hot_add(loop, b"scard", cmd_scard, True)
     hot_add(loop, b"smembers", cmd_smembers, True)

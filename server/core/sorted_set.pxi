@@ -218,7 +218,7 @@ cdef bint zset_score(const Zset* z, const char* p, size_t n, double* score) noex
             return False
         score[0] = item.score
         return True
-    m = member_find(&z.large.table, p, n, rl_hash(p, n), &at)
+    m = member_find(&z.large.table, p, n, text_hash(p, n), &at)
     if m == NULL:
         return False
     score[0] = score_of(m)
@@ -369,7 +369,7 @@ cdef bint zset_give(Zset* z, const char* p, size_t n, double score, const ZsetLi
         if z.large == NULL:
             z.pack = pack_add(z.pack, score + 0.0, p, n)
             return there
-    h = rl_hash(p, n)
+    h = text_hash(p, n)
     m = member_find(&z.large.table, p, n, h, &at)
     if m == NULL:
         scores_add(z.large, p, n, h, score)
@@ -405,7 +405,7 @@ cdef bint zset_remove(Zset* z, const char* p, size_t n) noexcept:
             return False
         z.pack = pack_cut(z.pack, item.at, item.size, 1)
         return True
-    h = rl_hash(p, n)
+    h = text_hash(p, n)
     m = member_find(&z.large.table, p, n, h, &at)
     if m == NULL:
         return False

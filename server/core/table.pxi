@@ -41,20 +41,25 @@ cdef inline Entry* entry_find(const Table* t, const char* p, size_t n, uint64_t 
             return NULL
         b = <Bucket*>b.slot[6]
 
+cdef inline Entry* entry_likely(const Table* t, uint64_t h) noexcept nogil:
+    """What in its home bucket looks like the entry; the end of it is on its way."""
+    cdef Bucket* b = home_of(t, h)
+    cdef uint64_t hits = slots_with(b.tags, tag_of(h))
+    cdef Entry* e
+    if not hits:
+        return NULL
+    e = <Entry*>b.slot[rl_first_byte(hits)]
+    rl_prefetch(<char*>e + ENTRY_SPAN)
+    return e
+
 cdef inline unsigned int entry_fetch(const Table* t, uint64_t h) noexcept nogil:
     """After the home bucket was prefetched: fetch the likely entry.
 
     A load and no prefetch, whose result the caller must use: the processor drops a prefetch whose page it would have to
     look for, and loads that do not hang on each other wait together.
     """
-    cdef Bucket* b = home_of(t, h)
-    cdef uint64_t hits = slots_with(b.tags, tag_of(h))
-    cdef Entry* e
-    if hits:
-        e = <Entry*>b.slot[rl_first_byte(hits)]
-        rl_prefetch(<char*>e + ENTRY_SPAN)
-        return e.flags
-    return 0
+    cdef Entry* e = entry_likely(t, h)
+    return 0 if e == NULL else e.flags
 
 cdef inline void entry_add(Table* t, uint64_t h, Entry* e) noexcept nogil:
     """Add an entry whose key is not there."""

@@ -33,13 +33,14 @@ cdef inline int usage_cell(uint64_t ns) noexcept nogil:
         return CELLS - 1
     return ((highest - STEP_BITS + 1) << STEP_BITS) + <int>((ns >> (highest - STEP_BITS)) & ((1 << STEP_BITS) - 1))
 
-cdef inline void usage_add(Loop loop, Hot* hot, uint64_t ns) noexcept:
-    hot.ns += ns
+cdef inline void usage_add(Loop loop, Hot* hot, uint64_t ns, int count=1) noexcept:
+    """So many have taken so long, each of them."""
+    hot.ns += ns * <uint64_t>count
     if loop.keeps_times:
         if hot.times == NULL:
             hot.times = <uint64_t*>rl_alloc(CELLS * sizeof(uint64_t))
             memset(hot.times, 0, CELLS * sizeof(uint64_t))
-        hot.times[usage_cell(ns)] += 1
+        hot.times[usage_cell(ns)] += <uint64_t>count
 
 cdef inline uint64_t usage_since(Loop loop, uint64_t began) noexcept:
     """Nanoseconds since then."""
@@ -51,8 +52,12 @@ cdef inline void usage_share(Loop loop, const Request* batch, int first, int beh
     cdef int i
     if first < behind:
         each = usage_since(loop, began) // <uint64_t>(behind - first)
-        for i in range(first, behind):
-            usage_add(loop, batch[i].hot, each)
+        i = first
+        while i < behind:
+            while i < behind and batch[i].hot == batch[first].hot:
+                i += 1
+            usage_add(loop, batch[first].hot, each, i - first)
+            first = i
 
 cdef void usage_calibrate(Loop loop) noexcept:
     """How long a tick is, by all the time since the start."""

@@ -460,16 +460,16 @@ cdef bint cmd_zrevrangebyscore(Loop loop, Client c, int64_t argc, const Slice* a
 
 
 cdef int hot_zsets(Loop loop) except -1:
-    hot_add(loop, b"zadd", cmd_zadd, True)
-    hot_add(loop, b"zincrby", cmd_zincrby, True)
-    hot_add(loop, b"zrem", cmd_zrem, True)
+    hot_add(loop, b"zadd", cmd_zadd, True, 3)
+    hot_add(loop, b"zincrby", cmd_zincrby, True, 3)
+    hot_add(loop, b"zrem", cmd_zrem, True, 2)
     hot_add(loop, b"zpopmin", cmd_zpopmin, True)
     hot_add(loop, b"zpopmax", cmd_zpopmax, True)
     hot_add(loop, b"zcard", cmd_zcard, True)
-    hot_add(loop, b"zscore", cmd_zscore, True)
+    hot_add(loop, b"zscore", cmd_zscore, True, 2)
     hot_add(loop, b"zmscore", cmd_zmscore, True)
-    hot_add(loop, b"zrank", cmd_zrank, True)
-    hot_add(loop, b"zrevrank", cmd_zrevrank, True)
+    hot_add(loop, b"zrank", cmd_zrank, True, 2)
+    hot_add(loop, b"zrevrank", cmd_zrevrank, True, 2)
     hot_add(loop, b"zcount", cmd_zcount, True)
     hot_add(loop, b"zrange", cmd_zrange, True)
     hot_add(loop, b"zrevrange", cmd_zrevrange, True)
