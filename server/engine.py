@@ -25,7 +25,7 @@ import attrs
 import lupa.lua51 as lua51
 
 from redlark.server import doubles, errors
-from redlark.server.interfaces import CommandError, Database
+from redlark.server.interfaces import CommandError, Context, Database
 from redlark.server.lua_bytecode import flatten
 from redlark.server.script_client import ITEM
 
@@ -67,12 +67,36 @@ class Calls(Protocol):
         """The error of code that was ended."""
 
 
+class Known(Protocol):
+    """A script as a core knows it."""
+
+    digest: bytes
+    script: Any
+
+
 class ScriptCalls(Protocol):
-    """What answers hot commands that scripts call, without Python; what it does not answer is `scripting`'s."""
+    """What runs plain scripts, and answers hot commands that they call; all else is left to `scripting`."""
 
     module: bytes  # the file of the core, in which Lua finds `rl_lua_open`
     address: int  # what that is to be called with; its value is the function of Lua that asks
     wrote: bool  # since `open`, here or as `goes_on` said
+
+    def attach(
+        self, scripts: dict[bytes, Any], by_source: dict[bytes, Any], evaluated: dict[bytes, None], usable: int, /
+    ) -> None:
+        """The core may run scripts of these by itself, as long as Lua holds less than so many KiB."""
+
+    def know(self, script: Any, code: int, digest: bytes, source: bytes, /) -> Known:
+        """A script that it may run; code: the number that Lua gave to its function."""
+
+    def forget(self, known: Known, /) -> None:
+        """It is not to run any more."""
+
+    def used_another(self) -> None:
+        """A script was used, or came to be known, without the core."""
+
+    def told(self) -> tuple[Any, Context, list[bytes], int] | None:
+        """The script that the core runs, its caller and request, and for how many nanoseconds; None once it is told."""
 
     def open(self, database: Database, read_only: bool, full: bool, /) -> None:
         """A script begins.  full: it may not let memory grow until it has written."""
@@ -179,7 +203,7 @@ class Engine:
         }
         if self.hot is not None:
             opened = self._lua.eval(b"package.loadlib")(self.hot.module, b"rl_lua_open")
-            others[b"hot"] = opened(self.hot.address)
+            others[b"hot"], self._known, others[b"core_world"], self._raise = opened(self.hot.address)
         return {name: _safe(function) for name, function in functions.items()} | others
 
     # ---- scripts and functions --------------------------------------------------------------------------------------
@@ -198,6 +222,19 @@ class Engine:
         """A script.  Raises CompileError, and CommandError where there is no room."""
         self._need(len(source))
         return _compiled(self._scripts, source)
+
+    @property
+    def easy(self) -> int:
+        """KiB that Lua may hold where a script begins without a closer look at its memory."""
+        return (MOST_MEMORY - RESERVE) // 2048
+
+    def known(self, code: Any) -> int:
+        """The number by which the core knows a script."""
+        return int(self._known(code))
+
+    def raise_again(self) -> None:
+        """Raises what has ended a script that the core ran."""
+        self._raise()
 
     def run(self, code: Any, digest: bytes, keys: list[bytes], arguments: list[bytes], protocol: int) -> bytes:
         """Run a script; its reply as one frame of a protocol.  Raises CommandError where there is no room."""

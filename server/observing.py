@@ -68,7 +68,7 @@ class Observer:
     _numbered: int = 0
     _slow_ns: int = NEVER  # from so many nanoseconds on a request is slow
     _delay_ns: int = NEVER
-    _least_ns: int = NEVER  # the smaller one
+    least_ns: int = NEVER  # the smaller one
     _keeps_times: bool = True  # how long each command took
     _kept: int = 0  # slow requests, at most
 
@@ -77,7 +77,7 @@ class Observer:
         slower, threshold = config.slowlog_log_slower_than, config.latency_monitor_threshold
         self._slow_ns = slower * 1000 if slower >= 0 else NEVER
         self._delay_ns = threshold * 1_000_000 if threshold else NEVER
-        self._least_ns = min(self._slow_ns, self._delay_ns)
+        self.least_ns = min(self._slow_ns, self._delay_ns)
         self._kept = config.slowlog_max_len
         self._keeps_times = config.latency_tracking
         if slower >= 0:
@@ -93,14 +93,14 @@ class Observer:
         if not client.parked:
             client.context.server.loop.stats.commands += 1
             command.usage.add(nanoseconds, self._keeps_times)
-        if nanoseconds >= self._least_ns and not client.parked:
+        if nanoseconds >= self.least_ns and not client.parked:
             self.ended(client, command, request, nanoseconds)
         if self.monitors and not command.flags & UNTOLD:
             self.tell(client, command, request)
 
     def counted(self, client: Client, command: Command, request: list[bytes], nanoseconds: int) -> None:
         """A request has run that the core has counted, and of which nobody else is told."""
-        if nanoseconds >= self._least_ns:
+        if nanoseconds >= self.least_ns:
             self.ended(client, command, request, nanoseconds)
 
     def called(self, client: Client, command: Command, request: list[bytes], nanoseconds: int) -> None:

@@ -26,8 +26,8 @@ from redlark.server.script_heads import Permit, needs_room
 from redlark.server.state import PRODUCT_VERSION, ClientContext
 
 if TYPE_CHECKING:
-    from redlark.server.engine import Engine, Registered, Told
-    from redlark.server.interfaces import Context
+    from redlark.server.engine import Engine, Known, Registered, ScriptCalls, Told
+    from redlark.server.interfaces import Client, Context
     from redlark.server.state import State
 
 CALL_WORDS: Final = b"ERR Lua redis lib command arguments must be strings or integers"
@@ -62,6 +62,7 @@ class Script:
     permit: Permit
     code: Any
     loaded: bool = False  # by SCRIPT LOAD: it is never forgotten by itself
+    known: Known | None = None  # to the core, which runs it by itself where it asks for nothing
 
 
 @attrs.define(slots=True, eq=False)
@@ -98,12 +99,13 @@ class Scripting:
     scripts: dict[bytes, Script] = attrs.Factory(dict)  # by digest; those of EVAL alone the least used first
     libraries: dict[bytes, Library] = attrs.Factory(dict)
     functions: dict[bytes, tuple[Registered, Library]] = attrs.Factory(dict)  # by name, in lower case
-    running: Execution | None = None
+    _running: Execution | None = None
     evicted: int = 0
     _code: int = 0  # bytes of all scripts and libraries
     by_source: dict[bytes, Script] = attrs.Factory(dict)
     _evaluated: dict[bytes, None] = attrs.Factory(dict)  # digests of scripts that only EVAL knows, the oldest first
     _engine: Engine | None = None
+    _hot: ScriptCalls | None = None
     _client: ScriptClient = attrs.Factory(ScriptClient)
     _context: ClientContext = attrs.field(init=False)
     _found: dict[bytes, Command] = attrs.Factory(dict)
@@ -118,6 +120,9 @@ class Scripting:
             from redlark.server.engine import Engine
 
             self._engine = Engine(self, PRODUCT_VERSION, self.server.loop.script_calls)
+            self._hot = self._engine.hot
+            if self._hot is not None:
+                self._hot.attach(self.scripts, self.by_source, self._evaluated, self._engine.easy)
             self._values = Values(self._engine.table)
             self._context = ClientContext(self._client, self.server, self.server.databases[0], executing=True)
             self._client.context, self._client.db = self._context, self._context.db
@@ -135,6 +140,9 @@ class Scripting:
         """The server knows a script from now on; of those that EVAL alone brought, so many."""
         if script.digest not in self.scripts:
             self._code += len(script.source)
+            if self._hot is not None and script.permit == PLAIN:
+                code = self.engine.known(script.code)
+                script.known = self._hot.know(script, code, script.digest, script.source)
         self.scripts[script.digest] = self.by_source[script.source] = script
         if loaded:
             script.loaded = True
@@ -144,21 +152,29 @@ class Scripting:
             if len(self._evaluated) > EVALUATED:
                 oldest = next(iter(self._evaluated))
                 del self._evaluated[oldest]
-                source = self.scripts.pop(oldest).source
-                del self.by_source[source]
-                self._code -= len(source)
+                self._drop(self.scripts.pop(oldest))
                 self.evicted += 1
+        if self._hot is not None:
+            self._hot.used_another()
+
+    def _drop(self, script: Script) -> None:
+        del self.by_source[script.source]
+        self._code -= len(script.source)
+        if self._hot is not None and script.known is not None:
+            self._hot.forget(script.known)
 
     def used(self, script: Script) -> None:
         """A script has been asked for again."""
         if not script.loaded:
             self._evaluated[script.digest] = self._evaluated.pop(script.digest)
+        if self._hot is not None:
+            self._hot.used_another()
 
     def forget_scripts(self) -> None:
         """No script is known, and what scripts have set is as it was."""
-        self._code -= sum(map(len, self.by_source))
+        for script in self.scripts.values():
+            self._drop(script)
         self.scripts.clear()
-        self.by_source.clear()
         self._evaluated.clear()
         if self._engine is not None:
             self._engine.forget_scripts()
@@ -192,28 +208,36 @@ class Scripting:
             self._end()
         self._reply(ctx, execution, frame)
 
-    def quick(self, ctx: Context, request: list[bytes], by_digest: bool) -> bool:
-        """EVAL or EVALSHA while a core tells nobody of anything: of a script that is known and asks for nothing.
+    @property
+    def running(self) -> Execution | None:
+        """What runs now; of a script that the core runs Python learns here."""
+        if self._running is None and self._hot is not None:
+            told = self._hot.told()
+            if told is not None:
+                script, ctx, request, nanoseconds = told
+                execution = Execution(script.digest, request, False, PLAIN, ctx)
+                execution.began -= nanoseconds / 1e9
+                self._enter(execution, read_only=False)
+        return self._running
 
-        False: nothing is done, the command itself has to see to it.
-        """
-        script = (self.scripts if by_digest else self.by_source).get(request[1])
-        number = request[2]
-        if script is None or script.permit != PLAIN or not (len(number) < 4 and number.isdigit()):
-            return False
-        keys = int(number)
-        if keys > len(request) - 3:
-            return False
-        self.used(script)
-        began = time.perf_counter_ns()
+    def ended(self, frame: bytes | None) -> None:
+        """A script that the core ran is over: Python has learnt of it, or its reply, this frame, was Lua's to make."""
+        execution = self.running
+        assert execution is not None
+        self._end()
+        if frame is not None:
+            self._reply(execution.caller, execution, frame)
+
+    def broken(self) -> None:
+        """An exception has ended a script that the core ran: it is raised."""
         try:
-            self.run(ctx, script, request, keys, False)
-        except CommandError as error:
-            self.server.failed(error.line)
-            ctx.client.reply(error)
-        command = self.server.commands[b"EVALSHA" if by_digest else b"EVAL"]
-        self.server.observer.counted(ctx.client, command, request, time.perf_counter_ns() - began)
-        return True
+            self.engine.raise_again()
+        finally:
+            self._end()
+
+    def lasted(self, client: Client, request: list[bytes], nanoseconds: int) -> None:
+        """A script that the core ran took so long that it may be told of."""
+        self.server.observer.counted(client, find(self.server.commands, request), request, nanoseconds)
 
     def call_function(
         self, ctx: Context, function: Registered, permit: Permit, request: list[bytes], keys: int, read_only: bool
@@ -231,11 +255,11 @@ class Scripting:
     def register(self, name: bytes, source: bytes, ctx: Context) -> list[Registered] | bytes:
         """Run a library: what it registers, or what it fails with.  Raises engine.CompileError."""
         engine = self.engine
-        self.running = Execution(name, [], True, Permit(), ctx, loading=True)
+        self._running = Execution(name, [], True, Permit(), ctx, loading=True)
         try:
             return engine.register(source)
         finally:
-            self.running = None
+            self._running = None
 
     def needs_room(self, name: bytes, request: list[bytes]) -> bool:
         """Is code asked for, by EVAL or its kin, that a full server refuses to run?"""
@@ -257,29 +281,33 @@ class Scripting:
         ctx.client.write(frame)
 
     def _begin(self, execution: Execution, read_only: bool) -> None:
-        server, own = self.server, self._context
+        server = self.server
         if server.lacks_replicas and execution.permit.writes and execution.permit != PLAIN:
             raise CommandError(errors.NO_REPLICAS)  # of other scripts, those that try to write
-        self.running = execution
-        own.index, own.db = execution.caller.index, execution.caller.db
-        self._client.db = own.db
-        self._client.resp = 2
-        self._read_only = read_only
+        self._enter(execution, read_only)
         if server.observer.monitors:
             request = execution.request
             server.observer.tell(execution.caller.client, find(server.commands, request), request)
         self._full = server.memory_limited and not execution.permit.allows_oom and not server.eviction.has_room()
-        hot = self.engine.hot
-        if hot is not None:
-            hot.open(own.db, read_only, self._full)
-        server.tracking.writer = self._client  # so NOLOOP keeps no broadcast of it from the caller
+        if self._hot is not None:
+            self._hot.open(self._context.db, read_only, self._full)
+
+    def _enter(self, execution: Execution, read_only: bool) -> None:
+        own = self._context
+        self._running = execution
+        own.index, own.db = execution.caller.index, execution.caller.db
+        self._client.db = own.db
+        self._client.resp = 2
+        self._read_only = read_only
+        self._full = False
+        self.server.tracking.writer = self._client  # so NOLOOP keeps no broadcast of it from the caller
 
     def _end(self) -> None:
-        if self.running is not None:
-            self.server.tracking.writer = self.running.caller.client
-        if self.engine.hot is not None:
-            self.engine.hot.close()
-        self.running = None
+        if self._running is not None:
+            self.server.tracking.writer = self._running.caller.client
+        if self._hot is not None:
+            self._hot.close()
+        self._running = None
         self.server.busy = None
         self.server.propagation.targets = EVERYBODY
         if self.server.memory_limited:
@@ -288,7 +316,7 @@ class Scripting:
     # ---- what code asks: see engine.Calls ----
 
     def call(self, *words: Any) -> Told:
-        hot = self.engine.hot
+        hot = self._hot
         if hot is None:
             return self._call(words)
         execution = self.running
@@ -363,12 +391,13 @@ class Scripting:
         return line, ERROR
 
     def failed(self, line: bytes, counted: bool) -> None:
-        if self.running is None:
+        execution = self.running
+        if execution is None:
             return
         if counted:
-            self.running.errors += 1
+            execution.errors += 1
         else:
-            self.running.fails = True
+            execution.fails = True
             self.server.failed(line)
 
     def _find(self, request: list[bytes]) -> Command:
@@ -393,11 +422,14 @@ class Scripting:
         return True
 
     def speak(self, protocol: int) -> None:
+        execution, hot = self.running, self._hot
         self._client.resp = protocol
-        if self.running is not None and not self.running.loading and self.engine.hot is not None:
-            self.engine.hot.goes_on(self._context.db, protocol == 2, self.engine.hot.wrote)
+        if execution is not None and not execution.loading and hot is not None:
+            hot.goes_on(self._context.db, protocol == 2, hot.wrote)
 
     def replicate(self, flags: int) -> None:
+        if self.running is None:
+            return
         self.server.propagation.targets = flags
 
     def log(self, level: int, message: bytes) -> None:
@@ -423,7 +455,7 @@ class Scripting:
         return execution.killed
 
     def last_words(self) -> bytes:
-        if self.running is not None and self.running.loading:
+        if self._running is not None and self._running.loading:
             return b"ERR FUNCTION LOAD timeout"
         return b"ERR Script killed by user with SCRIPT KILL..."
 
@@ -432,7 +464,7 @@ class Scripting:
         execution = self.running
         if execution is None:
             raise CommandError(NOT_BUSY)
-        if execution.wrote or (self.engine.hot is not None and self.engine.hot.wrote):
+        if execution.wrote or (self._hot is not None and self._hot.wrote):
             raise CommandError(UNKILLABLE)
         if execution.is_function is not is_function:
             raise CommandError(BUSY % (b"FUNCTION" if execution.is_function else b"SCRIPT"))

@@ -109,6 +109,8 @@ cdef class Loop:
     cdef bint memory_limited
     cdef size_t memory_limit, memory_base   # what is used besides the keyspaces
     cdef list databases
+    cdef ScriptCalls scripts        # None: no script has been there
+    cdef uint64_t slow_ns           # a script that takes longer is told of
     cdef bint telling, observed     # of keyspace events, of keys that change, or of requests; of each request
     cdef bint python_ran            # timers may have changed
     cdef bint stopping
@@ -208,6 +210,7 @@ cdef class Loop:
         self.memory_limited = self.server.memory_limited
         self.memory_limit = config.maxmemory
         self.databases = list(self.server.databases)
+        self.slow_ns = self.server.observer.least_ns
         self.measure()
         self.observed = self.server.observer.needs_all or self.server.pause.is_on or self.server.events.misses
         self.telling = self.observed or bool(self.server.events.classes) or self.server.tracking.on \

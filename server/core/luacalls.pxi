@@ -1,10 +1,15 @@
 # Hot commands for scripts: `redis.call` of one of them meets no Python.
 #
-# Must live here: when a script's call may be answered so.  Must not: how words and replies pass between Lua and C
-# (luacalls.h), what any command does.
+# And for those who ask for scripts: EVAL and EVALSHA of one that is known begin and end here.
+#
+# Must live here: when a script, or its call, may be answered so.  Must not: how words and replies pass between Lua and C
+# (luacalls.h), what any command does, which scripts there are (redlark.server.scripting).
 #
 # What a hot command leaves to Python it leaves here, too; and so does this where more has to be seen to than the command:
 # somebody listens or tracks, the script may not write or memory is full, replies are of RESP3.
+#
+# Python learns of a script that runs when it is first asked for something: a call that is no hot command, the clock after so
+# many instructions, an error (ScriptCalls.told).  Most scripts end before.
 
 cdef extern from "luacalls.h":
     ctypedef struct rl_lua_word:
@@ -15,7 +20,35 @@ cdef extern from "luacalls.h":
         int (*ask)(rl_lua_calls*, int, rl_lua_word*) noexcept with gil
         int open
         const char* reply
+        int run
+        int speaks
+        char* frame
+        size_t used, room
+        bint told_by_lua
+    ctypedef struct rl_lua_script:
+        int code
+        const char* digest
+        const rl_lua_word* words
+        int keys, count
+    int RL_LUA_KEPT
     int rl_lua_find(const char* path)
+    bint rl_lua_start(rl_lua_calls* calls, const rl_lua_script* script) noexcept
+    int64_t rl_lua_held(rl_lua_calls* calls) noexcept
+    void rl_lua_forget(rl_lua_calls* calls, int code) noexcept
+
+cdef enum:
+    DIGEST = 40             # bytes of one
+    LUA_ITEM = 100          # script_client.ITEM
+    SLOW_TO_TELL_NS = 20_000    # a script that took longer may have let the clock go on
+
+
+cdef class Known:
+    """A script that the core can run: what asks for nothing of its own (scripting.PLAIN)."""
+
+    cdef int code               # in Lua's registry
+    cdef readonly bytes digest
+    cdef bytes source
+    cdef readonly object script     # redlark.server.scripting.Script
 
 
 cdef class ScriptCalls:
@@ -27,12 +60,23 @@ cdef class ScriptCalls:
     cdef bint read_only
     cdef bint full
     cdef public bint wrote
+    cdef dict scripts, by_source, evaluated     # of redlark.server.scripting
+    cdef int64_t usable             # KiB that Lua may hold when a script begins
+    cdef Known last                 # the one that was used last, of all
+    cdef Known under_way            # it runs, and Python does not know yet
+    cdef Client caller              # for whom
+    cdef int64_t argc
+    cdef const Slice* argv
+    cdef uint64_t began             # tick
 
     def __cinit__(self, Loop loop not None):
         self.loop = loop
         self.client = Client(loop, -1)
         self.calls.owner = <void*>self
         self.calls.ask = script_ask
+
+    def __dealloc__(self):
+        free(self.calls.frame)
 
     @property
     def module(self):
@@ -41,6 +85,31 @@ cdef class ScriptCalls:
     @property
     def address(self):
         return <size_t>&self.calls
+
+    def attach(self, dict scripts not None, dict by_source not None, dict evaluated not None, int64_t usable, /):
+        self.scripts, self.by_source, self.evaluated, self.usable = scripts, by_source, evaluated, usable
+        self.loop.scripts = self
+
+    def know(self, script, int code, bytes digest not None, bytes source not None, /):
+        cdef Known known = Known()
+        known.code, known.digest, known.source, known.script = code, digest, source, script
+        return known
+
+    def forget(self, Known known not None, /):
+        rl_lua_forget(&self.calls, known.code)
+        self.last = None
+
+    def used_another(self):
+        self.last = None
+
+    def told(self):
+        cdef Known known = self.under_way
+        if known is None:
+            return None
+        self.under_way = None
+        loop_tell_time(self.loop)
+        self.loop.python_ran = True
+        return known.script, self.caller.context, request_list(self.argc, self.argv), usage_since(self.loop, self.began)
 
     def open(self, Database db not None, bint read_only, bint full, /):
         self.client.db = db
@@ -56,22 +125,85 @@ cdef class ScriptCalls:
         self.wrote = wrote
 
 
+cdef Known known_script(ScriptCalls own, const Slice* word, bint by_digest):
+    """The script of a digest or a source; of those that EVAL alone brought it is now the last that was used."""
+    cdef Known known = own.last
+    if known is not None and rl_is(known.digest if by_digest else known.source, word):
+        return known
+    script = (own.scripts if by_digest else own.by_source).get(PyBytes_FromStringAndSize(word.p, <Py_ssize_t>word.n))
+    if script is None:
+        return None
+    known = script.known
+    if known is not None:
+        if known.digest in own.evaluated:
+            del own.evaluated[known.digest]
+            own.evaluated[known.digest] = None
+        own.last = known
+    return known
+
+cdef inline bint rl_is(bytes text, const Slice* word) noexcept:
+    return <size_t>len(text) == word.n and rl_same(text, word.p, word.n)
+
 cdef bint run_script(Loop loop, Client c, int64_t argc, const Slice* a, bint by_digest) noexcept:
-    """A script that is known, without the checks that hold for other commands: what they are about is not the case."""
-    cdef bint done = True
-    if loop.memory_limited:
+    """A script that is known; any other, and one of which somebody is to be told more, is Python's."""
+    cdef ScriptCalls own = loop.scripts
+    cdef rl_lua_script script
+    cdef Known known
+    cdef int64_t keys = 0, i
+    cdef size_t size = 0
+    cdef uint64_t ns
+    if own is None or loop.memory_limited or loop.aside is not None or own.caller is not None or \
+            not rl_parse_int(a[2].p, a[2].n, &keys) or not 0 <= keys <= argc - 3:
+        return False
+    for i in range(3, argc):
+        size += a[i].n + LUA_ITEM
+    if rl_lua_held(&own.calls) + <int64_t>(size >> 10) >= own.usable:
         return False
     try:
-        loop_tell_time(loop)
-        done = loop.server.scripting.quick(c.context, request_list(argc, a), by_digest)
+        known = known_script(own, a + 1, by_digest)
+        if known is None:
+            return False
+        script.code, script.digest, script.words = known.code, known.digest, <const rl_lua_word*>(a + 3)
+        script.keys, script.count = <int>keys, <int>(argc - 3)
+        own.began = rl_ticks()
+        own.under_way, own.caller, own.argc, own.argv = known, c, argc, a
+        own.client.db = c.db
+        own.read_only = own.full = own.wrote = False
+        own.calls.speaks, own.calls.open = c.resp, True
+        if not rl_lua_start(&own.calls, &script):
+            loop.server.scripting.broken()
+        own.calls.open = False
+        if own.calls.told_by_lua:
+            loop.server.scripting.ended(PyBytes_FromStringAndSize(own.calls.frame, <Py_ssize_t>own.calls.used))
+        else:
+            if own.under_way is None:
+                loop.server.scripting.ended(None)
+            script_answer(c, &own.calls)
+        ns = usage_since(loop, own.began)
+        if ns > SLOW_TO_TELL_NS:
+            loop_read_clock(loop)
+            if ns >= loop.slow_ns:
+                loop_tell_time(loop)
+                loop.server.scripting.lasted(c, request_list(argc, a), ns)
     except BaseException as error:
         loop_failed(loop, error)
         c.out_failure()
+    own.under_way = own.caller = None
+    own.calls.open = False
     if PyList_GET_SIZE(loop.unpacked):
         loop_pack(loop)
-    loop.python_ran = True
-    loop_read_clock(loop)
-    return done
+    return True
+
+cdef inline void script_answer(Client c, rl_lua_calls* calls) noexcept:
+    """Its frame is the client's reply."""
+    if not c.is_silent():
+        c.in_order()
+        buffer_add(c.out, calls.frame, calls.used)
+        c.note()
+    if calls.room > <size_t>RL_LUA_KEPT:
+        free(calls.frame)
+        calls.frame = NULL
+        calls.used = calls.room = 0
 
 cdef bint cmd_eval(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
     return run_script(loop, c, argc, a, False)

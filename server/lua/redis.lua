@@ -162,8 +162,7 @@ for name, value in pairs(CONSTANTS) do redis[name] = value end
 -- ---- running --------------------------------------------------------------------------------------------------------------
 
 -- The reply, whatever became of it; `what` is a digest or a function's name.
-local function outcome_told(ok, what, value)
-  local stopped = tools.ended()
+local function outcome_told(ok, stopped, what, value)
   if ok and not stopped then return written(value) end
   if type(value) == "userdata" then error(value, 0) end  -- an exception: a defect of ours
   local err, source, line, counted = value, nil, nil, false
@@ -180,8 +179,9 @@ local function outcome_told(ok, what, value)
 end
 
 -- There may be no memory left to tell it.
-local function outcome(ok, what, value)
-  local told, frame = tools.pcall(outcome_told, ok, what, value)
+local function outcome(ok, stopped, what, value)
+  local told, frame = tools.pcall(outcome_told, ok, stopped, what, value)
+  tools.began()                       -- it may have been stopped while it told
   if told then return frame end
   if type(frame) == "userdata" then error(frame, 0) end
   collectgarbage()
@@ -229,7 +229,14 @@ local function script_world()
     globals.KEYS, globals.ARGV = parted(count, ...)
     tools.began()
     local ok, value = xpcall(f, failed)
-    return outcome(ok, digest, value)
+    return outcome(ok, tools.ended(), digest, value)
+  end
+  -- The core runs scripts likewise (luacalls.h), and asks for a frame where what is told is more than a plain value.
+  if host.core_world then
+    host.core_world(globals, failed, tools.ended, function(resp, asked, stopped, ok, digest, value)
+      spoken, protocol = resp, asked
+      return outcome(ok, stopped, digest, value)
+    end)
   end
   return scripts
 end
@@ -344,7 +351,7 @@ local function function_world()
       local value = callback(keys, arguments)
       return value
     end, failed)
-    return outcome(ok, name, value)
+    return outcome(ok, tools.ended(), name, value)
   end
   return functions
 end

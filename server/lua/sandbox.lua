@@ -374,7 +374,9 @@ function tools.ended()
     collectgarbage("setpause", 200)
     collectgarbage("setstepmul", 200)
   end
-  return killed
+  local stopped = killed
+  killed = false
+  return stopped
 end
 
 return tools
