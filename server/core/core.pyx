@@ -84,6 +84,7 @@ from redlark.server.interfaces import Sizes as SIZES
 from redlark.server.interfaces import Status as STATUS
 from redlark.server.interfaces import Verbatim as VERBATIM
 from redlark.server.notifications import EXPIRED, MISSED, NEW
+from redlark.server.observing import NEVER
 
 # Collections are Python objects here, referred to from their entries; types of C take their names here.
 from redlark.server.plain.deadlines import Deadlines as DEADLINES

@@ -91,7 +91,7 @@ cdef class Loop:
     cdef Hot[HOT_SLOTS] hot
     cdef int64_t now, told          # and the time that server.now has
     cdef bint keeps_times           # of hot commands
-    cdef uint64_t first_tick, first_ns, tick_scale
+    cdef uint64_t first_tick, first_ns, tick_scale, slow_ns     # and from when on a script may be a slow one
     cdef int64_t steady             # microseconds, at the end of the last turn
     cdef int64_t cron_at            # in the same time
     cdef int64_t timer_at           # Unix ms, FAR if there is none
@@ -110,7 +110,6 @@ cdef class Loop:
     cdef size_t memory_limit, memory_base   # what is used besides the keyspaces
     cdef list databases
     cdef ScriptCalls scripts        # None: no script has been there
-    cdef uint64_t slow_ns           # a script that takes longer is told of
     cdef bint telling, observed     # of keyspace events, of keys that change, or of requests; of each request
     cdef bint python_ran            # timers may have changed
     cdef bint stopping
@@ -210,7 +209,7 @@ cdef class Loop:
         self.memory_limited = self.server.memory_limited
         self.memory_limit = config.maxmemory
         self.databases = list(self.server.databases)
-        self.slow_ns = self.server.observer.least_ns
+        self.slow_ns = min(self.server.observer.least_ns, NEVER)
         self.measure()
         self.observed = self.server.observer.needs_all or self.server.pause.is_on or self.server.events.misses
         self.telling = self.observed or bool(self.server.events.classes) or self.server.tracking.on \

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 import time
 
 import pytest
@@ -30,6 +32,41 @@ for call in string.gmatch(ARGV[1], '[^;]+') do
 end
 return said
 """
+
+
+PLAIN = st.sampled_from((
+    "1", "-7", "2.9", "1e300", "0/0", "''", "'x\\r\\ny'", "'" + "long" * 99 + "'", "true", "false", "nil", "print",
+    "cjson.null",
+    "redis.call('GET', 'none')", "redis.call('TIME') and 1", "redis.pcall('TIME', 1)", "redis.status_reply('a\\rb')",
+    "redis.error_reply('no')", "redis.call('INCR', KEYS[1])", "ARGV[1]", "#KEYS", "#ARGV", "redis", "KEYS",
+    "{double = 1.5}", "{big_number = '12'}", "{set = {x = true}}", "{map = {x = 1}}", "{ok = 1}", "{err = false}",
+    "{ok = 'a', 3}",
+    "{verbatim_string = {format = 'txt', string = 'x'}}", "error('fails')", "redis.call('INCR', 'k', 'k')", "nosuch",
+    "redis.setresp(3)", "redis.setresp(2)", "collectgarbage('stop')", "error({err = 'MINE own'})",
+))  # fmt: skip
+VALUES = st.recursive(PLAIN, lambda inner: st.lists(inner, max_size=4).map(lambda items: "{" + ", ".join(items) + "}"))
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(code=VALUES, keys=st.lists(KEYS, max_size=3), rest=st.lists(WORDS, max_size=3), resp3=st.booleans())
+def test_a_script_that_is_known_is_as_at_first(
+    client: Wire, code: str, keys: list[str], rest: list[str], resp3: bool
+) -> None:
+    """Its reply is the same, and so is what is counted, whether Python runs it, as at first, or the core."""
+    client("HELLO", "3" if resp3 else "2")
+    client("SCRIPT", "FLUSH")
+    words, told = [str(len(keys)), *keys, *rest], []
+    source = f"local value = {code} return value"
+    digest = hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest()
+    for asked in (("EVAL", source), ("EVAL", source), ("EVALSHA", digest), ("EVALSHA", digest.upper())):
+        client("FLUSHALL")
+        client("CONFIG", "RESETSTAT")
+        reply = client(*asked, *words)
+        stats = client("INFO", "commandstats", "errorstats").decode()
+        calls, failed = re.search(rf"cmdstat_{asked[0].lower()}:calls=(\d+).*failed_calls=(\d+)", stats).groups()  # type: ignore[union-attr]
+        told.append((reply, calls, failed, re.findall(r"errorstat_.*", stats), client("DEBUG", "DIGEST")))
+    client("HELLO", "2")
+    assert told[1:] == told[:-1]
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -120,3 +157,21 @@ def test_in_resp3_nothing_is_nil(client: Wire) -> None:
         " redis.setresp(2) return {tostring(a), tostring(b), tostring(redis.call('GET', 'none'))}"
     )
     assert client("EVAL", code, "0") == b"*3\r\n$5\r\nfalse\r\n$3\r\nnil\r\n$5\r\nfalse\r\n"
+
+
+def test_what_is_evaluated_often_is_kept(client: Wire) -> None:
+    """Of 500 scripts of EVAL the least used goes, whoever has run them; what was loaded stays."""
+    client("SCRIPT", "FLUSH")
+    digests = []
+    for n in range(500):
+        client("EVAL", f"return {n}", "0")
+        digests.append(hashlib.sha1(f"return {n}".encode(), usedforsecurity=False).hexdigest())
+    assert client("EVAL", "return 0", "0") == client("EVALSHA", digests[0], "0") == b":0\r\n"
+    assert client("SCRIPT", "LOAD", "return 1") == b"$40\r\n%b\r\n" % digests[1].encode()
+    for n in range(2):
+        client("EVAL", f"return 'new {n}'", "0")
+    there = client("SCRIPT", "EXISTS", *digests[:4])
+    assert there == b"*4\r\n:1\r\n:1\r\n:0\r\n:1\r\n"
+    assert client("EVALSHA", digests[2], "0").startswith(b"-NOSCRIPT")
+    client("SCRIPT", "FLUSH")
+    assert client("EVALSHA", digests[0], "0").startswith(b"-NOSCRIPT")
