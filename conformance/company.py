@@ -42,6 +42,7 @@ class Company(Attempt):
     # Those who are answered when what others ask is done, each with its request:
     paused: deque[tuple[int, tuple[bytes, ...]]] = field(factory=deque)
     _control: Connection | None = None
+    _questioned: bool = False  # whether the server was asked already what tells that it has written all
     sent: int = 0
 
     # -- steps -------------------------------------------------------------------------------------------------------
@@ -166,6 +167,8 @@ class Company(Attempt):
                 if self._cut_off():
                     raise Unheard from None
                 raise
+            if not self.backlog.get(client):
+                self._question()  # it is answered while this is judged
             interval = (at, judge.connection(client).received + judge.target.clock[1])
             behind = judge.connection(client).ready() if request[0].lower() in _OF_SEVERAL else ()
             worlds, more = model.answers(self.worlds, client, request, interval, frames, behind)
@@ -231,13 +234,25 @@ class Company(Attempt):
         What was answered already has been done by a turn of the server's loop that ends before the next question is
         read; what was not, may be done by the same turn as the question, behind it: that takes a second one.
         """
-        for _ in range(1 if answered else 2):
-            try:
-                self._control = self._control or self.judge.target.address.open(self.judge.timeout)
-                self._control.send(_ASKED)
-                self._control.frame()
-            except Lost:  # a CLIENT KILL met it
-                self._control = None
+        for _ in range(1 if answered else 2 + self._questioned):
+            self._question()
+            self._questioned = False
+            if self._control:
+                try:
+                    self._control.frame()
+                except Lost:  # a CLIENT KILL met it
+                    self._control = None
+
+    def _question(self) -> None:
+        """Ask what the server answers once it has written what it owed, unless that was asked already."""
+        if self._questioned:
+            return
+        try:
+            self._control = self._control or self.judge.target.address.open(self.judge.timeout)
+            self._control.send(_ASKED)
+            self._questioned = True
+        except Lost:
+            self._control = None
 
     def _gather(self, *, answered: bool = False) -> Divergence | None:
         """Read what has come on any connection: each frame must be owed, and what is owed must come."""

@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 
 from redlark.conformance import company_draw, tracking_draw, values
 from redlark.conformance.generate import Generator
-from redlark.conformance.history import History, Step, request, steps_of
+from redlark.conformance.history import History, Request, Step, request, steps_of
 from redlark.conformance.scenarios import (
+    ALONE,
     ITERATIONS,
     TELLING,
     Pool,
@@ -30,6 +31,7 @@ from redlark.conformance.scenarios import (
 POOL = 600  # scenarios of a round
 HISTORIES = 64  # histories of a round
 LENGTHS = (10, 50)  # scenarios of a history
+JOINED, LONGEST = 0.75, 24  # how often two steps that may be one write are, and how many requests are in it
 _SWEEPING = frozenset(("FLUSHALL", "FLUSHDB", "SWAPDB", "RESET", "QUIT", "HELLO", "CLIENT|REPLY", "AUTH"))
 
 
@@ -118,10 +120,37 @@ def draw(pool: Pool, number: int, protocols: Sequence[int], histories: int = HIS
             picked = [together[place % len(together)] for place in chosen[: len(chosen) // 2 + 1]]
             drawn.append(company_draw.history(picked, protocol))
             return
-        drawn.append(History(tuple(step for place in chosen for step in ready[place % len(ready)]), protocol))
+        steps = [step for place in chosen for step in ready[place % len(ready)]]
+        drawn.append(History(tuple(steps) if pool.likely else _joined(steps, rng), protocol))
 
     collect()
     return drawn
+
+
+def _joined(steps: Iterable[Step], rng: random.Random) -> tuple[Step, ...]:
+    """The same, some of what one client asks again and again in one write: a round trip costs as much as judging it."""
+    found: list[Step] = []
+    for step in steps:
+        last = found[-1] if found else None
+        if last and _may_join(last, step) and rng.random() < JOINED:
+            found[-1] = evolve(last, requests=last.requests + step.requests)
+        else:
+            found.append(step)
+    return tuple(found)
+
+
+def _may_join(one: Step, other: Step) -> bool:
+    return (
+        one.client == other.client
+        and len(one.requests) + len(other.requests) <= LONGEST
+        and not (other.wait or other.learns)
+        and not any(_travels_alone(request) for request in (*one.requests, *other.requests))
+    )
+
+
+def _travels_alone(one: Request) -> bool:
+    words = [part.decode("latin-1").upper() if isinstance(part, bytes) else "" for part in one.parts[:2]]
+    return not ALONE.isdisjoint((words[0], "|".join(words))) and words[0] != "MULTI" if words else False
 
 
 def _alone(pool: Pool) -> Pool:
