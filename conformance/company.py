@@ -235,24 +235,28 @@ class Company(Attempt):
         read; what was not, may be done by the same turn as the question, behind it: that takes a second one.
         """
         for _ in range(1 if answered else 2 + self._questioned):
-            self._question()
-            self._questioned = False
-            if self._control:
-                try:
-                    self._control.frame()
-                except Lost:  # a CLIENT KILL met it
-                    self._control = None
+            if not self._questioned:
+                self._question()
+            self._answer()
 
     def _question(self) -> None:
-        """Ask what the server answers once it has written what it owed, unless that was asked already."""
-        if self._questioned:
-            return
+        """Ask what the server answers once it has written what it owes by now."""
+        self._answer()
         try:
             self._control = self._control or self.judge.target.address.open(self.judge.timeout)
             self._control.send(_ASKED)
             self._questioned = True
-        except Lost:
+        except Lost:  # a CLIENT KILL met it
             self._control = None
+
+    def _answer(self) -> None:
+        """Wait for the answer, if that was asked."""
+        if self._control and self._questioned:
+            try:
+                self._control.frame()
+            except Lost:
+                self._control = None
+        self._questioned = False
 
     def _gather(self, *, answered: bool = False) -> Divergence | None:
         """Read what has come on any connection: each frame must be owed, and what is owed must come."""
