@@ -38,6 +38,7 @@ One extension module, redlark.server._core, made of a few files, each one concep
     roll.pxi      members of several sets and sorted sets together, and the hot commands:
     set_algebra.pxi, zset_algebra.pxi
                   on several of them
+    sort.pxi      SORT
     usage.pxi     how often hot commands ran, and for how long
     geo.h         places as cells of a grid
     geo.pxi       searches among them, and the hot commands
@@ -70,7 +71,7 @@ from cpython.ref cimport Py_INCREF, Py_XDECREF, PyObject
 from libc.limits cimport INT_MAX
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport free
-from libc.string cimport memcpy, memmove, memset
+from libc.string cimport memchr, memcpy, memmove, memset
 
 from redlark.server.doubles import _power as POWER_OF_TEN
 from redlark.server.fields import Ending as ENDING
@@ -126,12 +127,13 @@ include "set_commands.pxi"
 include "hash_commands.pxi"
 include "zset_commands.pxi"
 include "stream_commands.pxi"
-include "geo.pxi"
 include "packed.pxi"
 include "roll.pxi"
 include "set_algebra.pxi"
 include "zset_algebra.pxi"
+include "geo.pxi"
 include "list_commands.pxi"
+include "sort.pxi"
 include "luacalls.pxi"
 include "bytework.pxi"
 

@@ -100,6 +100,20 @@ static inline int rl_area_holds(const rl_area *area, rl_place there) {
     return rl_distance(there, beside) <= area->aside;
 }
 
+/* Whether a place is inside, and how far it is from the centre.  Nothing is nearer than its parallel, but for rounding:
+ * a metre more than all of it can make. */
+static inline int rl_area_measures(const rl_area *area, rl_place there, double *metres) {
+    if (area->circle) {
+        if (rl_upward(area->centre, there) > area->aside + 1.0) return 0;
+        *metres = rl_distance(area->centre, there);
+        return *metres <= area->aside;
+    }
+    *metres = 0;
+    if (!rl_area_holds(area, there)) return 0;
+    *metres = rl_distance(area->centre, there);
+    return 1;
+}
+
 /* --------------------------------------------------------------------------------------------- cells of a search */
 
 typedef struct { int64_t column, row; } rl_cell;

@@ -1,7 +1,7 @@
 # Places: what a search does for each member, and the hot commands.
 #
-# Must live here: the face of geo.h, and GEOADD, GEODIST and GEOPOS in their plain cases (dispatch.pxi has the
-# contract).  Must not: what a search is asked for (redlark.server.commands.geo).
+# Must live here: the face of geo.h; GEOADD, GEODIST, GEOPOS and GEOSEARCH in their plain cases (dispatch.pxi has the
+# contract).  Must not: how sorted sets are kept, error texts.
 
 from libc.math cimport isfinite, rint
 
@@ -20,37 +20,87 @@ cdef extern from "geo.h" nogil:
     double rl_place_score(rl_place at)
     rl_place rl_place_of(double score)
     double rl_distance(rl_place here, rl_place there)
-    bint rl_area_holds(const rl_area* area, rl_place there)
+    bint rl_area_measures(const rl_area* area, rl_place there, double* metres)
     int rl_cells(const rl_area* area, double* scores)
 
+
+cdef struct Nearby:
+    Named member            # its hash is how many were found before it
+    double metres
+    rl_place there
+
+cdef struct Neighbours:
+    Nearby* all
+    size_t count
+    size_t room
+
+
+cdef bint near_meet(const rl_area* area, const char* p, int64_t n, double score, size_t most,
+                    Neighbours* found) noexcept nogil:
+    """Look at a member; False when as many are found as are wanted (0: all)."""
+    cdef rl_place there = rl_place_of(score)
+    cdef Nearby* one
+    cdef double metres = 0
+    if not rl_area_measures(area, there, &metres):
+        return True
+    if found.count == found.room:
+        found.room = 2 * found.room + 16
+        found.all = <Nearby*>rl_resize(found.all, found.room * sizeof(Nearby))
+    one = found.all + found.count
+    one.member.p, one.member.n, one.member.score = p, n, score
+    one.member.hash = found.count
+    one.metres = metres
+    one.there = there
+    found.count += 1
+    return found.count != most
+
+cdef void near_all(const Zset* z, const rl_area* area, size_t most, Neighbours* found) noexcept:
+    """What lies in an area, cell by cell, or the first so many; `all` is the caller's to free."""
+    cdef double[2 * RL_CELLS_MOST] edges
+    cdef Item item
+    cdef Way way
+    cdef size_t at
+    cdef int i
+    cdef bint more
+    memset(found, 0, sizeof(Neighbours))
+    for i in range(rl_cells(area, edges)):
+        if z.large != NULL:
+            more = way_from(&z.large.ranks, edges[2 * i], &way)
+            while more:
+                item_here(&way, &item)
+                if item.score >= edges[2 * i + 1]:
+                    break
+                if not near_meet(area, item.p, <int64_t>item.n, item.score, most, found):
+                    return
+                more = way_next(&z.large.ranks, &way)
+            continue
+        at = PACK_HEAD
+        while at < pack_size(z.pack):
+            item_read(z.pack, at, &item)
+            at += item.size
+            if item.score >= edges[2 * i + 1]:
+                break
+            if item.score >= edges[2 * i] and not near_meet(
+                    area, item.p, item.number if item.p == NULL else <int64_t>item.n, item.score, most, found):
+                return
 
 def near(SortedSet source not None, asked, most, /):
     """See redlark.server.types.Types.near."""
     cdef rl_area area
-    cdef double[2 * RL_CELLS_MOST] edges
-    cdef Steps steps
-    cdef Item item
-    cdef rl_place there
-    cdef size_t rank, stop
-    cdef Py_ssize_t left = -1 if most is None else most
-    cdef int i
-    cdef list found = []
+    cdef Neighbours found
+    cdef Nearby* one
+    cdef char[24] digits
+    cdef size_t i
+    cdef list told = []
     area.centre.longitude, area.centre.latitude = asked.centre
     area.aside, area.upward, area.circle = asked.aside, asked.upward, asked.circle
-    for i in range(rl_cells(&area, edges)):
-        rank, stop = zset_below(&source.v, edges[2 * i], False), zset_below(&source.v, edges[2 * i + 1], False)
-        if rank < stop:
-            steps_from(&source.v, rank, False, &steps)
-        while rank < stop:
-            rank += 1
-            steps_next(&source.v, &steps, &item)
-            there = rl_place_of(item.score)
-            if rl_area_holds(&area, there):
-                found.append((rl_distance(area.centre, there), PyBytes_FromStringAndSize(item.p, <Py_ssize_t>item.n),
-                              item.score, (there.longitude, there.latitude)))
-                if len(found) == left:
-                    return found
-    return found
+    near_all(&source.v, &area, 0 if most is None else most, &found)
+    for i in range(found.count):
+        one = found.all + i
+        told.append((one.metres, slice_bytes(named_slice(&one.member, digits)), one.member.score,
+                     (one.there.longitude, one.there.latitude)))
+    free(found.all)
+    return told
 
 
 # ------------------------------------------------------------------------------------------------------------- commands
@@ -83,13 +133,31 @@ cdef inline double unit_of(const Slice* word) noexcept nogil:
         return 0.3048
     return 1609.34 if word_is(word, b"mi", 2) else 0.0
 
-cdef bint cmd_geodist(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
-    cdef OpenZset o
-    cdef Content there
-    cdef double unit = unit_of(a + 4) if argc == 5 else 1.0, one, other, parts
+cdef bint out_length(Buffer* out, double length) noexcept nogil:
+    """With four digits behind the point; False, and nothing is told, of what is no length."""
+    cdef double parts = rint(length * 10000)
     cdef char[48] text
     cdef int64_t whole
     cdef int n
+    if not isfinite(parts):
+        return False
+    whole = <int64_t>parts
+    n = rl_format_int(text, whole // 10000)
+    text[n] = c'.'
+    rl_format_int(text + n + 1, 10000 + whole % 10000)      # the 1 in front goes
+    memmove(text + n + 1, text + n + 2, 4)
+    out_bulk(out, text, <size_t>n + 5)
+    return True
+
+cdef void out_place(Client c, rl_place at) noexcept:
+    out_head(c.out, c'*', 2)
+    out_score(c.out, at.longitude, c.resp)
+    out_score(c.out, at.latitude, c.resp)
+
+cdef bint cmd_geodist(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
+    cdef OpenZset o
+    cdef Content there
+    cdef double unit = unit_of(a + 4) if argc == 5 else 1.0, one, other
     if argc > 5 or unit == 0:
         return False
     there = zset_open(loop, c, a + 1, h, &o)
@@ -98,21 +166,11 @@ cdef bint cmd_geodist(Loop loop, Client c, int64_t argc, const Slice* a, uint64_
     if not zset_score(o.z, a[2].p, a[2].n, &one) or not zset_score(o.z, a[3].p, a[3].n, &other):
         out_null(c.out, c.resp)
         return True
-    parts = rint(rl_distance(rl_place_of(one), rl_place_of(other)) / unit * 10000)
-    if not isfinite(parts):
-        return False
-    whole = <int64_t>parts          # four digits behind the point
-    n = rl_format_int(text, whole // 10000)
-    text[n] = c'.'
-    rl_format_int(text + n + 1, 10000 + whole % 10000)      # the 1 in front goes
-    memmove(text + n + 1, text + n + 2, 4)
-    out_bulk(c.out, text, <size_t>n + 5)
-    return True
+    return out_length(c.out, rl_distance(rl_place_of(one), rl_place_of(other)) / unit)
 
 cdef bint cmd_geopos(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
     cdef OpenZset o
     cdef Content there = zset_open(loop, c, a + 1, h, &o)
-    cdef rl_place at
     cdef double score
     cdef int64_t i
     if there == ANOTHER:
@@ -120,10 +178,7 @@ cdef bint cmd_geopos(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t
     out_head(c.out, c'*', argc - 2)
     for i in range(2, argc):
         if zset_score(o.z, a[i].p, a[i].n, &score):
-            at = rl_place_of(score)
-            out_head(c.out, c'*', 2)
-            out_score(c.out, at.longitude, c.resp)
-            out_score(c.out, at.latitude, c.resp)
+            out_place(c, rl_place_of(score))
         elif c.resp == 2:
             buffer_add(c.out, b"*-1\r\n", 5)
         else:
@@ -131,8 +186,148 @@ cdef bint cmd_geopos(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t
     return True
 
 
+
+# ------------------------------------------------------------------------------------------------------------ GEOSEARCH
+
+cdef enum Shown:            # beside a member
+    SHOWN_LENGTH = 1
+    SHOWN_SCORE = 2
+    SHOWN_PLACE = 4
+
+cdef struct Search:
+    rl_area area
+    const Slice* member     # around which, or NULL
+    bint centred
+    double unit             # of the area, 0 as long as there is none
+    int order               # 1: the nearest first, -1: last
+    int64_t count           # 0: all
+    bint any
+    int shown
+
+
+cdef bint read_area(const Slice* a, int64_t left, Search* s) noexcept nogil:
+    """BYRADIUS or BYBOX, of which so many words are left."""
+    s.area.circle = word_is(a, b"byradius", 8)
+    if s.area.circle and left > 2:
+        s.unit = unit_of(a + 2)
+        if s.unit == 0 or not read_score(a[1].p, a[1].n, &s.area.aside):
+            return False
+        s.area.aside = s.area.upward = s.area.aside * s.unit
+    elif left > 3 and word_is(a, b"bybox", 5):
+        s.unit = unit_of(a + 3)
+        if s.unit == 0 or not read_score(a[1].p, a[1].n, &s.area.aside) or \
+                not read_score(a[2].p, a[2].n, &s.area.upward):
+            return False
+        s.area.aside = s.area.aside * s.unit * 0.5
+        s.area.upward = s.area.upward * s.unit * 0.5
+    else:
+        return False
+    return s.area.aside >= 0 and s.area.upward >= 0 and isfinite(s.area.aside) and isfinite(s.area.upward)
+
+cdef bint read_centre(const Slice* a, Search* s) noexcept nogil:
+    s.centred = read_score(a[0].p, a[0].n, &s.area.centre.longitude) and \
+        read_score(a[1].p, a[1].n, &s.area.centre.latitude) and rl_on_map(s.area.centre)
+    return s.centred
+
+cdef bint read_search(int64_t argc, const Slice* a, Search* s) noexcept nogil:
+    """Each of what there has to be once, the centre and the area."""
+    cdef int64_t at = 2
+    memset(s, 0, sizeof(Search))
+    while at < argc:
+        if at + 2 < argc and not s.centred and s.member == NULL and word_is(a + at, b"fromlonlat", 10):
+            if not read_centre(a + at + 1, s):
+                return False
+            at += 2
+        elif at + 1 < argc and not s.centred and s.member == NULL and word_is(a + at, b"frommember", 10):
+            s.member = a + at + 1
+            at += 1
+        elif s.unit == 0 and read_area(a + at, argc - at, s):
+            at += 2 if s.area.circle else 3
+        elif word_is(a + at, b"asc", 3):
+            s.order = 1
+        elif word_is(a + at, b"desc", 4):
+            s.order = -1
+        elif at + 1 < argc and word_is(a + at, b"count", 5):
+            if not rl_parse_int(a[at + 1].p, a[at + 1].n, &s.count) or s.count < 1:
+                return False
+            at += 1
+        elif word_is(a + at, b"any", 3):
+            s.any = True
+        elif word_is(a + at, b"withdist", 8):
+            s.shown |= SHOWN_LENGTH
+        elif word_is(a + at, b"withhash", 8):
+            s.shown |= SHOWN_SCORE
+        elif word_is(a + at, b"withcoord", 9):
+            s.shown |= SHOWN_PLACE
+        else:
+            return False
+        at += 1
+    return (s.centred or s.member != NULL) and s.unit != 0 and (s.count != 0 or not s.any)
+
+cdef int nearest_first(const void* one, const void* other) noexcept nogil:
+    """What is as near stays as it was found."""
+    cdef const Nearby* m = <const Nearby*>one
+    cdef const Nearby* k = <const Nearby*>other
+    if m.metres != k.metres:
+        return -1 if m.metres < k.metres else 1
+    return -1 if m.member.hash < k.member.hash else 1
+
+cdef int nearest_last(const void* one, const void* other) noexcept nogil:
+    cdef const Nearby* m = <const Nearby*>one
+    cdef const Nearby* k = <const Nearby*>other
+    if m.metres != k.metres:
+        return -1 if m.metres > k.metres else 1
+    return -1 if m.member.hash < k.member.hash else 1
+
+cdef void out_nearby(Client c, const Search* s, const Nearby* one) noexcept:
+    if s.shown:
+        out_head(c.out, c'*', 1 + rl_ones(<uint64_t>s.shown))
+    out_named(c.out, &one.member)
+    if s.shown & SHOWN_LENGTH:
+        out_length(c.out, one.metres / s.unit)
+    if s.shown & SHOWN_SCORE:
+        out_head(c.out, c':', <int64_t>one.member.score)
+    if s.shown & SHOWN_PLACE:
+        out_place(c, one.there)
+
+cdef bint cmd_geosearch(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
+    cdef OpenZset o
+    cdef Content there
+    cdef Search s
+    cdef Neighbours found
+    cdef double score = 0
+    cdef size_t i
+    cdef bint measured = True
+    if not read_search(argc, a, &s):
+        return False
+    there = zset_open(loop, c, a + 1, h, &o)
+    if there == ANOTHER:
+        return False
+    if there == ABSENT:
+        out_head(c.out, c'*', 0)
+        return True
+    if s.member != NULL:
+        if not zset_score(o.z, s.member.p, s.member.n, &score):
+            return False
+        s.area.centre = rl_place_of(score)
+    near_all(o.z, &s.area, <size_t>s.count if s.any else 0, &found)
+    for i in range(found.count):
+        measured = measured and isfinite(found.all[i].metres / s.unit * 10000)
+    if measured:
+        if s.order or s.count and not s.any:
+            qsort(found.all, found.count, sizeof(Nearby), nearest_last if s.order < 0 else nearest_first)
+        if s.count:
+            found.count = min(found.count, <size_t>s.count)
+        out_head(c.out, c'*', <int64_t>found.count)
+        for i in range(found.count):
+            out_nearby(c, &s, found.all + i)
+    free(found.all)
+    return measured
+
+
 cdef int hot_places(Loop loop) except -1:
     hot_add(loop, b"geoadd", cmd_geoadd, True)
     hot_add(loop, b"geodist", cmd_geodist, True)
     hot_add(loop, b"geopos", cmd_geopos, True)
+    hot_add(loop, b"geosearch", cmd_geosearch, True)
     return 0

@@ -169,6 +169,16 @@ cdef bint way_next(const Ranks* t, Way* way) noexcept nogil:
     way.place = 0
     return True
 
+cdef inline bint way_from(const Ranks* t, double score, Way* way) noexcept nogil:
+    """The way to the first element with at least this score; False if there is none."""
+    if t.n == 0:
+        return False
+    ranks_seek(t, score, b"", 0, way)      # no name is before the empty one
+    if way.place < <int>way.leaf.n:
+        return True
+    way.place -= 1
+    return way_next(t, way)
+
 cdef bint way_back(const Ranks* t, Way* way) noexcept nogil:
     """Back to the element before; False at the beginning."""
     cdef void* node

@@ -252,10 +252,8 @@ cdef int members_some(Members* w, Named* to, bint hashed) noexcept nogil:
 
 # ------------------------------------------------------------------------------------------------------------- sources
 
-cdef bint source_open(Loop loop, Client c, const Slice* key, bint scored, Source* s) noexcept:
-    """What a key holds, and has now been used; False where it is no set (scored: and no sorted set)."""
-    cdef Place at
-    cdef Entry* e = db_lookup(c.db, key.p, key.n, rl_hash(key.p, key.n), &at)
+cdef bint source_of(Entry* e, bint scored, Source* s) noexcept:
+    """What an entry has, if it is a set (scored: or a sorted set); no entry is an empty one."""
     cdef PyObject* value
     cdef SetData members
     cdef uint64_t word
@@ -275,6 +273,7 @@ cdef bint source_open(Loop loop, Client c, const Slice* key, bint scored, Source
             s.form = SCORED_PACK
             s.data = packed_at(word)
             s.count = pack_count(<char*>s.data)
+            return True
         else:
             return False
     elif kind_of(e) != OBJECT:
@@ -284,20 +283,27 @@ cdef bint source_open(Loop loop, Client c, const Slice* key, bint scored, Source
         if type(<object>value) is Set:
             members = (<Set>value).v
         elif scored and type(<object>value) is SortedSet:
-            if (<SortedSet>value).v.large != NULL:
-                s.form = SCORED_TREE
+            s.form = SCORED_PACK if (<SortedSet>value).v.large == NULL else SCORED_TREE
+            s.data = <void*>(<SortedSet>value).v.pack
+            if s.form == SCORED_TREE:
                 s.data = (<SortedSet>value).v.large
-            else:
-                s.form = SCORED_PACK
-                s.data = (<SortedSet>value).v.pack
             s.count = zset_size(&(<SortedSet>value).v)
+            return True
         else:
             return False
-    if s.form == NO_SOURCE:
-        s.form = members.form
-        s.data = members.data
-        s.count = set_count(&members)
-    entry_used(c.db, e, loop.now)
+    s.form = members.form
+    s.data = members.data
+    s.count = set_count(&members)
+    return True
+
+cdef bint source_open(Loop loop, Client c, const Slice* key, bint scored, Source* s) noexcept:
+    """What a key holds, and has now been used; False where it is no set (scored: and no sorted set)."""
+    cdef Place at
+    cdef Entry* e = db_lookup(c.db, key.p, key.n, rl_hash(key.p, key.n), &at)
+    if not source_of(e, scored, s):
+        return False
+    if e != NULL:
+        entry_used(c.db, e, loop.now)
     return True
 
 cdef void sources_close(Sources* s) noexcept nogil:

@@ -310,4 +310,5 @@ cdef int hot_table(Loop loop) except -1:
     hot_streams(loop)
     hot_places(loop)
     hot_lists(loop)
+    hot_sort(loop)
     return 0
