@@ -246,6 +246,10 @@ def _tracked(pool: Pool, rng: random.Random) -> Scenario:
     return tracking_draw.tracked(pool, rng, CLIENTS)
 
 
+def _to_oneself(pool: Pool, rng: random.Random) -> Scenario:
+    return tracking_draw.to_oneself(pool, rng, CLIENTS)
+
+
 def _informed(pool: Pool, rng: random.Random) -> Scenario:
     return tracking_draw.informed(pool, rng, CLIENTS)
 
@@ -263,6 +267,7 @@ _KINDS: tuple[tuple[Callable[[Pool, random.Random], Scenario], float, tuple[str,
     (_read, 12.0, STREAM_WAITERS),
     (_heard, 12.0, ("SUBSCRIBE",)),
     (_tracked, 12.0, (TRACKING,)),
+    (_to_oneself, 6.0, (TRACKING,)),
     (_informed, 2.0, (TRACKING,)),
     (_mixed, 9.0, ()),
 )

@@ -90,7 +90,7 @@ VALUES: dict[bytes, tuple[bytes, ...]] = {
     **dict.fromkeys((b"repl-ping-replica-period", b"repl-ping-slave-period", b"acllog-max-len"), NUMBERS),
     **dict.fromkeys((b"cluster-node-timeout", b"active-expire-effort", b"cluster-announce-port"), NUMBERS),
     **dict.fromkeys((b"auto-aof-rewrite-percentage", b"tracking-table-max-keys", b"min-slaves-max-lag"), NUMBERS),
-    **dict.fromkeys((b"auto-aof-rewrite-min-size", b"active-defrag-ignore-bytes"), SIZES),
+    **dict.fromkeys((b"auto-aof-rewrite-min-size", b"active-defrag-ignore-bytes", b"repl-backlog-size"), SIZES),
     **dict.fromkeys((b"hash-max-ziplist-entries", b"hash-max-ziplist-value", b"zset-max-ziplist-entries"), FEW),
     **dict.fromkeys((b"zset-max-ziplist-value", b"set-max-intset-entries", b"set-max-listpack-entries"), FEW),
     **dict.fromkeys((b"set-max-listpack-value", b"list-max-ziplist-size"), FEW),

@@ -83,6 +83,23 @@ def redirected(protocol: int) -> History:
     )
 
 
+def to_oneself(pool: Pool, rng: random.Random, clients: int) -> Scenario:
+    """One hears of events and of changes that it makes itself: of what another one has read, and redirects to it."""
+    client = rng.randrange(clients)
+    reader = (client + 1) % clients
+    classes = rng.choice(("KEA", "EA", "KEA", "KEAm", "EAmn"))
+    first = [request("HELLO", "3"), request("CLIENT", "ID")]
+    if pool.has("PSUBSCRIBE", "CONFIG|SET") and rng.random() < 0.8:
+        first += [request("CONFIG", "SET", "notify-keyspace-events", classes), request("PSUBSCRIBE", "__key*")]
+    redirect = (b"CLIENT", b"TRACKING", b"ON", b"REDIRECT", ClientId(client))
+    steps = [*steps_of(client, first), Step(reader, (Request(redirect),))]
+    read = request(*("EXISTS", "k1", "k2", "k3", "k4", "{tag}5") if pool.has("EXISTS") else ("GET", "k1"))
+    for _ in range(rng.randrange(2, 7)):
+        steps.append(Step(reader, (read,)))
+        steps.append(Step(client, _together(pool, pool.requests(rng.choice((1, 1, 1, 2)), rng), rng)))
+    return (*steps, Step(reader, (request("CLIENT", "TRACKING", "OFF"),)), Step(client, (request("RESET"),)))
+
+
 def _begun(pool: Pool, client: int, rng: random.Random, clients: int) -> list[Step]:
     """A client that tracks, in some way; it may be that another one listens for it."""
     first: list[Step] = []

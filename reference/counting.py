@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 BLOCK, COUNTS = "COUNTED", "counts"
 # How a request came to its end.
 RAN, WAITS, SERVED, GAVE_UP, UNBLOCKED, REFUSED = b"ran", b"waits", b"served", b"gave-up", b"unblocked", b"refused"
+# Calls of which histograms do not tell as they count, and of which they do later.
+UNTIMED, TIMED = b"untimed ", b"timed "
 DEFAULT = b"ERR"  # of an error that has no word of its own
 WITHIN = 31  # bytes of an error among which its first word ends, if it has one
 _SAFE = bytes.maketrans(b"#:\n\r", b"____")  # as INFO spells it

@@ -7,9 +7,14 @@ forgets them, is the text's to say.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from itertools import pairwise
+from typing import Any
 
-from redlark.reference.functions import pure
+from immutables import Map
+
+from redlark.reference.counting import COUNTS, TIMED, UNTIMED
+from redlark.reference.functions import of_run, pure
 from redlark.reference.replies import Predicate
 from redlark.reference.resp import Frame
 
@@ -79,3 +84,58 @@ def delay_graph(event: bytes, least: int) -> Predicate:
         return low <= high <= longest and longest >= least
 
     return Predicate(f"the graph of {event.decode()}, {least} ms or more", holds, example)
+
+
+def _pairs(frame: Frame) -> list[tuple[Frame, Frame]] | None:
+    """What a map, or in RESP2 an array of its keys and values, holds; None for what is neither."""
+    if frame.kind not in b"%*" or not isinstance(frame.value, tuple) or len(frame.value) % 2:
+        return None
+    return list(zip(frame.value[::2], frame.value[1::2], strict=True))
+
+
+def _calls(frame: Frame) -> int | None:
+    """How many calls a histogram tells of; None where it is none, or its last row does not tell of them all."""
+    fields = _pairs(frame) or []
+    if [name.value for name, _ in fields] != [b"calls", b"histogram_usec"]:
+        return None
+    calls, rows = fields[0][1], _pairs(fields[1][1])
+    if calls.kind != b":" or not rows or any(one.kind != b":" for row in rows for one in row):
+        return None
+    rising = all(one[0].value < other[0].value and one[1].value < other[1].value for one, other in pairwise(rows))
+    return int(calls.value) if rising and rows[-1][1].value == calls.value else None
+
+
+@of_run
+def histograms(run: Any, asked: Iterable[bytes]) -> Predicate:
+    """How long calls took, of each of these commands (of none: of all) that was called, as often as it is named.
+
+    A container means its subcommands, in any order. Each tells of as many calls as were counted, where they are.
+    """
+    names = sorted(name.lower().encode() for name in run.model.commands)
+    groups = [[n for n in names if n == one or n.startswith(one + b"|")] for one in asked] or [names]
+    counts = run.server.get(COUNTS)
+
+    def timed(name: bytes) -> int | None:
+        """How many calls of a command were measured; None where nobody knows."""
+        kinds = (b"calls ", UNTIMED, TIMED)
+        calls, missed, later = (None,) * 3 if counts is None else (counts.get(kind + name, 0) for kind in kinds)
+        return None if calls is None or missed is None or later is None else calls - missed + later
+
+    known = {name: timed(name) for group in groups for name in group}
+
+    def holds(frame: Frame) -> bool:
+        rows = _pairs(frame)
+        told = [(name.value, _calls(row)) for name, row in rows or []]
+        if rows is None or any(calls is None or known.get(name, 0) not in (None, calls) for name, calls in told):
+            return False
+        if None in known.values():
+            return bool(len(groups) > 1 or len(dict(told)) == len(told))
+        for group in groups:
+            here = [name for name in group if known[name]]
+            if sorted(name for name, _ in told[: len(here)]) != here:
+                return False
+            told = told[len(here) :]
+        return not told
+
+    rows = {n: Map({b"calls": c, b"histogram_usec": Map({1: c})}) for n, c in known.items() if c}
+    return Predicate("how long calls took, command by command", holds, Map(rows))

@@ -12,7 +12,7 @@ from typing import Any
 
 from immutables import Map
 
-from redlark.reference.counting import COUNTS
+from redlark.reference.counting import COUNTS, TIMED, UNTIMED
 from redlark.reference.functions import of_run, pure
 from redlark.reference.values import SortedSet
 
@@ -69,6 +69,8 @@ def _example(heading: bytes, counts: Mapping[bytes, int | None]) -> bytes:
 
 def _is_of(heading: bytes, name: bytes) -> bool:
     """Whether a section tells of what is counted by this name."""
+    if name.startswith((UNTIMED, TIMED)):
+        return False
     if name.startswith(b"errorstat_"):
         return heading == b"# Errorstats"
     return heading == (b"# Commandstats" if b" " in name else b"# Stats")
@@ -79,11 +81,12 @@ class InfoTexts:
 
     ``keyspace`` has, of each database that holds something, within which bounds the numbers lie that INFO tells of it;
     the last of them, of hashes of which fields have deadlines, by the name of ``fields``, or (no name) not at all.
+    ``figures``: section, name and number of what hangs on the text's own state.
     """
 
     def __init__(
         self, sections: Iterable[bytes], keyspace: Mapping[int, tuple[Bounds, Bounds, Bounds]], fields: bytes,
-        counts: Mapping[bytes, int | None] | None = None,
+        counts: Mapping[bytes, int | None] | None = None, figures: Iterable[tuple[bytes, bytes, int]] = (),
     ) -> None:  # fmt: skip
         wanted = set(sections)
         self.needed = set(SECTIONS.values() if not wanted or wanted & ALL else map(SECTIONS.get, wanted)) - {None}
@@ -96,7 +99,12 @@ class InfoTexts:
             % (number, keys[1], timed[1], b",%b=%d" % (fields, ending[1]) if fields else b"")
             for number, (keys, timed, ending) in sorted(keyspace.items())
         )
+        self.figures: dict[bytes, list[bytes]] = {}  # the lines that each heading must have behind it
+        for section, name, number in figures:
+            self.figures.setdefault(b"# " + section, []).append(b"%b:%d" % (name, number))
         lines = {_KEYSPACE: told, **{one: _example(one, counts or {}) for one in _COUNTED_IN}}
+        for heading, rows in self.figures.items():
+            lines[heading] = lines.get(heading, b"") + b"".join(row + b"\r\n" for row in rows)
         headings = sorted(filter(None, self.needed))
         self.example = b"\r\n".join(one + b"\r\n" + lines.get(one, b"") for one in headings)
 
@@ -105,6 +113,9 @@ class InfoTexts:
             return False
         lines = [line for line in text.split(b"\r\n") if line]
         if not (self.needed <= set(lines) and all(_HEADING.fullmatch(x) or _LINE.fullmatch(x) for x in lines)):
+            return False
+        told = set(lines)
+        if not all(told.issuperset(rows) for heading, rows in self.figures.items() if heading in told):
             return False
         if self.counted is not None and not all(self._agrees(lines, one) for one in _COUNTED_IN if one in lines):
             return False
@@ -139,11 +150,11 @@ class InfoTexts:
 
 
 @of_run
-def info_texts(run: Any, sections: tuple[bytes, ...]) -> InfoTexts:
-    """The texts that INFO may give for these sections, in small letters."""
+def info_texts(run: Any, sections: tuple[bytes, ...], figures: tuple[tuple[bytes, bytes, int], ...]) -> InfoTexts:
+    """The texts that INFO may give for these sections, in small letters, with these figures among them."""
     fields = run.model.definition("timed-fields-told-as")
     keyspace = {n: _counted(run, n, bool(fields)) for n, database in enumerate(run.databases) if database}
-    return InfoTexts(sections, keyspace, fields, run.server.get(COUNTS))
+    return InfoTexts(sections, keyspace, fields, run.server.get(COUNTS), figures)
 
 
 def _counted(run: Any, number: int, tells: bool) -> tuple[Bounds, Bounds, Bounds]:

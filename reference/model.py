@@ -120,6 +120,7 @@ class Model(Owing):
         self.own_pushes_follow = self.definition("own-pushes-follow")
         self.flush_takes_long = self.definition("flush-takes-long")
         self.holds_too_many = self.condition("holds-too-many")
+        self.answers_first = self.condition("answers-first")
         self.reached: Counter[str] = Counter()
 
     @classmethod
@@ -198,11 +199,14 @@ class Model(Owing):
         """The value of a definition without parameters that depends on no state; None where the text has none."""
         return self.condition(name)(None)
 
-    def condition(self, name: str) -> Callable[[Run | None], Any]:
-        """What tells the value of a definition without parameters in the state of a run; None, where there is none."""
+    def condition(self, name: str) -> Callable[..., Any]:
+        """What tells the value of a definition, given its parameters, in a run; None where there is none."""
         found = self.definitions.defines.get(name)
-        value = None if found is None else expression(found.value, Scope(self.definitions))
-        return lambda run: None if value is None else value([run, *[None] * 64])
+        scope = Scope(self.definitions)
+        for parameter in () if found is None else found.parameters:
+            scope.slot(parameter)
+        value = None if found is None else expression(found.value, scope)
+        return lambda run, *given: None if value is None else value([run, *given, *[None] * 64])
 
     # ---- judging ---------------------------------------------------------------------------------------------
 
@@ -376,6 +380,7 @@ class Model(Owing):
         before = run.snapshot()
         changes = run.changes
         run.request, run.silent_propagation, run.keeps, run.concealed = request, False, False, frozenset()
+        run.told = b""
         reply = command.execute(run, () if command.container else request[1 + command.name.count("|") :])
         if isinstance(reply, ErrorReply):
             if not run.keeps:

@@ -27,20 +27,35 @@ def listens(session: Any) -> bool:
     return bool(session["channels"] or session["patterns"])
 
 
+def happen(run: Run, number: int, event: bytes, key: bytes, early: bool, ahead: bool) -> None:
+    """An event of the command under way: it is told if anybody listens, behind the changes that it comes with."""
+    if not early:
+        run.told = event
+    if run.server["config"].get(NOTIFY) and is_listened(run):
+        tell(run, number, event, key, early, ahead)
+    else:
+        _changes_first(run, ahead or early)
+
+
+def _changes_first(run: Run, not_yet: bool) -> None:
+    if run.happened and not not_yet and run.script is None:  # a script's changes are told at its end
+        run.model.tell_changes(run)
+
+
 def tell(run: Run, number: int, event: bytes, key: bytes, early: bool, ahead: bool = False) -> None:
     """Runs the text's block of events, whose pushes are marked as being about this place.
 
     An ``early`` one, that something expired, may come before others' events. Who tracks is told of the changes before
     an event first, unless it is early or goes ``ahead`` of them.
     """
-    if run.happened and not (ahead or early) and run.script is None:  # a script's changes are told at its end
-        run.model.tell_changes(run)
+    _changes_first(run, ahead or early)
     notified = run.model.hidden.get("NOTIFIED")
     if notified is not None:
-        before, run.about = run.about, ((number, key), early)
+        before, latest = run.about, run.told
+        run.about, run.told = ((number, key), early), event
         what: tuple[Any, ...] = (event, key, b"%d" % number, early)
         notified.execute(run, what)
-        run.about = before
+        run.about, run.told = before, latest
 
 
 def arrive(run: Run, number: int, key: bytes) -> None:
@@ -107,13 +122,13 @@ def tell_of_misses(run: Run) -> None:
 def whither(run: Run, ahead: bool) -> str:
     """Where a push to the request's own client is kept: what precedes the reply, what follows it, or all that is owed.
 
-    From 7.2 on it follows all replies. Before that it stands where the command happened to tell of it, ahead of the
-    reply or behind it, which is not specified for events and changes (RPUSH answers first, SET tells first); but what
-    has expired, and what a script causes, is told before the reply.
+    From 7.2 on it follows all replies. Before that it stands where the command tells of it, ahead of its reply or
+    behind it (the text's `answers-first`); what has expired, and what a script causes, is told before the reply.
     """
     if (run.model.own_pushes_follow and not ahead) or run.replied:
         return "outbox"
-    told = bool(run.about) and not run.about[1] and run.script is None
-    if not (told or run.replied is None) or run.fork(2) == 0:
+    of_change = run.replied is None
+    told = of_change or (bool(run.about) and not run.about[1] and run.script is None)
+    if not (told and run.model.answers_first(run, run.told, of_change)):
         return "pushed"
     return "behind" if run.children >= 0 else "outbox"

@@ -3,8 +3,7 @@
 Theory of operation. A world is immutable. A :class:`Run` works on a copy, command by command. Where the text
 leaves a choice, or a comparison of times could go either way, the run takes the next decision of its list; where the
 list ends it takes the first alternative and notes the others. ``model.step`` then runs again with each of those:
-re-execution instead of continuations, since most requests have no choice at all. What must not live here: anything
-that a command does by name.
+re-execution instead of continuations, since most requests have no choice at all. What must not live here: commands.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from redlark.reference import fields
 from redlark.reference.candidates import candidates_of, perhaps_unseen
 from redlark.reference.iterations import forget, narrow
 from redlark.reference.moments import Comparing
-from redlark.reference.notifying import NOTIFY, is_listened, tell, whither
+from redlark.reference.notifying import happen, whither
 from redlark.reference.resp import Frame
 from redlark.reference.values import (
     CHANGED,
@@ -123,7 +122,7 @@ class Run(Comparing):
         "session",
         "sessions",
         "signalled",
-        "silent_propagation",
+        "silent_propagation", "told",
         "vanished",
         "versions",
         "waiting",
@@ -174,7 +173,11 @@ class Run(Comparing):
         self.woken_with: Any = None  # what the block that was woken has kept from its first run
         self.nested: tuple[bytes, ...] = ()  # errors that calls of the script under way were told
         self.happened: list[Happening] = []  # keys that were read or changed, once somebody tracks
-        self.looks, self.vanished = False, tuple[Any, ...]()  # whether misses are told; a hash met as it ended
+        self.looks, self.vanished, self.told = (
+            False,
+            tuple[Any, ...](),
+            b"",
+        )  # misses told; a hash that ended; an event
         self.waiting: Waiting | None = None  # where the request's own client is left waiting
         # for logs: what was asked, bytes answered, microseconds of work at least, words that are secrets, words read
         self.asked, self.answered, self.busy, self.concealed, self.read = request, (0, 0), 0, frozenset[int](), 0
@@ -420,8 +423,7 @@ class Run(Comparing):
     def notify(self, number: int, event: bytes, key: bytes, *, early: bool = False, ahead: bool = False) -> None:
         """An event, which the text tells to whoever listens; see `notifying.tell`."""
         self.events.append((number, event, key))
-        if self.server["config"].get(NOTIFY) and is_listened(self):
-            tell(self, number, event, key, early, ahead)
+        happen(self, number, event, key, early, ahead)
 
     def park(self, waiting: Waiting) -> None:
         """Leaves the request's client waiting."""

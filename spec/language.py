@@ -108,7 +108,7 @@ RUN_FUNCTIONS: dict[str, Signature] = {
         "keep-what-is-written() -> any", "dumped(text, int, text) -> any",
         "took() -> list of int", "words-read() -> int", "conceal(int) -> any", "is-concealed(int) -> bool",
         "octets-asked() -> list of int", "octets-answered() -> list of int", "be-busy(int) -> any",
-        "info-texts(any) -> list of text",
+        "histograms(any) -> any", "info-texts(any, any) -> list of text",
         "digest-at(text) -> text", "digest-of-all() -> text?", "lacks-fields(text) -> bool",
         "with-entry(any, any, text?, text, any, bool) -> any",
         "parameter-named(text) -> any?", "parameter-names() -> list of text", "setting(text) -> text",

@@ -61,3 +61,26 @@ def test_what_was_measured_stays() -> None:
     model = Model.load("redis-7.0")
     fresh = model, model.connect(model.start(now=NOW), 0)
     assert not allows(fresh, "LATENCY LATEST", latest(30))
+
+
+def histogram(*rows: tuple[bytes, int, tuple[int, ...]]) -> bytes:
+    """The frame of histograms: names, calls, and how many calls are told of behind each of some rising limits."""
+    told = b"".join(
+        b"$%d\r\n%b\r\n*4\r\n$5\r\ncalls\r\n:%d\r\n$14\r\nhistogram_usec\r\n*%d\r\n" % (len(n), n, c, 2 * len(seen))
+        + b"".join(b":%d\r\n:%d\r\n" % (2**place, one) for place, one in enumerate(seen))
+        for n, c, seen in rows
+    )
+    return b"*%d\r\n%b" % (2 * len(rows), told)
+
+
+@given(st.integers(1, 5), st.integers(0, 5))
+def test_a_histogram_tells_of_the_calls_that_were_counted(calls: int, told: int) -> None:
+    """LATENCY HISTOGRAM tells of each command that it is asked about as often as it was called, in the order asked."""
+    known = after("CONFIG RESETSTAT", *["SELECT 0"] * calls)
+    select, reset = (b"select", told, (told,)), (b"config|resetstat", 1, (1,))
+    assert allows(known, "LATENCY HISTOGRAM Select config nosuch", histogram(select, reset)) is (told == calls)
+    assert not allows(known, "LATENCY HISTOGRAM config select", histogram((b"select", calls, (calls,)), reset))
+    assert allows(known, "LATENCY HISTOGRAM get", histogram())
+    assert not allows(known, "LATENCY HISTOGRAM select", histogram())
+    assert not allows(known, "LATENCY HISTOGRAM select", histogram((b"select", calls, (calls + 1,))))
+    assert not allows(known, "LATENCY HISTOGRAM select", histogram((b"select", calls, (calls, calls))))

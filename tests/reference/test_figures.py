@@ -99,3 +99,19 @@ def test_what_ran_and_what_failed_is_counted(requests: list[tuple[bytes, ...]]) 
     assert sums[b"errorstat_"] == counts.get(b"total_error_replies", 0)
     assert sums[b"rejected "] == requests.count((b"GET",))
     assert counts.get(b"keyspace_hits", 0) + counts.get(b"keyspace_misses", 0) == counts.get(b"calls get", 0)
+
+
+@given(
+    st.sampled_from([b"Clients", b"Stats"]),
+    st.sampled_from([b"pubsub_channels", b"tracking_clients"]),
+    st.integers(0, 9),
+)
+def test_a_known_figure_must_be_told(section: bytes, name: bytes, number: int) -> None:
+    """A section that INFO tells has the figures that are known in it, with just these numbers."""
+    known = InfoTexts([section.lower()], {}, b"", None, [(section, name, number)])
+    told = b"# %b\r\n%b:%d\r\n"
+    assert known.example in known
+    assert told % (section, name, number) in known
+    assert told % (section, name, number + 1) not in known
+    assert b"# %b\r\nother:1\r\n" % section not in known
+    assert b"# Server\r\n" in InfoTexts([b"server"], {}, b"", None, [(section, name, number)])

@@ -204,3 +204,29 @@ def test_what_ends_of_a_hash_by_itself_has_a_class_of_its_own(profile: str, lett
         (told,) = Decoder().feed(b"*3\r\n$7\r\nmessage\r\n$23\r\n__keyevent@0__:hexpired\r\n$1\r\nk\r\n")
         assert bool(model.arrives(worlds, 1, told, BEGIN + 100)) == (letters == letter)
         assert not model.arrives(worlds, 1, told, BEGIN + 1)
+
+
+SIDES = (
+    ((b"SET", b"k", b"v"), "ER"),
+    ((b"SET", b"k", b"v", b"GET"), "RE"),
+    ((b"RPUSH", b"l", b"v"), "RE"),
+    ((b"LMOVE", b"l", b"m", b"LEFT", b"LEFT"), "EREE"),
+    ((b"EXPIRE", b"k", b"9"), "RE"),
+    ((b"EXPIRE", b"k", b"-1"), "ER"),
+)
+
+
+@pytest.mark.parametrize("profile", ["redis-6.2", "redis-7.0", "redis-7.2"])
+def test_a_command_has_a_side_of_its_reply(profile: str) -> None:
+    """Up to 7.0 each command tells its own connection before its reply or behind it; from 7.2 on all do behind it."""
+    model = Model.load(profile)
+    world, _ = model.perform(
+        model.connect(model.start(config={"notify-keyspace-events": "EA"}, now=BEGIN), 0)[0], 0, (b"HELLO", b"3"), BEGIN
+    )
+    world, _ = model.perform(world, 0, (b"PSUBSCRIBE", b"*"), BEGIN)
+    for request, side in SIDES:
+        world, answered = model.perform(world, 0, request, BEGIN)
+        world, later = model.deliver(world, BEGIN)
+        frames = Decoder().feed(answered + b"".join(raw for _, raw in later))
+        told = "".join("E" if frame.kind == b">" else "R" for frame in frames)
+        assert told == (side if profile != "redis-7.2" else "R" + "E" * side.count("E")), request
