@@ -173,11 +173,8 @@ class Run(Comparing):
         self.woken_with: Any = None  # what the block that was woken has kept from its first run
         self.nested: tuple[bytes, ...] = ()  # errors that calls of the script under way were told
         self.happened: list[Happening] = []  # keys that were read or changed, once somebody tracks
-        self.looks, self.vanished, self.told = (
-            False,
-            tuple[Any, ...](),
-            b"",
-        )  # misses told; a hash that ended; an event
+        # whether misses are told; a hash met as it ended; the latest event of the command under way
+        self.looks, self.vanished, self.told = False, tuple[Any, ...](), b""
         self.waiting: Waiting | None = None  # where the request's own client is left waiting
         # for logs: what was asked, bytes answered, microseconds of work at least, words that are secrets, words read
         self.asked, self.answered, self.busy, self.concealed, self.read = request, (0, 0), 0, frozenset[int](), 0
