@@ -68,6 +68,8 @@ def refused(one: s.Parameter) -> list[tuple[str, str]]:
     """Values that a parameter does not take, each with the reason that is given."""
     if one.kind == "bool":
         return [("maybe", "argument must be 'yes' or 'no'")]
+    if "watchdog-period" in one.names and not one.hidden:
+        return []  # 6.2 gives no reason: the example of CONFIG SET shows it
     if one.kind == "int" and one.low is not None and one.high is not None:
         reason = f"argument must be between {one.low} and {one.high} inclusive"
         near = [one.low - 1, one.high + 1]
