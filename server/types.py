@@ -104,7 +104,7 @@ class List(Collection, Protocol):
         """Keep what stands from start up to, without it, stop.  O(elements that go)."""
 
     def gather(self, elements: Sequence[bytes]) -> None:
-        """Fill the empty list with a result that was gathered in a listpack before it is stored.  O(k)."""
+        """Fill the empty list with a result, pushed to a quicklist that becomes a listpack if it may.  O(k)."""
 
     def packed(self) -> Iterator[Packed]:
         """Its listpacks, each with False, and single elements too large for any, with True.  O(n)."""

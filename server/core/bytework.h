@@ -17,7 +17,7 @@
 #define RL_FURTHEST 8192               /* bytes back that a copy may begin */
 #define RL_LONGEST 264                 /* bytes of a copy */
 #define RL_LITERALS 32                 /* of one run */
-#define RL_PLACES 13                   /* bits of a place in the table of what was seen */
+#define RL_PLACES 16                   /* bits of a place in the table of what was seen */
 
 static uint64_t rl_crc_table[8][256];
 
@@ -46,57 +46,64 @@ static uint64_t rl_crc64(uint64_t crc, const unsigned char *p, size_t n) {
     return crc;
 }
 
-/* Bytes from p, at most n, that equal those from q, which lies before it. */
-static inline size_t rl_equal_run(const unsigned char *p, const unsigned char *q, size_t n) {
-    size_t i = 0;
-    while (i < n && p[i] == q[i]) i++;
-    return i;
+/* Where the last three bytes of a kind were seen: places, counted on from text to text, so that those of texts before
+ * are too low and nothing has to be cleared.  One thread at a time, under the GIL. */
+static uint32_t rl_lzf_seen[1 << RL_PLACES];
+static uint32_t rl_lzf_next = 1;
+
+static inline uint32_t *rl_lzf_slot(const unsigned char *p) {
+    uint32_t two = (uint32_t)p[0] << 8 | p[1];
+    return rl_lzf_seen + ((two - 5 * (two << 8 | p[2])) & ((1 << RL_PLACES) - 1));
 }
 
-/* Literal bytes at `to`, in runs; NULL where there is no room up to `end`. */
-static unsigned char *rl_literals(unsigned char *to, unsigned char *end, const unsigned char *p, size_t n) {
-    while (n) {
-        size_t run = n < RL_LITERALS ? n : RL_LITERALS;
-        if ((size_t)(end - to) < run + 1) return NULL;
-        *to++ = (unsigned char)(run - 1);
-        memcpy(to, p, run);
-        to += run; p += run; n -= run;
-    }
-    return to;
+/* Bytes that what stands at `at` has in common with what stands at `before`, of which three are known to be equal.  The
+ * last two bytes of a text belong to no copy, but where it ends within the sixteen that are compared in one go. */
+static inline size_t rl_lzf_common(const unsigned char *p, size_t before, size_t at, size_t n) {
+    size_t size = 3, most = n - at - 2;
+    if (most > RL_LONGEST) most = RL_LONGEST;
+    if (most > 16 && most < 19) most = 19;
+    while (size < most && p[before + size] == p[at + size]) size++;
+    return size;
 }
 
-/* Compress; the size of what stands at `to` then, or 0 where it would be more than `room`. */
+/* Compress; the size of what stands at `to` then, or 0 where it would be more than `room`, or could be.
+ *
+ * To the byte what Redis makes of it (asked over a socket): which places are remembered, how long copies are, and when it
+ * gives up, all as LibLZF does where it is told to be very fast. */
 static size_t rl_lzf_compress(const unsigned char *p, size_t n, unsigned char *to, size_t room) {
-    static uint32_t seen[1 << RL_PLACES]; /* places from 1; one thread at a time, under the GIL */
-    unsigned char *out = to, *end = to + room;
-    size_t at = 0, from = 0;              /* literal bytes that wait begin at `from` */
-    memset(seen, 0, sizeof(seen));
-    while (at + 3 <= n) {
-        uint32_t three = (uint32_t)p[at] << 16 | (uint32_t)p[at + 1] << 8 | p[at + 2];
-        uint32_t place = (three * 2654435761U) >> (32 - RL_PLACES);
-        size_t before = seen[place], size;
-        seen[place] = (uint32_t)(at + 1);
-        if (!before || at - (before - 1) > RL_FURTHEST || memcmp(p + before - 1, p + at, 3)) {
-            at++;
+    size_t at = 0, out = 0, run = 0;    /* read; written, but for the run of literal bytes that goes on */
+    uint32_t base;
+    if (rl_lzf_next > UINT32_MAX - (uint32_t)n) { memset(rl_lzf_seen, 0, sizeof(rl_lzf_seen)); rl_lzf_next = 1; }
+    base = rl_lzf_next;
+    rl_lzf_next += (uint32_t)n;
+    while (at + 2 < n) {
+        uint32_t *slot = rl_lzf_slot(p + at);
+        size_t before = *slot, back, size;
+        *slot = base + (uint32_t)at;
+        if (before > base && (back = at - (before -= base) - 1) < RL_FURTHEST && !memcmp(p + before, p + at, 3)) {
+            if (out + (run ? run + 1 : 0) + 4 >= room) return 0;
+            if (run) { to[out] = (unsigned char)(run - 1); out += run + 1; run = 0; }
+            size = rl_lzf_common(p, before, at, n);
+            if (size < 9) to[out++] = (unsigned char)((size - 2) << 5 | back >> 8);
+            else { to[out++] = (unsigned char)(7 << 5 | back >> 8); to[out++] = (unsigned char)(size - 9); }
+            to[out++] = (unsigned char)back;
+            at += size;
+            if (at + 2 >= n) break;
+            *rl_lzf_slot(p + at - 2) = base + (uint32_t)at - 2;
+            *rl_lzf_slot(p + at - 1) = base + (uint32_t)at - 1;
             continue;
         }
-        before = at - (before - 1) - 1;   /* the distance as it is written */
-        size = n - at < RL_LONGEST ? n - at : RL_LONGEST;
-        size = rl_equal_run(p + at, p + at - before - 1, size);
-        out = rl_literals(out, end, p + from, at - from);
-        if (!out || end - out < 3) return 0;
-        if (size - 2 < 7) {
-            *out++ = (unsigned char)((size - 2) << 5 | before >> 8);
-        } else {
-            *out++ = (unsigned char)(7 << 5 | before >> 8);
-            *out++ = (unsigned char)(size - 2 - 7);
-        }
-        *out++ = (unsigned char)(before & 0xFF);
-        at += size;
-        from = at;
+        if (out + 1 + run >= room) return 0;
+        to[out + 1 + run++] = p[at++];
+        if (run == RL_LITERALS) { to[out] = RL_LITERALS - 1; out += run + 1; run = 0; }
     }
-    out = rl_literals(out, end, p + from, n - from);
-    return out ? (size_t)(out - to) : 0;
+    if (out + 1 + run + 3 > room) return 0;
+    while (at < n) {
+        to[out + 1 + run++] = p[at++];
+        if (run == RL_LITERALS) { to[out] = RL_LITERALS - 1; out += run + 1; run = 0; }
+    }
+    if (run) { to[out] = (unsigned char)(run - 1); out += run + 1; }
+    return out;
 }
 
 /* Expand to exactly `size` bytes; false where the bytes are none of this form. */

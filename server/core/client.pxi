@@ -149,15 +149,16 @@ cdef class Client:
         cdef PyObject* last = self.last         # EXEC stays the last command
         self.commands += 1
         self.in_order()
-        hot = hot_find(self.loop.hot, <const char*><bytes>request[0], len(<bytes>request[0]))
+        for i in range(min(argc, 2)):           # what names the command
+            few[i] = slice_of(<bytes>request[i])
+        hot = hot_of(self.loop, argc, few)
         if hot != NULL and self.reply_mode == REPLY_ON and not self.no_touch and not self.subscribed and self.state == OPEN:
             if argc > 8:
                 a = <Slice*>rl_alloc(argc * sizeof(Slice))
             for i in range(argc):
-                a[i].p = <char*><bytes>request[i]
-                a[i].n = <size_t>len(<bytes>request[i])
-            if hot.keyed and argc > 1:
-                h = rl_hash(a[1].p, a[1].n)
+                a[i] = slice_of(<bytes>request[i])
+            if hot.key and argc > hot.key:
+                h = rl_hash(a[hot.key].p, a[hot.key].n)
             began = rl_ticks()
             done = run_hot(self.loop, self, hot, argc, a, h)
             if done:

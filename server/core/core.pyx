@@ -32,9 +32,15 @@ One extension module, redlark.server._core, made of a few files, each one concep
     parser.pxi    requests out of bytes
     strings.pxi   the hot commands: on strings and keys,
     text_commands.pxi, longdouble.h, sketch.h
-                  on parts of strings, bits, sums and sketches,
+                  on parts of strings, sums and sketches,
+    bit_commands.pxi, bitfield.h
+                  on bits of strings,
+    value_commands.pxi
+                  on values of any type,
     list_commands.pxi, set_commands.pxi, hash_commands.pxi, zset_commands.pxi, stream_commands.pxi
                   on lists, on sets, on hashes, on sorted sets, on streams
+    scan_commands.pxi, glob.h
+                  that walk in steps
     roll.pxi      members of several sets and sorted sets together, and the hot commands:
     set_algebra.pxi, zset_algebra.pxi
                   on several of them
@@ -123,9 +129,12 @@ include "bounds.pxi"
 include "loop.pxi"
 include "strings.pxi"
 include "text_commands.pxi"
+include "bit_commands.pxi"
 include "set_commands.pxi"
 include "hash_commands.pxi"
 include "zset_commands.pxi"
+include "scan_commands.pxi"
+include "value_commands.pxi"
 include "stream_commands.pxi"
 include "packed.pxi"
 include "roll.pxi"

@@ -15,11 +15,12 @@ ctypedef bint (*HotFunction)(Loop loop, Client c, int64_t argc, const Slice* a, 
 cdef struct Hot:
     uint64_t name           # lower case: the first eight bytes as a number, with zeros where it is shorter,
     uint64_t rest           # the last eight, 0 if it is not longer,
-    size_t size             # and how many it has
+    size_t size             # and how many it has; of a subcommand's own name, with its container's number above
     HotFunction run         # NULL: the slot is free
     int arity
-    bint keyed              # its first argument is a key,
+    int key                 # the argument that is its key (0: it has none),
     int member              # and this one, if it is not 0, a member of the collection there
+    size_t container        # its number, if it is one
     bint writes
     bint grows              # is refused when memory is full
     bint in_scripts         # may be called there
@@ -33,6 +34,7 @@ cdef struct Hot:
 cdef enum:
     HOT_SLOTS = 256
     LONGEST_HOT = 16        # bytes of a name
+    OBJECT_OF = 1 << 8      # numbers of containers
     BATCH = 16
     FLUSH_AT = 1 << 18      # output that is sent before the rest of the input is executed
 
@@ -54,7 +56,7 @@ cdef inline uint64_t hot_name(const char* p, size_t n, uint64_t* rest) noexcept 
     rest[0] = rl_load8(p + n - 8) | LOWER
     return rl_load8(p) | LOWER
 
-cdef inline Hot* hot_find(Hot* table, const char* p, size_t n) noexcept nogil:
+cdef inline Hot* hot_find(Hot* table, const char* p, size_t n, size_t container) noexcept nogil:
     cdef uint64_t name, rest
     cdef size_t i
     if n > LONGEST_HOT:
@@ -62,27 +64,56 @@ cdef inline Hot* hot_find(Hot* table, const char* p, size_t n) noexcept nogil:
     name = hot_name(p, n, &rest)
     i = hot_slot(name, rest)
     while table[i].run != NULL:
-        if table[i].name == name and table[i].rest == rest and table[i].size == n:
+        if table[i].name == name and table[i].rest == rest and table[i].size == n + container:
             return table + i
         i = (i + 1) & (HOT_SLOTS - 1)
     return NULL
 
-cdef int hot_add(Loop loop, bytes name, HotFunction run, bint keyed, int member=0) except -1:
+cdef inline Hot* hot_of(Loop loop, int64_t argc, const Slice* a) noexcept nogil:
+    """The hot command that a request names; of a container, the subcommand."""
+    cdef Hot* hot = hot_find(loop.hot, a.p, a.n, 0)
+    if hot == NULL or not hot.container:
+        return hot
+    return hot_find(loop.hot, a[1].p, a[1].n, hot.container) if argc > 1 else NULL
+
+cdef int hot_add(Loop loop, bytes name, HotFunction run, int key, int member=0) except -1:
     """Take over a command, if the server has it."""
-    cdef uint64_t rest = 0
-    cdef uint64_t number = hot_name(name, <size_t>len(name), &rest)
-    cdef size_t i = hot_slot(number, rest)
     command = loop.server.commands.get(name.upper())
     if command is None or command.name != name:     # rename-command
         return 0
+    return hot_put(loop, command, name, run, key, 0, member)
+
+cdef int hot_contain(Loop loop, bytes name, size_t container) except -1:
+    """A container whose subcommands are to be added, if the server has it."""
+    command = loop.server.commands.get(name.upper())
+    if command is not None and command.name == name:
+        hot_put(loop, command, name, cmd_container, 0, 0)
+        hot_find(loop.hot, name, <size_t>len(name), 0).container = container
+    return 0
+
+cdef int hot_add_below(Loop loop, bytes name, bytes below, HotFunction run, int key) except -1:
+    """Take over a subcommand of a container that has been added."""
+    cdef Hot* hot = hot_find(loop.hot, name, <size_t>len(name), 0)
+    if hot != NULL:
+        hot_put(loop, loop.server.commands[name.upper()].subcommands[below.upper()], below, run, key, hot.container)
+    return 0
+
+cdef bint cmd_container(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
+    """It is refused without a subcommand."""
+    return False
+
+cdef int hot_put(Loop loop, object command, bytes name, HotFunction run, int key, size_t container, int member=0) except -1:
+    cdef uint64_t rest = 0
+    cdef uint64_t number = hot_name(name, <size_t>len(name), &rest)
+    cdef size_t i = hot_slot(number, rest)
     while loop.hot[i].run != NULL:
         i = (i + 1) & (HOT_SLOTS - 1)
     loop.hot[i].name = number
     loop.hot[i].rest = rest
-    loop.hot[i].size = <size_t>len(name)
+    loop.hot[i].size = <size_t>len(name) + container
     loop.hot[i].run = run
     loop.hot[i].arity = command.arity
-    loop.hot[i].keyed = keyed
+    loop.hot[i].key = key
     loop.hot[i].member = member
     loop.hot[i].writes = command.write
     loop.hot[i].grows = command.denyoom
@@ -107,7 +138,7 @@ cdef inline bint run_hot(Loop loop, Client c, Hot* hot, int64_t argc, const Slic
     if not hot.run(loop, c, argc, a, h):
         c.db.found, c.db.missed = found, missed
         return False
-    if not hot.counts and hot.keyed:    # what is looked up to be changed is no hit; what a script calls counts for itself
+    if not hot.counts and hot.key:      # what is looked up to be changed is no hit; what a script calls counts for itself
         c.db.found, c.db.missed = found, missed
     hot.calls += 1
     c.last = hot.full_name
@@ -182,7 +213,7 @@ cdef inline void fetch_batch(Loop loop, Database db, Request* batch, int count) 
     for i in range(count):
         r = batch + i
         r.table = NULL
-        if r.hot == NULL or not r.hot.keyed or r.argc < 2:
+        if r.hot == NULL or not r.hot.key or r.argc <= r.hot.key:
             continue
         e = entry_likely(&db.table, r.hash)
         if e == NULL:
@@ -235,9 +266,9 @@ cdef char* execute_input(Loop loop, Client c, char* p, char* end) noexcept:
             count += 1
             p = r.end
             a = loop.argv + r.first
-            r.hot = hot_find(loop.hot, a.p, a.n)
-            if r.hot != NULL and r.hot.keyed and r.argc > 1:
-                r.hash = rl_hash(a[1].p, a[1].n)
+            r.hot = hot_of(loop, r.argc, a)
+            if r.hot != NULL and r.hot.key and r.argc > r.hot.key:
+                r.hash = rl_hash(a[r.hot.key].p, a[r.hot.key].n)
                 rl_prefetch(home_of(&c.db.table, r.hash))
         if count > 1:
             fetch_batch(loop, c.db, batch, count)

@@ -35,6 +35,7 @@ cdef extern from "listpack.h" nogil:
     void lp_prepare(lp_item* item, const char* p, size_t n)
     void lp_prepare_int(lp_item* item, int64_t number)
     char* lp_write(char* at, const lp_item* item)
+    void lp_set_ends(char* lp, size_t size, size_t count)
     bint lp_is(const char* at, const lp_item* item)
     char* lp_find(const char* at, const lp_item* item, size_t step)
     char* lp_insert(char* lp, char** at, const lp_item* items, size_t count)

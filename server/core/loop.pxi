@@ -6,10 +6,10 @@
 # have left behind (a full buffer, the end behind the data) arms the socket again, and its turn comes after all others'.
 #
 # A turn: wait; then read once from each ready client and execute; then send once to each, for a client that is woken while
-# the others are still being read goes back to sleep and must be woken again, at the server's expense; then look after the
-# clients that something was done to out of their turn; then cron and timers.  The GIL is given up while waiting only, so a server in a thread leaves
-# the other threads in peace when it is idle, and pays nothing while it works.  The clock is read once for each ready
-# client, after its bytes have come: no request is then judged by a time before it was sent.
+# the others are still being read goes back to sleep and must be woken again; then look after the clients that something was
+# done to out of their turn; then cron and timers.  The GIL is given up while waiting only, so a server in a thread costs the
+# other threads nothing when it is idle.  The clock is read once for each ready client, after its bytes have come: no request
+# is then judged by a time before it was sent.
 
 cdef extern from "sys/epoll.h" nogil:
     ctypedef union epoll_data_t:
@@ -107,7 +107,7 @@ cdef class Loop:
     cdef int64_t max_clients, cron_us
     cdef int keepalive
     cdef bint memory_limited
-    cdef size_t memory_limit, memory_base   # what is used besides the keyspaces
+    cdef size_t memory_limit, memory_base, sketch_limit     # of these, `base` is what is used besides the keyspaces
     cdef list databases
     cdef ScriptCalls scripts        # None: no script has been there
     cdef bint telling, observed     # of keyspace events, of keys that change, or of requests; of each request
@@ -121,7 +121,7 @@ cdef class Loop:
     cdef size_t start               # where the replies of the client whose turn it is begin
     cdef bint executing
     cdef unsigned int fetched       # what loads ahead of a batch have seen; only so that they are made
-    cdef Buffer words               # of an inline request
+    cdef Buffer words, cells, dumped    # of an inline request; what a hot command gathers before it answers
     cdef Slice* argv
     cdef size_t argv_room
 
@@ -172,6 +172,8 @@ cdef class Loop:
         free(self.argv)
         buffer_drop(&self.replies)
         buffer_drop(&self.words)
+        buffer_drop(&self.cells)
+        buffer_drop(&self.dumped)
 
     def listen(self, list listeners not None, /):
         for listener in self.listeners:
@@ -197,7 +199,7 @@ cdef class Loop:
         read_stream_limits(config, &self.stream_limits)
         self.list_limit = config.list_max_listpack_size
         self.bulk_limit = min(config.proto_max_bulk_len, 0xFFFF0000)
-        self.query_limit = config.client_query_buffer_limit
+        self.query_limit, self.sketch_limit = config.client_query_buffer_limit, config.hll_sparse_max_bytes
         for number, limit in enumerate(config.client_output_buffer_limit):
             self.limits[number].hard = limit.hard
             self.limits[number].soft = limit.soft
@@ -234,7 +236,6 @@ cdef class Loop:
 
     def usage(self):
         return usage_told(self)
-
     def forget_usage(self):
         usage_forget(self)
 
@@ -474,9 +475,8 @@ cdef class Loop:
         for c in list(self.clients.values()):
             client_settle(<Client>c)
             client_close(<Client>c)
-        self.noted.clear()
-        self.resumed.clear()
-        self.closed.clear()
+        for clients in (self.noted, self.resumed, self.closed):
+            clients.clear()
         return 0
 
 

@@ -223,15 +223,15 @@ cdef int script_ask(rl_lua_calls* calls, int argc, rl_lua_word* words) noexcept 
     cdef Loop loop = own.loop
     cdef Client c = own.client
     cdef const Slice* a = <const Slice*>words
-    cdef Hot* hot = hot_find(loop.hot, a.p, a.n)
+    cdef Hot* hot = hot_of(loop, argc, a)
     cdef uint64_t h = 0, began
     if hot == NULL or loop.telling or not hot.in_scripts or (own.read_only and not hot.in_readers) or \
             (hot.grows and own.full and not own.wrote):
         return 0
-    if hot.keyed:
-        if argc < 2:
+    if hot.key:
+        if argc <= hot.key:
             return 0
-        h = rl_hash(a[1].p, a[1].n)
+        h = rl_hash(a[hot.key].p, a[hot.key].n)
     c.own.used = 0
     began = rl_ticks()
     if not run_hot(loop, c, hot, argc, a, h):

@@ -264,6 +264,7 @@ cdef class Walk:
             if self.over:
                 raise StopIteration
             self.cursor = table_scan(self.table, self.cursor, self.visit, <void*>self.found)
+            self.found.reverse()        # they are taken from the end, in the order in which hot commands meet them
             self.over = self.cursor == 0
         return self.found.pop()
 

@@ -388,8 +388,9 @@ static void ql_set(quicklist *q, ql_node *node, size_t place, const char *p, siz
     lp_item item;
     char *at, *behind;
     size_t rest;
-    if (node->plain) {
-        ql_link(q, ql_alone(q, p, n), node);
+    if (node->plain) {      /* what is shorter may join the node behind */
+        ql_insert(q, node, 0, p, n, 1);
+        q->count--;
         ql_drop(q, node);
         return;
     }

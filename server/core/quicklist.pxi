@@ -21,6 +21,7 @@ cdef extern from "quicklist.h" nogil:
         ql_node* first
         ql_node* last
         uint64_t count
+        uint64_t nodes
         size_t memory
         int64_t limit
     size_t ql_class(int64_t limit)
@@ -159,7 +160,9 @@ cdef class List:
 
     def gather(self, elements):
         cdef int64_t limit = list_limit(self)
-        list_load(&self.root, limit, [(elements, False)])
+        list_load(&self.root, limit, ())
+        for element in elements:
+            ql_push(quick_of(self.root), <bytes?>element, <size_t>len(<bytes>element), False)
         list_settle(&self.root, limit)
 
     def packed(self):

@@ -1,7 +1,8 @@
 /* A HyperLogLog where it stands, in the bytes that server/hyperloglog.py describes: what an element does to it.
  *
- * A dense one is changed in place. Of a sparse one it is only told whether an element would change it, which most do not
- * once it has seen some: to change runs is Python's, as is all that is corrupted. */
+ * A dense one is changed in place. Of a sparse one it is first only told whether an element would change it, which most do
+ * not once it has seen some; what does changes a copy, which has the room that a dense one needs. What is corrupted is
+ * Python's. */
 #ifndef RL_SKETCH_H
 #define RL_SKETCH_H
 
@@ -15,8 +16,12 @@ enum {
     RL_SKETCH_DENSE = RL_SKETCH_HEAD + RL_SKETCH_REGISTERS * 6 / 8,
     RL_SAME = 0,    /* the element changes nothing */
     RL_CHANGED = 1, /* it has changed a register */
-    RL_UNABLE = 2
+    RL_UNABLE = 2,
+    RL_SKETCH_GROWS = 4,    /* bytes by which an element can make a sparse one longer */
+    RL_SPARSE_MOST = 32     /* the largest value of a run */
 };
+
+static const char rl_sketch_empty[] = "HYLL\1\0\0\0\0\0\0\0\0\0\0\x80\x7f\xff";
 
 /* MurmurHash64A, and of it the register and the value (A. Appleby, public domain). */
 static unsigned rl_sketch_place(const char *p, size_t n, unsigned *value) {
@@ -49,36 +54,146 @@ static int rl_sketch_is(const char *data, size_t size) {
            (data[4] == 1 || (data[4] == 0 && size == RL_SKETCH_DENSE));
 }
 
-static int rl_sketch_add(char *data, size_t size, const char *p, size_t n) {
-    unsigned value, place = rl_sketch_place(p, n, &value), at = 0;
+static int rl_sketch_raise_dense(char *data, unsigned place, unsigned value) {
     uint8_t *registers = (uint8_t *)data + RL_SKETCH_HEAD;
-    if (data[4] == 0) {
-        unsigned byte = place * 6 / 8, bit = place * 6 & 7;
-        unsigned both = registers[byte] | (byte + 1 < RL_SKETCH_DENSE - RL_SKETCH_HEAD ? registers[byte + 1] << 8 : 0);
-        if ((both >> bit & 63) >= value)
-            return RL_SAME;
-        both = (both & ~(63u << bit)) | value << bit;
-        registers[byte] = (uint8_t)both;
-        if (byte + 1 < RL_SKETCH_DENSE - RL_SKETCH_HEAD)
-            registers[byte + 1] = (uint8_t)(both >> 8);
-        return RL_CHANGED;
+    unsigned byte = place * 6 / 8, bit = place * 6 & 7;
+    unsigned both = registers[byte] | (byte + 1 < RL_SKETCH_DENSE - RL_SKETCH_HEAD ? registers[byte + 1] << 8 : 0);
+    if ((both >> bit & 63) >= value)
+        return RL_SAME;
+    both = (both & ~(63u << bit)) | value << bit;
+    registers[byte] = (uint8_t)both;
+    if (byte + 1 < RL_SKETCH_DENSE - RL_SKETCH_HEAD)
+        registers[byte + 1] = (uint8_t)(both >> 8);
+    return RL_CHANGED;
+}
+
+/* A run of a sparse one. */
+typedef struct {
+    size_t at;              /* where it stands, */
+    size_t size;            /* in how many bytes */
+    unsigned first;         /* its first register, */
+    unsigned count;         /* and how many it has, */
+    unsigned value;         /* all of them of this value */
+} rl_sketch_run;
+
+/* The run at `at`, which is within the sketch; false where it is cut off. */
+static inline int rl_sketch_run_at(const char *data, size_t size, rl_sketch_run *run) {
+    unsigned byte = (uint8_t)data[run->at];
+    run->size = 1;
+    run->value = 0;
+    if (byte & 0x80) {
+        run->value = (byte >> 2 & 31) + 1;
+        run->count = (byte & 3) + 1;
+    } else if (byte & 0x40) {
+        if (run->at + 1 == size)
+            return 0;
+        run->size = 2;
+        run->count = ((byte & 63) << 8 | (uint8_t)data[run->at + 1]) + 1;
+    } else {
+        run->count = byte + 1;
     }
-    for (size_t i = RL_SKETCH_HEAD; i < size; i++) {
-        unsigned run = (uint8_t)data[i], held = 0;
-        if (run & 0x80) {
-            held = (run >> 2 & 31) + 1;
-            at += (run & 3) + 1;
-        } else if (run & 0x40) {
-            if (++i == size)
-                return RL_UNABLE;
-            at += ((run & 63) << 8 | (uint8_t)data[i]) + 1;
+    return 1;
+}
+
+/* The run of a register; `before` is where the one before it stands (of the first: itself).  False where there is none. */
+static int rl_sketch_find(const char *data, size_t size, unsigned place, rl_sketch_run *run, size_t *before) {
+    run->first = 0;
+    *before = RL_SKETCH_HEAD;
+    for (run->at = RL_SKETCH_HEAD; run->at < size; run->at += run->size, run->first += run->count) {
+        if (!rl_sketch_run_at(data, size, run))
+            return 0;
+        if (place < run->first + run->count)
+            return 1;
+        *before = run->at;
+    }
+    return 0;
+}
+
+/* Add an element to what is changed in place; RL_UNABLE where a sparse one would change. */
+static int rl_sketch_add(char *data, size_t size, const char *p, size_t n) {
+    unsigned value, place = rl_sketch_place(p, n, &value);
+    rl_sketch_run run;
+    size_t before;
+    if (data[4] == 0)
+        return rl_sketch_raise_dense(data, place, value);
+    return rl_sketch_find(data, size, place, &run, &before) && run.value >= value ? RL_SAME : RL_UNABLE;
+}
+
+/* So many registers of a value, as one run; returns where it ends. */
+static char *rl_sketch_write(char *to, unsigned value, unsigned count) {
+    if (count == 0)
+        return to;
+    if (value) {
+        *to++ = (char)(0x80 | (value - 1) << 2 | (count - 1));
+    } else if (count <= 64) {
+        *to++ = (char)(count - 1);
+    } else {
+        *to++ = (char)(0x40 | (count - 1) >> 8);
+        *to++ = (char)(count - 1);
+    }
+    return to;
+}
+
+/* Neighbours of one value become one run where that fits: five are looked at, as in Redis. */
+static void rl_sketch_join(char *data, size_t *size, size_t at) {
+    for (int i = 0; i < 5 && at < *size; i++) {
+        unsigned here = (uint8_t)data[at], next = at + 1 < *size ? (uint8_t)data[at + 1] : 0;
+        if (here & 0x80 && (next & 0xFC) == (here & 0xFC) && (here & 3) + (next & 3) + 2 <= 4) {
+            data[at] = (char)((here & 0xFC) | ((here & 3) + (next & 3) + 1));
+            memmove(data + at + 1, data + at + 2, *size - at - 2);
+            --*size;
         } else {
-            at += run + 1;
+            at += (here & 0xC0) == 0x40 ? 2 : 1;
         }
-        if (place < at)
-            return held >= value ? RL_SAME : RL_UNABLE;
     }
-    return RL_UNABLE;
+}
+
+/* A sparse one becomes dense, for which there must be room; false where its runs are not as many registers as there are. */
+static int rl_sketch_spread(char *data, size_t *size) {
+    static char made[RL_SKETCH_DENSE];  /* one thread at a time, under the GIL */
+    rl_sketch_run run;
+    unsigned first = 0;
+    memset(made, 0, sizeof(made));
+    memcpy(made, data, RL_SKETCH_HEAD);
+    made[4] = 0;
+    for (run.at = RL_SKETCH_HEAD; run.at < *size; run.at += run.size, first += run.count) {
+        if (!rl_sketch_run_at(data, *size, &run) || first + run.count > RL_SKETCH_REGISTERS)
+            return 0;
+        for (unsigned i = 0; run.value && i < run.count; i++)
+            rl_sketch_raise_dense(made, first + i, run.value);
+    }
+    if (first != RL_SKETCH_REGISTERS)
+        return 0;
+    memcpy(data, made, sizeof(made));
+    *size = sizeof(made);
+    return 1;
+}
+
+/* Add an element to what has room for RL_SKETCH_GROWS more, and to be dense; a sparse one of more than `limit` bytes is. */
+static int rl_sketch_change(char *data, size_t *size, size_t limit, const char *p, size_t n) {
+    unsigned value, place = rl_sketch_place(p, n, &value);
+    rl_sketch_run run;
+    char runs[8], *end;
+    size_t before, fresh;
+    if (data[4] == 0)
+        return rl_sketch_raise_dense(data, place, value);
+    if (value > RL_SPARSE_MOST)
+        return rl_sketch_spread(data, size) ? rl_sketch_raise_dense(data, place, value) : RL_UNABLE;
+    if (!rl_sketch_find(data, *size, place, &run, &before))
+        return RL_UNABLE;
+    if (run.value >= value)
+        return RL_SAME;
+    end = rl_sketch_write(runs, run.value, place - run.first);
+    end = rl_sketch_write(end, value, 1);
+    end = rl_sketch_write(end, run.value, run.first + run.count - 1 - place);
+    fresh = (size_t)(end - runs);
+    if (fresh > run.size && *size + fresh - run.size > limit)
+        return rl_sketch_spread(data, size) ? rl_sketch_raise_dense(data, place, value) : RL_UNABLE;
+    memmove(data + run.at + fresh, data + run.at + run.size, *size - run.at - run.size);
+    memcpy(data + run.at, runs, fresh);
+    *size += fresh - run.size;
+    rl_sketch_join(data, size, before);
+    return RL_CHANGED;
 }
 
 #endif

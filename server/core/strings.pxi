@@ -229,23 +229,17 @@ cdef bint cmd_append(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t
     """At the end of a text that is there, growing it where it stands; the first APPEND of a key is a SET."""
     cdef Place at
     cdef Entry* e = db_lookup(c.db, a[1].p, a[1].n, h, &at)
-    cdef size_t size, old_size
+    cdef size_t size
     if e == NULL:
         db_set(c.db, a[1].p, a[1].n, h, a + 2, FRESH, WITHOUT)
         out_head(c.out, c':', <int64_t>a[2].n)
         return True
-    if kind_of(e) != TEXT or <int64_t>(text_size(e) + a[2].n) > loop.bulk_limit:
+    size = text_size(e) + a[2].n if kind_of(e) == TEXT else 0
+    if not can_grow(e, size) or <int64_t>size > loop.bulk_limit:
         return False
-    size = text_size(e) + a[2].n
-    old_size = entry_size(e)
-    if size > 0xFFFF and not e.flags & LONG:
-        return False
-    e = <Entry*>rl_slot_resize(e, old_size, old_size + a[2].n)
-    rl_copy(value_of(e) + text_size(e), a[2].p, a[2].n)
-    set_sizes(e, key_size(e), size)
-    e.flags = (e.flags & ~(3 << FORM_SHIFT)) | RAW << FORM_SHIFT
+    e = text_grown(c.db, e, &at, size)
+    rl_copy(value_of(e) + size - a[2].n, a[2].p, a[2].n)
     entry_used(c.db, e, loop.now)
-    entry_replace(&c.db.table, &at, e, old_size)
     db_touch(c.db, a[1].p, a[1].n)
     out_head(c.out, c':', <int64_t>size)
     return True
@@ -301,6 +295,9 @@ cdef int hot_table(Loop loop) except -1:
     hot_add(loop, b"ping", cmd_ping, False)
     hot_add(loop, b"echo", cmd_echo, False)
     hot_texts(loop)
+    hot_bits(loop)
+    hot_values(loop)
+    hot_walks(loop)
     hot_scripts(loop)
     hot_sets(loop)
     hot_set_algebra(loop)

@@ -1,4 +1,4 @@
-# Hot commands on strings besides the plainest: options of SET, parts, bits, sums; and some on keys.
+# Hot commands on strings besides the plainest: options of SET, parts, sums, sketches; and some on keys.
 #
 # Must live here: what profiling showed to be worth C.  Must not: error texts; see dispatch.pxi for the contract.
 
@@ -7,19 +7,11 @@ cdef extern from "longdouble.h":
     int rl_sum(const char* a, size_t an, const char* b, size_t bn, char* to) nogil
 
 cdef extern from "sketch.h":
-    enum: RL_UNABLE
+    enum: RL_UNABLE, RL_SKETCH_DENSE, RL_SKETCH_GROWS
+    const char[18] rl_sketch_empty
     int rl_sketch_is(const char* data, size_t size) nogil
     int rl_sketch_add(char* data, size_t size, const char* p, size_t n) nogil
-
-cdef extern from *:
-    """
-    #ifdef __GNUC__
-    #define rl_ones(v) __builtin_popcountll(v)
-    #else
-    static int rl_ones(unsigned long long v) { int n = 0; for (; v; v &= v - 1) n++; return n; }
-    #endif
-    """
-    int rl_ones(uint64_t v) nogil
+    int rl_sketch_change(char* data, size_t* size, size_t limit, const char* p, size_t n) nogil
 
 
 cdef inline const char* text_of(const Entry* e, char* digits, size_t* n) noexcept nogil:
@@ -144,136 +136,112 @@ cdef bint cmd_getrange(Loop loop, Client c, int64_t argc, const Slice* a, uint64
         out_bulk(c.out, text + start, <size_t>(end - start + 1))
     return True
 
-cdef void db_patch(Database db, const Slice* key, uint64_t h, const Entry* e, size_t offset, const char* p,
-                   size_t n) noexcept:
-    """A string (none: an empty one) that is too short, or a number, with these bytes in their place; RAW from now on."""
+cdef struct Patch:              # a string that is made anew, where it cannot be changed where it stands
+    char* p
+    size_t size
+    size_t before               # bytes that there were; behind them are zeros
+    char[256] few
+
+cdef void patch_begin(Patch* to, const Entry* e, size_t least) noexcept:
+    """The text of an entry (NULL: none), or of a number, with at least so many bytes."""
     cdef char[24] digits
-    cdef size_t old_size = 0, size
-    cdef const char* old = text_of(e, digits, &old_size) if e != NULL else NULL
-    cdef char* made
-    size = max(old_size, offset + n)
-    made = <char*>rl_alloc(size)
-    rl_copy(made, old, old_size)
-    if size > old_size:
-        memset(made + old_size, 0, size - old_size)
-    rl_copy(made + offset, p, n)
-    db_write(db, key.p, key.n, h, TEXT, RAW, made, size, KEEP)
-    free(made)
+    cdef const char* old = b""
+    to.before = 0
+    if e != NULL:
+        old = text_of(e, digits, &to.before)
+    to.size = max(to.before, least)
+    to.p = &to.few[0] if to.size <= sizeof(to.few) else <char*>rl_alloc(to.size)
+    rl_copy(to.p, old, to.before)
+    memset(to.p + to.before, 0, to.size - to.before)
+
+cdef void patch_end(Database db, const Slice* key, uint64_t h, Patch* made) noexcept:
+    """Put it; RAW from now on."""
+    db_write(db, key.p, key.n, h, TEXT, RAW, made.p, made.size, KEEP)
+    patch_drop(made)
+
+cdef inline void patch_drop(Patch* made) noexcept nogil:
+    if made.p != &made.few[0]:
+        free(made.p)
+
+cdef inline bint can_grow(const Entry* e, size_t size) noexcept nogil:
+    """May it have so many bytes where it stands?"""
+    return kind_of(e) == TEXT and (size <= 0xFFFF or e.flags & LONG)
+
+cdef Entry* text_grown(Database db, Entry* e, Place* at, size_t size) noexcept:
+    """A text with more bytes, those behind it zeros, RAW; it may have moved, and has not been used yet."""
+    cdef size_t before = text_size(e), old_size = entry_size(e)
+    e = <Entry*>rl_slot_resize(e, old_size, old_size + size - before)
+    memset(value_of(e) + before, 0, size - before)
+    set_sizes(e, key_size(e), size)
+    e.flags = (e.flags & ~(3 << FORM_SHIFT)) | RAW << FORM_SHIFT
+    entry_replace(&db.table, at, e, old_size)
+    return e
 
 cdef bint cmd_setrange(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
     cdef Place at
     cdef Entry* e
+    cdef Patch patch
     cdef int64_t offset = 0
+    cdef size_t end
     if not rl_parse_int(a[2].p, a[2].n, &offset) or offset < 0 or a[3].n == 0 or \
             offset > loop.bulk_limit or offset + <int64_t>a[3].n > loop.bulk_limit:
         return False
+    end = <size_t>offset + a[3].n
     e = db_lookup(c.db, a[1].p, a[1].n, h, &at)
     if e != NULL and is_collection(e):
         return False
-    if e != NULL and kind_of(e) == TEXT and <size_t>offset + a[3].n <= text_size(e):
-        rl_copy(value_of(e) + offset, a[3].p, a[3].n)
-        e.flags = (e.flags & ~(3 << FORM_SHIFT)) | RAW << FORM_SHIFT
-        entry_used(c.db, e, loop.now)
-        db_touch(c.db, a[1].p, a[1].n)
-        out_head(c.out, c':', <int64_t>text_size(e))
-    else:
-        db_patch(c.db, a + 1, h, e, <size_t>offset, a[3].p, a[3].n)
-        out_head(c.out, c':', <int64_t>text_size(db_live(c.db, a[1].p, a[1].n, h, &at)))
-    return True
-
-cdef inline bint read_bit_place(Loop loop, const Slice* word, int64_t* place) noexcept:
-    return rl_parse_int(word.p, word.n, place) and place[0] >= 0 and place[0] >> 3 < loop.bulk_limit
-
-cdef bint cmd_getbit(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
-    cdef Place at
-    cdef Entry* e
-    cdef char[24] digits
-    cdef const char* text
-    cdef size_t size = 0
-    cdef int64_t place = 0
-    cdef int bit = 0
-    if not read_bit_place(loop, a + 2, &place):
-        return False
-    e = db_lookup(c.db, a[1].p, a[1].n, h, &at)
-    if e != NULL:
-        if is_collection(e):
-            return False
-        entry_used(c.db, e, loop.now)
-        text = text_of(e, digits, &size)
-        if <size_t>(place >> 3) < size:
-            bit = (<uint8_t>text[place >> 3] >> (7 - (place & 7))) & 1
-    out_head(c.out, c':', bit)
-    return True
-
-cdef bint cmd_setbit(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
-    """In place, where the byte is there; a string that was not RAW is from then on, changed or not."""
-    cdef Place at
-    cdef Entry* e
-    cdef char* byte
-    cdef int64_t place = 0
-    cdef int was, bit, shift
-    if not read_bit_place(loop, a + 2, &place) or a[3].n != 1 or a[3].p[0] | 1 != c'1':
-        return False
-    bit = a[3].p[0] & 1
-    shift = 7 - <int>(place & 7)
-    e = db_lookup(c.db, a[1].p, a[1].n, h, &at)
-    if e == NULL or kind_of(e) != TEXT or <size_t>(place >> 3) >= text_size(e):
-        return False
-    byte = value_of(e) + (place >> 3)
-    was = (<uint8_t>byte[0] >> shift) & 1
+    if e == NULL or not can_grow(e, end):
+        patch_begin(&patch, e, end)
+        rl_copy(patch.p + offset, a[3].p, a[3].n)
+        out_head(c.out, c':', <int64_t>patch.size)
+        patch_end(c.db, a + 1, h, &patch)
+        return True
+    if end > text_size(e):
+        e = text_grown(c.db, e, &at, end)
+    rl_copy(value_of(e) + offset, a[3].p, a[3].n)
     e.flags = (e.flags & ~(3 << FORM_SHIFT)) | RAW << FORM_SHIFT
     entry_used(c.db, e, loop.now)
-    if was != bit:
-        byte[0] = <char>(<uint8_t>byte[0] ^ (1 << shift))
-        db_touch(c.db, a[1].p, a[1].n)
-    out_head(c.out, c':', was)
-    return True
-
-cdef bint cmd_bitcount(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
-    """Of a whole string."""
-    cdef Place at
-    cdef Entry* e
-    cdef char[24] digits
-    cdef const char* text
-    cdef size_t size = 0, i = 0
-    cdef int64_t ones = 0
-    if argc != 2:
-        return False
-    e = db_lookup(c.db, a[1].p, a[1].n, h, &at)
-    if e != NULL:
-        if is_collection(e):
-            return False
-        entry_used(c.db, e, loop.now)
-        text = text_of(e, digits, &size)
-        while i + 8 <= size:
-            ones += rl_ones(rl_load8(text + i))
-            i += 8
-        while i < size:
-            ones += rl_ones(<uint8_t>text[i])
-            i += 1
-    out_head(c.out, c':', ones)
+    db_touch(c.db, a[1].p, a[1].n)
+    out_head(c.out, c':', <int64_t>text_size(e))
     return True
 
 cdef bint cmd_pfadd(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
-    """To a dense sketch, or of what a sparse one has seen."""
     cdef Place at
     cdef Entry* e = db_lookup(c.db, a[1].p, a[1].n, h, &at)
     cdef char* data
     cdef int64_t i
     cdef int done, changed = 0
-    if e == NULL or kind_of(e) != TEXT or form_of(e) != RAW or not rl_sketch_is(value_of(e), text_size(e)):
+    if e == NULL:
+        return sketch_made_anew(loop, c, argc, a, h, rl_sketch_empty, 18)
+    if kind_of(e) != TEXT or form_of(e) != RAW or not rl_sketch_is(value_of(e), text_size(e)):
         return False
     data = value_of(e)
     for i in range(2, argc):
         done = rl_sketch_add(data, text_size(e), a[i].p, a[i].n)
         if done == RL_UNABLE:           # of a sparse one, which nothing has changed
-            return False
+            return sketch_made_anew(loop, c, argc, a, h, data, text_size(e))
         changed |= done
     entry_used(c.db, e, loop.now)
     if changed:
         data[15] = <char>(<uint8_t>data[15] | 0x80)
         db_touch(c.db, a[1].p, a[1].n)
     out_head(c.out, c':', changed)
+    return True
+
+cdef bint sketch_made_anew(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h, const char* old,
+                           size_t size) noexcept:
+    """Put a sparse sketch that elements change, or one that is new."""
+    cdef char* data
+    cdef int64_t i
+    loop.cells.used = 0
+    data = buffer_reserve(&loop.cells, max(<size_t>RL_SKETCH_DENSE, size) + RL_SKETCH_GROWS * <size_t>argc)
+    memcpy(data, old, size)
+    for i in range(2, argc):
+        if rl_sketch_change(data, &size, loop.sketch_limit, a[i].p, a[i].n) == RL_UNABLE:
+            return False
+    data[15] = <char>(<uint8_t>data[15] | 0x80)
+    db_write(c.db, a[1].p, a[1].n, h, TEXT, RAW, data, size, KEEP)
+    out_head(c.out, c':', 1)
     return True
 
 cdef bint cmd_pfcount(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
@@ -349,9 +317,6 @@ cdef int hot_texts(Loop loop) except -1:
     hot_add(loop, b"getrange", cmd_getrange, True)
     hot_add(loop, b"substr", cmd_getrange, True)
     hot_add(loop, b"setrange", cmd_setrange, True)
-    hot_add(loop, b"getbit", cmd_getbit, True)
-    hot_add(loop, b"setbit", cmd_setbit, True)
-    hot_add(loop, b"bitcount", cmd_bitcount, True)
     hot_add(loop, b"pfadd", cmd_pfadd, True)
     hot_add(loop, b"pfcount", cmd_pfcount, True)
     hot_add(loop, b"incrbyfloat", cmd_incrbyfloat, True)

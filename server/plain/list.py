@@ -223,8 +223,9 @@ class List:
         index, offset = self._find(place)
         node = self._nodes[index]
         self._bytes += len(element) - len(node.elements[offset])
-        if node.plain:
-            self._nodes[index] = self._alone(element)
+        if node.plain:  # what is shorter may join the node behind
+            self._insert(index, 0, element, after=True)
+            del self._nodes[index]
         elif self._packed or not self._is_large(len(element)):
             node.cut(offset, offset + 1)
             node.put(offset, element)
@@ -346,8 +347,15 @@ class List:
             self._packed = size <= (_class(limit) if limit < 0 else max(limit, 1)) // share
 
     def gather(self, elements: Sequence[bytes]) -> None:
-        self._fill([Node(list(elements))])
-        self._packed = not _exceeds(self._limit, self._nodes[0].size, self._count)
+        self._fill([])
+        self._packed = False
+        for element in elements:
+            self._push(element, left=False)
+        self._count, self._bytes = len(elements), sum(map(len, elements))
+        if not elements:
+            self._nodes.append(Node([]))
+        if len(self._nodes) == 1:
+            self._packed = not _exceeds(self._limit, self._nodes[0].size, self._count)
 
     def packed(self) -> Iterator[Packed]:
         return ((node.elements, node.plain) for node in self._nodes)

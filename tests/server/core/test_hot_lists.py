@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from redlark.server import Server
-from tests.server.core.test_hot import both, replies, resp
+from tests.server.core.test_hot import agree, both, replies, resp
 
 __all__ = ["both"]  # the fixture
 
@@ -104,15 +104,7 @@ def draw(rng: random.Random, count: int) -> list[list[bytes]]:
 def test_lists_of_the_two_cores_agree(both: tuple[Server, Server], seed: int, count: int, resp3: bool) -> None:
     """A history of hot commands on lists and others around them gets the same bytes from both; every entry is sound."""
     history = [[b"CONFIG", b"SET", b"list-max-listpack-size", b"-2"], *draw(random.Random(seed), count)]
-    compiled, plain = both
-    got, wanted = replies(compiled, history, resp3), replies(plain, history, resp3)
-    if got != wanted:
-        for length in range(1, len(history) + 1):
-            assert replies(compiled, history[:length], resp3) == replies(plain, history[:length], resp3), history[
-                :length
-            ]
-    running: Any = compiled._running
-    running.state.databases[0].check()
+    agree(both, history, resp3)
 
 
 def test_a_short_list_takes_its_elements(both: tuple[Server, Server]) -> None:
