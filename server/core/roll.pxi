@@ -364,6 +364,10 @@ cdef inline void source_index(Source* s, size_t asked) noexcept nogil:
         roll_make(&s.roll, s.count)
         source_enrol(s, &s.roll, 1, UNSCORED)
 
+cdef inline bint by_hash(const Source* s) noexcept nogil:
+    """Is a member found there by its hash?"""
+    return s.roll.slots != NULL or s.form == HASHTABLE or s.form == SCORED_TREE
+
 cdef inline void source_fetch(const Source* s, const Named* m) noexcept nogil:
     """A member will be asked for."""
     if s.form == HASHTABLE:
@@ -372,7 +376,7 @@ cdef inline void source_fetch(const Source* s, const Named* m) noexcept nogil:
         rl_prefetch(home_of(&(<Scores*>s.data).table, m.hash))
 
 cdef bint source_has(const Source* s, const Named* m, double* score) noexcept nogil:
-    """Whether a member, with its hash, is there, and with which score."""
+    """Whether a member, with its hash where it is found by that, is there, and with which score."""
     cdef char[24] digits
     cdef size_t n = 0
     cdef int64_t number = 0
@@ -434,11 +438,13 @@ cdef size_t sources_sift(Sources* s, bint wanted, size_t limit, Named* kept, int
     cdef size_t found = 0, j
     cdef double score = 1
     cdef int count, left, i
+    cdef bint hashed = False
     for j in range(1, s.count):
         source_index(s.all + j, s.all[0].count)
+        hashed = hashed or by_hash(s.all + j)
     members_begin(&walk, s.all)
     while True:
-        count = members_some(&walk, some, s.count > 1)
+        count = members_some(&walk, some, hashed)
         if count == 0:
             return found
         if how != UNSCORED:

@@ -71,6 +71,8 @@ cdef int named_order(const void* one, const void* other) noexcept nogil:
     cdef const char* q
     if m.score != k.score:
         return -1 if m.score < k.score else 1
+    if m.p == NULL and k.p == NULL and m.n == k.n:
+        return 0
     p = named_text(m, digits, &n)
     q = named_text(k, others, &length)
     return rl_order(p, n, q, length)
