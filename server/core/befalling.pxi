@@ -6,7 +6,7 @@
 # ---------------------------------------------------------------------------------------------------------------- WATCH
 
 cdef inline void db_touch(Database db, const char* p, size_t n, bint expired=False) noexcept:
-    if PyDict_Size(db.watched):
+    if DICT_SIZE(db.watched):
         mark_watchers(db, p, n)
     if db.tracker is not None:
         tell_tracker(db, p, n, expired)
@@ -49,9 +49,9 @@ cdef void db_expire(Database db, uint64_t h, Place* at) noexcept:
     cdef Entry* e = entry_remove(&db.table, h, at)
     db.expired += 1
     db_touch(db, key_of(e), key_size(e), True)
-    if PyDict_Size(db.timed_hashes):
+    if DICT_SIZE(db.timed_hashes):
         db_forget_fields(db, key_of(e), key_size(e))
-    if PyDict_Size(db.awaited):
+    if DICT_SIZE(db.awaited):
         db_note(db, key_of(e), key_size(e), False)
     if db.teller is not None:
         db_tell(db, EXPIRED, key_of(e), key_size(e))

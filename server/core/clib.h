@@ -16,6 +16,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -61,7 +62,18 @@ static inline void rl_copy(char *to, const char *from, size_t n) {
         rl_store8(to + n - 8, last);
         return;
     }
-    for (i = 0; i < n; i++) to[i] = from[i];
+    if (n >= 4) {
+        uint32_t first, last;
+        memcpy(&first, from, 4);
+        memcpy(&last, from + n - 4, 4);
+        memcpy(to, &first, 4);
+        memcpy(to + n - 4, &last, 4);
+    } else if (n) {
+        char first = from[0], middle = from[n >> 1], last = from[n - 1];
+        to[0] = first;
+        to[n >> 1] = middle;
+        to[n - 1] = last;
+    }
 }
 
 /* ------------------------------------------------------------------------------------------------------------- hash */
@@ -110,6 +122,26 @@ static inline int rl_format_int(char *to, int64_t v) {
     return 24 - at;
 }
 
+/* `:5`, `$5`, `*5` and the end of the line at `to` (room for 32 bytes); returns its length. */
+static inline int rl_head(char *to, char kind, int64_t v) {
+    int n;
+    if ((uint64_t)v < 100) {
+        if (v < 10) {
+            const uint32_t line = (uint32_t)(unsigned char)kind | (uint32_t)('0' + v) << 8 | (uint32_t)'\r' << 16 | (uint32_t)'\n' << 24;
+            memcpy(to, &line, 4);
+            return 4;
+        }
+        to[0] = kind;
+        memcpy(to + 1, rl_pairs + 2 * v, 2);
+        memcpy(to + 3, "\r\n", 2);
+        return 5;
+    }
+    to[0] = kind;
+    n = 1 + rl_format_int(to + 1, v);
+    memcpy(to + n, "\r\n", 2);
+    return n + 2;
+}
+
 /* Redis's strict integer: no sign but '-', no leading zero, no blank, 64 bits.  False when p is anything else. */
 static inline int rl_parse_int(const char *p, size_t n, int64_t *out) {
     const char *end = p + n;
@@ -126,6 +158,49 @@ static inline int rl_parse_int(const char *p, size_t n, int64_t *out) {
     }
     *out = negative ? (int64_t)(0 - u) : (int64_t)u;
     return 1;
+}
+
+/* --------------------------------------------------------------------------------------------------------- requests */
+
+typedef struct {
+    char *p;
+    size_t n;
+} rl_text;
+
+/* Reads one to three digits and the end of their line, of which CR is looked at; what is behind it.  NULL: it is no such
+ * length. */
+static inline char *rl_short_length(char *p, size_t *length) {
+    size_t n = (size_t)(unsigned char)*p - '0', d;
+    if (n > 9) return NULL;
+    if (p[1] == '\r') { *length = n; return p + 3; }
+    if (n == 0) return NULL;
+    d = (size_t)(unsigned char)p[1] - '0';
+    if (d > 9) return NULL;
+    n = n * 10 + d;
+    if (p[2] == '\r') { *length = n; return p + 4; }
+    d = (size_t)(unsigned char)p[2] - '0';
+    if (d > 9 || p[3] != '\r') return NULL;
+    *length = n * 10 + d;
+    return p + 5;
+}
+
+/* A request of few and short arguments that is whole, as nearly all are, read in one go: `*` is at p, there is room for so
+ * many arguments.  Returns how many there are, and what is behind it; 0 where it is another, or malformed, or not whole. */
+static inline size_t rl_parse_whole(char *p, char *end, rl_text *args, size_t room, char **behind) {
+    size_t count, i, n;
+    if (end - p < 8) return 0;
+    p = rl_short_length(p + 1, &count);
+    if (p == NULL || count > room) return 0;
+    for (i = 0; i < count; i++) {
+        if (end - p < 8 || *p != '$') return 0;
+        p = rl_short_length(p + 1, &n);
+        if (p == NULL || end - p < (ptrdiff_t)n + 2) return 0;
+        args[i].p = p;
+        args[i].n = n;
+        p += n + 2;
+    }
+    *behind = p;
+    return count;
 }
 
 /* ----------------------------------------------------------------------------------------------------------- memory */

@@ -70,7 +70,7 @@ cdef class Database:
         if self.touching:
             entry_used(self, e, db_now(self))
         value = db_value(self, e, &place)
-        if PyDict_Size(self.timed_hashes):
+        if DICT_SIZE(self.timed_hashes):
             at = self.timed_hashes.get(key)
             if at is not None and <int64_t>at < db_now(self) and not FIELDS_MET(self, key, value, db_now(self)):
                 return None
@@ -385,9 +385,9 @@ cdef void db_write(Database db, const char* p, size_t n, uint64_t h, int kind, i
     if db.teller is not None and not there:
         db_tell(db, NEW, p, n)
     db_touch(db, p, n)
-    if there and PyDict_Size(db.timed_hashes):
+    if there and DICT_SIZE(db.timed_hashes):
         db_forget_fields(db, p, n)
-    if PyDict_Size(db.awaited) and (there or kind >= OBJECT):
+    if DICT_SIZE(db.awaited) and (there or kind >= OBJECT):
         db_note(db, p, n, not there)
     if old != NULL:
         entry_free(old)
@@ -424,9 +424,9 @@ cdef bint db_erase(Database db, const char* p, size_t n, uint64_t h) noexcept:
         return False
     entry_free(entry_remove(&db.table, h, &at))
     db_touch(db, p, n)
-    if PyDict_Size(db.timed_hashes):
+    if DICT_SIZE(db.timed_hashes):
         db_forget_fields(db, p, n)
-    if PyDict_Size(db.awaited):
+    if DICT_SIZE(db.awaited):
         db_note(db, p, n, False)
     return True
 

@@ -25,6 +25,7 @@ cdef extern from "clib.h" nogil:
     uint64_t rl_hash(const char* p, size_t n)
     uint64_t* rl_secret
     int rl_format_int(char* to, int64_t v)
+    int rl_head(char* to, char kind, int64_t v)
     bint rl_parse_int(const char* p, size_t n, int64_t* out)
     void* rl_alloc(size_t n)
     void* rl_zeroed(size_t n)
@@ -41,6 +42,7 @@ cdef extern from "slab.h" nogil:
 cdef extern from "Python.h":
     char* BYTES_TEXT "PyBytes_AS_STRING" (PyObject* o) nogil
     Py_ssize_t BYTES_SIZE "PyBytes_GET_SIZE" (PyObject* o) nogil
+    Py_ssize_t DICT_SIZE "PyDict_GET_SIZE" (dict d)
 
 cdef struct Slice:
     char* p

@@ -7,6 +7,12 @@
 # arguments are then kept as offsets, for the buffer may move as it grows.  A line ends at CR, what follows is taken to be
 # LF, and the two bytes behind a bulk string are not looked at: so does Redis, and so it answers to malformed input.
 
+cdef extern from "clib.h" nogil:
+    ctypedef struct rl_text:
+        char* p
+        size_t n
+    size_t rl_parse_whole(char* p, char* end, rl_text* args, size_t room, char** behind)
+
 cdef struct Partial:
     int64_t total           # arguments of the request that has begun; 0: none has
     int64_t done            # arguments read
@@ -78,6 +84,15 @@ cdef inline int parse_small(char** at, char* end, int64_t* number) noexcept nogi
 cdef int refuse(Loop loop, bytes line) noexcept:
     loop.refusal = line
     return REFUSED
+
+cdef inline int parse_next(Loop loop, Client c, char* start, char* end, Request* r) noexcept:
+    """As parse_request; small requests that are whole, nearly all there are, at once."""
+    if start[0] == c'*' and c.partial.total == 0 and c.authenticated:
+        argv_reserve(loop, r.first + 16)
+        r.argc = <int64_t>rl_parse_whole(start, end, <rl_text*>(loop.argv + r.first), loop.argv_room - r.first, &r.end)
+        if r.argc:
+            return WHOLE
+    return parse_request(loop, c, start, end, r)
 
 cdef int parse_request(Loop loop, Client c, char* start, char* end, Request* r) noexcept:
     """Read the request at `start`; on WHOLE and NOTHING r.end is behind it."""

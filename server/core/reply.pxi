@@ -46,26 +46,16 @@ cdef inline void buffer_emptied(Buffer* b) noexcept nogil:
 
 cdef inline void out_head(Buffer* b, char kind, int64_t number) noexcept nogil:
     """`:5`, `$5`, `*5`: the type, a number, the end of the line."""
-    cdef char* to = buffer_reserve(b, 32)
-    cdef int n
-    to[0] = kind
-    n = 1 + rl_format_int(to + 1, number)
-    to[n] = c'\r'
-    to[n + 1] = c'\n'
-    b.used += n + 2
+    b.used += <size_t>rl_head(buffer_reserve(b, 32), kind, number)
 
 cdef inline void out_bulk(Buffer* b, const char* p, size_t n) noexcept nogil:
     cdef char* to = buffer_reserve(b, n + 32)
-    cdef int head
-    to[0] = c'$'
-    head = 1 + rl_format_int(to + 1, <int64_t>n)
-    to[head] = c'\r'
-    to[head + 1] = c'\n'
-    to += head + 2
+    cdef size_t head = <size_t>rl_head(to, c'$', <int64_t>n)
+    to += head
     rl_copy(to, p, n)
     to[n] = c'\r'
     to[n + 1] = c'\n'
-    b.used += head + n + 4
+    b.used += head + n + 2
 
 cdef inline void out_entry(Buffer* b, const Entry* e) noexcept nogil:
     """A string entry as a bulk string."""

@@ -86,7 +86,8 @@ cdef bint cmd_sadd(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h
     if there == ABSENT:
         f.s = &f.own
         set_make(f.s)
-    set_announce(f.s, a[2], argc - 2, &loop.set_limits)
+    if f.s.form != HASHTABLE:
+        set_announce(f.s, a[2], argc - 2, &loop.set_limits)
     for i in range(2, argc):
         added += set_add(f.s, a[i], &loop.set_limits)
     if there == ABSENT:

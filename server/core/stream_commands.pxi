@@ -106,7 +106,7 @@ cdef bint cmd_xadd(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h
     cdef bint whole = False
     if word_is(a + 2, b"maxlen", 6) and not read_length(a, argc, &at, &whole, &longest):
         return False
-    if argc - at < 3 or not (argc - at) & 1 or PyDict_Size(c.db.awaited):
+    if argc - at < 3 or not (argc - at) & 1 or DICT_SIZE(c.db.awaited):
         return False
     there = find_stream(loop, c, a + 1, h, &e, &value)
     last.ms = last.seq = 0
