@@ -76,11 +76,11 @@ cdef inline Hot* hot_of(Loop loop, int64_t argc, const Slice* a) noexcept nogil:
         return hot
     return hot_find(loop.hot, a[1].p, a[1].n, hot.container) if argc > 1 else NULL
 
-cdef inline Hot* hot_ahead(Loop loop, int64_t argc, const Slice* a, const char* end) noexcept nogil:
-    """The same, of a request behind which nothing is read from `end` on: short names at once."""
+cdef inline Hot* hot_ahead(Loop loop, int64_t argc, const Slice* a, const char* start, const char* end) noexcept nogil:
+    """The same, of a request in [start, end), unless it is an inline one, whose words stand elsewhere: short names at once."""
     cdef uint64_t name, shift
     cdef Hot* hot
-    if 0 < a.n <= 8 and end - a.p >= 8:
+    if 0 < a.n <= 8 and a.p > start and end - a.p >= 8:
         shift = 64 - 8 * a.n
         name = (rl_load8(a.p) << shift >> shift) | LOWER >> shift
         hot = loop.hot + hot_slot(name, 0)
@@ -280,9 +280,9 @@ cdef char* execute_input(Loop loop, Client c, char* p, char* end) noexcept:
                 break
             count += 1
             args += <size_t>r.argc
-            p = r.end
             a = loop.argv + r.first
-            r.hot = hot_ahead(loop, r.argc, a, p)
+            r.hot = hot_ahead(loop, r.argc, a, p, r.end)
+            p = r.end
             if r.hot != NULL and r.hot.key and r.argc > r.hot.key:
                 r.hash = rl_hash(a[r.hot.key].p, a[r.hot.key].n)
                 rl_prefetch(home_of(&c.db.table, r.hash))
