@@ -32,6 +32,9 @@ class Ending:
     gone: int = 0  # fields that have expired since the server started
     _heap: list[tuple[int, bytes]] = attrs.Factory(list)  # of what `keys` says, or has said
 
+    def __len__(self) -> int:
+        return len(self.keys)
+
     def note(self, key: bytes, value: Hash) -> None:
         """The hash of a key is another one, or has changed."""
         at = value.ends

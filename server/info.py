@@ -245,7 +245,7 @@ def _cluster(server: State) -> Figures:
 def _keyspace(server: State) -> Figures:
     return {
         f"db{database.index}": f"keys={len(database)},expires={database.expires_count()},"
-        f"avg_ttl={_mean_left(database, server.now)},subexpiry={len(database.ending.keys)}"
+        f"avg_ttl={_mean_left(database, server.now)},subexpiry={len(database.ending)}"
         for database in server.databases
         if len(database)
     }

@@ -308,7 +308,7 @@ class State:
                 break
             if database.expires_count():
                 database.expire_cycle(left, STALE - effort)
-            if database.ending.keys:
+            if database.ending:
                 fields.cycle(database, self.now, left)
 
 

@@ -180,7 +180,9 @@ def xdelex(ctx: Context, args: list[bytes]) -> Reply:
     if stream is None:
         return [-1] * len(texts)
     results = [_delete(stream, id_, policy) for id_ in [ids.strict(text) for text in texts]]
-    _deleted(ctx, args[1], any(result == 1 for result in results))
+    gone = any(result == 1 for result in results)
+    if gone or policy == b"DELREF":
+        _deleted(ctx, args[1], gone)
     return results
 
 
@@ -196,7 +198,8 @@ def xackdel(ctx: Context, args: list[bytes]) -> Reply:
             results.append(-1)
             continue
         results.append(2 if _delete(stream, id_, policy) == 2 else 1)
-    _deleted(ctx, args[1], len(stream) < before)
+    if any(result != -1 for result in results):
+        _deleted(ctx, args[1], len(stream) < before)
     return results
 
 

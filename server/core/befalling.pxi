@@ -31,10 +31,6 @@ cdef void db_note(Database db, const char* p, size_t n, bint came) noexcept:
         db.came.append((db, key, came))
 
 
-cdef void db_forget_fields(Database db, const char* p, size_t n) noexcept:
-    """Whatever hash a key held is gone."""
-    db.timed_hashes.pop(PyBytes_FromStringAndSize(p, <Py_ssize_t>n), None)
-
 cdef void db_tell(Database db, bytes event, const char* p, size_t n) noexcept:
     """Nothing that a message sets off comes back to this table before the command is over."""
     try:
@@ -49,8 +45,7 @@ cdef void db_expire(Database db, uint64_t h, Place* at) noexcept:
     cdef Entry* e = entry_remove(&db.table, h, at)
     db.expired += 1
     db_touch(db, key_of(e), key_size(e), True)
-    if DICT_SIZE(db.timed_hashes):
-        db_forget_fields(db, key_of(e), key_size(e))
+    ending_forget(db.ending, key_of(e), key_size(e))
     if DICT_SIZE(db.awaited):
         db_note(db, key_of(e), key_size(e), False)
     if db.teller is not None:

@@ -79,7 +79,6 @@ from libc.stdlib cimport free
 from libc.string cimport memchr, memcpy, memmove, memset
 
 from redlark.server.doubles import _power as POWER_OF_TEN
-from redlark.server.fields import Ending as ENDING
 from redlark.server.fields import met as FIELDS_MET
 from redlark.server.interfaces import CommandError as COMMAND_ERROR
 from redlark.server.interfaces import NoReply as NO_REPLY
@@ -92,13 +91,12 @@ from redlark.server.interfaces import Verbatim as VERBATIM
 from redlark.server.notifications import EXPIRED, MISSED, NEW
 from redlark.server.observing import NEVER
 
-# Collections are Python objects here, referred to from their entries; types of C take their names here.
-from redlark.server.plain.deadlines import Deadlines as DEADLINES
-
 NAME = "compiled"
 
 cdef class Loop
 cdef class Client
+cdef class Ending
+cdef class Hash
 cdef class ScriptCalls
 
 include "objects.pxi"
@@ -114,6 +112,7 @@ include "quicklist.pxi"
 include "members.pxi"
 include "set.pxi"
 include "hash.pxi"
+include "ends.pxi"
 include "ranks.pxi"
 include "packed_scores.pxi"
 include "sorted_set.pxi"

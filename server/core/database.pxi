@@ -29,8 +29,7 @@ cdef class Database:
     cdef public bint misses
     cdef public uint64_t found, missed
     cdef public int counts          # 1: `get` counts into these; 2: so does `exists`
-    cdef public object ending       # of whose dict `timed_hashes` is another name
-    cdef dict timed_hashes
+    cdef public Ending ending       # the keys of hashes of which fields have deadlines
     cdef public object tracker      # of keys that change; None: of nothing
     cdef public bint touching
     cdef uint64_t cursor            # of active expiry
@@ -47,8 +46,7 @@ cdef class Database:
         self.watched = {}
         self.awaited = {}
         self.came = []
-        self.ending = ENDING()
-        self.timed_hashes = self.ending.keys
+        self.ending = Ending()
         self.touching = True
         self.random = rl_hash(<char*>&index, sizeof(index))
 
@@ -70,10 +68,9 @@ cdef class Database:
         if self.touching:
             entry_used(self, e, db_now(self))
         value = db_value(self, e, &place)
-        if DICT_SIZE(self.timed_hashes):
-            at = self.timed_hashes.get(key)
-            if at is not None and <int64_t>at < db_now(self) and not FIELDS_MET(self, key, value, db_now(self)):
-                return None
+        if type(value) is Hash and (<Hash>value).ends_of.first < db_now(self) and \
+                not FIELDS_MET(self, key, value, db_now(self)):
+            return None
         return value
 
     def peek(self, bytes key not None, /):
@@ -228,7 +225,6 @@ cdef class Database:
         self.table = other.table
         other.table = table
         self.ending, other.ending = other.ending, self.ending
-        self.timed_hashes, other.timed_hashes = self.ending.keys, other.ending.keys
 
     # --------------------------------------------------------------------------------------------- upkeep
 
@@ -263,9 +259,7 @@ cdef class Database:
 
     def check(self):
         entries_check(&self.table)
-        assert self.timed_hashes is self.ending.keys
-        for key, at in self.timed_hashes.items():
-            assert self.peek(key).ends == at
+        self.ending.check(self)
 
     def rehashing(self):
         """True while two arrays exist."""
@@ -277,7 +271,7 @@ cdef class Database:
 
 
 cdef size_t db_memory(Database db) noexcept:
-    return table_memory(&db.table) + db.table.weight
+    return table_memory(&db.table) + db.table.weight + ends_memory(&db.ending.ends)
 
 cdef inline int64_t db_now(Database db) noexcept:
     return db.loop.now if db.loop is not None else clock_now(db.clock)
@@ -385,8 +379,8 @@ cdef void db_write(Database db, const char* p, size_t n, uint64_t h, int kind, i
     if db.teller is not None and not there:
         db_tell(db, NEW, p, n)
     db_touch(db, p, n)
-    if there and DICT_SIZE(db.timed_hashes):
-        db_forget_fields(db, p, n)
+    if there:
+        ending_forget(db.ending, p, n)
     if DICT_SIZE(db.awaited) and (there or kind >= OBJECT):
         db_note(db, p, n, not there)
     if old != NULL:
@@ -424,8 +418,7 @@ cdef bint db_erase(Database db, const char* p, size_t n, uint64_t h) noexcept:
         return False
     entry_free(entry_remove(&db.table, h, &at))
     db_touch(db, p, n)
-    if DICT_SIZE(db.timed_hashes):
-        db_forget_fields(db, p, n)
+    ending_forget(db.ending, p, n)
     if DICT_SIZE(db.awaited):
         db_note(db, p, n, False)
     return True

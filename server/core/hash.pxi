@@ -5,8 +5,11 @@
 # Must not: how a form works inside (listpack.h, members.pxi), replies.
 #
 # Why field and value lie in one allocation in a table: what looks for a field wants its value, and one allocation less
-# is a cache line less.  Why deadlines lie aside, in Python's own structures (plain/deadlines.py): few hashes have any,
-# and who reads one that has goes through redlark.server.fields anyway.
+# is a cache line less.  Deadlines lie aside (ends.pxi).
+
+cdef enum:
+    HASH_ITSELF = 80        # bytes of the object
+
 
 cdef struct HashLimits:
     int64_t entries         # fields that a listpack may have
@@ -23,24 +26,40 @@ cdef struct HashData:
     void* data              # a listpack or a Table; NULL: somebody else has it now
     bint large
 
+cdef struct Due:
+    int64_t at              # Unix ms
+    uint64_t field          # its hash
+
+cdef struct DueHeap:
+    size_t count
+    size_t room
+    Due items[1]            # `room` of them, the earliest first
+
+cdef struct Ends:
+    HashData times          # data: NULL where there are none yet
+    DueHeap* heap           # of a table
+    int64_t first           # the earliest; FAR: there is none
+
 @cython.final
-@cython.no_gc               # it refers to the configuration, and to deadlines, which refer to bytes
+@cython.no_gc               # it refers to the configuration alone
 cdef class Hash:
     """See redlark.server.types.Hash."""
 
     kind = b"hash"
 
     cdef object limits
-    cdef object deadlines   # plain.deadlines.Deadlines; None: there have been none
     cdef HashData v
+    cdef Ends ends_of
     cdef readonly bint timed
 
     def __cinit__(self, limits):
         self.limits = limits
         self.v.data = lp_new()
+        ends_begin(&self.ends_of)
 
     def __dealloc__(self):
         hash_drop(self.v.large, self.v.data)
+        ends_drop_all(&self.ends_of)
 
     # ---------------------------------------------------------------------------------------------- reading
 
@@ -60,11 +79,10 @@ cdef class Hash:
 
     @property
     def ends(self):
-        first = None if self.deadlines is None else self.deadlines.first()
-        return None if first is None else first[0]
+        return None if self.ends_of.first == FAR else self.ends_of.first
 
     def memory(self):
-        return COLLECTION + hash_memory(&self.v) + (0 if self.deadlines is None else self.deadlines.memory())
+        return HASH_ITSELF + hash_memory(&self.v) + ends_memory(&self.ends_of)
 
     def get(self, bytes field not None):
         cdef Found found
@@ -101,9 +119,9 @@ cdef class Hash:
         cdef Py_ssize_t new = 0
         cdef bytes field, value
         read_hash_limits(self.limits, &limits)
-        if self.deadlines is not None and not keep_deadlines:
+        if self.ends_of.first != FAR and not keep_deadlines:
             for field in fields:
-                self.deadlines.drop(field)
+                ends_drop(&self.ends_of, slice_of(field))
         if not self.v.large:
             if len(fields) > limits.entries:
                 hash_unpack(&self.v, <size_t>len(fields))
@@ -129,8 +147,7 @@ cdef class Hash:
         for field in fields:
             if hash_remove(&self.v, slice_of(field)):
                 gone += 1
-                if self.deadlines is not None:
-                    self.deadlines.drop(field)
+                ends_drop(&self.ends_of, slice_of(field))
         return gone
 
     # ---------------------------------------------------------------------------------------------- deadlines
@@ -139,23 +156,19 @@ cdef class Hash:
         self.timed = True
 
     def deadline(self, bytes field not None):
-        return None if self.deadlines is None else self.deadlines.get(field)
+        cdef int64_t at = 0
+        return at if ends_get(&self.ends_of, slice_of(field), &at) else None
 
     def set_deadline(self, bytes field not None, at):
-        if self.deadlines is None:
-            self.deadlines = DEADLINES()
         if at is None:
-            self.deadlines.drop(field)
+            ends_drop(&self.ends_of, slice_of(field))
         else:
-            self.deadlines.put(field, at)
+            ends_put(&self.ends_of, slice_of(field), at)
 
-    def end(self, now, most):
-        cdef Py_ssize_t gone = 0
-        while gone < most and self.deadlines is not None:
-            first = self.deadlines.first()
-            if first is None or first[0] >= now:
-                break
-            gone += self.remove((first[1],))
+    def end(self, int64_t now, int64_t most):
+        cdef int64_t gone = 0
+        while gone < most and self.ends_of.first < now:
+            gone += self.remove((ends_earliest(&self.ends_of),))
         return gone
 
     # ---------------------------------------------------------------------------------------------- as a whole
@@ -166,7 +179,7 @@ cdef class Hash:
         other.v.data = members_copy(<Table*>self.v.data, PAIRED) if self.v.large else <void*>lp_copy(<char*>self.v.data)
         other.v.large = self.v.large
         other.timed = self.timed
-        other.deadlines = None if self.deadlines is None else self.deadlines.copy()
+        ends_copy(&other.ends_of, &self.ends_of)
         return other
 
     def check(self):
@@ -178,9 +191,7 @@ cdef class Hash:
             assert lp_count(<char*>self.v.data) % 2 == 0, "a field without its value"
             fields = hash_list(&self.v)
             assert len(fields) == len(set(fields)), "a field twice"
-        if self.deadlines is not None:
-            self.deadlines.check(self)
-            assert self.timed or not len(self.deadlines)
+        ends_check(&self.ends_of, self)
 
 
 cdef struct Found:          # a field: in a listpack its place and its value's, in a table its cell and place

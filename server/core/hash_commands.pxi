@@ -1,7 +1,7 @@
 # The hot commands on hashes; see dispatch.pxi for the contract.
 #
 # Must live here: the plain cases of what profiling showed to be worth C.  Must not: how a hash is kept (hash.pxi),
-# error texts.  A hash whose fields have, or have had, deadlines is no plain case.
+# error texts.  A hash whose fields have, or have had, deadlines is a plain case only for what reads it before the first.
 
 
 cdef struct HashFound:
@@ -12,8 +12,9 @@ cdef struct HashFound:
     size_t weight           # of what is packed, before it changes
 
 
-cdef inline Content find_hash(Loop loop, Client c, const Slice* key, uint64_t h, HashFound* f) noexcept:
-    """The entry of a key and the hash in it, which has now been used."""
+cdef inline Content find_hash(Loop loop, Client c, const Slice* key, uint64_t h, HashFound* f,
+                              bint reads) noexcept:
+    """The entry of a key and the hash in it, which has now been used.  reads: nothing of it is to change."""
     cdef PyObject* value
     cdef uint64_t word
     f.e = db_lookup(c.db, key.p, key.n, h, &f.at)
@@ -28,7 +29,9 @@ cdef inline Content find_hash(Loop loop, Client c, const Slice* key, uint64_t h,
         f.weight = hash_memory(f.s)
     elif kind_of(f.e) == OBJECT:
         value = object_of(f.e)
-        if type(<object>value) is not Hash or (<Hash>value).timed:
+        if type(<object>value) is not Hash:
+            return ANOTHER
+        if (<Hash>value).timed and (not reads or (<Hash>value).ends_of.first < loop.now):
             return ANOTHER
         f.s = &(<Hash>value).v
     else:
@@ -41,15 +44,15 @@ cdef inline void hash_changed(Loop loop, Client c, const Slice* key, uint64_t h,
     cdef bint empty = hash_count(f.s) == 0
     cdef size_t weight = hash_memory(f.s)
     if f.s != &f.own:
-        db_weigh(c.db, f.e, weight + COLLECTION)
+        db_weigh(c.db, f.e, weight + HASH_ITSELF)
         if not f.s.large:
             db_pack(c.db, f.e, &f.at)
     elif not f.own.large:
         c.db.table.weight += weight - f.weight
         rl_store8(value_of(f.e), word_for(f.own.data, PACKED_HASH))
     else:
-        c.db.table.weight += weight + COLLECTION - f.weight
-        db_hold(c.db, f.e, &f.at, hash_around(loop.config, f.s), weight + COLLECTION)
+        c.db.table.weight += weight + HASH_ITSELF - f.weight
+        db_hold(c.db, f.e, &f.at, hash_around(loop.config, f.s), weight + HASH_ITSELF)
     if empty:
         db_erase(c.db, key.p, key.n, h)
     else:
@@ -59,7 +62,7 @@ cdef void hash_new(Loop loop, Client c, const Slice* key, uint64_t h, const Hash
     """A hash under a key that was not there."""
     cdef char[8] payload
     if s.large:
-        db_put_object(c.db, key.p, key.n, h, hash_around(loop.config, s), hash_memory(s) + COLLECTION, WITHOUT)
+        db_put_object(c.db, key.p, key.n, h, hash_around(loop.config, s), hash_memory(s) + HASH_ITSELF, WITHOUT)
     else:
         rl_store8(payload, word_for(s.data, PACKED_HASH))
         db_write(c.db, key.p, key.n, h, PACKED, FRESH, payload, sizeof(payload), WITHOUT)
@@ -109,7 +112,7 @@ cdef int64_t set_fields(Loop loop, Client c, Content there, HashFound* f, int64_
 
 cdef bint cmd_hset(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
     cdef HashFound f
-    cdef Content there = ANOTHER if argc & 1 else find_hash(loop, c, a + 1, h, &f)
+    cdef Content there = ANOTHER if argc & 1 else find_hash(loop, c, a + 1, h, &f, False)
     if there == ANOTHER:
         return False
     out_head(c.out, c':', set_fields(loop, c, there, &f, argc, a, h))
@@ -117,7 +120,7 @@ cdef bint cmd_hset(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h
 
 cdef bint cmd_hmset(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
     cdef HashFound f
-    cdef Content there = ANOTHER if argc & 1 else find_hash(loop, c, a + 1, h, &f)
+    cdef Content there = ANOTHER if argc & 1 else find_hash(loop, c, a + 1, h, &f, False)
     if there == ANOTHER:
         return False
     set_fields(loop, c, there, &f, argc, a, h)
@@ -134,7 +137,7 @@ cdef bint cmd_hincrby(Loop loop, Client c, int64_t argc, const Slice* a, uint64_
     cdef int64_t by = 0, number = 0
     if not rl_parse_int(a[3].p, a[3].n, &by):
         return False
-    there = find_hash(loop, c, a + 1, h, &f)
+    there = find_hash(loop, c, a + 1, h, &f, False)
     if there == ANOTHER:
         return False
     if there == WANTED and hash_find(f.s, a[2], &found):
@@ -156,7 +159,7 @@ cdef bint cmd_hincrby(Loop loop, Client c, int64_t argc, const Slice* a, uint64_
 
 cdef bint cmd_hdel(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
     cdef HashFound f
-    cdef Content there = find_hash(loop, c, a + 1, h, &f)
+    cdef Content there = find_hash(loop, c, a + 1, h, &f, False)
     cdef int64_t i, gone = 0
     if there == ANOTHER:
         return False
@@ -172,7 +175,7 @@ cdef bint cmd_hdel(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h
 cdef bint cmd_hget(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
     cdef HashFound f
     cdef Found found
-    cdef Content there = find_hash(loop, c, a + 1, h, &f)
+    cdef Content there = find_hash(loop, c, a + 1, h, &f, True)
     if there == ANOTHER:
         return False
     if there == WANTED and hash_find(f.s, a[2], &found):
@@ -185,7 +188,7 @@ cdef bint cmd_hmget(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t 
     cdef HashFound f
     cdef Found found
     cdef int64_t i
-    cdef Content there = find_hash(loop, c, a + 1, h, &f)
+    cdef Content there = find_hash(loop, c, a + 1, h, &f, True)
     if there == ANOTHER:
         return False
     out_head(c.out, c'*', argc - 2)
@@ -199,7 +202,7 @@ cdef bint cmd_hmget(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t 
 cdef bint cmd_hexists(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
     cdef HashFound f
     cdef Found found
-    cdef Content there = find_hash(loop, c, a + 1, h, &f)
+    cdef Content there = find_hash(loop, c, a + 1, h, &f, True)
     if there == ANOTHER:
         return False
     out_head(c.out, c':', there == WANTED and hash_find(f.s, a[2], &found))
@@ -207,7 +210,7 @@ cdef bint cmd_hexists(Loop loop, Client c, int64_t argc, const Slice* a, uint64_
 
 cdef bint cmd_hlen(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
     cdef HashFound f
-    cdef Content there = find_hash(loop, c, a + 1, h, &f)
+    cdef Content there = find_hash(loop, c, a + 1, h, &f, True)
     if there == ANOTHER:
         return False
     out_head(c.out, c':', <int64_t>hash_count(f.s) if there == WANTED else 0)
@@ -231,7 +234,7 @@ cdef void tell_pairs(void* out, Bucket* b) noexcept:
 
 cdef bint cmd_hgetall(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
     cdef HashFound f
-    cdef Content there = find_hash(loop, c, a + 1, h, &f)
+    cdef Content there = find_hash(loop, c, a + 1, h, &f, True)
     if there == ANOTHER:
         return False
     if there == ABSENT:

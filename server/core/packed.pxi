@@ -108,7 +108,7 @@ cdef object db_value(Database db, Entry* e, Place* at):
         value, itself = zset_around(db.loop.config, NULL, packed_at(word)), ZSET_ITSELF
     elif packed_type(word) == PACKED_HASH:
         fields = packed_hash(word)
-        value = hash_around(db.loop.config, &fields)
+        value, itself = hash_around(db.loop.config, &fields), HASH_ITSELF
     else:
         members = packed_set(word)
         value = set_around(db.loop.config, &members)

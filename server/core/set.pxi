@@ -26,7 +26,7 @@ cdef enum Packing:
     HASHTABLE = 2
 
 cdef enum:
-    COLLECTION = 48         # bytes of the object of a set or hash
+    COLLECTION = 48         # bytes of the object of a set
     KEPT_SHARE = 5          # what SPOP leaves is kept anew where it is less than a fifth of what it takes
 
 cdef tuple PACKINGS = (b"intset", b"listpack", b"hashtable")

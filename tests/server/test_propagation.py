@@ -15,6 +15,7 @@ from redlark.conformance.history import request
 from redlark.conformance.target import configuration
 from redlark.reference import Model, World
 from redlark.server import Server
+from redlark.server.off import refusal
 from redlark.server.propagation import TO_REPLICAS, Effect
 from redlark.server.state import State
 from tests.reference.histories import Call, Walk, pool
@@ -44,8 +45,10 @@ def drawn(model: Model) -> Iterator[Call]:
     fit = [
         call
         for call, command in named
-        if command is not None and command.name.lower() not in LEFT_OUT and not (is_left_out(command) or waits(call))
-    ]  # fmt: skip
+        if command is not None
+        and command.name.lower() not in LEFT_OUT
+        and not (is_left_out(command) or waits(call) or is_off(call))
+    ]
     weights = [5 if model.command(c.request.resolve(0, lambda _: b"0")).facts["group"][0] in RICH else 1 for c in fit]
     left = 0
     for call in rng.choices(fit, weights, k=REQUESTS):
@@ -56,6 +59,11 @@ def drawn(model: Model) -> Iterator[Call]:
         if left == 1:
             yield end
         left = max(left - 1, 0)
+
+
+def is_off(call: Call) -> bool:
+    """Whether the server says of a request's subcommand that it is off: to the text it is unknown."""
+    return refusal(b"|".join(call.request.resolve(0, lambda _: b"0")[:2])) is not None
 
 
 def is_late(effect: Effect, worlds: tuple[World, ...]) -> bool:
