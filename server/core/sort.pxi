@@ -372,7 +372,7 @@ cdef bint sort_key(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h
     cdef Roll found
     cdef size_t i
     cdef bint done
-    if not read_sorting(argc, a, may_store, &asked) or asked.destination != NULL and PyDict_Size(c.db.awaited):
+    if not read_sorting(argc, a, may_store, &asked) or asked.destination != NULL and DICT_SIZE(c.db.awaited):
         return False        # who waits is served by Python, at the time of this request
     e = db_lookup(c.db, a[1].p, a[1].n, h, &at)
     found.named = NULL
