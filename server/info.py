@@ -251,6 +251,23 @@ def _keyspace(server: State) -> Figures:
     }
 
 
+def _keysizes(server: State) -> Figures:
+    """Of each database and type, the lower ends of spans of sizes, each with how many values are in it."""
+    found: Figures = {}
+    for database in server.databases:
+        for name, counts in zip(SIZED, database.sizes() if len(database) else (), strict=False):
+            spans = [f"{_rounded((1 << bits) // 2)}={count}" for bits, count in enumerate(counts) if count]
+            if spans:
+                found[f"db{database.index}_distrib_{name}"] = ",".join(spans)
+    return found
+
+
+def _rounded(size: int) -> str:
+    """A power of two as Redis tells it: 512, 1K, 2M."""
+    power = min((size.bit_length() - 1) // 10 if size else 0, 6)
+    return f"{size >> 10 * power}{' KMGTPE'[power].strip()}"
+
+
 def _mean_left(database: Database, now: int) -> int:
     """The ms that keys with a deadline have left, as a sample of them tells."""
     if not database.expires_count():
@@ -273,10 +290,12 @@ SECTIONS: dict[str, Callable[[State], Figures]] = {
     "Latencystats": _latencies,
     "Cluster": _cluster,
     "Keyspace": _keyspace,
+    "Keysizes": _keysizes,
 }
 
 
-LONG: Final = frozenset(("commandstats", "latencystats"))
+LONG: Final = frozenset(("commandstats", "latencystats", "keysizes"))  # the last goes through all keys
+SIZED: Final = ("strings_sizes", "lists_items", "sets_items", "zsets_items", "hashes_items")
 
 
 def render(server: State, wanted: list[bytes]) -> bytes:
@@ -284,7 +303,7 @@ def render(server: State, wanted: list[bytes]) -> bytes:
     names = {word.decode("latin-1").lower() for word in wanted} or {"default"}
     every = {section.lower() for section in SECTIONS}
     if names & {"all", "everything"}:
-        names = every
+        names |= every if "everything" in names else every - {"keysizes"}
     elif "default" in names:
         names |= every - LONG
     parts = []

@@ -261,15 +261,16 @@ class Database(Protocol):
         """Remove everything; returns how many keys there were.  Marks the watchers of the keys that existed."""
 
     def swap(self, other: Database, /) -> None:
-        """Exchange contents (keys, deadlines).  `index`, `watched`, `awaited`, `came` and `expired` stay;
-        SWAPDB sees to who watches or waits.
-        """
+        """Exchange keys and deadlines and nothing else: SWAPDB sees to who watches or waits."""
 
     def expire_cycle(self, budget_us: int, stale: int = 10, /) -> int:
         """Active expiry: remove keys that are past, go on while more than `stale` % of a sample are; how many went."""
 
     def size(self, key: bytes, /) -> int | None:
         """About how many bytes a key takes with its value, None when absent.  No access."""
+
+    def sizes(self) -> list[list[int]]:
+        """Of strings, lists, sets, sorted sets, hashes: how many have sizes of 0, 1, 2 to 3, 4 to 7 and so on.  O(n)"""
 
     def memory(self) -> int:
         """Bytes this keyspace takes, as well as the core knows."""

@@ -257,6 +257,9 @@ cdef class Database:
     def memory(self):
         return db_memory(self)
 
+    def sizes(self):
+        return table_sizes(&self.table)
+
     def check(self):
         entries_check(&self.table)
         self.ending.check(self)

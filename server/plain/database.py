@@ -177,6 +177,14 @@ class Database:
     def memory(self) -> int:
         return self._memory
 
+    def sizes(self) -> list[list[int]]:
+        counts = {kind: [0] * 64 for kind in (b"string", b"list", b"set", b"zset", b"hash", b"stream")}
+        for entry in self._entries.values():
+            kind = b"string" if isinstance(entry.value, bytes) else entry.value.kind
+            counts[kind][len(entry.value).bit_length()] += 1
+        del counts[b"stream"]
+        return list(counts.values())
+
     # ---------------------------------------------------------------------------------------------------- writing
 
     def put(self, key: bytes, value: Value, keep_ttl: bool = False, form: int = FRESH) -> None:
