@@ -453,6 +453,12 @@ def version(run: Any, place: tuple[int, bytes]) -> int:
 
 
 @of_run
+def read_clock(run: Any) -> None:
+    """Lets `now` be a moment that may be later than the one it was."""
+    run.read_clock()
+
+
+@of_run
 def stored_ghost(run: Any, place: tuple[int, bytes]) -> bool:
     """Whether a key has expired and nothing has met it since, so that the server may still store it."""
     number, key = place

@@ -45,12 +45,10 @@ from redlark.reference.values import (
     Dead,
     Entry,
     ErrorReply,
-    Moment,
     Owed,
     Place,
     Several,
     Spoken,
-    Variable,
     Waiting,
     type_of,
 )
@@ -376,7 +374,7 @@ class Model(Owing):
             run.observed = self._child(run, observed)
             run.alive -= run.written  # a deadline that lies in the past is met by the next command of an EXEC
             if self.moment_per_command:
-                run.now = Moment(Variable(run.now.lo, run.latest))
+                run.read_clock()
         before = run.snapshot()
         changes = run.changes
         run.request, run.silent_propagation, run.keeps, run.concealed = request, False, False, frozenset()

@@ -18,6 +18,13 @@ class Comparing:
 
     differences: dict[tuple[Variable, Variable], tuple[int, int]]  # bounds of differences that were assumed
 
+    now: Any  # a moment: Unix milliseconds
+    latest: int  # Unix milliseconds by which the request was done
+
+    def read_clock(self) -> None:
+        """Reads the clock again: what follows may be later than what was before."""
+        self.now = Moment(Variable(self.now.lo, self.latest))
+
     @abstractmethod
     def fork(self, alternatives: int) -> int:
         """One of this many alternatives."""

@@ -21,7 +21,7 @@ from redlark.reference.functions import of_run, pure
 from redlark.reference.lua import Engine
 from redlark.reference.replies import Predicate, encode, some
 from redlark.reference.resp import Frame
-from redlark.reference.values import ErrorReply, Kinded, Moment, Raw, Uncertain, Variable
+from redlark.reference.values import ErrorReply, Kinded, Raw, Uncertain
 from redlark.spec.rdb import libraries, sealed, unsealed
 
 MOST_ORDERED = 3  # members of a set that the reply does not hint at are tried in every order, if they are so few
@@ -169,7 +169,7 @@ class _Calls:
         run, model = self.run, self.run.model
         run.alive -= run.written  # as in EXEC: a deadline that lies in the past is met by the next command
         if model.moment_per_command:
-            run.now = Moment(Variable(run.now.lo, run.latest))
+            run.read_clock()
         if run.session["resp"] != protocol:
             run.session = run.session.set("resp", protocol)
         rules, propagated = len(run.reached), len(run.propagated)

@@ -95,6 +95,7 @@ RUN_FUNCTIONS: dict[str, Signature] = {
         "lost-field(any) -> bool", "owed-of(text, int) -> set of text",
         "microseconds() -> list of int", "owed(int) -> list of text", "swap(int, int) -> any", "version(any) -> int",
         "stored-ghost(any) -> bool", "held-type(int, text) -> text?", "bury(text) -> any", "forget-some() -> any",
+        "read-clock() -> any",
         "count(text) -> any", "lose-count(text) -> any", "look-up(text) -> any", "look-up-all(any) -> any",
         "look-up-in-any-order(any) -> any", "look-up-untold(text) -> any", "tell-of-misses() -> any",
         "all-command-names() -> list of text", "command-names() -> list of text",

@@ -20,6 +20,7 @@ from redlark.reference.replies import Free, encode, some
 from redlark.reference.transcript import split
 from redlark.reference.values import NO_REPLY, PARKED, Several
 from redlark.spec.loader import collect, parse
+from redlark.spec.primitives.slots import crc64
 from redlark.spec.profiles import profile
 
 from .histories import Walk, calls
@@ -44,10 +45,11 @@ class Judge:
 
     model: Model = field(factory=lambda: Model.load("redis-8.2"))
     clients: Sequence[int] = (1, 2)
+    config: dict[str, str] = field(factory=dict)
     worlds: Worlds = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.worlds = self.model.start()
+        self.worlds = self.model.start(config=self.config)
         for client in self.clients:
             self.worlds = self.model.connect(self.worlds, client)
 
@@ -192,6 +194,35 @@ def test_at_the_deadline_itself_the_text_decides(name: str, gone: bool) -> None:
 
 
 # ---- choices -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("name", "twice"), [("redis-7.0", True), ("redis-7.2", False), ("valkey-8.1", False)])
+@pytest.mark.parametrize("line", ["PEXPIRE k 1", "RESTORE k 1 {payload}"])
+def test_a_deadline_may_be_over_while_it_is_set(line: str, name: str, twice: bool) -> None:
+    """Before 7.2 the clock is read once for the sum and again for the comparison: where it went on, the key is gone."""
+    judge = Judge(Model.load(name))
+    payload = b"\x00\x01v\x09\x00" + crc64(b"\x00\x01v\x09\x00").to_bytes(8, "little")
+    if line.startswith("PEXPIRE"):
+        judge.see("SET k v", OK, (1_000, 1_000))
+    request = tuple(payload if word == b"{payload}" else word for word in split(line))
+    reply = b":1\r\n" if line.startswith("PEXPIRE") else OK
+    judge.see(request, reply, (1_000, 1_001))
+    assert bool(judge.allowed("EXISTS k", b":0\r\n", (1_001, 1_001))) == twice
+    assert judge.allowed("EXISTS k", b":1\r\n", (1_001, 1_001))
+
+
+@pytest.mark.parametrize(("name", "blind"), [("redis-7.2", False), ("redis-8.2", True), ("valkey-8.1", True)])
+@pytest.mark.parametrize("queued", ["SET k v", "PING", "SET 0 v"])
+def test_in_a_cluster_exec_may_miss_that_a_watched_key_has_expired(queued: str, name: str, blind: bool) -> None:
+    """Of a key of another slot than what is queued it may run all the same, where the text says so."""
+    judge = Judge(Model.load(name), config={"cluster-enabled": "yes"})
+    judge.see("SET k v PX 1", OK)
+    judge.see("WATCH k", OK)
+    judge.see("MULTI", OK, (9, 9))
+    judge.see(queued, QUEUED, (9, 9))
+    reply = array(b"+PONG\r\n" if queued == "PING" else OK)
+    assert bool(judge.allowed("EXEC", reply, (9, 9))) == (blind and queued == "SET 0 v")
+    assert judge.allowed("EXEC", b"*-1\r\n", (9, 9))
 
 
 def test_any_key_is_a_random_key() -> None:
