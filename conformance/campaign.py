@@ -22,7 +22,7 @@ from typing import Protocol
 
 from attrs import evolve, field, mutable
 
-from redlark.conformance import clustered, draw, examples
+from redlark.conformance import clustered, draw, examples, refused
 from redlark.conformance.coverage import Coverage
 from redlark.conformance.crowd import Crowd, several_at_once
 from redlark.conformance.divergence import Divergence
@@ -211,7 +211,7 @@ class Campaign:
             if not self.over():
                 several_at_once(self)
             self.listener.phase("every command in its plain shapes")
-            self._all(judge, self.shapes())
+            self._all(judge, [*refused.of(self, self.target.config), *self.shapes()])
             self.listener.phase("drawn histories")
             number = 0
             while not self.over():
@@ -338,7 +338,7 @@ class Campaign:
                     if setup.alone:
                         asked = clustered.scripts(self.grammars, self._protocols, self.model.rules)
                         asked = [*clustered.put_right(self.grammars, self._protocols), *asked]
-                        self._fixed(judge, asked, setup, rehearsal)
+                        self._fixed(judge, [*refused.of(self, target.config), *asked], setup, rehearsal)
                     for turn in range(SETUP_ROUNDS):
                         if over() or (turn and all(rehearsal.reached[rule] for rule in needed)):
                             break
@@ -490,7 +490,7 @@ class Campaign:
             if re.fullmatch(pattern, rule):
                 return reason
         for setup in SETUPS:
-            if setup.reaches(rule):
+            if setup.reaches(rule) and setup.is_of(self.model.profile.name):
                 return f"needs a server where {setup.name}: {self.skipped.get(setup.name, 'not reached there')}"
         return "not reached within the budget"
 

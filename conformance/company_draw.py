@@ -250,6 +250,10 @@ def _to_oneself(pool: Pool, rng: random.Random) -> Scenario:
     return tracking_draw.to_oneself(pool, rng, CLIENTS)
 
 
+def _broadcast(pool: Pool, rng: random.Random) -> Scenario:
+    return tracking_draw.broadcast_while_waiting(rng, CLIENTS)
+
+
 def _informed(pool: Pool, rng: random.Random) -> Scenario:
     return tracking_draw.informed(pool, rng, CLIENTS)
 
@@ -268,6 +272,7 @@ _KINDS: tuple[tuple[Callable[[Pool, random.Random], Scenario], float, tuple[str,
     (_heard, 12.0, ("SUBSCRIBE",)),
     (_tracked, 12.0, (TRACKING,)),
     (_to_oneself, 6.0, (TRACKING,)),
+    (_broadcast, 1.0, (TRACKING,)),
     (_informed, 2.0, (TRACKING,)),
     (_mixed, 9.0, ()),
 )

@@ -79,5 +79,6 @@ class Coverage:
         """What cannot be reached, or not by rehearsals, with one set-up or none."""
         patterns = [pattern for pattern, _ in OUT_OF_REACH] + [re.escape(rule) for rule in self.unreachable]
         patterns += UNREHEARSED
-        patterns += [one.needed_by for one in SETUPS if setup is None or one.name != setup]
+        here = [one for one in SETUPS if one.is_of(self.model.profile.name)]
+        patterns += [one.needed_by for one in here if setup is None or one.name != setup]
         return re.compile("|".join(f"(?:{pattern})" for pattern in patterns))

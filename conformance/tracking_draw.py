@@ -100,6 +100,26 @@ def to_oneself(pool: Pool, rng: random.Random, clients: int) -> Scenario:
     return (*steps, Step(reader, (request("CLIENT", "TRACKING", "OFF"),)), Step(client, (request("RESET"),)))
 
 
+def broadcast_while_waiting(rng: random.Random, clients: int) -> Scenario:
+    """One waits, and is told of what others change, who wait themselves in the midst of a pipeline."""
+    waiter, writer, third = rng.sample(range(clients), 3)
+    on = request("CLIENT", "TRACKING", "ON", "BCAST", *rng.choice(((), ("NOLOOP",), ("PREFIX", "k"))))
+    asked = request("BZPOPMIN", "k4", "0") if rng.random() < 0.5 else request("BLPOP", "k3", "0")
+    short = request("BLPOP", "no", rng.choice(("0.001", "0.001", "0.002", "0")))
+    before = [request("SET", rng.choice(("k1", "k2")), "v") for _ in range(rng.choice((1, 1, 2, 3)))]
+    waking = (request("ZADD", "k4", "1", "m"), request("RPUSH", "k3", "a"))
+    after = [rng.choice((*waking, request("SET", "k2", "w"))) for _ in range(rng.choice((1, 2, 3)))]
+    frees = Step(third, (request("SET", "k1", "x"), request("RPUSH", "no", "a")))
+    last = steps_of(third, waking)  # so that nobody waits on
+    return (
+        *steps_of(waiter, (request("HELLO", "3"), on, asked)),
+        Step(writer, (*before, short, *after)),
+        frees,
+        *last,
+        *steps_of(waiter, (request("CLIENT", "TRACKING", "OFF"),)),
+    )
+
+
 def _begun(pool: Pool, client: int, rng: random.Random, clients: int) -> list[Step]:
     """A client that tracks, in some way; it may be that another one listens for it."""
     first: list[Step] = []
