@@ -12,6 +12,7 @@ and the moment its reply came. ``now`` and each key's deadline are therefore *va
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from math import copysign
 from typing import Any, Final, NamedTuple
 
 from attrs import evolve
@@ -106,10 +107,17 @@ class SortedSet:
         return len(self.scores)
 
     def __eq__(self, other: object) -> bool:
-        return self.scores == other.scores if isinstance(other, SortedSet) else NotImplemented
+        """Whether the members and scores are the same; -0 is another score than 0, as replies show it."""
+        if not isinstance(other, SortedSet):
+            return NotImplemented
+        same = self.scores is other.scores
+        return same or (self.scores == other.scores and self._below_zero() == other._below_zero())
 
     def __hash__(self) -> int:
         return hash(self.scores)
+
+    def _below_zero(self) -> set[bytes]:
+        return {member for member, score in self.scores.items() if score == 0 and copysign(1, score) < 0}
 
     def __repr__(self) -> str:
         return f"SortedSet({', '.join(f'{member!r}: {score!r}' for member, score in self)})"

@@ -82,3 +82,14 @@ def test_sums_go_from_the_smallest_input_on() -> None:
     infinite = zset_of([(b"a", float("inf")), (b"b", 1.0), (b"c", 5.0)])
     assert united([one, infinite, small], [1.0] * 3, b"SUM").get(b"a") == 0.0
     assert united([small, infinite, one], [1.0] * 3, b"SUM").get(b"a") == 1.0
+
+
+@given(pairs, pairs)
+def test_sets_are_the_same_where_replies_show_the_same(
+    one: list[tuple[bytes, float]], other: list[tuple[bytes, float]]
+) -> None:
+    """Two are equal if their members and scores are spelled alike: -0 is told as another score than 0."""
+    first, second = zset_of(one), zset_of(other)
+    assert (first == second) == (repr(first) == repr(second))
+    assert zset_of(one) == first
+    assert hash(zset_of(one)) == hash(first)
