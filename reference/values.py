@@ -116,8 +116,8 @@ class SortedSet:
     def __hash__(self) -> int:
         return hash(self.scores)
 
-    def _below_zero(self) -> set[bytes]:
-        return {member for member, score in self.scores.items() if score == 0 and copysign(1, score) < 0}
+    def _below_zero(self) -> frozenset[bytes]:
+        return frozenset(member for member, score in self.scores.items() if score == 0 and copysign(1, score) < 0)
 
     def __repr__(self) -> str:
         return f"SortedSet({', '.join(f'{member!r}: {score!r}' for member, score in self)})"
