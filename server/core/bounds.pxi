@@ -18,7 +18,7 @@ cdef enum:
 
 cdef inline size_t client_memory(Client c) noexcept:
     """Bytes that a connection takes, but for what it has queued."""
-    return <size_t>CLIENT_BYTES + c.input.room + c.own.room + c.partial.room * sizeof(Slice)
+    return <size_t>CLIENT_BYTES + c.input.room + c.own.room + landing_memory(&c.landing) + c.partial.room * sizeof(Slice)
 
 cdef inline void client_check_output(Client c, size_t more) noexcept:
     """How much waits for a client, and is about to be sent to it, against the limits of its class."""

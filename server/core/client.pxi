@@ -43,6 +43,8 @@ cdef class Client:
     cdef public int64_t last_active
     cdef Partial partial
     cdef Buffer input               # what could not be executed yet
+    cdef Landing landing            # an argument of it
+    cdef bint lands                 # another one has lately
     cdef Buffer own
     cdef public int64_t id
     cdef public int64_t created
@@ -75,6 +77,7 @@ cdef class Client:
         buffer_drop(&self.input)
         buffer_drop(&self.own)
         free(self.partial.args)
+        landing_end(&self.landing)
 
     @property
     def last_command(self):
@@ -194,7 +197,7 @@ cdef class Client:
                     queued += len(argument)
         cdef size_t waiting = self.own.used - self.own.sent
         return SIZES(
-            qbuf=self.input.used,
+            qbuf=self.input.used + landing_memory(&self.landing),
             qbuf_free=self.input.room - self.input.used,
             argv_mem=self.partial.room * sizeof(Slice),
             multi_mem=queued,
@@ -338,34 +341,71 @@ cdef void client_close(Client c) noexcept:
 # ---------------------------------------------------------------------------------------------------------------- input
 
 cdef void client_read(Client c) noexcept:
-    """Read once, execute what is whole, keep the rest."""
+    """Read once, or of what lands some times; execute what is whole, keep the rest."""
+    cdef int i
+    for i in range(LANDINGS):
+        if not client_take(c):
+            return
+    client_rearm(c)
+
+cdef bint client_take(Client c) noexcept:
+    """Read once.  True where something lands of which more is there at once."""
     cdef Loop loop = c.loop
     cdef Buffer* b = &c.input
-    cdef char* p
-    cdef size_t room = ARRIVALS
+    cdef char* p = loop.arrivals
+    cdef size_t room = ARRIVALS, rest = 0
     cdef ssize_t n
-    if b.used == 0:
-        p = loop.arrivals
+    if is_landing(&c.landing):
+        rest = c.landing.size - c.landing.filled
+        room = rest + LANDING_READ
+        n = rl_read_two(c.fd, c.landing.text + c.landing.filled, rest, p, LANDING_READ)
     else:
-        p = buffer_reserve(b, READ_AT_LEAST)
-        room = b.room - b.used
-    n = recv(c.fd, p, room, 0)
+        if b.used:
+            p = buffer_reserve(b, READ_AT_LEAST)
+            room = b.room - b.used
+        elif c.lands:
+            room = LANDING_READ
+        n = recv(c.fd, p, room, 0)
     if n <= 0:
         if n < 0 and errno == EINTR:
             client_rearm(c)
         elif n == 0 or errno != EAGAIN and errno != EWOULDBLOCK:
             client_close(c)
-        return
-    if <size_t>n == room:
-        client_rearm(c)
+        return False
     loop_read_clock(loop)
     c.last_active = loop.now
     c.net_in += <uint64_t>n
     loop.stats.net_in += <uint64_t>n
-    if b.used == 0:
+    if rest:
+        client_land(c, rest, <size_t>n)
+    elif b.used == 0:
         client_execute(c, p, p + n)
     else:
         b.used += <size_t>n
+        client_execute(c, b.p, b.p + b.used)
+    if <size_t>n < room or c.state != OPEN:
+        return False
+    if is_landing(&c.landing):
+        return True
+    client_rearm(c)
+    return False
+
+cdef void client_land(Client c, size_t rest, size_t n) noexcept:
+    """So much has come of an argument that lands, of which `rest` was lacking, and of what is behind it."""
+    cdef Buffer* b = &c.input
+    c.landing.filled += min(n, rest)
+    if n < rest:
+        client_check_input(c)
+        return
+    landing_done(&c.landing, &c.partial)
+    client_execute(c, b.p, b.p + b.used)
+    if n == rest or c.state != OPEN:
+        return
+    n -= rest
+    if b.used == 0:
+        client_execute(c, c.loop.arrivals, c.loop.arrivals + n)
+    else:
+        buffer_add(b, c.loop.arrivals, n)
         client_execute(c, b.p, b.p + b.used)
 
 cdef void client_execute(Client c, char* p, char* end) noexcept:
@@ -384,7 +424,13 @@ cdef void client_execute(Client c, char* p, char* end) noexcept:
         if c.out == &loop.replies:
             c.out = &c.own
             replies_note(loop, c, loop.start)
+        if rest != p and c.landing.block != NULL:
+            landing_end(&c.landing)
     left = <size_t>(end - rest) if c.state == OPEN and not c.doomed else 0
+    if left and not c.parked:
+        c.lands = landing_begin(&c.landing, &c.partial, rest, left)
+        if c.lands:
+            left = c.partial.at
     if p != b.p:
         if left:
             buffer_add(b, rest, left)
@@ -394,8 +440,12 @@ cdef void client_execute(Client c, char* p, char* end) noexcept:
         if rest != p:
             memmove(b.p, rest, left)
         b.used = left
-    if b.used > loop.query_limit:
-        loop.stats.query_overflows += 1
+    client_check_input(c)
+
+cdef inline void client_check_input(Client c) noexcept:
+    """No more waits than may."""
+    if c.input.used + (c.landing.filled if c.landing.block != NULL else 0) > c.loop.query_limit:
+        c.loop.stats.query_overflows += 1
         client_close(c)
 
 cdef void client_settle_sent(Client c) noexcept:

@@ -30,6 +30,7 @@ One extension module, redlark.server._core, made of a few files, each one concep
     befalling.pxi who is told what becomes of keys; expiry
     reply.pxi     output buffers and RESP
     parser.pxi    requests out of bytes
+    landing.pxi   where large arguments come to lie
     strings.pxi   the hot commands: on strings and keys,
     text_commands.pxi, longdouble.h, sketch.h
                   on parts of strings, sums and sketches,
@@ -120,6 +121,7 @@ include "doubles.pxi"
 include "stream.pxi"
 include "stream_changes.pxi"
 include "parser.pxi"
+include "landing.pxi"
 include "usage.pxi"
 include "dispatch.pxi"
 include "client.pxi"

@@ -330,8 +330,10 @@ cdef inline int settled(int form, size_t keyed, size_t size, bint timed) noexcep
     return RAW if keyed + size > <size_t>(EMBEDDED_TIMED if timed else EMBEDDED) else form
 
 cdef void db_write(Database db, const char* p, size_t n, uint64_t h, int kind, int form, const char* payload,
-                   size_t size, int64_t deadline) noexcept:
-    """Put a value, new or over another one.  deadline: in ms, or WITHOUT, or KEEP.  An OBJECT's reference is taken over."""
+                   size_t size, int64_t deadline, Entry* made=NULL) noexcept:
+    """Put a value, new or over another one.  deadline: in ms, or WITHOUT, or KEEP.  An OBJECT's reference is taken over.
+
+    made: an entry without a deadline that holds the key and the value already (landing.pxi)."""
     cdef Place at
     cdef Entry* e = db_live(db, p, n, h, &at)
     cdef Entry* old = NULL
@@ -348,15 +350,16 @@ cdef void db_write(Database db, const char* p, size_t n, uint64_t h, int kind, i
         form = settled(form, n, size, timed)
     flags = shape(kind, form, n, size, timed)
     if e == NULL:
-        e = entry_blank(flags, p, n, size)
-        rl_copy(value_of(e), payload, size)
+        e = made if made != NULL else entry_blank(flags, p, n, size)
+        if made == NULL:
+            rl_copy(value_of(e), payload, size)
         if timed:
             deadline_of(e)[0] = deadline
         entry_add(&db.table, h, e)
     else:
         old_size = entry_size(e)
         db.table.weight -= weight_of(e)
-        if ((e.flags ^ flags) & (LONG | TIMED)) == 0 and \
+        if made == NULL and ((e.flags ^ flags) & (LONG | TIMED)) == 0 and \
                 rl_good_size(size_of_shape(flags, n, size)) == rl_good_size(old_size):
             if kind_of(e) == OBJECT:
                 held = object_of(e)
@@ -366,11 +369,12 @@ cdef void db_write(Database db, const char* p, size_t n, uint64_t h, int kind, i
             set_sizes(e, n, 0 if kind else size)
         else:
             old = e
-            e = entry_blank(flags, p, n, size)
+            e = made if made != NULL else entry_blank(flags, p, n, size)
             if deadline == KEEP and timed:
                 deadline_of(e)[0] = deadline_of(old)[0]
             entry_replace(&db.table, &at, e, old_size)
-        rl_copy(value_of(e), payload, size)
+        if made == NULL:
+            rl_copy(value_of(e), payload, size)
         if timed and deadline != KEEP:
             deadline_of(e)[0] = deadline
     db.table.weight += weight_of(e)

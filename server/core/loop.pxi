@@ -389,7 +389,7 @@ cdef class Loop:
                 if goes_on and c.state == OPEN and not c.doomed:
                     loop_tell_time(self)
                     self.go_on_with(c.context)
-                if c.state == OPEN and c.input.used and not c.parked and c.partial.total == 0:
+                if c.state == OPEN and c.input.used and not c.parked and c.partial.total in (0, c.partial.done):
                     client_execute(c, c.input.p, c.input.p + c.input.used)
                 client_settle(c)
             replies_flush(self, False)

@@ -163,6 +163,8 @@ cdef int parse_request(Loop loop, Client c, char* start, char* end, Request* r) 
         for done in range(total):
             loop.argv[r.first + <size_t>done].p = <char*>(<size_t>args[done].p + base)
             loop.argv[r.first + <size_t>done].n = args[done].n
+        if c.landing.block != NULL:
+            loop.argv[r.first + <size_t>c.landing.at].p = c.landing.text
         partial_reset(kept)
     r.argc = total
     r.end = p

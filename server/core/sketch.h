@@ -95,28 +95,39 @@ static inline int rl_sketch_run_at(const char *data, size_t size, rl_sketch_run 
     return 1;
 }
 
-/* The run of a register; `before` is where the one before it stands (of the first: itself).  False where there is none. */
-static int rl_sketch_find(const char *data, size_t size, unsigned place, rl_sketch_run *run, size_t *before) {
+/* Where an element falls: its register and value; of a sparse sketch the register's run, and where the one before it stands
+ * (of the first: itself). */
+typedef struct {
+    unsigned place, value;
+    rl_sketch_run run;
+    size_t before;
+} rl_sketch_spot;
+
+/* Look for the register's run; false where there is none. */
+static int rl_sketch_find(const char *data, size_t size, rl_sketch_spot *spot) {
+    rl_sketch_run *run = &spot->run;
     run->first = 0;
-    *before = RL_SKETCH_HEAD;
+    spot->before = RL_SKETCH_HEAD;
     for (run->at = RL_SKETCH_HEAD; run->at < size; run->at += run->size, run->first += run->count) {
         if (!rl_sketch_run_at(data, size, run))
             return 0;
-        if (place < run->first + run->count)
+        if (spot->place < run->first + run->count)
             return 1;
-        *before = run->at;
+        spot->before = run->at;
     }
     return 0;
 }
 
-/* Add an element to what is changed in place; RL_UNABLE where a sparse one would change. */
-static int rl_sketch_add(char *data, size_t size, const char *p, size_t n) {
-    unsigned value, place = rl_sketch_place(p, n, &value);
-    rl_sketch_run run;
-    size_t before;
+/* Add an element to what is changed in place; RL_UNABLE where a sparse one would change, or is corrupted: then `spot` is
+ * for rl_sketch_change, or has no run. */
+static int rl_sketch_add(char *data, size_t size, const char *p, size_t n, rl_sketch_spot *spot) {
+    spot->place = rl_sketch_place(p, n, &spot->value);
     if (data[4] == 0)
-        return rl_sketch_raise_dense(data, place, value);
-    return rl_sketch_find(data, size, place, &run, &before) && run.value >= value ? RL_SAME : RL_UNABLE;
+        return rl_sketch_raise_dense(data, spot->place, spot->value);
+    if (rl_sketch_find(data, size, spot))
+        return spot->run.value >= spot->value ? RL_SAME : RL_UNABLE;
+    spot->run.size = 0;
+    return RL_UNABLE;
 }
 
 /* So many registers of a value, as one run; returns where it ends. */
@@ -169,30 +180,26 @@ static int rl_sketch_spread(char *data, size_t *size) {
     return 1;
 }
 
-/* Add an element to what has room for RL_SKETCH_GROWS more, and to be dense; a sparse one of more than `limit` bytes is. */
-static int rl_sketch_change(char *data, size_t *size, size_t limit, const char *p, size_t n) {
-    unsigned value, place = rl_sketch_place(p, n, &value);
-    rl_sketch_run run;
-    char runs[8], *end;
-    size_t before, fresh;
-    if (data[4] == 0)
-        return rl_sketch_raise_dense(data, place, value);
-    if (value > RL_SPARSE_MOST)
-        return rl_sketch_spread(data, size) ? rl_sketch_raise_dense(data, place, value) : RL_UNABLE;
-    if (!rl_sketch_find(data, *size, place, &run, &before))
-        return RL_UNABLE;
-    if (run.value >= value)
-        return RL_SAME;
-    end = rl_sketch_write(runs, run.value, place - run.first);
-    end = rl_sketch_write(end, value, 1);
-    end = rl_sketch_write(end, run.value, run.first + run.count - 1 - place);
+/* Add an element that changes what has room for RL_SKETCH_GROWS more, and to be dense; a sparse one of more than `limit`
+ * bytes is. */
+static int rl_sketch_change(char *data, size_t *size, size_t limit, rl_sketch_spot *spot) {
+    const rl_sketch_run *run = &spot->run;
+    char runs[8], *end = runs;
+    size_t fresh;
+    if (spot->value <= RL_SPARSE_MOST) {
+        if (run->size == 0)
+            return RL_UNABLE;
+        end = rl_sketch_write(end, run->value, spot->place - run->first);
+        end = rl_sketch_write(end, spot->value, 1);
+        end = rl_sketch_write(end, run->value, run->first + run->count - 1 - spot->place);
+    }
     fresh = (size_t)(end - runs);
-    if (fresh > run.size && *size + fresh - run.size > limit)
-        return rl_sketch_spread(data, size) ? rl_sketch_raise_dense(data, place, value) : RL_UNABLE;
-    memmove(data + run.at + fresh, data + run.at + run.size, *size - run.at - run.size);
-    memcpy(data + run.at, runs, fresh);
-    *size += fresh - run.size;
-    rl_sketch_join(data, size, before);
+    if (!fresh || (fresh > run->size && *size + fresh - run->size > limit))
+        return rl_sketch_spread(data, size) ? rl_sketch_raise_dense(data, spot->place, spot->value) : RL_UNABLE;
+    memmove(data + run->at + fresh, data + run->at + run->size, *size - run->at - run->size);
+    memcpy(data + run->at, runs, fresh);
+    *size += fresh - run->size;
+    rl_sketch_join(data, size, spot->before);
     return RL_CHANGED;
 }
 

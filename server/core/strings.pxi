@@ -47,6 +47,9 @@ cdef bint cmd_set(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h)
             return cmd_set_options(loop, c, argc, a, h)
     elif argc != 3:
         return cmd_set_options(loop, c, argc, a, h)
+    elif a[2].n >= LANDS and landing_stays(c, a + 1, h, a + 2):
+        out_ok(c.out)
+        return True
     db_set(c.db, a[1].p, a[1].n, h, a + 2, FRESH, deadline)
     out_ok(c.out)
     return True

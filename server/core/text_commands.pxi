@@ -10,8 +10,10 @@ cdef extern from "sketch.h":
     enum: RL_UNABLE, RL_SKETCH_DENSE, RL_SKETCH_GROWS
     const char[18] rl_sketch_empty
     int rl_sketch_is(const char* data, size_t size) nogil
-    int rl_sketch_add(char* data, size_t size, const char* p, size_t n) nogil
-    int rl_sketch_change(char* data, size_t* size, size_t limit, const char* p, size_t n) nogil
+    ctypedef struct rl_sketch_spot:
+        pass
+    int rl_sketch_add(char* data, size_t size, const char* p, size_t n, rl_sketch_spot* spot) nogil
+    int rl_sketch_change(char* data, size_t* size, size_t limit, rl_sketch_spot* spot) nogil
 
 
 cdef inline const char* text_of(const Entry* e, char* digits, size_t* n) noexcept nogil:
@@ -211,15 +213,16 @@ cdef bint cmd_pfadd(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t 
     cdef char* data
     cdef int64_t i
     cdef int done, changed = 0
+    cdef rl_sketch_spot spot
     if e == NULL:
-        return sketch_made_anew(loop, c, argc, a, h, rl_sketch_empty, 18)
+        return sketch_made_anew(loop, c, argc, a, h, rl_sketch_empty, 18, 2, NULL)
     if kind_of(e) != TEXT or form_of(e) != RAW or not rl_sketch_is(value_of(e), text_size(e)):
         return False
     data = value_of(e)
     for i in range(2, argc):
-        done = rl_sketch_add(data, text_size(e), a[i].p, a[i].n)
-        if done == RL_UNABLE:           # of a sparse one, which nothing has changed
-            return sketch_made_anew(loop, c, argc, a, h, data, text_size(e))
+        done = rl_sketch_add(data, text_size(e), a[i].p, a[i].n, &spot)
+        if done == RL_UNABLE:           # of a sparse one, which nothing has changed so far
+            return sketch_made_anew(loop, c, argc, a, h, data, text_size(e), i, &spot)
         changed |= done
     entry_used(c.db, e, loop.now)
     if changed:
@@ -229,15 +232,22 @@ cdef bint cmd_pfadd(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t 
     return True
 
 cdef bint sketch_made_anew(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h, const char* old,
-                           size_t size) noexcept:
-    """Put a sparse sketch that elements change, or one that is new."""
+                           size_t size, int64_t first, rl_sketch_spot* spot) noexcept:
+    """Put a sparse sketch that elements change, from `first` on, which falls there, or one that is new."""
     cdef char* data
+    cdef rl_sketch_spot here
     cdef int64_t i
+    cdef int done
     loop.cells.used = 0
     data = buffer_reserve(&loop.cells, max(<size_t>RL_SKETCH_DENSE, size) + RL_SKETCH_GROWS * <size_t>argc)
     memcpy(data, old, size)
-    for i in range(2, argc):
-        if rl_sketch_change(data, &size, loop.sketch_limit, a[i].p, a[i].n) == RL_UNABLE:
+    if spot != NULL:
+        if rl_sketch_change(data, &size, loop.sketch_limit, spot) == RL_UNABLE:
+            return False
+        first += 1
+    for i in range(first, argc):
+        done = rl_sketch_add(data, size, a[i].p, a[i].n, &here)
+        if done == RL_UNABLE and rl_sketch_change(data, &size, loop.sketch_limit, &here) == RL_UNABLE:
             return False
     data[15] = <char>(<uint8_t>data[15] | 0x80)
     db_write(c.db, a[1].p, a[1].n, h, TEXT, RAW, data, size, KEEP)
