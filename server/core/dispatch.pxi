@@ -30,10 +30,12 @@ cdef struct Hot:
     uint64_t ns
     uint64_t* times
     PyObject* full_name     # bytes, owned by the table of commands
+    bint careful            # its numbers are those of other names, too: it is longer, or has a `_`, no letter
 
 cdef enum:
     HOT_SLOTS = 256
-    LONGEST_HOT = 16        # bytes of a name
+    WHOLE_HOT = 16          # bytes of a name that two numbers hold
+    LONGEST_HOT = 24        # and of any
     OBJECT_OF = 1 << 8      # numbers of containers
     BATCH = 16
     FLUSH_AT = 1 << 18      # output that is sent before the rest of the input is executed
@@ -56,6 +58,15 @@ cdef inline uint64_t hot_name(const char* p, size_t n, uint64_t* rest) noexcept 
     rest[0] = rl_load8(p + n - 8) | LOWER
     return rl_load8(p) | LOWER
 
+cdef bint hot_same(const Hot* hot, const char* p, size_t n) noexcept nogil:
+    """Letter by letter; no subcommand needs it."""
+    cdef const char* name = BYTES_TEXT(hot.full_name)
+    cdef size_t i
+    for i in range(n):
+        if (p[i] | 32 if c'A' <= p[i] <= c'Z' else p[i]) != name[i]:
+            return False
+    return True
+
 cdef inline Hot* hot_find(Hot* table, const char* p, size_t n, size_t container) noexcept nogil:
     cdef uint64_t name, rest
     cdef size_t i
@@ -64,7 +75,8 @@ cdef inline Hot* hot_find(Hot* table, const char* p, size_t n, size_t container)
     name = hot_name(p, n, &rest)
     i = hot_slot(name, rest)
     while table[i].run != NULL:
-        if table[i].name == name and table[i].rest == rest and table[i].size == n + container:
+        if table[i].name == name and table[i].rest == rest and table[i].size == n + container and \
+                (not table[i].careful or hot_same(table + i, p, n)):
             return table + i
         i = (i + 1) & (HOT_SLOTS - 1)
     return NULL
@@ -134,6 +146,7 @@ cdef int hot_put(Loop loop, object command, bytes name, HotFunction run, int key
     loop.hot[i].counts = command.counts != 0
     loop.hot_names.append(command.name)
     loop.hot[i].full_name = <PyObject*>command.name
+    loop.hot[i].careful = container == 0 and (len(name) > WHOLE_HOT or b"_" in name)
     return 0
 
 cdef inline bint is_usual(Client c) noexcept:

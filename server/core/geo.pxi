@@ -1,6 +1,6 @@
 # Places: what a search does for each member, and the hot commands.
 #
-# Must live here: the face of geo.h; GEOADD, GEODIST, GEOPOS and GEOSEARCH in their plain cases (dispatch.pxi has the
+# Must live here: the face of geo.h; GEOADD, GEODIST, GEOPOS and the searches in their plain cases (dispatch.pxi has the
 # contract).  Must not: how sorted sets are kept, error texts.
 
 from libc.math cimport isfinite, rint
@@ -203,66 +203,83 @@ cdef struct Search:
     int64_t count           # 0: all
     bint any
     int shown
+    bint stores_lengths
 
 
-cdef bint read_area(const Slice* a, int64_t left, Search* s) noexcept nogil:
-    """BYRADIUS or BYBOX, of which so many words are left."""
-    s.area.circle = word_is(a, b"byradius", 8)
-    if s.area.circle and left > 2:
-        s.unit = unit_of(a + 2)
-        if s.unit == 0 or not read_score(a[1].p, a[1].n, &s.area.aside):
-            return False
-        s.area.aside = s.area.upward = s.area.aside * s.unit
-    elif left > 3 and word_is(a, b"bybox", 5):
-        s.unit = unit_of(a + 3)
-        if s.unit == 0 or not read_score(a[1].p, a[1].n, &s.area.aside) or \
-                not read_score(a[2].p, a[2].n, &s.area.upward):
-            return False
-        s.area.aside = s.area.aside * s.unit * 0.5
-        s.area.upward = s.area.upward * s.unit * 0.5
-    else:
+cdef bint read_circle(const Slice* a, Search* s) noexcept nogil:
+    """A radius and its unit."""
+    s.area.circle = True
+    s.unit = unit_of(a + 1)
+    if s.unit == 0 or not read_score(a[0].p, a[0].n, &s.area.aside):
         return False
+    s.area.aside = s.area.upward = s.area.aside * s.unit
+    return s.area.aside >= 0 and isfinite(s.area.aside)
+
+cdef bint read_box(const Slice* a, Search* s) noexcept nogil:
+    """Width, height and their unit."""
+    s.area.circle = False
+    s.unit = unit_of(a + 2)
+    if s.unit == 0 or not read_score(a[0].p, a[0].n, &s.area.aside) or not read_score(a[1].p, a[1].n, &s.area.upward):
+        return False
+    s.area.aside = s.area.aside * s.unit * 0.5
+    s.area.upward = s.area.upward * s.unit * 0.5
     return s.area.aside >= 0 and s.area.upward >= 0 and isfinite(s.area.aside) and isfinite(s.area.upward)
 
 cdef bint read_centre(const Slice* a, Search* s) noexcept nogil:
+    """Longitude and latitude."""
     s.centred = read_score(a[0].p, a[0].n, &s.area.centre.longitude) and \
         read_score(a[1].p, a[1].n, &s.area.centre.latitude) and rl_on_map(s.area.centre)
     return s.centred
 
-cdef bint read_search(int64_t argc, const Slice* a, Search* s) noexcept nogil:
-    """Each of what there has to be once, the centre and the area."""
-    cdef int64_t at = 2
-    memset(s, 0, sizeof(Search))
+cdef int64_t read_option(const Slice* a, int64_t left, Search* s) noexcept nogil:
+    """What all searches may be asked for; how many words it takes, 0 of anything else."""
+    if word_is(a, b"count", 5):
+        return 2 if left > 1 and rl_parse_int(a[1].p, a[1].n, &s.count) and s.count > 0 else 0
+    if word_is(a, b"asc", 3):
+        s.order = 1
+    elif word_is(a, b"desc", 4):
+        s.order = -1
+    elif word_is(a, b"any", 3):
+        s.any = True
+    elif word_is(a, b"withdist", 8):
+        s.shown |= SHOWN_LENGTH
+    elif word_is(a, b"withhash", 8):
+        s.shown |= SHOWN_SCORE
+    elif word_is(a, b"withcoord", 9):
+        s.shown |= SHOWN_PLACE
+    else:
+        return 0
+    return 1
+
+cdef int64_t read_where(const Slice* a, int64_t left, Search* s) noexcept nogil:
+    """A centre or an area, each of which there may be one; how many words it takes."""
+    if not s.centred and s.member == NULL:
+        if left > 2 and word_is(a, b"fromlonlat", 10):
+            return 3 if read_centre(a + 1, s) else 0
+        if left > 1 and word_is(a, b"frommember", 10):
+            s.member = a + 1
+            return 2
+    if s.unit == 0:
+        if left > 2 and word_is(a, b"byradius", 8):
+            return 3 if read_circle(a + 1, s) else 0
+        if left > 3 and word_is(a, b"bybox", 5):
+            return 4 if read_box(a + 1, s) else 0
+    return 0
+
+cdef bint read_search(int64_t argc, const Slice* a, int64_t at, bint stores, Search* s) noexcept nogil:
+    """What stands behind the key, from `at` on; False where Python is to look."""
+    cdef int64_t taken
     while at < argc:
-        if at + 2 < argc and not s.centred and s.member == NULL and word_is(a + at, b"fromlonlat", 10):
-            if not read_centre(a + at + 1, s):
+        taken = read_where(a + at, argc - at, s)
+        if not taken:
+            taken = read_option(a + at, argc - at, s)
+        if not taken:
+            if not stores or not word_is(a + at, b"storedist", 9):
                 return False
-            at += 2
-        elif at + 1 < argc and not s.centred and s.member == NULL and word_is(a + at, b"frommember", 10):
-            s.member = a + at + 1
-            at += 1
-        elif s.unit == 0 and read_area(a + at, argc - at, s):
-            at += 2 if s.area.circle else 3
-        elif word_is(a + at, b"asc", 3):
-            s.order = 1
-        elif word_is(a + at, b"desc", 4):
-            s.order = -1
-        elif at + 1 < argc and word_is(a + at, b"count", 5):
-            if not rl_parse_int(a[at + 1].p, a[at + 1].n, &s.count) or s.count < 1:
-                return False
-            at += 1
-        elif word_is(a + at, b"any", 3):
-            s.any = True
-        elif word_is(a + at, b"withdist", 8):
-            s.shown |= SHOWN_LENGTH
-        elif word_is(a + at, b"withhash", 8):
-            s.shown |= SHOWN_SCORE
-        elif word_is(a + at, b"withcoord", 9):
-            s.shown |= SHOWN_PLACE
-        else:
-            return False
-        at += 1
-    return (s.centred or s.member != NULL) and s.unit != 0 and (s.count != 0 or not s.any)
+            s.stores_lengths = True
+            taken = 1
+        at += taken
+    return (s.centred or s.member != NULL) and s.unit != 0 and (s.count != 0 or not s.any) and not (stores and s.shown)
 
 cdef int nearest_first(const void* one, const void* other) noexcept nogil:
     """What is as near stays as it was found."""
@@ -290,39 +307,89 @@ cdef void out_nearby(Client c, const Search* s, const Nearby* one) noexcept:
     if s.shown & SHOWN_PLACE:
         out_place(c, one.there)
 
-cdef bint cmd_geosearch(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
+cdef bint search(Loop loop, Client c, const Slice* key, uint64_t h, Search* s, Neighbours* found) noexcept:
+    """What is wanted, in its order; False, and there is nothing to be freed, where Python is to look."""
     cdef OpenZset o
-    cdef Content there
-    cdef Search s
-    cdef Neighbours found
+    cdef Content there = zset_open(loop, c, key, h, &o)
     cdef double score = 0
     cdef size_t i
-    cdef bint measured = True
-    if not read_search(argc, a, &s):
-        return False
-    there = zset_open(loop, c, a + 1, h, &o)
-    if there == ANOTHER:
-        return False
-    if there == ABSENT:
-        out_head(c.out, c'*', 0)
-        return True
+    memset(found, 0, sizeof(Neighbours))
+    if there != WANTED:
+        return there == ABSENT
     if s.member != NULL:
         if not zset_score(o.z, s.member.p, s.member.n, &score):
             return False
         s.area.centre = rl_place_of(score)
-    near_all(o.z, &s.area, <size_t>s.count if s.any else 0, &found)
+    near_all(o.z, &s.area, <size_t>s.count if s.any else 0, found)
     for i in range(found.count):
-        measured = measured and isfinite(found.all[i].metres / s.unit * 10000)
-    if measured:
-        if s.order or s.count and not s.any:
-            qsort(found.all, found.count, sizeof(Nearby), nearest_last if s.order < 0 else nearest_first)
-        if s.count:
-            found.count = min(found.count, <size_t>s.count)
-        out_head(c.out, c'*', <int64_t>found.count)
-        for i in range(found.count):
-            out_nearby(c, &s, found.all + i)
+        if not isfinite(found.all[i].metres / s.unit * 10000):
+            free(found.all)
+            return False
+    if s.order or s.count and not s.any:
+        qsort(found.all, found.count, sizeof(Nearby), nearest_last if s.order < 0 else nearest_first)
+    if s.count:
+        found.count = min(found.count, <size_t>s.count)
+    return True
+
+cdef bint tell_search(Loop loop, Client c, const Slice* a, uint64_t h, Search* s) noexcept:
+    cdef Neighbours found
+    cdef size_t i
+    if not search(loop, c, a + 1, h, s, &found):
+        return False
+    out_head(c.out, c'*', <int64_t>found.count)
+    for i in range(found.count):
+        out_nearby(c, s, found.all + i)
     free(found.all)
-    return measured
+    return True
+
+cdef bint cmd_geosearch(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
+    cdef Search s
+    memset(&s, 0, sizeof(Search))
+    return read_search(argc, a, 2, False, &s) and tell_search(loop, c, a, h, &s)
+
+cdef bint cmd_geosearchstore(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
+    cdef Search s
+    cdef Neighbours found
+    cdef Roll roll
+    cdef size_t i
+    memset(&s, 0, sizeof(Search))
+    if not read_search(argc, a, 3, True, &s) or not search(loop, c, a + 2, rl_hash(a[2].p, a[2].n), &s, &found):
+        return False
+    roll_make(&roll, found.count)
+    for i in range(found.count):        # a place may lie in two of the cells that are one around the map
+        if s.stores_lengths:
+            found.all[i].member.score = found.all[i].metres / s.unit
+        named_hash(&found.all[i].member)
+        roll_enter(&roll, &found.all[i].member)
+    free(found.all)
+    roll_sort(&roll)
+    store_roll(loop, c, a + 1, h, &roll)
+    roll_drop(&roll)
+    return True
+
+cdef bint search_around(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h, bint by_member) noexcept:
+    """The older searches: a circle alone."""
+    cdef Search s
+    cdef int64_t at = 5 if by_member else 6, taken
+    memset(&s, 0, sizeof(Search))
+    if by_member:
+        s.member = a + 2
+    elif not read_centre(a + 2, &s):
+        return False
+    if not read_circle(a + at - 2, &s):
+        return False
+    while at < argc:
+        taken = read_option(a + at, argc - at, &s)
+        if not taken:
+            return False
+        at += taken
+    return (s.count != 0 or not s.any) and tell_search(loop, c, a, h, &s)
+
+cdef bint cmd_georadius(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
+    return search_around(loop, c, argc, a, h, False)
+
+cdef bint cmd_georadiusbymember(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
+    return search_around(loop, c, argc, a, h, True)
 
 
 cdef int hot_places(Loop loop) except -1:
@@ -330,4 +397,9 @@ cdef int hot_places(Loop loop) except -1:
     hot_add(loop, b"geodist", cmd_geodist, True)
     hot_add(loop, b"geopos", cmd_geopos, True)
     hot_add(loop, b"geosearch", cmd_geosearch, True)
+    hot_add(loop, b"geosearchstore", cmd_geosearchstore, True)
+    hot_add(loop, b"georadius", cmd_georadius, True)
+    hot_add(loop, b"georadius_ro", cmd_georadius, True)
+    hot_add(loop, b"georadiusbymember", cmd_georadiusbymember, True)
+    hot_add(loop, b"georadiusbymember_ro", cmd_georadiusbymember, True)
     return 0

@@ -77,6 +77,14 @@ cdef int named_order(const void* one, const void* other) noexcept nogil:
     q = named_text(k, others, &length)
     return rl_order(p, n, q, length)
 
+cdef void roll_sort(Roll* found) noexcept nogil:
+    """Its index is good for nothing any more."""
+    cdef size_t i
+    for i in range(1, found.count):
+        if named_order(found.named + i - 1, found.named + i) > 0:
+            qsort(found.named, found.count, sizeof(Named), named_order)
+            return
+
 cdef bint combine(Loop loop, Client c, const Slice* keys, SetWork work, const Combining* asked, Sources* s,
                   Roll* found) noexcept:
     """The result, in its order; False, and nothing is open, where a key holds something else."""
@@ -93,10 +101,7 @@ cdef bint combine(Loop loop, Client c, const Slice* keys, SetWork work, const Co
     else:
         roll_list(found, s.all[0].count)
         found.count = sources_sift(s, work != DIFFERENCE, 0, found.named, asked.how)
-    for i in range(1, found.count):
-        if named_order(found.named + i - 1, found.named + i) > 0:
-            qsort(found.named, found.count, sizeof(Named), named_order)
-            break
+    roll_sort(found)
     return True
 
 cdef bint tell_combined(Loop loop, Client c, int64_t argc, const Slice* a, SetWork work) noexcept:
@@ -119,27 +124,31 @@ cdef bint tell_combined(Loop loop, Client c, int64_t argc, const Slice* a, SetWo
     combining_drop(&asked)
     return done
 
+cdef void store_roll(Loop loop, Client c, const Slice* key, uint64_t h, const Roll* found) noexcept:
+    """A sorted set of what is in order already goes where a key stands, and its size is told."""
+    cdef OpenZset o
+    if found.count:
+        o.own = zset_gathered(found, &loop.zset_limits)
+        zset_begin(c, key, h, &o)
+    else:
+        db_erase(c.db, key.p, key.n, h)
+    out_head(c.out, c':', <int64_t>found.count)
+
 cdef bint store_combined(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h, SetWork work) noexcept:
     cdef Combining asked
     cdef Sources s
     cdef Roll found
-    cdef OpenZset o
     cdef bint done = read_combining(argc, a, 2, work, True, &asked) and \
         combine(loop, c, a + 3, work, &asked, &s, &found)
     if done:
-        o.own = zset_gathered(&found, &loop.zset_limits)
-        if found.count:
-            zset_begin(c, a + 1, h, &o)
-        else:
-            db_erase(c.db, a[1].p, a[1].n, h)
-        out_head(c.out, c':', <int64_t>found.count)
+        store_roll(loop, c, a + 1, h, &found)
         roll_drop(&found)
         sources_close(&s)
     combining_drop(&asked)
     return done
 
 cdef Zset zset_gathered(const Roll* found, const ZsetLimits* limits) noexcept:
-    """A sorted set of what is in order already: see redlark.server.types.SortedSet.gather."""
+    """A sorted set of what is in order already, not nothing: see redlark.server.types.SortedSet.gather."""
     cdef Zset z
     cdef Slice text
     cdef char[24] digits
@@ -163,17 +172,16 @@ cdef Zset zset_gathered(const Roll* found, const ZsetLimits* limits) noexcept:
 cdef char* pack_made(const Roll* found, size_t texts) noexcept nogil:
     """Elements one behind the other; texts: bytes that their members have."""
     cdef char* room = <char*>rl_alloc(PACK_HEAD + texts + found.count * (ITEM_HEAD + 16))
-    cdef char* pack = NULL
+    cdef char* pack
     cdef char[24] digits
     cdef size_t at = PACK_HEAD, i
     cdef Slice text
     for i in range(found.count):
         text = named_slice(found.named + i, digits)
         at += item_put(room + at, found.named[i].score + 0.0, text.p, text.n)
-    if found.count:
-        pack_set_head(room, at, found.count)
-        pack = <char*>rl_slot_alloc(at)
-        memcpy(pack, room, at)
+    pack_set_head(room, at, found.count)
+    pack = <char*>rl_slot_alloc(at)
+    memcpy(pack, room, at)
     free(room)
     return pack
 

@@ -49,6 +49,19 @@ def _search(rng: random.Random, near: bool) -> list[bytes]:
     return [word for part in (parts if rng.random() < 0.95 else parts[1:]) for word in part]
 
 
+def _older(rng: random.Random, near: bool) -> list[bytes]:
+    """GEORADIUS and its kin, with the name in front."""
+    by_member = rng.random() < 0.5
+    name = b"GEORADIUSBYMEMBER" if by_member else b"GEORADIUS"
+    centre = [b"p%d" % rng.randrange(30)] if by_member else [*_place(rng, near)]
+    words = [*centre, rng.choice(RADII if rng.random() < 0.95 else [b"-1", b"x"]), rng.choice(UNITS)]
+    options = rng.choices(OPTIONS[:11] if rng.random() < 0.9 else OPTIONS, k=rng.choice([0, 0, 1, 2, 3]))
+    if rng.random() < 0.1:
+        options.append([rng.choice([b"STORE", b"STOREDIST"]), b"dest"])
+    name = rng.choice([name, name + b"_RO", name.lower(), name[:8] + b"X" + name[9:]])
+    return [name, b"g" if rng.random() < 0.95 else b"none", *words, *(word for option in options for word in option)]
+
+
 def draw(rng: random.Random, count: int, near: bool) -> list[list[bytes]]:
     """Places, packed and not, and searches among them; now and then scores that are no places."""
     history = [[b"CONFIG", b"SET", b"zset-max-listpack-entries", rng.choice([b"128", b"10"])], [b"SET", b"s", b"text"]]
@@ -62,7 +75,17 @@ def draw(rng: random.Random, count: int, near: bool) -> list[list[bytes]]:
         )
     for _ in range(count):
         key = b"g" if rng.random() < 0.95 else rng.choice([b"none", b"s"])
-        history.append([rng.choice([b"GEOSEARCH", b"geosearch"]), key, *_search(rng, near)])
+        kind = rng.random()
+        if kind < 0.25:
+            history.append(_older(rng, near))
+        elif kind < 0.5:
+            words = [word for word in _search(rng, near) if not word.upper().startswith(b"WITH") or rng.random() < 0.1]
+            how = [b"STOREDIST"] if rng.random() < 0.3 else []
+            dest = rng.choice([b"dest", b"dest", b"g", b"s"]) if rng.random() < 0.3 else b"dest"
+            history.append([b"GEOSEARCHSTORE", dest, key, *words, *how])
+            history += [[b"ZRANGE", b"dest", b"0", b"-1", b"WITHSCORES"], [b"OBJECT", b"ENCODING", b"dest"]]
+        else:
+            history.append([rng.choice([b"GEOSEARCH", b"geosearch"]), key, *_search(rng, near)])
     return history
 
 

@@ -88,7 +88,8 @@ def draw(rng: random.Random, count: int) -> list[list[bytes]]:
             history.append(rng.choice(AROUND))
         if rng.random() < 0.05:
             key = rng.choice([b"none", b"string"])
-        history.append([rng.choice([b"SORT", b"SORT", b"sort", b"SORT_RO"]), key, *_options(rng, kind == b"set")])
+        name = rng.choice([b"SORT", b"SORT", b"sort", b"SORT_RO"]) if rng.random() < 0.98 else b"SORT\x7fRO"
+        history.append([name, key, *_options(rng, kind == b"set")])
         looked = rng.choice([key, b"dest"])
         history += [[b"OBJECT", b"ENCODING", looked], [b"LRANGE", b"dest", b"0", b"-1"]]
     return history
