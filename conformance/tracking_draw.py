@@ -106,14 +106,15 @@ def broadcast_while_waiting(rng: random.Random, clients: int) -> Scenario:
     on = request("CLIENT", "TRACKING", "ON", "BCAST", *rng.choice(((), ("NOLOOP",), ("PREFIX", "k"))))
     asked = request("BZPOPMIN", "k4", "0") if rng.random() < 0.5 else request("BLPOP", "k3", "0")
     short = request("BLPOP", "no", rng.choice(("0.001", "0.001", "0.002", "0")))
-    before = [request("SET", rng.choice(("k1", "k2")), "v") for _ in range(rng.choice((1, 1, 2, 3)))]
+    value = rng.choice(("v", "v" * 9_000, "v" * 20_000))  # a server reads some 16 KB at once, and may sleep between
+    before = [request("SET", rng.choice(("k1", "k2")), value) for _ in range(rng.choice((1, 1, 2, 3)))]
     waking = (request("ZADD", "k4", "1", "m"), request("RPUSH", "k3", "a"))
     after = [rng.choice((*waking, request("SET", "k2", "w"))) for _ in range(rng.choice((1, 2, 3)))]
     frees = Step(third, (request("SET", "k1", "x"), request("RPUSH", "no", "a")))
     last = steps_of(third, waking)  # so that nobody waits on
     return (
         *steps_of(waiter, (request("HELLO", "3"), on, asked)),
-        Step(writer, (*before, short, *after)),
+        Step(writer, (*before, *([short] if rng.random() < 0.6 else []), *after)),
         frees,
         *last,
         *steps_of(waiter, (request("CLIENT", "TRACKING", "OFF"),)),

@@ -302,12 +302,16 @@ class Model(Owing):
     ) -> Iterable[tuple[Run, Any]]:
         for start in self._starts(world, interval) if world.parked or tracking.tells(world) else (world,):
             audiences: dict[World, None] = {}
+            crossed = False
             for run, reply in self._runs_from(start, client, request, interval, observed):
+                crossed = crossed or tracking.crosses(run)
                 audience = tracking.audience(run)
                 if audience is not None:
                     audiences[audience] = None
                 yield run, reply
             for earlier in dict.fromkeys(w for one in audiences for w in unheard(self, start, one, interval[1])):
+                yield from self._runs_from(earlier, client, request, interval, observed)
+            for earlier in tracking.partly(self, start) if crossed else ():
                 yield from self._runs_from(earlier, client, request, interval, observed)
 
     def _runs_from(

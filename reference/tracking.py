@@ -47,6 +47,8 @@ HEARING = (
     "closed",
 )
 TELLING = ("config", "event-classes", "tracking")  # and those of the server
+MOST_APART = 5  # requests of which each may have been told of by itself; of more, at so many times at most:
+MOST_TIMES = 2
 NOBODY = -1  # the client of what the server does by itself
 
 
@@ -196,6 +198,31 @@ def broadcasts(model: Any, world: World) -> Iterable[World]:
     unsent = world.server["unsent"]
     for requests in range(1, len(unsent) + 1):
         yield from _by_itself(model, world, "BROADCAST", unsent[:requests])
+
+
+def crosses(run: Run) -> bool:
+    """Whether a request owes a frame to somebody who is still to be told of what requests before it have changed.
+
+    The server may have slept between them, even if they came in one write: it reads so many bytes at once.
+    """
+    unsent, known = run.world.server.get("unsent"), len(run.world.outbox)
+    if not unsent or len(run.outbox) <= known:
+        return False
+    owed = {one.client for one in run.outbox[known:]}
+    prefixes = {change[0] for group in unsent for change in group}
+    hearing = [(c, session) for c, session in run.world.sessions.items() if prefixes.intersection(session["prefixes"])]
+    return any(session["redirect"] != 0 or client in owed for client, session in hearing)
+
+
+def partly(model: Any, world: World) -> Iterable[World]:
+    """The worlds in which the changes of the first so many requests have been broadcast, at one time or several."""
+    found: dict[World, None] = {}
+    going, times = [world], 0
+    while going and (times < MOST_TIMES or len(world.server["unsent"]) <= MOST_APART):
+        going = [after for one in going for after in broadcasts(model, one) if after not in found]
+        found |= dict.fromkeys(going)
+        times += 1
+    return found
 
 
 def rested(model: Any, world: World) -> World:

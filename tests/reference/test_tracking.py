@@ -145,3 +145,22 @@ def test_who_is_left_waiting_is_told_of_what_is_forgotten(profile: str, table: t
     waiting = model.left_waiting(worlds, WRITER, (b"BLPOP", b"list", b"0"), NOW)
     assert all(model.arrives(waiting, WRITER, frame(told(key)), NOW[1]) for key in table)
     assert not model.arrives(waiting, WRITER, frame(told(b"other")), NOW[1])
+
+
+@given(st.lists(st.sampled_from((b"a", b"b")), min_size=1, max_size=3), st.data())
+def test_who_is_served_may_have_been_told_before(keys: list[bytes], data: st.DataObject) -> None:
+    """What was changed in front of a request that serves who waits is told before its reply, behind it, or in parts."""
+    model = Model.load("redis-7.0")
+    worlds = begun(model, b"BCAST")
+    worlds = model.left_waiting(worlds, TRACKER, (b"BLPOP", b"l", b"0"), NOW)
+    for key in keys:
+        worlds = model.allows(worlds, WRITER, (b"SET", key, b"v"), NOW, frame(b"+OK\r\n"))
+    worlds = model.allows(worlds, WRITER, (b"RPUSH", b"l", b"e"), NOW, frame(b":1\r\n"))
+    first = data.draw(st.integers(0, len(keys)))
+    coming = [told(*sorted(set(part))) for part in (keys[:first],) if part]
+    coming += [b"*2\r\n$1\r\nl\r\n$1\r\ne\r\n", told(*sorted({*keys[first:], b"l"}))]
+    assert not model.arrives(worlds, TRACKER, frame(told(b"l")), NOW[0])  # nobody is told of what served it before that
+    for raw in coming:
+        worlds = model.arrives(worlds, TRACKER, frame(raw), NOW[0])
+        assert worlds
+    assert any(not model.owes(world) for world in worlds)
