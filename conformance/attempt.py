@@ -413,7 +413,7 @@ class Attempt:
         except Exception as problem:  # the divergence stands, whatever the model can say of itself
             expected = (Allowed("?", f"(the model could not say what: {problem})"),)
         return Divergence(
-            command=command_of(request, model.commands),
+            command=command_of(request, {**model.commands, **model.lacking}),
             rules=tuple(dict.fromkeys(allowed.rule for allowed in expected)),
             allowed=tuple(dict.fromkeys(allowed.reply for allowed in expected)),
             seen=seen if seen is not None else printed(frame.raw) if frame else "nothing",

@@ -25,7 +25,7 @@ from attrs import evolve, field, mutable
 from redlark.conformance import clustered, draw, examples, refused
 from redlark.conformance.coverage import Coverage
 from redlark.conformance.crowd import Crowd, several_at_once
-from redlark.conformance.divergence import Divergence
+from redlark.conformance.divergence import Divergence, unknown
 from redlark.conformance.errors import CannotRun, Lost, NotRestored
 from redlark.conformance.exhaustive import Exhaustive, every_sequence
 from redlark.conformance.generate import Generator, Grammar, grammar, group_of
@@ -93,11 +93,6 @@ def _seldom_collected() -> Iterator[None]:
     finally:
         gc.set_threshold(*before)
         gc.unfreeze()
-
-
-def unknown(raw: bytes) -> bool:
-    """Whether a reply says that there is no such command, or no such subcommand."""
-    return raw.lower().startswith((b"-err unknown command", b"-err unknown subcommand"))
 
 
 @mutable
@@ -378,6 +373,8 @@ class Campaign:
     # -- divergences ----------------------------------------------------------------------------------------------
 
     def _look_into(self, judge: Judge, found: Divergence, history: History, setup: Setup | None) -> None:
+        if found.command in self.model.lacking and found.raw[:1] in (b"-", b"!"):
+            return  # unsupported as it is, in whatever words the server refuses what it does not list
         name = found.command if found.command in self.model.commands else UNKNOWN
         if name in self.unsupported or (name != UNKNOWN and unknown(found.raw) and self._never_heard_of(name)):
             self.unsupported.add(name)

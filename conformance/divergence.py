@@ -59,3 +59,8 @@ class Divergence:
         """Two divergences with the same signature are taken for the same fault."""
         digest = self.raw[:1].decode("latin-1") if self.raw else self.seen
         return self.command, self.rules, digest
+
+
+def unknown(raw: bytes) -> bool:
+    """Whether a reply says that there is no such command, or no such subcommand."""
+    return raw.lower().startswith((b"-err unknown command", b"-err unknown subcommand"))

@@ -137,12 +137,33 @@ def _persistence(server: State) -> Figures:
     return {
         "loading": 0,
         "async_loading": 0,
+        "current_cow_peak": 0,
+        "current_cow_size": 0,
+        "current_cow_size_age": 0,
+        "current_fork_perc": "0.00",
+        "current_save_keys_processed": 0,
+        "current_save_keys_total": 0,
         "rdb_bgsave_in_progress": 0,
         "rdb_last_save_time": server.started // 1000,
+        "rdb_last_bgsave_status": "ok",
+        "rdb_last_bgsave_time_sec": -1,
+        "rdb_current_bgsave_time_sec": -1,
         "rdb_saves": 0,
+        "rdb_last_cow_size": 0,
+        "rdb_last_load_keys_expired": 0,
+        "rdb_last_load_keys_loaded": 0,
         "aof_enabled": 0,
         "aof_rewrite_in_progress": 0,
         "aof_rewrite_scheduled": 0,
+        "aof_last_rewrite_time_sec": -1,
+        "aof_current_rewrite_time_sec": -1,
+        "aof_last_bgrewrite_status": "ok",
+        "aof_rewrites": 0,
+        "aof_rewrites_consecutive_failures": 0,
+        "aof_last_write_status": "ok",
+        "aof_last_cow_size": 0,
+        "module_fork_in_progress": 0,
+        "module_fork_last_cow_size": 0,
     }
 
 
@@ -157,7 +178,10 @@ def _stats(server: State) -> Figures:
         "total_net_output_bytes": stats.net_out,
         "instantaneous_input_kbps": f"{read / 1024:.2f}",
         "instantaneous_output_kbps": f"{written / 1024:.2f}",
+        **dict.fromkeys(("total_net_repl_input_bytes", "total_net_repl_output_bytes"), 0),
+        **dict.fromkeys(("instantaneous_input_repl_kbps", "instantaneous_output_repl_kbps"), "0.00"),
         "rejected_connections": stats.rejected,
+        **dict.fromkeys(("sync_full", "sync_partial_ok", "sync_partial_err"), 0),
         "expired_subkeys": sum(database.ending.gone for database in server.databases),
         "expired_keys": sum(database.expired for database in server.databases),
         "expire_cycle_cpu_milliseconds": server.expire_ns // 1_000_000,
@@ -169,6 +193,8 @@ def _stats(server: State) -> Figures:
         "pubsub_channels": len(server.pubsub.channels),
         "pubsub_patterns": len(server.pubsub.patterns),
         "pubsubshard_channels": len(server.pubsub.shards),
+        **dict.fromkeys(("migrate_cached_sockets", "slave_expires_tracked_keys", "unexpected_error_replies"), 0),
+        **dict.fromkeys((f"acl_access_denied_{what}" for what in ("cmd", "key", "channel")), 0),
         "latest_fork_usec": 0,
         "total_forks": 0,
         "tracking_total_keys": len(server.tracking.readers),
@@ -178,6 +204,11 @@ def _stats(server: State) -> Figures:
         "client_query_buffer_limit_disconnections": stats.query_overflows,
         "client_output_buffer_limit_disconnections": stats.output_overflows,
     }
+
+
+def _modules(server: State) -> Figures:
+    """None can be loaded."""
+    return {}
 
 
 def _errors(server: State) -> Figures:
@@ -285,6 +316,7 @@ SECTIONS: dict[str, Callable[[State], Figures]] = {
     "Stats": _stats,
     "Replication": _replication,
     "CPU": _cpu,
+    "Modules": _modules,
     "Commandstats": _commands,
     "Errorstats": _errors,
     "Latencystats": _latencies,

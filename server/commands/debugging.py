@@ -25,6 +25,7 @@ from redlark.server.interfaces import (
     Value,
     Verbatim,
 )
+from redlark.server.off import DISK
 from redlark.server.rdb import dump
 from redlark.server.settings import memory
 from redlark.server.values import encoding_of, positive
@@ -89,6 +90,8 @@ def debug(ctx: Context, args: list[bytes]) -> Reply:
         return _populate(ctx, rest)
     if asked == b"protocol" and len(rest) == 1:
         return _protocol(ctx, rest[0].split(b"\0", 1)[0].lower())
+    if asked in (b"reload", b"loadaof"):
+        raise CommandError(b"ERR DEBUG %b is off: %b" % (asked.upper(), DISK))
     raise CommandError(errors.wrong_number(b"DEBUG", args[1]))
 
 

@@ -306,6 +306,7 @@ cdef int hot_table(Loop loop) except -1:
     hot_set_algebra(loop)
     hot_zset_algebra(loop)
     hot_hashes(loop)
+    hot_fields(loop)
     hot_zsets(loop)
     hot_streams(loop)
     hot_places(loop)

@@ -1,4 +1,4 @@
-"""Deadlines of a hash's fields: which field has which, and which ends first.  The hashes of both cores have them.
+"""Deadlines of a hash's fields: which field has which, and which ends first.  The plain core's hashes have them.
 
 Must not live here: the fields' values, and what happens to a field whose time is over.
 """

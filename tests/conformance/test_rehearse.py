@@ -58,6 +58,23 @@ def test_a_command_that_the_server_lacks_is_unsupported_and_judged_as_unknown() 
     assert report.verdicts["GET"].verdict == "conforms"
 
 
+def test_what_is_refused_in_other_words_is_unsupported_too() -> None:
+    """A server may say in its own words that it lacks a command which it does not list: it is no divergence."""
+    names = frozenset({"SYNC", "ACL|LOG", "PING"})
+    with running(None) as server:
+        target = prepare(parse_address(server.url), destructive=True)
+        assert target.lacks(names) == {"SYNC", "ACL|LOG"}
+        options = Options(profile=PROFILE, seed=1, budget=60, requests=300, commands=names)
+        model = Model.load(PROFILE, lacking=target.lacks(Model.load(PROFILE).commands))
+        report = Campaign(server.url, target, model, choose(target.info, PROFILE), options).run()
+    assert [finding.paste for finding in report.findings] == []
+    assert {name: report.verdicts[name].verdict for name in sorted(names)} == {
+        "ACL|LOG": "unsupported",
+        "PING": "conforms",
+        "SYNC": "unsupported",
+    }
+
+
 def test_a_server_that_lacks_commands_may_say_so_in_command() -> None:
     """COMMAND, COMMAND COUNT and COMMAND LIST are judged by what the server has, not by what the text has."""
     full = Model.load(PROFILE)
