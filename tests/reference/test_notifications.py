@@ -230,3 +230,13 @@ def test_a_command_has_a_side_of_its_reply(profile: str) -> None:
         frames = Decoder().feed(answered + b"".join(raw for _, raw in later))
         told = "".join("E" if frame.kind == b">" else "R" for frame in frames)
         assert told == (side if profile != "redis-7.2" else "R" + "E" * side.count("E")), request
+
+
+@pytest.mark.parametrize("request_", [(b"HINCRBY", b"h", b"a", b"2"), (b"HINCRBYFLOAT", b"h", b"a", b"2")])
+def test_a_field_may_be_told_to_have_expired_as_it_is_counted_up(request_: tuple[bytes, ...]) -> None:
+    """Valkey counts a field up in the millisecond of its deadline, and tells before it that the field had expired."""
+    timed = ((b"HSET", b"h", b"a", b"1"), (b"HPEXPIRE", b"h", b"1", b"FIELDS", b"1", b"a"))
+    told = [channel.split(b":")[1] for channel, _ in heard("EA", (*timed, request_), "valkey-9.1", gap=1)]
+    assert told == [b"hset", b"hexpire", b"hexpired", request_[0].lower()]
+    early = [channel.split(b":")[1] for channel, _ in heard("EA", (*timed, request_), "valkey-9.1")]
+    assert early == [b"hset", b"hexpire", request_[0].lower()]
