@@ -26,6 +26,11 @@ HINTS: tuple[Hint, ...] = (
     ),
     Hint(r"(step|rule) MOVE .*", (("SET k v", "MOVE k 1"), ("MOVE k 1",), ("MOVE k x",)), CLUSTER),
     Hint(
+        r"definition \(shared\) looks-in-one-slot",
+        (("SET k v PX 1", "WATCH k", "5 ms later MULTI", "SET 0 v", "EXEC"),),
+        CLUSTER,
+    ),
+    Hint(
         r"(option|rule) CLUSTER\|SETSLOT .*",
         tuple((f"CLUSTER SETSLOT 5 STABLE TIMEOUT {time}",) for time in ("10", "x", "-1")),
         CLUSTER,
@@ -56,7 +61,8 @@ HINTS: tuple[Hint, ...] = (
         CLUSTER,
     ),
     Hint(
-        r"error \(shared\) CALL_CROSS_SLOT|step fragment keeps-slot .*|step CALLED use called-in-cluster",
+        r"error \(shared\) CALL_CROSS_SLOT|step fragment (keeps-slot|called-in-cluster) .*"
+        r"|step CALLED use called-in-cluster",
         (
             ("EVAL \"return redis.call('MGET', 'a', 'b')\" 0",),
             (

@@ -2,7 +2,8 @@
 
 Where a new rule brings a value back to what the other version always has (a list that grows is a quicklist again), what
 was before and what is after stand in one reply: the two versions differ there, and differ otherwise without the rule.
-What must not live here: hints for a server as it comes, and a single reply (`hints.py`).
+So do the figures of INFO, behind several clients. What must not live here: hints for a server as it comes, and a
+single reply (`hints.py`).
 """
 
 from __future__ import annotations
@@ -24,6 +25,19 @@ def _before_and_after(asked: str, *made: str, key: str = "k") -> tuple[str, ...]
 
 
 HINTS: tuple[Hint, ...] = (
+    Hint(
+        r"(rule|step) COUNTED .*|definition \(shared\) (has-run|has-failed|is-refused)",
+        tuple(
+            ("2> CLIENT ID", "CONFIG RESETSTAT", "2> BLPOP k 0", *then, section)
+            for then in (
+                (),
+                ("RPUSH k a", "2<"),
+                ("CLIENT UNBLOCK {id}", "2<"),
+                ("CLIENT UNBLOCK {id} ERROR", "2<"),
+            )
+            for section in ("INFO commandstats", "INFO errorstats", "LATENCY HISTOGRAM")
+        ),
+    ),
     Hint(
         r"(step|rule) (LINSERT|LSET|fragment (push|take-out|move)) .*",
         (

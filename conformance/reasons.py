@@ -21,6 +21,8 @@ FOREIGN = "it needs a payload of the other product or version, whose number is r
 TOGETHER = "the options that are new are read by it; without them it does the same"
 UNHEARD = "it is about what replicas get for one who has waited; a search follows only what requests themselves tell"
 
+ALONE = "it is about what a server clears away by itself; a search follows only what requests themselves tell"
+
 REASONS: tuple[tuple[str, str], ...] = (
     (r"step fragment (push|take-out|move) let layout", NAMED),
     (r"definition \(shared\) list-read", "before 7.2 a list is a quicklist whatever it was read from"),
@@ -36,7 +38,26 @@ REASONS: tuple[tuple[str, str], ...] = (
         r"option SHUTDOWN FAILOVER",
         "it ends the server; where that is refused (SAFE, in a cluster) COMMAND DOCS alone tells of the option",
     ),
-    (r"definition \(shared\) (gone-at-deadline|moment-per-command|ghosts)", "it shows within one millisecond alone"),
+    (
+        r"definition \(shared\) (gone-at-deadline|moment-per-command|ghosts)|step fragment (expire|restore) effects",
+        "it shows within one millisecond alone",
+    ),
+    (
+        r"definition \(shared\) (answer\S+|lacks-a-source)|rule (LREM removed|XADD added)"
+        r"|step fragment pop-pairs event",
+        "on which side of a reply the events of the own connection come: a search looks at each of them by itself",
+    ),
+    (
+        r"step COUNTED effects",
+        "LATENCY HISTOGRAM alone shows it, whose times may be any: a search compares whole replies",
+    ),
+    (
+        r"definition \(shared\) leaps",
+        "the random towers of a skip list say what is found there, and what one version shows the other may show, too",
+    ),
+    (r"step SCAN effects", "it says only that a count is not known any more: any number is then allowed"),
+    (r"step NOTIFIED let class", ALONE),
+    (r"step fragment (set-fields|store-sum) choose told", OPEN),
     (r"refusal (ZRANK|ZREVRANK) too-many", "the other version answers such a request with the same error: its arity"),
     (r"(refusal XADD condition|rule XTRIM policy-twice)", PART),
     (r"rule (GEOSEARCH|GEOSEARCHSTORE) (centre-of-polygon|polygon-with-centre)|refusal \S+ missing", PART),

@@ -17,6 +17,7 @@ from redlark.reference.counting import COUNTS, TIMED, UNTIMED
 from redlark.reference.functions import of_run, pure
 from redlark.reference.replies import Predicate
 from redlark.reference.resp import Frame
+from redlark.reference.values import Kinded
 
 _GRAPH = re.compile(rb"([\w-]+) - high (\d+) ms, low (\d+) ms \(all time high (\d+) ms\)\n-{80}\n.*", re.DOTALL)
 
@@ -137,5 +138,5 @@ def histograms(run: Any, asked: Iterable[bytes]) -> Predicate:
             told = told[len(here) :]
         return not told
 
-    rows = {n: Map({b"calls": c, b"histogram_usec": Map({1: c})}) for n, c in known.items() if c}
+    rows = {n: Kinded("map-in-order", ((b"calls", c), (b"histogram_usec", Map({1: c})))) for n, c in known.items() if c}
     return Predicate("how long calls took, command by command", holds, Map(rows))

@@ -268,7 +268,7 @@ def some(reply: Any, resp: int) -> Any:
     if isinstance(reply, frozenset):
         return tuple(sorted(reply))
     if isinstance(reply, Map):
-        return Kinded("map", tuple(reply.items()))
+        return some(Kinded("map", reply), resp)
     if isinstance(reply, (tuple, list)) and type(reply) in (tuple, list):
         return tuple(some(item, resp) for item in reply)
     if isinstance(reply, Kinded):

@@ -115,3 +115,16 @@ def test_a_known_figure_must_be_told(section: bytes, name: bytes, number: int) -
     assert told % (section, name, number + 1) not in known
     assert b"# %b\r\nother:1\r\n" % section not in known
     assert b"# Server\r\n" in InfoTexts([b"server"], {}, b"", None, [(section, name, number)])
+
+
+@given(st.integers(0, 9), st.sampled_from([2, 3]))
+def test_the_model_tells_a_histogram_of_its_calls(calls: int, protocol: int) -> None:
+    """What the model itself says of the calls that it has counted is one of the replies that it allows."""
+    model = Model.load("redis-8.2")
+    (world,) = model.connect(model.start(), 1)
+    for request in ((b"HELLO", b"%d" % protocol), (b"CONFIG", b"RESETSTAT"), *[(b"GET", b"k")] * calls):
+        world, _ = model.perform(world, 1, request, NOW)
+    asked = (b"LATENCY", b"HISTOGRAM", b"get")
+    _, said = model.perform(world, 1, asked, NOW)
+    assert model.allows((world,), 1, asked, (NOW, NOW), Observed(said))
+    assert (b":%d\r\n" % calls in said) == bool(calls)
