@@ -213,16 +213,22 @@ cdef void dump_hash(Buffer* to, HashData* s) noexcept:
         dump_byte(to, RDB_PACKED_HASH)
         dump_text(to, <char*>s.data, lp_size(<char*>s.data))
 
-cdef inline void pack_element(Buffer* packed, const char* p, size_t n) noexcept nogil:
+cdef inline void pack_element(Buffer* packed, const lp_item* item) noexcept nogil:
     """One more element at the end of a listpack that has no end yet."""
-    cdef lp_item item
-    lp_prepare(&item, p, n)
-    lp_write(buffer_reserve(packed, item.size), &item)
+    lp_write(buffer_reserve(packed, item.size), item)
     packed.used += item.size
+
+cdef inline void prepare_score(lp_item* to, double score, char* room) noexcept:
+    """As text, which a small whole number is to a listpack without being written."""
+    if -2147483648.0 <= score <= 2147483647.0 and rl_as_bits(score) == rl_as_bits(<double><int32_t>score):
+        lp_prepare_int(to, <int64_t>score)
+    else:
+        lp_prepare(to, room, <size_t>format_score(room, score) & (SCORE_ROOM - 1))
 
 cdef void dump_scores(Buffer* to, Buffer* packed, const char* pack) noexcept:
     """Members and scores in turn, as a listpack."""
     cdef char[SCORE_ROOM] score
+    cdef lp_item element
     cdef Item item
     cdef size_t at = PACK_HEAD, end = pack_size(pack), count = 0
     packed.used = 0
@@ -231,9 +237,13 @@ cdef void dump_scores(Buffer* to, Buffer* packed, const char* pack) noexcept:
     while at < end:
         item_read(pack, at, &item)
         at += item.size
-        item_text(&item)
-        pack_element(packed, item.p, item.n)
-        pack_element(packed, score, <size_t>format_score(score, item.score) & (SCORE_ROOM - 1))
+        if item.p == NULL:
+            lp_prepare_int(&element, item.number)
+        else:
+            lp_prepare(&element, item.p, item.n)
+        pack_element(packed, &element)
+        prepare_score(&element, item.score, score)
+        pack_element(packed, &element)
         count += 2
     buffer_reserve(packed, 1)
     packed.used += 1
