@@ -302,9 +302,9 @@ class Model(Owing):
     ) -> Iterable[tuple[Run, Any]]:
         for start in self._starts(world, interval) if world.parked or tracking.tells(world) else (world,):
             audiences: dict[World, None] = {}
-            crossed = False
+            crossed, unsent = False, bool(start.server.get("unsent"))
             for run, reply in self._runs_from(start, client, request, interval, observed):
-                crossed = crossed or tracking.crosses(run)
+                crossed = crossed or (unsent and tracking.crosses(run))
                 audience = tracking.audience(run)
                 if audience is not None:
                     audiences[audience] = None

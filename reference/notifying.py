@@ -33,7 +33,7 @@ def happen(run: Run, number: int, event: bytes, key: bytes, early: bool, ahead: 
         run.told = event
     if run.server["config"].get(NOTIFY) and is_listened(run):
         tell(run, number, event, key, early, ahead)
-    else:
+    elif run.happened:
         _changes_first(run, ahead or early)
 
 
