@@ -90,11 +90,12 @@ class Observer:
 
     def ran(self, client: Client, command: Command, request: list[bytes], nanoseconds: int) -> None:
         """A request has run, for so long; one that waits has still to end (`waited`)."""
-        if not client.parked:
-            client.context.server.loop.stats.commands += 1
+        server = client.context.server
+        if not (client.parked and client.id in server.waiting.clients):  # who has left in silence is parked, and done
+            server.loop.stats.commands += 1
             command.usage.add(nanoseconds, self._keeps_times)
-        if nanoseconds >= self.least_ns and not client.parked:
-            self.ended(client, command, request, nanoseconds)
+            if nanoseconds >= self.least_ns:
+                self.ended(client, command, request, nanoseconds)
         if self.monitors and not command.flags & UNTOLD:
             self.tell(client, command, request)
 

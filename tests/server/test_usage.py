@@ -178,3 +178,16 @@ def test_sections_are_those_of_redis(ours: Wire, real: Wire) -> None:
 def test_the_allocator_is_asked(ours: Wire) -> None:
     """MEMORY MALLOC-STATS is a text of what the C library tells."""
     assert b"bytes in use" in ours("MEMORY", "MALLOC-STATS") or b"not supported" in ours("MEMORY", "MALLOC-STATS")
+
+
+def test_who_leaves_in_silence_is_counted(client: Wire, real_port: int, wire: Connect) -> None:
+    """QUIT to which no reply is due is a call like others, as in Redis."""
+    told = []
+    for other, port in ((client, client.socket.getpeername()[1]), (wire(real_port), real_port)):
+        other("CONFIG", "RESETSTAT")
+        leaving = wire(port)
+        leaving.raw(b"CLIENT REPLY SKIP\r\nQUIT\r\n")
+        assert leaving.until_quiet(0.2) == b""
+        lines = other("INFO", "commandstats").split(b"\r\n")
+        told.append(sorted(line.split(b",")[0] for line in lines if line.startswith((b"cmdstat_q", b"cmdstat_client"))))
+    assert told[0] == told[1] == [b"cmdstat_client|reply:calls=1", b"cmdstat_quit:calls=1"]
