@@ -244,7 +244,8 @@ def _from(ctx: Context, key: bytes, group: bytes, text: bytes) -> int | None:
         raise CommandError(no_group(key, group) + b" in XREADGROUP with GROUP option")
     if word in (b"$", b"+"):
         raise CommandError(MEANINGLESS % (word, word))
-    return None if word == b">" else ids.strict(text)
+    behind = ids.MAX_ID if word == b">" else ids.strict(text)
+    return None if behind == ids.MAX_ID else behind  # in Redis `>` is that id, and nothing lies behind it
 
 
 def read_for(ctx: Context, asked: Reading, name: bytes, after: list[int | None]) -> list[list[Reply]]:
