@@ -33,12 +33,12 @@ def happen(run: Run, number: int, event: bytes, key: bytes, early: bool, ahead: 
         run.told = event
     if run.server["config"].get(NOTIFY) and is_listened(run):
         tell(run, number, event, key, early, ahead)
-    elif run.happened:
+    elif run.happened and run.script is None:  # nobody can tell when a script's changes are told, if no event is
         _changes_first(run, ahead or early)
 
 
 def _changes_first(run: Run, not_yet: bool) -> None:
-    if run.happened and not not_yet and run.script is None:  # a script's changes are told at its end
+    if run.happened and not not_yet:
         run.model.tell_changes(run)
 
 
@@ -128,7 +128,7 @@ def whither(run: Run, ahead: bool) -> str:
     if (run.model.own_pushes_follow and not ahead) or run.replied:
         return "outbox"
     of_change = run.replied is None
-    told = of_change or (bool(run.about) and not run.about[1] and run.script is None)
+    told = run.script is None and (of_change or (bool(run.about) and not run.about[1]))
     if not (told and run.model.answers_first(run, run.told, of_change)):
         return "pushed"
     return "behind" if run.children >= 0 else "outbox"

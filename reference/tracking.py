@@ -1,7 +1,7 @@
 """Hidden blocks: what the text says happens by itself, when keys are read or changed, a reply is given, a server idles.
 
 What must live here: which block runs at which moment, with what. Nothing runs before somebody has tracked
-(``server.tracking``). What a script does is noted and told when it has ended, as nothing can be asked in between.
+(``server.tracking``). What a script does is noted and told before an event of it, or when it has ended.
 What the blocks do is the text's to say (``spec/text/tracking.redlark``).
 """
 
@@ -109,8 +109,11 @@ def _hear_otherwise(session: Any, before: Any) -> bool:
 
 
 def tell(run: Run) -> None:
-    """Runs what the text has for keys that were read or changed."""
+    """Runs what the text has for keys that were read or changed; of what a script did it is its caller's turn."""
     happened, run.happened = run.happened, []
+    own, caller = run.session, run.caller
+    if caller is not None:
+        run.session, run.caller = caller, None
     for kind, what, writer in happened:
         if kind == READ:
             _execute(run, "REMEMBER", what)
@@ -119,6 +122,8 @@ def tell(run: Run) -> None:
             run.replied = before or (None if writer != NOBODY else False)
             _execute(run, "INVALIDATE", what[1], writer)
             run.replied = before
+    if caller is not None:
+        run.session, run.caller = own, run.session
 
 
 def _execute(run: Run, name: str, *what: Any) -> None:

@@ -69,24 +69,27 @@ class Ending:
 
 def met(database: Database, key: bytes, value: Hash, now: int, most: int = FOREVER) -> bool:
     """Take what is past out of the hash of a key; is there anything left?"""
-    told = database.tracker if isinstance(database.tracker, Told) else None
+    tracker = database.tracker
+    told = tracker if isinstance(tracker, Told) else None
     if told is not None:
         past = [field for field in value if (at := value.deadline(field)) is not None and at < now]
         changes = told.server.propagation.changes
     gone = value.end(now, most)
     database.ending.gone += gone
+    if gone and database.teller is not None:  # before anybody is told that the key has changed
+        database.teller(database, HASH_EXPIRED, key)
+        if not value:
+            database.teller(database, DELETED, key)
+    database.tracker = None  # who tracks is told once, and that nobody's request has done this
     if value:
         database.modified(key)
     else:
         database.delete(key)
+    database.tracker = tracker
     if told is not None:
         told.ended(key, [field for field in past if field not in value], changes)
-    elif database.tracker is not None:  # nobody's request has done this
-        database.tracker(key, True)
-    if gone and database.teller is not None:
-        database.teller(database, HASH_EXPIRED, key)
-        if not value:
-            database.teller(database, DELETED, key)
+    elif tracker is not None:
+        tracker(key, True)
     return bool(value)
 
 

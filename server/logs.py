@@ -52,6 +52,9 @@ class Log:
             except OSError:  # a disk that is full keeps nobody from being served
                 return
         else:
-            print(line, flush=True)
+            try:
+                print(line, flush=True)
+            except RuntimeError:  # a signal has come in the midst of another line: past the stream's buffer
+                os.write(1, f"{line}\n".encode(errors="backslashreplace"))
         if self._config.syslog_enabled:
             syslog.syslog(_PRIORITIES[level], text)

@@ -176,8 +176,11 @@ class Tracker:
                     self._tell(client, _array(keys))
 
     def shrink(self, most: int) -> None:
-        """Remember no more keys than so many (0: any number): of those that go it is told as if they had changed."""
-        while 0 < most < len(self.readers):
+        """Remember no more keys than so many (0: any number): of those that go it is told as if they had changed.
+
+        While nobody tracks nothing goes: who has read them may track again.
+        """
+        while self.clients and 0 < most < len(self.readers):
             key = next(iter(self.readers))
             self._tell_readers(key, self.readers.pop(key))
 

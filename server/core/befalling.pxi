@@ -44,12 +44,12 @@ cdef void db_tell(Database db, bytes event, const char* p, size_t n) noexcept:
 cdef void db_expire(Database db, uint64_t h, Place* at) noexcept:
     cdef Entry* e = entry_remove(&db.table, h, at)
     db.expired += 1
-    db_touch(db, key_of(e), key_size(e), True)
     ending_forget(db.ending, key_of(e), key_size(e))
     if DICT_SIZE(db.awaited):
         db_note(db, key_of(e), key_size(e), False)
     if db.teller is not None:
-        db_tell(db, EXPIRED, key_of(e), key_size(e))
+        db_tell(db, EXPIRED, key_of(e), key_size(e))        # before anybody is told that it has changed
+    db_touch(db, key_of(e), key_size(e), True)
     entry_free(e)
 
 cdef void db_expire_entry(Database db, Entry* e) noexcept:

@@ -278,9 +278,9 @@ class Database:
     def _expire(self, key: bytes) -> None:
         self._drop(key)
         self.expired += 1
-        self._touch(key, expired=True)
         if self.teller is not None:
-            self.teller(self, EXPIRED, key)
+            self.teller(self, EXPIRED, key)  # before anybody is told that it has changed
+        self._touch(key, expired=True)
 
     def _touch(self, key: bytes, expired: bool = False) -> None:
         if self.watched:

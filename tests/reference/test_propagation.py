@@ -35,7 +35,7 @@ SERVERS = {
     "valkey:9.1": "valkey-9.1",
 }
 REQUESTS = 800
-CHANGES = 40  # of these at least must change something
+CHANGES = 30  # of these at least must change something
 SCRIPTED = 40  # times as often as other requests are those drawn that are about scripts
 # Connections are not what is tested here, and one that leaves, waits or falls silent would end the test. Once INFO's
 # counters are known, what they count of the one that listens here would have to be known, too.

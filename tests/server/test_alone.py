@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from pathlib import Path
 
@@ -39,7 +40,10 @@ def real(real_port: int, wire: Connect) -> Wire:
 def test_who_is_alone_answers_as_redis(client: Wire, real: Wire) -> None:
     """Requests about clusters, users and replicas have Redis's own replies, where it has neither as well."""
     for words in ASKED:
-        assert client(*words) == real(*words), words
+        own, its = client(*words), real(*words)
+        if words == ["ROLE"]:  # others may have followed it
+            its = re.sub(rb":\d+", b":0", its)
+        assert own == its, words
     bits = [len(client("ACL", "GENPASS", count)) for count in (1, 5, 8, 4096)]
     assert bits == [len(real("ACL", "GENPASS", count)) for count in (1, 5, 8, 4096)]
 

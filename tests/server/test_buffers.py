@@ -179,7 +179,7 @@ def test_the_largest_connections_are_closed_first(core: str, wire: Connect) -> N
         client, small, large, kept = (wire(running.port) for _ in range(4))
         kept("CLIENT", "NO-EVICT", "ON")
         for one, size in ((small, 1_000_000), (large, 2_500_000), (kept, 3_000_000)):
-            one.raw(b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$9000000\r\n" + b"x" * size)
+            one.raw(b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$%d\r\n" % (size + 1000) + b"x" * size)
         soon(lambda: figure(client, "mem_clients_normal") > 6_500_000)
         assert client("CONFIG", "SET", "maxmemory-clients", "6%") == b"+OK\r\n"
         soon(lambda: figure(client, "evicted_clients") == 1)
