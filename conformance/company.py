@@ -29,6 +29,7 @@ from redlark.reference.transcript import printed
 PAUSE = 0.0005  # seconds between two looks at connections on which something must come
 ENDS_SOON = 60  # milliseconds that are waited, at the end of a history, for those whose waiting ends by then
 OK = b"+OK\r\n"
+READ_AT_ONCE = 16_000  # bytes, at least, that a server reads of one client before it looks at others
 _OF_SEVERAL = frozenset((b"exec", b"unsubscribe", b"punsubscribe", b"sunsubscribe"))  # replies of several frames
 _ASKED = encode_request((b"ECHO",))  # refused before it is run, so that it is in no log of what was slow
 
@@ -55,6 +56,8 @@ class Company(Attempt):
             return found
         if not step.requests:
             return self._await(step.client)
+        if self._read_apart(step):
+            raise Unheard
         sent = self._send(step)
         self.sent += len(sent.requests)
         waiting = self.backlog.setdefault(sent.client, deque())
@@ -67,6 +70,15 @@ class Company(Attempt):
                 step.client
             )  # or nobody could tell what is done first: its backlog, or another's request
         return found
+
+    def _read_apart(self, step: Step) -> bool:
+        """Whether a server reads this write in parts, and may do between them what others have still to be asked.
+
+        Nothing but a broadcast shows that it has: of what was changed before and behind, some come together then.
+        """
+        if len(step.requests) < 2 or not any(self.backlog[other] for other in self.backlog if other != step.client):
+            return False
+        return sum(len(part) for one in step.requests for part in one.parts if isinstance(part, bytes)) > READ_AT_ONCE
 
     def _at_once(self, step: Step | None) -> bool:
         """Never: what a step does to others is seen before the next one."""
