@@ -213,8 +213,8 @@ def lag(stream: Stream, group: Group) -> int | None:
 
 
 def _read_after(stream: Stream, group: Group, id_: int) -> int | None:
-    """How many entries a group has read once it has got an entry."""
-    if group.read is not None and not _has_tombstones(stream, id_):
+    """How many entries a group has read once it has got an entry; counted on while none is missing in between."""
+    if group.read is not None and group.last_id >= _first_id(stream) and not _has_tombstones(stream, id_):
         return group.read + 1
     return _position(stream, id_) if stream.added else group.read
 
