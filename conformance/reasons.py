@@ -57,7 +57,7 @@ REASONS: tuple[tuple[str, str], ...] = (
     ),
     (r"step SCAN effects", "it says only that a count is not known any more: any number is then allowed"),
     (r"step NOTIFIED let class", ALONE),
-    (r"step fragment (set-fields|store-sum) choose told", OPEN),
+    (r"step fragment (set-fields|store-sum) (choose told|let due)", OPEN),
     (r"refusal (ZRANK|ZREVRANK) too-many", "the other version answers such a request with the same error: its arity"),
     (r"(refusal XADD condition|rule XTRIM policy-twice)", PART),
     (r"rule (GEOSEARCH|GEOSEARCHSTORE) (centre-of-polygon|polygon-with-centre)|refusal \S+ missing", PART),
