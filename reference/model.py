@@ -309,7 +309,8 @@ class Model(Owing):
                 if audience is not None:
                     audiences[audience] = None
                 yield run, reply
-            for earlier in dict.fromkeys(w for one in audiences for w in unheard(self, start, one, interval[1])):
+            heard = [w for one in audiences for w in unheard(self, start, one, interval[1])] if audiences else ()
+            for earlier in dict.fromkeys(heard) if heard else ():
                 yield from self._runs_from(earlier, client, request, interval, observed)
             for earlier in tracking.partly(self, start) if crossed else ():
                 yield from self._runs_from(earlier, client, request, interval, observed)

@@ -119,9 +119,10 @@ class Owing:
             after = run.finish()
         except Dead:
             return
-        for rule in (*run.world.noted, *run.reached):
-            self.reached[rule] += 1
-        if after not in found:
+        reached, noted = self.reached, run.world.noted
+        for rule in (*noted, *run.reached) if noted else run.reached:
+            reached[rule] += 1
+        if not found or after not in found:
             found.append(evolve(after, noted=()) if after.noted else after)
 
     def _counted(self, world: World) -> World:
