@@ -144,13 +144,14 @@ def _may_join(one: Step, other: Step) -> bool:
         one.client == other.client
         and len(one.requests) + len(other.requests) <= LONGEST
         and not (other.wait or other.learns)
-        and not any(_travels_alone(request) for request in (*one.requests, *other.requests))
+        and not (_travels_alone(one.requests[-1]) or any(map(_travels_alone, other.requests)))
     )
 
 
 def _travels_alone(one: Request) -> bool:
+    """Whether a request is of those that never stand in a pipeline; MULTI is not drawn there for other reasons."""
     words = [part.decode("latin-1").upper() if isinstance(part, bytes) else "" for part in one.parts[:2]]
-    return not ALONE.isdisjoint((words[0], "|".join(words))) and words[0] != "MULTI" if words else False
+    return not {*words[:1], "|".join(words)}.isdisjoint(ALONE - {"MULTI"})
 
 
 def _alone(pool: Pool) -> Pool:

@@ -34,8 +34,8 @@ SERVERS = {
     "valkey:8.1": "valkey-8.1",
     "valkey:9.1": "valkey-9.1",
 }
-REQUESTS = 800
-CHANGES = 30  # of these at least must change something
+REQUESTS = 1_000
+CHANGES = 40  # of these at least must change something
 SCRIPTED = 40  # times as often as other requests are those drawn that are about scripts
 # Connections are not what is tested here, and one that leaves, waits or falls silent would end the test. Once INFO's
 # counters are known, what they count of the one that listens here would have to be known, too.
