@@ -20,7 +20,6 @@ OPEN = (
 FOREIGN = "it needs a payload of the other product or version, whose number is refused before anything else is read"
 TOGETHER = "the options that are new are read by it; without them it does the same"
 UNHEARD = "it is about what replicas get for one who has waited; a search follows only what requests themselves tell"
-
 ALONE = "it is about what a server clears away by itself; a search follows only what requests themselves tell"
 
 REASONS: tuple[tuple[str, str], ...] = (

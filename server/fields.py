@@ -81,11 +81,13 @@ def met(database: Database, key: bytes, value: Hash, now: int, most: int = FOREV
         if not value:
             database.teller(database, DELETED, key)
     database.tracker = None  # who tracks is told once, and that nobody's request has done this
-    if value:
-        database.modified(key)
-    else:
-        database.delete(key)
-    database.tracker = tracker
+    try:
+        if value:
+            database.modified(key)
+        else:
+            database.delete(key)
+    finally:
+        database.tracker = tracker
     if told is not None:
         told.ended(key, [field for field in past if field not in value], changes)
     elif tracker is not None:

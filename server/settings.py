@@ -34,6 +34,7 @@ UNTOLD: Final = frozenset(("active-defrag-ignore-bytes", "client-query-buffer-li
 _UNITS: Final = {b"": 1, b"b": 1, b"k": 1000, b"kb": 1024, b"m": 10**6, b"mb": 2**20, b"g": 10**9, b"gb": 2**30}
 _MEMORY: Final = re.compile(rb"([0-9]*)([a-z]*)", re.ASCII)
 _VARIABLE: Final = re.compile(rb"\{\{|\{(?:title|listen-addr|server-mode|port|tls-port|unixsocket|config-file)\}")
+_UNFIT: Final = re.compile(rb"[\0!#-&(-+:;<>?@\[\]^{-~]")  # in a name that goes to other nodes
 _LENIENT: Final = re.compile(rb"[ \t\n\v\f\r]*([+-]?[0-9]+)", re.ASCII)
 _APART: Final = frozenset(("save-points", "buffer-limits", "scores", "percentiles", "enums", "addresses", "host-port"))
 
@@ -88,6 +89,8 @@ def _text(parameter: Parameter, text: bytes) -> bytes:
     if parameter.name in ("dbfilename", "appendfilename", "appenddirname") and b"/" in said:
         what = "dirname" if parameter.name == "appenddirname" else "filename"
         raise ConfigError(f"{parameter.name} can't be a path, just a {what}")
+    if parameter.name == "cluster-announce-human-nodename" and _UNFIT.search(text):
+        raise ConfigError("Announced human node name contained invalid character")
     if parameter.name == "proc-title-template" and not is_template(said):
         raise ConfigError("template format is invalid or contains unknown variables")
     return said
