@@ -27,6 +27,10 @@ HINTS: tuple[Hint, ...] = (
         (("CLIENT NO-EVICT ON", "RESET", "CLIENT LIST"), ("CLIENT NO-EVICT ON", "RESET", "CLIENT INFO")),
     ),
     Hint(
+        r"definition \(shared\) counts-from-the-end",
+        (("ZADD k 1 a 2 b 3 c", "SORT k ALPHA", "ZRANGEBYSCORE k 1 3 LIMIT -1 1"),),
+    ),
+    Hint(
         r"(rule|step) LPOS .*",
         (
             ("RPUSH k a", "LPOS k a RANK -9223372036854775808 COUNT 0"),
