@@ -240,8 +240,7 @@ class Attempt:
         return None
 
     def _count(self, client: int, request: tuple[bytes, ...]) -> None:
-        self.judge.requests += 1
-        self.judge.asked[self.judge.named(request)] += 1
+        self.judge.count(request)
         self.waiting = (client, request)
 
     def _receive(self, sent: Sent) -> Divergence | None:

@@ -9,8 +9,6 @@ a `Listener` is told what happens.
 
 from __future__ import annotations
 
-import contextlib
-import gc
 import random
 import re
 import time
@@ -28,9 +26,9 @@ from redlark.conformance.crowd import Crowd, several_at_once
 from redlark.conformance.divergence import Divergence, unknown
 from redlark.conformance.errors import CannotRun, Lost, NotRestored
 from redlark.conformance.exhaustive import Exhaustive, every_sequence
-from redlark.conformance.generate import Generator, Grammar, grammar, group_of
+from redlark.conformance.generate import Generator, Grammar, grammar, group_of, optional_words
 from redlark.conformance.history import History
-from redlark.conformance.judge import Judge
+from redlark.conformance.judge import Judge, seldom_collected
 from redlark.conformance.options import Options
 from redlark.conformance.profiles import Choice
 from redlark.conformance.pursuit import Pursuit
@@ -82,19 +80,6 @@ class Silent:
     def found(self, finding: Finding) -> None: ...
 
 
-@contextlib.contextmanager
-def _seldom_collected() -> Iterator[None]:
-    """The collector of cycles looks seldom: worlds have none, and its looks cost a sixth of the judge's time."""
-    before = gc.get_threshold()
-    gc.freeze()
-    gc.set_threshold(100_000, 50, 100)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
-        gc.unfreeze()
-
-
 @mutable
 class Campaign:
     """One target, one model, and what was found so far."""
@@ -118,9 +103,10 @@ class Campaign:
     ended: str = field(default="budget", init=False)
     notes: list[str] = field(factory=list, init=False)
     asked: Counter[str] = field(factory=Counter, init=False)
+    optional: Counter[tuple[str, bytes]] = field(factory=Counter, init=False)  # requests with an option, by its word
     grammars: dict[str, Grammar] = field(init=False)
     rehearsal: Rehearsal = field(init=False)
-    _before: Counter[str] = field(init=False)
+    _before: dict[int, Counter[str]] = field(init=False)  # of each protocol; 0 for all that was reached
     diverged: Counter[str] = field(factory=Counter, init=False)
     _shrinking: float = field(default=0.0, init=False)
     _started: float = field(factory=time.monotonic, init=False)
@@ -137,8 +123,8 @@ class Campaign:
         return Rehearsal(self.model)
 
     @_before.default
-    def _already(self) -> Counter[str]:
-        return Counter(self.model.reached)
+    def _already(self) -> dict[int, Counter[str]]:
+        return {0: Counter(self.model.reached)} | {n: Counter(some) for n, some in self.model.reached_in.items()}
 
     @cached_property
     def selected(self) -> frozenset[str]:
@@ -159,7 +145,17 @@ class Campaign:
 
     def reached(self, rule: str) -> int:
         """How often a rule was reached by this campaign."""
-        return self.model.reached[rule] - self._before[rule]
+        return self.model.reached[rule] - self._before[0][rule]
+
+    def reached_in(self, protocol: int) -> dict[str, int]:
+        """How often each rule was reached by requests in a protocol; those that were not are missing."""
+        return dict(self.model.reached_in[protocol] - self._before[protocol])
+
+    @cached_property
+    def words(self) -> dict[str, frozenset[bytes]]:
+        """The options that each command has in this profile, as words of a request."""
+        found = {name: optional_words(one.line) for name, one in self.grammars.items()}
+        return {name: frozenset(word.upper().encode() for word in words) for name, words in found.items() if words}
 
     @cached_property
     def coverage(self) -> Coverage:
@@ -180,7 +176,7 @@ class Campaign:
     def run(self) -> TargetReport:
         """Run everything; Ctrl-C and a server that is gone end it early, with the verdict so far."""
         try:
-            with _seldom_collected():
+            with seldom_collected():
                 self._run()
         except KeyboardInterrupt:
             self.ended = "interrupted"
@@ -259,7 +255,7 @@ class Campaign:
 
     def judge(self, target: Target) -> Judge:
         """Who runs histories on a target."""
-        return Judge(self.model, target, loose=self.options.loose, timeout=self.options.timeout)
+        return Judge(self.model, target, self.options.loose, self.options.timeout, words=self.words)
 
     def over(self) -> bool:
         """Whether the campaign has spent what it was given."""
@@ -361,7 +357,8 @@ class Campaign:
         self.requests += judge.requests - before
         self.histories += 1
         self.asked.update(judge.asked)
-        judge.asked.clear()
+        self.optional.update(judge.options)
+        judge.uncount()
         self._most_worlds = max(self._most_worlds, judge.most_worlds)
         self._given_up += judge.given_up
         judge.given_up = 0
@@ -394,7 +391,7 @@ class Campaign:
         finally:
             judge.timeout = timeout
             judge.requests = before
-            judge.asked.clear()
+            judge.uncount()
             self._shrinking += time.monotonic() - began
         smallest = evolve(smallest, command=smallest.command if smallest.command in self.model.commands else UNKNOWN)
         finding = Finding(smallest, shrinker.reproduced, history.size, setup.name if setup else None)
@@ -454,6 +451,7 @@ class Campaign:
             verdict = report.verdicts[name]
             verdict.verdict = DIVERGES
             verdict.findings.append(finding)
+        report.reached_in = {protocol: self.reached_in(protocol) for protocol in self.options.protocols}
         report.common = {rule: self.reached(rule) for rule in self.coverage.common}
         report.unreached = {rule: self._reason(rule) for rule in self.rules if not self.reached(rule)}
         report.unreached |= self.coverage.idle
@@ -471,7 +469,8 @@ class Campaign:
         else:
             verdict = CONFORMS if self.asked[name] else NOT_RUN
         grammar = self.grammars[name]
-        return Verdict(name, verdict, grammar.group, self.asked[name], rules, reason=grammar.never_sent)
+        sent = {word: self.optional[name, word.upper().encode()] for word in optional_words(grammar.line)}
+        return Verdict(name, verdict, grammar.group, self.asked[name], rules, reason=grammar.never_sent, options=sent)
 
     def _reason(self, rule: str) -> str:
         name = rule.split("/")[0]

@@ -12,11 +12,13 @@ import re
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, version
 from pathlib import Path
 from random import SystemRandom
 from types import FrameType
+from typing import Any
 
 import click
 from attrs import evolve
@@ -32,7 +34,6 @@ from redlark.conformance.options import Options
 from redlark.conformance.target import Target, at, leave_empty, parse_address, prepare
 
 CONFORMED, DIVERGED, COULD_NOT = 0, 1, 2
-FOREVER = 1e9  # seconds
 
 
 def our_version() -> str:
@@ -140,7 +141,7 @@ def conform(
         ),
         groups=frozenset(part.strip().lower() for part in (groups or "").split(",") if part.strip()),
         seed=seed if seed is not None else SystemRandom().randrange(1_000_000),
-        budget=budget if budget is not None else FOREVER if exhaustive or concurrent else 60.0,
+        budget=budget if budget is not None else report.ENDLESS if exhaustive or concurrent else 60.0,
         requests=requests,
         concurrent=concurrent,
         exhaustive=length if exhaustive else None,
@@ -154,14 +155,14 @@ def conform(
         sys.exit(COULD_NOT)
     console = Console(highlight=False, emoji=False)
     reports: list[report.TargetReport] = []
-    code = CONFORMED
+    code, began = CONFORMED, time.time()
     with _interrupts() as interrupts:
         for target in targets or (machine.EMBEDDED,):
             code = max(code, _conform_one(target, options, display.Live(console, quiet, interrupts), reports))
             if interrupts:
                 break
     if json_file is not None:
-        code = max(code, _write(json_file, options.seed, reports))
+        code = max(code, _write(json_file, report.as_json(our_version(), options.seed, reports, options, began)))
     sys.exit(code)
 
 
@@ -261,9 +262,9 @@ def _on(name: str, target: Target, options: Options, live: display.Live) -> Camp
     return Campaign(name, target, model, choice, options, listener=live)
 
 
-def _write(path: Path, seed: int, reports: list[report.TargetReport]) -> int:
+def _write(path: Path, told: dict[str, Any]) -> int:
     try:
-        path.write_text(json.dumps(report.as_json(our_version(), seed, reports), indent=2) + "\n")
+        path.write_text(json.dumps(told, indent=2) + "\n")
     except OSError as problem:
         click.echo(f"redlark: the report cannot be written to {path}: {(problem.strerror or '').lower()}", err=True)
         return COULD_NOT

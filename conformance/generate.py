@@ -60,6 +60,20 @@ def grammar(command: syntax.Command, profile: Profile) -> Grammar:
     )
 
 
+def optional_words(line: Iterable[syntax.Part]) -> tuple[str, ...]:
+    """The words of a syntax line that a request may have or not, or of which it has one, as requests spell them."""
+    chosen = (word for part in walk(line) if isinstance(part, syntax.Choice) for word, _ in part.words)
+    groups = (part for part in walk(line) if isinstance(part, syntax.Group))
+    optional = (
+        part.text
+        for group in groups
+        for alternative in group.alternatives
+        for part in walk(alternative.parts)
+        if isinstance(part, syntax.Token)
+    )
+    return tuple(dict.fromkeys((*optional, *chosen)))
+
+
 def unreachable(command: syntax.Command, profile: Profile) -> dict[str, str]:
     """The rules of a block that no server can be brought to, by their full names, each with the reason."""
     told = (fact for fact in command.facts if fact.kind == "unreachable" and profile.holds(fact.guard))

@@ -7,7 +7,9 @@ history is run and judged is ``attempt.py``'s, for those in which clients meet `
 from __future__ import annotations
 
 import contextlib
+import gc
 from collections import Counter
+from collections.abc import Iterator, Mapping
 
 from attrs import field, mutable
 
@@ -20,6 +22,19 @@ from redlark.conformance.errors import CannotRun, Lost
 from redlark.conformance.history import History
 from redlark.conformance.target import Target
 from redlark.reference import Model, Worlds
+
+
+@contextlib.contextmanager
+def seldom_collected() -> Iterator[None]:
+    """The collector of cycles looks seldom: worlds have none, and its looks cost a sixth of the judge's time."""
+    before = gc.get_threshold()
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 100)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()
 
 
 @mutable
@@ -35,6 +50,8 @@ class Judge:
     last: bool = False  # what a history does to the server matters no more
     given_up: int = 0  # histories that could not be followed to their end
     asked: Counter[str] = field(factory=Counter)
+    words: Mapping[str, frozenset[bytes]] = field(factory=dict)  # the options of each command that are to be counted
+    options: Counter[tuple[str, bytes]] = field(factory=Counter)  # requests of a command that held such a word
     _connections: dict[int, Connection] = field(factory=dict, init=False)
     _beginnings: dict[tuple[int, ...], Worlds] = field(factory=dict, init=False)
     _names: dict[tuple[bytes, ...], str] = field(factory=dict, init=False)
@@ -73,6 +90,21 @@ class Judge:
                 self._names.clear()
             name = self._names[written] = command_of(request, self.model.commands)
         return name
+
+    def count(self, request: tuple[bytes, ...]) -> None:
+        """Counts a request that was sent, by its command and the options among its words."""
+        self.requests += 1
+        name = self.named(request)
+        self.asked[name] += 1
+        words = self.words.get(name)
+        if words:
+            for word in words.intersection(map(bytes.upper, request[1:])):
+                self.options[name, word] += 1
+
+    def uncount(self) -> None:
+        """Forgets what was counted command by command."""
+        self.asked.clear()
+        self.options.clear()
 
     @property
     def forgetting(self) -> list[tuple[bytes, ...]]:

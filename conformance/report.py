@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from datetime import UTC, datetime
 from importlib.resources import files
 from typing import Any
 
@@ -18,9 +19,11 @@ from redlark.conformance.exhaustive import Exhaustive
 from redlark.conformance.options import Options
 from redlark.conformance.setups import PASSWORD
 from redlark.reference.transcript import command_line
+from redlark.spec.sources import sources
 
 _OURS = PASSWORD.encode()
 CONFORMS, DIVERGES, UNSUPPORTED, NOT_RUN, UNSPECIFIED = "conforms", "diverges", "unsupported", "not run", "unspecified"
+ENDLESS = 1e9  # seconds: a budget that does not end a run
 VERDICTS = (CONFORMS, DIVERGES, UNSUPPORTED, NOT_RUN, UNSPECIFIED)
 
 
@@ -74,6 +77,18 @@ class Finding:
         )
 
     @property
+    def protocol(self) -> int:
+        """Which RESP the connection spoke that got the reply, or did not get it."""
+        spoken, last = 2, self.divergence.exchanges[-1:]
+        for one in self.divergence.exchanges:
+            word = one.request[0].upper() if one.request else b""
+            if word == b"RESET":
+                spoken = 2 if one.client == last[0].client else spoken
+            elif word == b"HELLO" and len(one.request) > 1 and one.reply is not None and one.client == last[0].client:
+                spoken = 3 if one.reply.raw[:1] == b"%" else 2 if one.reply.raw[:1] == b"*" else spoken
+        return spoken
+
+    @property
     def pipelined(self) -> bool:
         """Whether some of the requests must travel in one write."""
         return any(len(step.requests) > 1 for step in self.divergence.history.steps)
@@ -91,6 +106,7 @@ class Finding:
                 {"client": number[e.client], "request": command_line(e.request), "reply": e.shown}
                 for e in self.exchanges
             ],
+            "protocol": self.protocol,
             "pipelined": self.pipelined,
             "reproduced": self.reproduced,
             "setup": self.setup,
@@ -108,6 +124,7 @@ class Verdict:
     rules: dict[str, int] = field(factory=dict)
     findings: list[Finding] = field(factory=list)
     reason: str = ""  # why no request of it is ever sent
+    options: dict[str, int] = field(factory=dict)  # how many requests held each option's word
 
     def as_json(self) -> dict[str, Any]:
         """The verdict as the report's JSON has it."""
@@ -119,6 +136,7 @@ class Verdict:
             "rules": len(self.rules),
             "rules_reached": sum(1 for count in self.rules.values() if count),
             "reached": self.rules,
+            "options": self.options,
             "divergences": [finding.as_json() for finding in self.findings],
         }
 
@@ -135,6 +153,7 @@ class TargetReport:
     protocols: tuple[int, ...] = (2, 3)
     verdicts: dict[str, Verdict] = field(factory=dict)
     common: dict[str, int] = field(factory=dict)  # rules that hold for every command
+    reached_in: dict[int, dict[str, int]] = field(factory=dict)  # by protocol, of all rules those that were reached
     unreached: dict[str, str] = field(factory=dict)  # rule to reason
     requests: int = 0
     histories: int = 0
@@ -150,6 +169,12 @@ class TargetReport:
     def diverges(self) -> bool:
         alone = any(verdict.verdict == DIVERGES for verdict in self.verdicts.values())
         return alone or (self.crowd is not None and self.crowd.diverges)
+
+    @property
+    def rules(self) -> tuple[str, ...]:
+        """Every rule that the report tells of, reached or not."""
+        told = (rule for verdict in self.verdicts.values() for rule in verdict.rules)
+        return tuple(dict.fromkeys((*told, *self.common, *self.unreached)))
 
     @property
     def findings(self) -> list[Finding]:
@@ -190,6 +215,7 @@ class TargetReport:
             "notes": self.notes,
             "commands": {name: verdict.as_json() for name, verdict in sorted(self.verdicts.items())},
             "common_rules": self.common,
+            "reached_in": {str(protocol): rules for protocol, rules in self.reached_in.items()},
             "unreached": self.unreached,
             "concurrent": None if self.crowd is None else self.crowd.as_json(),
             "exhaustive": None if self.exhaustive is None else [one.as_json() for one in self.exhaustive.groups],
@@ -206,9 +232,45 @@ def not_judged(target: str, options: Options, why: str) -> TargetReport:
     )
 
 
-def as_json(version: str, seed: int, reports: list[TargetReport]) -> dict[str, Any]:
-    """The whole report."""
-    return {"redlark": version, "seed": seed, "targets": [report.as_json() for report in reports]}
+def as_json(
+    version: str, seed: int, reports: list[TargetReport], options: Options | None = None, began: float | None = None
+) -> dict[str, Any]:
+    """The whole report; `options` as the run was given them, `began` in Unix seconds."""
+    return {
+        "redlark": version,
+        "seed": seed,
+        **({} if began is None else {"began": datetime.fromtimestamp(began, UTC).isoformat(timespec="seconds")}),
+        **({} if options is None else {"options": _as_given(options)}),
+        "text": _text({rule for report in reports for rule in report.rules}),
+        "targets": [report.as_json() for report in reports],
+    }
+
+
+def _as_given(options: Options) -> dict[str, Any]:
+    endless = options.budget >= ENDLESS
+    return {
+        "profile": options.profile,
+        "protocols": list(options.protocols),
+        "commands": sorted(options.commands),
+        "groups": sorted(options.groups),
+        "budget": None if endless else options.budget,
+        "requests": options.requests,
+        "concurrent": options.concurrent,
+        "exhaustive": options.exhaustive,
+    }
+
+
+def _text(rules: set[str]) -> dict[str, Any]:
+    """Which text the run was held to, and where its blocks and rules stand."""
+    known = sources()
+    blocks = {
+        name: known.block(name) for name in sorted({rule.split("/")[0] for rule in rules}) if name in known.commands
+    }
+    return {
+        "digest": known.digest,
+        "blocks": {name: {"file": b.file, "first": b.first, "last": b.last} for name, b in blocks.items()},
+        "rules": {rule: [f"{place.file}:{place.line}" for place in known.places(rule)] for rule in sorted(rules)},
+    }
 
 
 def schema() -> dict[str, Any]:

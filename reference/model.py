@@ -120,6 +120,7 @@ class Model(Owing):
         self.holds_too_many = self.condition("holds-too-many")
         self.answers_first = self.condition("answers-first")
         self.reached: Counter[str] = Counter()
+        self.reached_in: dict[int, Counter[str]] = {2: Counter(), 3: Counter()}
 
     @classmethod
     def load(

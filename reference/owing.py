@@ -34,6 +34,7 @@ class Owing:
     """The part of a model that knows of several clients."""
 
     reached: Counter[str]
+    reached_in: dict[int, Counter[str]]  # what requests of connections in RESP2 and in RESP3 reached; less by itself
 
     @abstractmethod
     def _runs(
@@ -119,8 +120,11 @@ class Owing:
             after = run.finish()
         except Dead:
             return
-        reached, noted = self.reached, run.world.noted
-        for rule in (*noted, *run.reached) if noted else run.reached:
+        reached, spoken, noted = self.reached, self.reached_in[run.session["resp"]], run.world.noted
+        for rule in run.reached:
+            reached[rule] += 1
+            spoken[rule] += 1
+        for rule in noted:
             reached[rule] += 1
         if not found or after not in found:
             found.append(evolve(after, noted=()) if after.noted else after)
@@ -218,6 +222,7 @@ class Owing:
                     found[evolve(run.finish(), noted=())] = None
                     self.reached.update(run.world.noted)
                     self.reached.update(run.reached)
+                    self.reached_in[run.session["resp"]].update(run.reached)
         return tuple(found)
 
     def begun(self, worlds: Worlds, client: int, request: Request, interval: Interval) -> Worlds:

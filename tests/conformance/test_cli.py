@@ -73,6 +73,44 @@ def test_the_report_of_a_real_server_fits_the_schema(real: machine.Running, tmp_
     assert commands["SET"]["rules_reached"] == sum(count > 0 for count in commands["SET"]["reached"].values())
 
 
+def test_reach_by_protocol_options_and_places(real: machine.Running, tmp_path: Path) -> None:
+    """What either protocol reached is part of the whole; options are counted; every rule told of has its place."""
+    file = tmp_path / "report.json"
+    chosen = ("--commands", "SET,LPOS,LMOVE,GET,HELLO", "--requests", "1500", "--seed", "4", "--json", str(file))
+    assert run(real.url, *chosen)[0] == 0
+    told = json.loads(file.read_text())
+    jsonschema.validate(told, report.schema())
+    (target,) = told["targets"]
+    commands, protocols = target["commands"], target["reached_in"]
+    assert set(protocols) == {"2", "3"}
+    whole = {**target["common_rules"], **{r: n for one in commands.values() for r, n in one["reached"].items()}}
+    for rule, count in whole.items():
+        assert sum(reached.get(rule, 0) for reached in protocols.values()) <= count
+        by_request = rule.split("/")[0] in commands
+        assert not by_request or sum(reached.get(rule, 0) for reached in protocols.values()) == count, rule
+        assert rule in told["text"]["rules"]
+    for reached in protocols.values():
+        assert reached["SET/stored"] > 0
+        assert all(reached.values())
+    assert set(commands["LMOVE"]["options"]) == {"LEFT", "RIGHT"}
+    assert list(commands["LPOS"]["options"]) == ["RANK", "COUNT", "MAXLEN"]
+    assert commands["GET"]["options"] == {}
+    for command in commands.values():
+        assert all(0 <= count <= command["requests"] for count in command["options"].values())
+    assert all(commands["SET"]["options"][word] > 0 for word in ("NX", "XX", "GET", "EX", "PX", "KEEPTTL"))
+    assert told["options"]["commands"] == ["GET", "HELLO", "LMOVE", "LPOS", "SET"]
+    assert told["options"]["requests"] == 1500
+
+
+def test_a_run_with_one_protocol_reaches_nothing_in_the_other(real: machine.Running, tmp_path: Path) -> None:
+    """With --protocol 2 there is no column for RESP3."""
+    file = tmp_path / "report.json"
+    run(real.url, "--commands", "INCR,GET", "--protocol", "2", "--requests", "300", "--seed", "4", "--json", str(file))
+    (target,) = json.loads(file.read_text())["targets"]
+    assert set(target["reached_in"]) == {"2"}
+    assert target["reached_in"]["2"]["INCR/stored"] > 0
+
+
 def test_a_divergence_is_told_with_rule_transcript_and_both_replies(tmp_path: Path, real: machine.Running) -> None:
     """Held to the profile of another version, a server diverges: exit 1, and a transcript that can be pasted."""
     file = tmp_path / "report.json"
@@ -83,6 +121,8 @@ def test_a_divergence_is_told_with_rule_transcript_and_both_replies(tmp_path: Pa
     assert status == 1, output
     assert any(d["rules"] and d["allowed"] and d["seen"] not in d["allowed"] for d in found)
     assert all(d["transcript"] and len(d["exchanges"]) <= 12 for d in found)
+    assert {d["protocol"] for d in found} <= {2, 3}
+    assert all(d["protocol"] == 2 or "HELLO 3" in d["transcript"] for d in found)
     assert "diverges" in output
 
 
