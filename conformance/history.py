@@ -13,6 +13,7 @@ from attrs import evolve, field, frozen
 
 from redlark.conformance import payloads
 from redlark.reference.resp import encode_request
+from redlark.reference.transcript import split
 
 
 @frozen
@@ -183,6 +184,23 @@ class History:
 
     steps: tuple[Step, ...]
     protocol: int = 2
+
+    @classmethod
+    def of(cls, *lines: str, protocol: int = 2) -> History:
+        """A history from lines as redis-cli takes them, one request after another; `2> GET k` is of the second client.
+
+        Raises ValueError where quotes do not end.
+
+        >>> [step.client for step in History.of("SET k 'a b'", "2> GET k").steps]
+        [0, 1]
+        """
+        steps = []
+        for line in lines:
+            client, arrow, rest = line.partition(">")
+            other = bool(arrow) and client.strip().isdigit()
+            asked = Request(split(rest.strip() if other else line.strip()))
+            steps.append(Step(int(client) - 1 if other else 0, (asked,)))
+        return cls(tuple(steps), protocol)
 
     @property
     def mentions_clients(self) -> bool:

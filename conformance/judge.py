@@ -10,18 +10,25 @@ import contextlib
 import gc
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
 
 from attrs import field, mutable
 
-from redlark.conformance import clustered, parameters
+from redlark.conformance import clustered, parameters, profiles
 from redlark.conformance.attempt import Attempt, command_of
 from redlark.conformance.company import Company
 from redlark.conformance.connection import Connection
 from redlark.conformance.divergence import PING, Divergence
 from redlark.conformance.errors import CannotRun, Lost
 from redlark.conformance.history import History
-from redlark.conformance.target import Target
+from redlark.conformance.target import TIMEOUT, Target, parse_address, prepare
 from redlark.reference import Model, Worlds
+
+if TYPE_CHECKING:
+    from redlark.conformance.report import Finding
+
+
+SHORTENING = 30.0  # seconds
 
 
 @contextlib.contextmanager
@@ -39,7 +46,11 @@ def seldom_collected() -> Iterator[None]:
 
 @mutable
 class Judge:
-    """Runs histories on one target, with one model; keeps connections from one history to the next."""
+    """Runs histories on one target, with one model; keeps connections from one history to the next.
+
+    `Judge.at` makes one from an address. It is a context manager, which closes the connections; `requests` counts what
+    was sent and judged, `asked` that by command, `most_worlds` is the most that was possible at once.
+    """
 
     model: Model
     target: Target
@@ -57,6 +68,46 @@ class Judge:
     _names: dict[tuple[bytes, ...], str] = field(factory=dict, init=False)
     resettable: bool = field(default=True, init=False)
     latest: Attempt | None = field(default=None, init=False)
+
+    @classmethod
+    def at(
+        cls,
+        address: str,
+        *,
+        profile: str | None = None,
+        loose: bool = False,
+        destructive: bool = False,
+        timeout: float = TIMEOUT,
+    ) -> Judge:
+        """A judge of the server at redis://..., rediss://... or unix:///..., which is flushed.
+
+        `profile` is that of INFO where it is None; `loose` compares errors by their first word alone; `timeout` is how
+        many seconds a reply may take. Raises `CannotRun` where nobody is there, where there is no such profile, and
+        where the server holds data, unless `destructive` is said.
+        """
+        target = prepare(parse_address(address), destructive=destructive, timeout=timeout)
+        model = profiles.model_of(profiles.choose(target.info, profile).profile, target)
+        return cls(model, target, loose=loose, timeout=timeout)
+
+    def __enter__(self) -> Judge:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def shortest(self, history: History, *, setup: str | None = None, seconds: float = SHORTENING) -> Finding | None:
+        """Run a history; where it diverges, the shortest one found within that time that does, as a report tells it.
+
+        `setup` is told with it. Raises `CannotRun` if nobody is there.
+        """
+        from redlark.conformance.report import Finding  # which knows crowds, who know judges
+        from redlark.conformance.shrink import Shrinker
+
+        found = self.run(history)
+        if found is None:
+            return None
+        shrinker = Shrinker(self.run, found, seconds=seconds)
+        return Finding(shrinker.shrink(), shrinker.reproduced, history.size, setup)
 
     def run(self, history: History) -> Divergence | None:
         """Run one history from empty to empty; the first divergence ends it. Raises `CannotRun` if nobody is there."""

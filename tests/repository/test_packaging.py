@@ -122,6 +122,8 @@ def test_every_command_is_there() -> None:
     assert {each.name for each in commands} == {"conform", "servers", "model", "spec", "serve"}
     scripts = [each for each in entry_points(group="console_scripts") if each.name == "redlark"]
     assert all(callable(each.load()) for each in (*commands, *scripts))
+    (plugin,) = (each for each in entry_points(group="pytest11") if each.name == "redlark")
+    assert plugin.load().redis_like
 
 
 @pytest.mark.slow
