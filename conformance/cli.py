@@ -13,18 +13,17 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, version
 from pathlib import Path
 from random import SystemRandom
 from types import FrameType
-from typing import Any
 
 import click
 from attrs import evolve
 from rich.console import Console
 
-from redlark.conformance import display, profiles, report
+from redlark.conformance import display, duration, profiles, report, report_cli
 from redlark.conformance import servers as machine
 from redlark.conformance.attempt import DEBUG
 from redlark.conformance.campaign import Campaign
@@ -34,6 +33,7 @@ from redlark.conformance.options import Options
 from redlark.conformance.target import Target, at, leave_empty, parse_address, prepare
 
 CONFORMED, DIVERGED, COULD_NOT = 0, 1, 2
+QUICK, USUAL = 10.0, 60.0  # seconds
 
 
 def our_version() -> str:
@@ -92,10 +92,11 @@ def main() -> None:
 @click.option("--seed", type=click.IntRange(0), help="The same seed gives the same run (default: a new one, and said).")
 @click.option(
     "--budget",
-    type=click.FloatRange(0, min_open=True),
-    metavar="SECONDS",
-    help="Default: 60; with --exhaustive or --concurrent, what it takes.",
+    callback=duration.option,
+    metavar="TIME",
+    help="90, 10m, 8h. Default: 60; with --exhaustive or --concurrent, what it takes.",
 )
+@click.option("--quick", is_flag=True, help=f"A budget of {QUICK:g} seconds.")
 @click.option("--requests", type=click.IntRange(1), help="End after this many requests, if the budget lasts.")
 @click.option("--concurrent", type=click.IntRange(1), metavar="N", help="Only so many histories of clients at once.")
 @click.option("--exhaustive", is_flag=True, help="Only every sequence of a few requests, group by group.")
@@ -104,6 +105,7 @@ def main() -> None:
     "--state", type=click.Path(path_type=Path), metavar="FILE", help="Where --exhaustive keeps how far it is."
 )
 @click.option("--json", "json_file", type=click.Path(path_type=Path), metavar="FILE", help="Write the report there.")
+@report_cli.options
 @click.option("--strict/--loose", default=True, help="Loose: errors count by their first word only.")
 @click.option("--destructive", is_flag=True, help="Use servers that hold data; it will be deleted.")
 @click.option("--timeout", type=click.FloatRange(0, min_open=True), default=5.0, show_default=True, metavar="SECONDS")
@@ -116,12 +118,17 @@ def conform(
     groups: str | None,
     seed: int | None,
     budget: float | None,
+    quick: bool,
     requests: int | None,
     concurrent: int | None,
     exhaustive: bool,
     length: int,
     state: Path | None,
     json_file: Path | None,
+    junit: Path | None,
+    markdown: Path | None,
+    badge: Path | None,
+    annotations: bool,
     strict: bool,
     destructive: bool,
     timeout: float,
@@ -133,6 +140,9 @@ def conform(
     this machine (redis:8.2, valkey:9.1; `redlark servers` lists them), which is started for the run. Without one,
     Redlark's own server is started. Exit status: 0 conforms, 1 diverges, 2 could not run.
     """
+    if quick and budget is not None:
+        raise click.UsageError("--quick is a budget: give one of --quick and --budget")
+    files = {"junit": junit, "markdown": markdown, "badge": badge}
     options = Options(
         profile=profile,
         protocols={"2": (2,), "3": (3,), "both": (2, 3)}[protocol],
@@ -141,7 +151,7 @@ def conform(
         ),
         groups=frozenset(part.strip().lower() for part in (groups or "").split(",") if part.strip()),
         seed=seed if seed is not None else SystemRandom().randrange(1_000_000),
-        budget=budget if budget is not None else report.ENDLESS if exhaustive or concurrent else 60.0,
+        budget=budget or (QUICK if quick else report.ENDLESS if exhaustive or concurrent else USUAL),
         requests=requests,
         concurrent=concurrent,
         exhaustive=length if exhaustive else None,
@@ -150,9 +160,7 @@ def conform(
         destructive=destructive,
         timeout=timeout,
     )
-    if json_file is not None and not json_file.parent.is_dir():
-        click.echo(f"redlark: the report cannot be written to {json_file}: no such directory", err=True)
-        sys.exit(COULD_NOT)
+    _or_end(lambda: report_cli.writable((json_file, *files.values())))
     console = Console(highlight=False, emoji=False)
     reports: list[report.TargetReport] = []
     code, began = CONFORMED, time.time()
@@ -161,9 +169,20 @@ def conform(
             code = max(code, _conform_one(target, options, display.Live(console, quiet, interrupts), reports))
             if interrupts:
                 break
+    told = report.as_json(our_version(), options.seed, reports, options, began)
     if json_file is not None:
-        code = max(code, _write(json_file, report.as_json(our_version(), options.seed, reports, options, began)))
+        _or_end(lambda: report_cli.write(json_file, json.dumps(told, indent=2) + "\n"))
+    _or_end(lambda: report_cli.deliver(told, files, annotate=annotations))
     sys.exit(code)
+
+
+def _or_end(action: Callable[[], None]) -> None:
+    """Do it, or end with one line and the status of what could not be run."""
+    try:
+        action()
+    except CannotRun as problem:
+        click.echo(f"redlark: {problem}", err=True)
+        sys.exit(COULD_NOT)
 
 
 @contextlib.contextmanager
@@ -260,15 +279,6 @@ def _on(name: str, target: Target, options: Options, live: display.Live) -> Camp
     choice = profiles.choose(target.info, options.profile)
     model = profiles.model_of(choice.profile, target)
     return Campaign(name, target, model, choice, options, listener=live)
-
-
-def _write(path: Path, told: dict[str, Any]) -> int:
-    try:
-        path.write_text(json.dumps(told, indent=2) + "\n")
-    except OSError as problem:
-        click.echo(f"redlark: the report cannot be written to {path}: {(problem.strerror or '').lower()}", err=True)
-        return COULD_NOT
-    return CONFORMED
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})

@@ -28,6 +28,7 @@ HOSTS = {
     "semver.org",
     "valkey.io",
     "www.rfc-editor.org",
+    "www.w3.org",
 }
 
 

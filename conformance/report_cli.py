@@ -1,0 +1,135 @@
+"""`redlark report ...`: the forms of a report that was written by `redlark conform --json`, and those of a run.
+
+What must live here: options and files. What a form looks like is its module's in `reports/`.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from redlark.conformance import reports
+from redlark.conformance.errors import CannotRun
+from redlark.conformance.reports import actions, badge, difference, junit, markdown
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+SAME, WORSE, COULD_NOT = 0, 1, 2
+FILE = click.Path(path_type=Path)
+
+
+def _badge(path: Path | None, report: reports.Json) -> str:
+    one = badge.of(report)
+    return badge.endpoint(one) if path is not None and path.suffix == ".json" else badge.svg(one)
+
+
+# Each form by the name of its option and subcommand; what it makes may hang on the file that it is for.
+FORMS: dict[str, Callable[[Path | None, reports.Json], str]] = {
+    "junit": lambda path, report: junit.render(report),
+    "markdown": lambda path, report: markdown.render(report),
+    "badge": _badge,
+}
+
+
+def options(command: Command) -> Command:
+    """The options of a run that write its report in other forms."""
+    for add in (
+        click.option(
+            "--annotations/--no-annotations",
+            default=False,
+            envvar="GITHUB_ACTIONS",
+            help="Print annotations of GitHub Actions (default: where GITHUB_ACTIONS=true).",
+        ),
+        click.option("--badge", type=FILE, metavar="FILE", help="Write a badge: SVG; for shields.io if FILE is .json."),
+        click.option("--markdown", type=FILE, metavar="FILE", help="Write a summary in Markdown."),
+        click.option("--junit", type=FILE, metavar="FILE", help="Write the report as JUnit XML."),
+    ):
+        command = add(command)
+    return command
+
+
+def writable(paths: Iterable[Path | None]) -> None:
+    """See that there is a directory for each file before a run begins. Raises `CannotRun`."""
+    for path in paths:
+        if path is not None and not path.parent.is_dir():
+            raise CannotRun(f"the report cannot be written to {path}: no such directory")
+
+
+def deliver(report: reports.Json, files: dict[str, Path | None], *, annotate: bool) -> None:
+    """Write a report in every form that was asked for. Raises `CannotRun` for a file that cannot be written."""
+    for form, path in files.items():
+        if path is not None:
+            write(path, FORMS[form](path, report))
+    if annotate:
+        for line in actions.render(report):
+            click.echo(line)
+
+
+def write(path: Path, text: str) -> None:
+    """Write a file whole. Raises `CannotRun`."""
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as problem:
+        raise CannotRun(
+            f"the report cannot be written to {path}: {(problem.strerror or str(problem)).lower()}"
+        ) from None
+
+
+class _Group(click.Group):
+    """Subcommands for which what cannot be read or written is one line and status 2."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except CannotRun as problem:
+            click.echo(f"redlark: {problem}", err=True)
+            sys.exit(COULD_NOT)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+def report() -> None:
+    """Other forms of a report of `redlark conform --json`, and what two of them differ in."""
+
+
+def _form(name: str, help_: str) -> None:
+    @report.command(name, help=help_)
+    @click.argument("file", type=FILE, metavar="REPORT")
+    @click.option("-o", "--output", type=FILE, metavar="FILE", help="Default: standard output.")
+    def make(file: Path, output: Path | None) -> None:
+        text = FORMS[name](output, reports.read(file))
+        if output is None:
+            click.echo(text, nl=False)
+        else:
+            write(output, text)
+
+
+_form("junit", "As JUnit XML: a suite for each target, a case for each command.")
+_form("markdown", "As Markdown, for a pull request or a job's summary.")
+_form("badge", "As a badge: an SVG, or what shields.io's endpoint takes where FILE ends in .json.")
+
+
+@report.command("annotations")
+@click.argument("file", type=FILE, metavar="REPORT")
+def annotated(file: Path) -> None:
+    """As annotations of GitHub Actions, on standard output."""
+    deliver(reports.read(file), {}, annotate=True)
+
+
+@report.command()
+@click.argument("old", type=FILE)
+@click.argument("new", type=FILE)
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@click.option("--all", "all_of_it", is_flag=True, help="Every rule and every divergence that stayed, too.")
+def diff(old: Path, new: Path, as_json: bool, all_of_it: bool) -> None:
+    """What came, went and stayed between two reports. Exit status: 0, 1 where something got worse, 2 could not read."""
+    found = difference.compare(reports.read(old), reports.read(new))
+    if as_json:
+        click.echo(json.dumps([one.as_json() for one in found], indent=2))
+    else:
+        for line in difference.told(found, all_of_it=all_of_it):
+            click.echo(line)
+    sys.exit(WORSE if any(one.worse for one in found) else SAME)
