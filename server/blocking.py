@@ -117,11 +117,22 @@ class Waiting:
     def serve(self) -> None:
         """Serve who waits for the keys that have come to be; those that come to be by that, too."""
         while self.came:
-            places, self.came[:] = dict.fromkeys(self.came), []
-            for database, key, came in places:
+            for (database, key), came in self._places().items():
                 for wait in list(database.awaited.get(key, ())):
                     if self.clients.get(wait.client.id) is wait and _concerns(wait, database, key, came):
                         self._run_again(wait)
+
+    def _places(self) -> dict[tuple[Database, bytes], bool]:
+        """The keys of which was noted what concerns somebody, each once and where that was first; have they come to be?
+
+        That a key has gone, and comes to be again (RENAME onto it), concerns who waits for anything as soon as it has.
+        """
+        places: dict[tuple[Database, bytes], bool] = {}
+        for database, key, came in self.came:
+            if came or any(wait.kind == ANY for wait in database.awaited.get(key, ())):
+                places[database, key] = came or places.get((database, key), False)
+        self.came.clear()
+        return places
 
     def _run_again(self, wait: Wait) -> None:
         """What its request sends to the client itself comes behind the reply, as it does at once."""

@@ -104,6 +104,40 @@ def test_misses_are_those_of_redis(server: Server, real_port: int, wire: Connect
         assert ours == theirs
 
 
+def replaced(port: int, wire: Connect, streams: tuple[tuple[str, ...], ...]) -> list[bytes]:
+    """What is told as a stream takes the place of another for which clients wait, each by one of these requests."""
+    client, listener = wire(port), wire(port)
+    client("FLUSHALL")
+    client("XADD", "other", "1-1", "f", "v")
+    client("XGROUP", "CREATE", "other", "g", 0)
+    client("XGROUP", "CREATE", "x", "g", "$", "MKSTREAM")
+    for waiting, request in enumerate(streams, 1):
+        wire(port).send(*request)
+        while b"blocked_clients:%d\r" % waiting not in client("INFO", "clients"):
+            time.sleep(0.001)
+    client("CONFIG", "SET", "notify-keyspace-events", "EAm")
+    listener("PSUBSCRIBE", "__key*")
+    client("RENAME", "other", "x")
+    client("PUBLISH", "__key", "end")
+    told: list[bytes] = []
+    while not told or told[-1] != b"end":
+        told += events(listener.frame())[2:]
+    client("CONFIG", "SET", "notify-keyspace-events", "")
+    return told
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_who_waits_for_what_is_replaced_looks_in_its_turn(
+    server: Server, real_port: int, wire: Connect, order: int
+) -> None:
+    """XREAD looks again before a group that has begun to wait behind it, and the other way about."""
+    streams = (
+        ("XREAD", "BLOCK", "0", "STREAMS", "x", "none", "9-9", "0"),
+        ("XREADGROUP", "GROUP", "g", "c", "BLOCK", "0", "STREAMS", "x", ">"),
+    )[::order]
+    assert replaced(server.port, wire, streams) == replaced(real_port, wire, streams)
+
+
 def test_own_events_come_behind_the_reply(server: Server, client: Wire, wire: Connect) -> None:
     """Of what it writes, of what it finds expired, and of what it is served with after it has waited."""
     client("CONFIG", "SET", "notify-keyspace-events", "KA", "hz", 1)
