@@ -33,7 +33,7 @@ cdef struct Hot:
     bint careful            # its numbers are those of other names, too: it is longer, or has a `_`, no letter
 
 cdef enum:
-    HOT_SLOTS = 256
+    HOT_SLOTS = 512
     WHOLE_HOT = 16          # bytes of a name that two numbers hold
     LONGEST_HOT = 24        # and of any
     OBJECT_OF = 1 << 8      # numbers of containers
@@ -48,7 +48,7 @@ cdef extern from *:
 
 
 cdef inline size_t hot_slot(uint64_t name, uint64_t rest) noexcept nogil:
-    return <size_t>(((name + 31 * rest) * 0x9E3779B97F4A7C15ULL) >> 56)
+    return <size_t>(((name + 31 * rest) * 0x9E3779B97F4A7C15ULL) >> 55)
 
 cdef inline uint64_t hot_name(const char* p, size_t n, uint64_t* rest) noexcept nogil:
     """Case is folded by setting bit 5: of the bytes that then equal a letter, all are that letter."""

@@ -268,10 +268,8 @@ cdef class Ending:
         return <Py_ssize_t>ends_count(&self.ends)
 
     def note(self, bytes key not None, Hash value not None):
-        if value.ends_of.first == FAR:
-            ends_drop(&self.ends, slice_of(key))
-        else:
-            ends_put(&self.ends, slice_of(key), value.ends_of.first)
+        cdef Slice text = slice_of(key)
+        ending_note(self, &text, value)
 
     def forget(self, bytes key not None):
         ends_drop(&self.ends, slice_of(key))
@@ -289,6 +287,13 @@ cdef class Ending:
         for key in hash_list(&self.ends.times) if len(self) else ():
             assert ends_get(&self.ends, slice_of(key), &at) and db.peek(key).ends == at
         return 0
+
+cdef inline void ending_note(Ending ending, const Slice* key, Hash value) noexcept:
+    """The hash of a key has another earliest deadline, or none any more."""
+    if value.ends_of.first == FAR:
+        ends_drop(&ending.ends, key[0])
+    else:
+        ends_put(&ending.ends, key[0], value.ends_of.first)
 
 cdef inline void ending_forget(Ending ending, const char* p, size_t n) noexcept:
     """Whatever hash a key held is gone."""

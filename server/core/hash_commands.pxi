@@ -1,7 +1,7 @@
 # The hot commands on hashes; see dispatch.pxi for the contract.
 #
 # Must live here: the plain cases of what profiling showed to be worth C.  Must not: how a hash is kept (hash.pxi),
-# error texts.  A hash whose fields have, or have had, deadlines is a plain case only for what reads it before the first.
+# error texts.  A hash of which a field has expired is no plain case.
 
 
 cdef struct HashFound:
@@ -10,14 +10,15 @@ cdef struct HashFound:
     HashData* s             # of the object, or `own`
     HashData own            # of a packed one, or a new one
     size_t weight           # of what is packed, before it changes
+    int64_t first           # the earliest deadline of a field; FAR: there is none
 
 
-cdef inline Content find_hash(Loop loop, Client c, const Slice* key, uint64_t h, HashFound* f,
-                              bint reads) noexcept:
-    """The entry of a key and the hash in it, which has now been used.  reads: nothing of it is to change."""
+cdef inline Content find_hash(Loop loop, Client c, const Slice* key, uint64_t h, HashFound* f) noexcept:
+    """The entry of a key and the hash in it, which has now been used."""
     cdef PyObject* value
     cdef uint64_t word
     f.e = db_lookup(c.db, key.p, key.n, h, &f.at)
+    f.first = FAR
     if f.e == NULL:
         return ABSENT
     if kind_of(f.e) == PACKED:
@@ -31,7 +32,8 @@ cdef inline Content find_hash(Loop loop, Client c, const Slice* key, uint64_t h,
         value = object_of(f.e)
         if type(<object>value) is not Hash:
             return ANOTHER
-        if (<Hash>value).timed and (not reads or (<Hash>value).ends_of.first < loop.now):
+        f.first = (<Hash>value).ends_of.first
+        if f.first < loop.now:
             return ANOTHER
         f.s = &(<Hash>value).v
     else:
@@ -39,13 +41,22 @@ cdef inline Content find_hash(Loop loop, Client c, const Slice* key, uint64_t h,
     entry_used(c.db, f.e, loop.now)
     return WANTED
 
+cdef inline Ends* ends_in(const HashFound* f) noexcept:
+    """The deadlines of fields of a hash that was found; NULL: it has none."""
+    return NULL if f.first == FAR else &(<Hash>object_of(f.e)).ends_of
+
 cdef inline void hash_changed(Loop loop, Client c, const Slice* key, uint64_t h, HashFound* f) noexcept:
     """Fields have come, changed or gone: the entry learns what its hash has become.  It goes with the last."""
     cdef bint empty = hash_count(f.s) == 0
     cdef size_t weight = hash_memory(f.s)
+    cdef Hash value
     if f.s != &f.own:
-        db_weigh(c.db, f.e, weight + HASH_ITSELF)
-        if not f.s.large:
+        value = <Hash>object_of(f.e)
+        db_weigh(c.db, f.e, weight + HASH_ITSELF + ends_memory(&value.ends_of))
+        if value.ends_of.first != f.first and not empty:
+            ending_note(c.db.ending, key, value)
+        if not f.s.large and not value.timed:
+            value = None
             db_pack(c.db, f.e, &f.at)
     elif not f.own.large:
         c.db.table.weight += weight - f.weight
@@ -83,9 +94,8 @@ cdef inline void out_found(Buffer* out, const HashData* s, const Found* found) n
         out_element(out, found.value)
 
 
-cdef int64_t set_fields(Loop loop, Client c, Content there, HashFound* f, int64_t argc, const Slice* a,
-                        uint64_t h) noexcept:
-    """Fields and values in turn, from the second argument on; how many were new."""
+cdef int64_t put_fields(Loop loop, Content there, HashFound* f, int64_t argc, const Slice* a) noexcept:
+    """Fields and values in turn, from the second argument on, in a hash that may be new; how many were new there."""
     cdef HashData* s
     cdef int64_t i, new = 0
     if there == ABSENT:
@@ -104,15 +114,28 @@ cdef int64_t set_fields(Loop loop, Client c, Content there, HashFound* f, int64_
     for i in range(2, argc, 2):
         new += hash_put(s, a[i], a[i + 1])
     hash_fit(s, &loop.hash_limits)
-    if there == WANTED:
-        hash_changed(loop, c, a + 1, h, f)
-    else:
-        hash_new(loop, c, a + 1, h, s)
+    return new
+
+cdef int64_t set_fields(Loop loop, Client c, Content there, HashFound* f, int64_t argc, const Slice* a,
+                        uint64_t h, bint keep=False, const Slice* key=NULL) noexcept:
+    """The same, and the entry learns of it.  Deadlines of these fields go, if they are not to be kept.
+
+    key: the first argument, where it does not stand before the second."""
+    cdef int64_t i, new = put_fields(loop, there, f, argc, a)
+    if key == NULL:
+        key = a + 1
+    if there == ABSENT:
+        hash_new(loop, c, key, h, f.s)
+        return new
+    if not keep and ends_in(f) != NULL:
+        for i in range(2, argc, 2):
+            ends_drop(ends_in(f), a[i])
+    hash_changed(loop, c, key, h, f)
     return new
 
 cdef bint cmd_hset(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
     cdef HashFound f
-    cdef Content there = ANOTHER if argc & 1 else find_hash(loop, c, a + 1, h, &f, False)
+    cdef Content there = ANOTHER if argc & 1 else find_hash(loop, c, a + 1, h, &f)
     if there == ANOTHER:
         return False
     out_head(c.out, c':', set_fields(loop, c, there, &f, argc, a, h))
@@ -120,7 +143,7 @@ cdef bint cmd_hset(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h
 
 cdef bint cmd_hmset(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
     cdef HashFound f
-    cdef Content there = ANOTHER if argc & 1 else find_hash(loop, c, a + 1, h, &f, False)
+    cdef Content there = ANOTHER if argc & 1 else find_hash(loop, c, a + 1, h, &f)
     if there == ANOTHER:
         return False
     set_fields(loop, c, there, &f, argc, a, h)
@@ -137,7 +160,7 @@ cdef bint cmd_hincrby(Loop loop, Client c, int64_t argc, const Slice* a, uint64_
     cdef int64_t by = 0, number = 0
     if not rl_parse_int(a[3].p, a[3].n, &by):
         return False
-    there = find_hash(loop, c, a + 1, h, &f, False)
+    there = find_hash(loop, c, a + 1, h, &f)
     if there == ANOTHER:
         return False
     if there == WANTED and hash_find(f.s, a[2], &found):
@@ -153,19 +176,22 @@ cdef bint cmd_hincrby(Loop loop, Client c, int64_t argc, const Slice* a, uint64_
     words[1], words[2] = a[1], a[2]
     words[3].p = room
     words[3].n = <size_t>rl_format_int(room, number)
-    set_fields(loop, c, there, &f, 4, words, h)
+    set_fields(loop, c, there, &f, 4, words, h, True)
     out_head(c.out, c':', number)
     return True
 
 cdef bint cmd_hdel(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
     cdef HashFound f
-    cdef Content there = find_hash(loop, c, a + 1, h, &f, False)
+    cdef Content there = find_hash(loop, c, a + 1, h, &f)
     cdef int64_t i, gone = 0
     if there == ANOTHER:
         return False
     if there == WANTED:
         for i in range(2, argc):
-            gone += hash_remove(f.s, a[i])
+            if hash_remove(f.s, a[i]):
+                gone += 1
+                if ends_in(&f) != NULL:
+                    ends_drop(ends_in(&f), a[i])
         if gone:
             hash_changed(loop, c, a + 1, h, &f)
     out_head(c.out, c':', gone)
@@ -175,7 +201,7 @@ cdef bint cmd_hdel(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h
 cdef bint cmd_hget(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
     cdef HashFound f
     cdef Found found
-    cdef Content there = find_hash(loop, c, a + 1, h, &f, True)
+    cdef Content there = find_hash(loop, c, a + 1, h, &f)
     if there == ANOTHER:
         return False
     if there == WANTED and hash_find(f.s, a[2], &found):
@@ -188,7 +214,7 @@ cdef bint cmd_hmget(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t 
     cdef HashFound f
     cdef Found found
     cdef int64_t i
-    cdef Content there = find_hash(loop, c, a + 1, h, &f, True)
+    cdef Content there = find_hash(loop, c, a + 1, h, &f)
     if there == ANOTHER:
         return False
     out_head(c.out, c'*', argc - 2)
@@ -202,7 +228,7 @@ cdef bint cmd_hmget(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t 
 cdef bint cmd_hexists(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
     cdef HashFound f
     cdef Found found
-    cdef Content there = find_hash(loop, c, a + 1, h, &f, True)
+    cdef Content there = find_hash(loop, c, a + 1, h, &f)
     if there == ANOTHER:
         return False
     out_head(c.out, c':', there == WANTED and hash_find(f.s, a[2], &found))
@@ -210,11 +236,139 @@ cdef bint cmd_hexists(Loop loop, Client c, int64_t argc, const Slice* a, uint64_
 
 cdef bint cmd_hlen(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
     cdef HashFound f
-    cdef Content there = find_hash(loop, c, a + 1, h, &f, True)
+    cdef Content there = find_hash(loop, c, a + 1, h, &f)
     if there == ANOTHER:
         return False
     out_head(c.out, c':', <int64_t>hash_count(f.s) if there == WANTED else 0)
     return True
+
+
+cdef bint cmd_hsetnx(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
+    cdef HashFound f
+    cdef Found found
+    cdef Content there = find_hash(loop, c, a + 1, h, &f)
+    if there == ANOTHER:
+        return False
+    if there == WANTED and hash_find(f.s, a[2], &found):
+        out_head(c.out, c':', 0)
+    else:
+        out_head(c.out, c':', set_fields(loop, c, there, &f, argc, a, h))
+    return True
+
+cdef bint cmd_hincrbyfloat(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
+    cdef HashFound f
+    cdef Found found
+    cdef Slice[4] words
+    cdef char[24] digits
+    cdef char[RL_SUM_ROOM] total
+    cdef Content there = find_hash(loop, c, a + 1, h, &f)
+    cdef Slice before
+    cdef int n
+    if there == ANOTHER:
+        return False
+    before.p, before.n = b"0", 1
+    if there == WANTED and hash_find(f.s, a[2], &found):
+        if f.s.large:
+            before = member_value(found.cell)
+        else:
+            before.p = <char*>lp_text(found.value, digits, &before.n)
+    n = rl_sum(before.p, before.n, a[3].p, a[3].n, total)
+    if n == 0:
+        return False
+    words[1], words[2] = a[1], a[2]
+    words[3].p, words[3].n = total, <size_t>n
+    set_fields(loop, c, there, &f, 4, words, h, True)
+    out_bulk(c.out, total, <size_t>n)
+    return True
+
+cdef bint cmd_hstrlen(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
+    cdef HashFound f
+    cdef Found found
+    cdef char[24] digits
+    cdef size_t n = 0
+    cdef Content there = find_hash(loop, c, a + 1, h, &f)
+    if there == ANOTHER:
+        return False
+    if there == WANTED and hash_find(f.s, a[2], &found):
+        if f.s.large:
+            n = member_value(found.cell).n
+        else:
+            lp_text(found.value, digits, &n)
+    out_head(c.out, c':', <int64_t>n)
+    return True
+
+cdef bint cmd_hrandfield(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
+    """One field, any."""
+    cdef HashFound f
+    cdef Place place
+    cdef Slice text
+    cdef Content there = ANOTHER if argc > 2 else find_hash(loop, c, a + 1, h, &f)
+    if there == ANOTHER:
+        return False
+    if there == ABSENT:
+        out_null(c.out, c.resp)
+    elif f.s.large:
+        text = member_text(cell_random(<Table*>f.s.data, &c.db.random, &place))
+        out_bulk(c.out, text.p, text.n)
+    else:
+        out_element(c.out, lp_seek(<char*>f.s.data, 2 * <int64_t>random_below(&c.db.random, hash_count(f.s))))
+    return True
+
+
+cdef void tell_fields(void* out, Bucket* b) noexcept:
+    """out: a Buffer, which gets the fields of a chain as bulk strings."""
+    cdef Slice text
+    cdef int i
+    while True:
+        for i in range(SLOTS):
+            if (b.tags >> (8 * i)) & 0x80:
+                text = member_text(b.slot[i])
+                out_bulk(<Buffer*>out, text.p, text.n)
+        if not b.tags & CHAINED:
+            return
+        b = <Bucket*>b.slot[6]
+
+cdef void tell_values(void* out, Bucket* b) noexcept:
+    """The same of their values."""
+    cdef Slice text
+    cdef int i
+    while True:
+        for i in range(SLOTS):
+            if (b.tags >> (8 * i)) & 0x80:
+                text = member_value(b.slot[i])
+                out_bulk(<Buffer*>out, text.p, text.n)
+        if not b.tags & CHAINED:
+            return
+        b = <Bucket*>b.slot[6]
+
+cdef bint tell_halves(Loop loop, Client c, const Slice* a, uint64_t h, bint values) noexcept:
+    """All fields, or all values."""
+    cdef HashFound f
+    cdef char* at
+    cdef Content there = find_hash(loop, c, a + 1, h, &f)
+    if there == ANOTHER:
+        return False
+    out_head(c.out, c'*', <int64_t>hash_count(f.s) if there == WANTED else 0)
+    if there == ABSENT:
+        return True
+    if f.s.large:
+        table_tell(<Table*>f.s.data, tell_values if values else tell_fields, c.out)
+        return True
+    at = lp_first(<char*>f.s.data)
+    while at != NULL:
+        if values:
+            at = lp_next(at)
+        out_element(c.out, at)
+        at = lp_next(at)
+        if not values:
+            at = lp_next(at)
+    return True
+
+cdef bint cmd_hkeys(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
+    return tell_halves(loop, c, a, h, False)
+
+cdef bint cmd_hvals(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
+    return tell_halves(loop, c, a, h, True)
 
 
 cdef void tell_pairs(void* out, Bucket* b) noexcept:
@@ -234,7 +388,7 @@ cdef void tell_pairs(void* out, Bucket* b) noexcept:
 
 cdef bint cmd_hgetall(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
     cdef HashFound f
-    cdef Content there = find_hash(loop, c, a + 1, h, &f, True)
+    cdef Content there = find_hash(loop, c, a + 1, h, &f)
     if there == ANOTHER:
         return False
     if there == ABSENT:
@@ -258,4 +412,10 @@ cdef int hot_hashes(Loop loop) except -1:
     hot_add(loop, b"hexists", cmd_hexists, True, 2)
     hot_add(loop, b"hlen", cmd_hlen, True)
     hot_add(loop, b"hgetall", cmd_hgetall, True)
+    hot_add(loop, b"hsetnx", cmd_hsetnx, True, 2)
+    hot_add(loop, b"hincrbyfloat", cmd_hincrbyfloat, True, 2)
+    hot_add(loop, b"hstrlen", cmd_hstrlen, True, 2)
+    hot_add(loop, b"hrandfield", cmd_hrandfield, True)
+    hot_add(loop, b"hkeys", cmd_hkeys, True)
+    hot_add(loop, b"hvals", cmd_hvals, True)
     return 0

@@ -264,7 +264,7 @@ cdef bint cmd_hscan(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t 
     cdef Slice text
     if not read_walk(a, argc, 2, False, True, &w):
         return False
-    there = find_hash(loop, c, a + 1, h, &f, True)
+    there = find_hash(loop, c, a + 1, h, &f)
     if there != WANTED:
         return there == ABSENT and out_nothing(c)
     if not f.s.large:

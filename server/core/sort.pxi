@@ -177,7 +177,7 @@ cdef Pointed follow(Loop loop, Client c, const Pattern* pattern, const Named* el
     buffer_add(room, pattern.star + 1, <size_t>(pattern.end - pattern.star) - 1)
     key.p, key.n = room.p, room.used
     if pattern.field.p != NULL:
-        there = find_hash(loop, c, &key, rl_hash(key.p, key.n), &f, True)
+        there = find_hash(loop, c, &key, rl_hash(key.p, key.n), &f)
         if there == ANOTHER:
             return AT_ANOTHER
         if there == ABSENT or not hash_find(f.s, pattern.field, &field):

@@ -26,10 +26,19 @@ TEXTS: Final = [
     *(b"a", b"b", b"c", b"x" * 64, b"y" * 65, b"z" * 300, b"9223372036854775808"),
 ]
 SETS: Final = b"SADD SREM SISMEMBER SMISMEMBER SCARD SMEMBERS".split()
-HASHES: Final = b"HSET HMSET HINCRBY HDEL HGET HMGET HEXISTS HLEN HGETALL".split()
+HASHES: Final = (
+    b"HSET HMSET HSETNX HINCRBY HINCRBYFLOAT HDEL HGET HMGET HEXISTS HSTRLEN HLEN HKEYS HVALS HGETALL".split()
+)
 LONELY: Final = b"SPOP SRANDMEMBER".split()  # of a set that has one member or none
-FIELDS: Final = b"HEXPIRE HPEXPIRE HEXPIREAT HPEXPIREAT HPEXPIRETIME".split()
-AROUND: Final = b"MULTI EXEC WATCH DEL TYPE OBJECT CONFIG COPY RENAME HPERSIST EXPIRE SUNIONSTORE SET".split()
+FIELDS: Final = b"HEXPIRE HPEXPIRE HEXPIREAT HPEXPIREAT HPEXPIRETIME HEXPIRETIME".split()
+TIMED: Final = b"HPERSIST HGETEX HGETEX HSETEX HSETEX HGETDEL".split()
+AROUND: Final = b"MULTI EXEC WATCH DEL TYPE OBJECT CONFIG COPY RENAME EXPIRE SUNIONSTORE SET HRANDFIELD".split()
+MOMENTS: Final = [
+    *([b"EX", b"%d" % 10**9], [b"PX", b"%d" % 10**12], [b"EXAT", b"4000000000"], [b"PXAT", b"4000000000000"]),
+    *([b"pxat", b"4001000000000"], [b"PXAT", b"1"], [b"PXAT", b"0"], [b"EX", b"-1"], [b"EX", b"x"], [b"EX"]),
+    *([b"PXAT", b"70368744177663"], [b"PXAT", b"70368744177664"], [b"EXAT", b"70368744178"]),
+    *([b"KEEPTTL"], [b"PERSIST"]),
+]
 LIMITS: Final = [
     *(b"set-max-intset-entries", b"set-max-listpack-entries", b"set-max-listpack-value"),
     *(b"hash-max-listpack-entries", b"hash-max-listpack-value"),
@@ -40,11 +49,11 @@ def draw(rng: random.Random, count: int) -> list[list[bytes]]:
     """Requests with few keys and edge values, and now and then a wrong number of arguments."""
     history = []
     for _ in range(count):
-        name = rng.choice(rng.choice([SETS, SETS, HASHES, HASHES, FIELDS, LONELY, AROUND]))
+        name = rng.choice(rng.choice([SETS, SETS, HASHES, HASHES, HASHES, FIELDS, TIMED, LONELY, AROUND]))
         key = b"s" if name in SETS else b"h"
         key = key if rng.random() < 0.8 else rng.choice(KEYS)
         texts = [rng.choice(TEXTS) for _ in range(rng.choice([0, 1, 1, 2, 2, 2, 3, 4, 12]))]
-        if name in (b"SMEMBERS", b"SCARD", b"HLEN", b"HGETALL", b"DEL", b"TYPE", b"WATCH"):
+        if name in (b"SMEMBERS", b"SCARD", b"HLEN", b"HGETALL", b"HKEYS", b"HVALS", b"DEL", b"TYPE", b"WATCH"):
             texts = texts[:1] if rng.random() < 0.05 else []
         words = [key, *texts]
         if name in (b"MULTI", b"EXEC"):
@@ -62,15 +71,25 @@ def draw(rng: random.Random, count: int) -> list[list[bytes]]:
             fields = [rng.choice(TEXTS) for _ in range(rng.choice([1, 1, 2, 5]))]
             count = b"%d" % (len(fields) + (rng.random() < 0.05))
             at = [b"4000000000"] if name == b"HEXPIREAT" else [b"400%d00000000" % rng.randrange(3)]
-            at = [] if name == b"HPEXPIRETIME" else at if name in (b"HEXPIREAT", b"HPEXPIREAT") else [b"%d" % 10**12]
+            at = [] if name.endswith(b"TIME") else at if name in (b"HEXPIREAT", b"HPEXPIREAT") else [b"%d" % 10**12]
             at = (
                 at
                 if rng.random() < 0.9
                 else at and [rng.choice([b"-1", b"x", b"9" * 19, b"70368744177663", b"70368744177"])]
             )
-            words = [key, *at, *([b"NX"] if at and rng.random() < 0.1 else []), b"fields", count, *fields]
-        elif name == b"HPERSIST":
-            words = [key, b"FIELDS", b"1", rng.choice(TEXTS)]
+            condition = [rng.choice([b"NX", b"xx", b"GT", b"lt"])] if at and rng.random() < 0.3 else []
+            words = [key, *at, *condition, b"fields", count, *fields]
+        elif name in TIMED:
+            fields = [rng.choice(TEXTS) for _ in range(rng.choice([1, 1, 2, 5]))]
+            count = b"%d" % (len(fields) + (rng.random() < 0.05))
+            wanted = rng.choice(MOMENTS[:5] * 3 + MOMENTS) if name[-2:] == b"EX" and rng.random() < 0.8 else []
+            if name == b"HSETEX":
+                fields = [word for field in fields for word in (field, rng.choice(TEXTS))]
+                wanted = [*([rng.choice([b"FNX", b"fxx"])] if rng.random() < 0.3 else []), *wanted]
+            words = [key, *wanted, b"FIELDS", count, *fields]
+        elif name == b"HRANDFIELD":
+            words = [b"lone"]
+            history.append([b"HSET", b"lone", b"field", b"v"])
         elif name == b"EXPIRE":
             words = [key, b"1000"]
         elif name == b"SUNIONSTORE":
@@ -125,8 +144,8 @@ def test_the_two_cores_agree(both: tuple[Server, Server], seed: int, count: int,
     compiled, plain = both
     got, wanted = (list(frames(replies(server, history, resp3))) for server in (compiled, plain))
     for at, request in enumerate(history):
-        if request[0].upper() == b"HPEXPIRETIME":  # deadlines that were set by each one's clock
-            got[at], wanted[at] = (re.sub(rb"\d{7}\b", b"", repr(one).encode()) for one in (got[at], wanted[at]))
+        if request[0].upper().endswith(b"EXPIRETIME"):  # deadlines that were set by each one's clock
+            got[at], wanted[at] = (re.sub(rb"\d{4,7}\b", b"", repr(one).encode()) for one in (got[at], wanted[at]))
         assert got[at] == wanted[at], (at, request)
     assert got == wanted
     check(compiled)
