@@ -139,7 +139,7 @@ def _serve(running: Running, log: Log) -> None:
         state.oom_score.apply(config)
     except (OSError, ValueError) as problem:
         log("warning", f"can't write oom_score_adj: {problem}")
-    state.titled = config.set_proc_title
+    state.titled, state.own_process = config.set_proc_title, True
     state.show_title()
     process.handle_signals(lambda signal: ending.end(state, signal), log)
     _announce(running, log)

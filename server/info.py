@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from redlark.server import usage
+from redlark.server.blocking import ANY
 from redlark.server.eviction import ENDS_SOONEST
 from redlark.server.process import supervisor
 from redlark.server.sockets import listener_lines
@@ -64,6 +65,11 @@ def _clients(server: State) -> Figures:
         "clients_in_timeout_table": sum(wait.timer is not None for wait in server.waiting.clients.values()),
         "total_watched_keys": sum(len(database.watched) for database in server.databases),
         "total_blocking_keys": sum(len(database.awaited) for database in server.databases),
+        "total_blocking_keys_on_nokey": sum(
+            any(wait.kind == ANY for wait in waits)
+            for database in server.databases
+            for waits in database.awaited.values()
+        ),
     }
 
 
@@ -75,11 +81,13 @@ def _human(size: int) -> str:
 
 def _memory(server: State) -> Figures:
     server.buffers = server.loop.client_memory()
-    used, resident = server.used_memory(), resident_memory()
-    peak = max(server.peak_memory, used)
+    server.note_peak()
+    used, resident, peak = server.used_memory(), resident_memory(), server.peak_memory
+    tables = [database.overhead() for database in server.databases if len(database)]
     data = sum(database.memory() for database in server.databases)
+    data -= sum(main + deadlines for main, deadlines, _ in tables)
     machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    lua = server.scripting.memory()
+    lua, code = server.scripting.memory(), server.scripting.code
     return {
         "used_memory": used,
         "used_memory_human": _human(used),
@@ -99,22 +107,36 @@ def _memory(server: State) -> Figures:
         "used_memory_lua_human": _human(lua),
         "used_memory_vm_total": lua,
         "used_memory_vm_total_human": _human(lua),
+        "used_memory_scripts": code,
+        "used_memory_scripts_human": _human(code),
         "number_of_cached_scripts": len(server.scripting.scripts),
         "number_of_functions": len(server.scripting.functions),
         "number_of_libraries": len(server.scripting.libraries),
         "maxmemory": server.config.maxmemory,
         "maxmemory_human": _human(server.config.maxmemory),
         "maxmemory_policy": server.config.maxmemory_policy.decode(),
+        "allocator_allocated": used,
+        "allocator_active": resident,
+        "allocator_resident": resident,
+        "allocator_muzzy": 0,
+        "allocator_frag_ratio": f"{resident / used:.2f}",
+        "allocator_frag_bytes": resident - used,
+        "allocator_rss_ratio": "1.00",
+        "allocator_rss_bytes": 0,
+        "rss_overhead_ratio": "1.00",
+        "rss_overhead_bytes": 0,
         "mem_fragmentation_ratio": f"{resident / used:.2f}",
         "mem_fragmentation_bytes": resident - used,
         "mem_not_counted_for_evict": 0,
         "mem_replication_backlog": 0,
         "mem_total_replication_buffers": 0,
+        "mem_replica_full_sync_buffer": 0,
         "mem_clients_slaves": 0,
         "mem_clients_normal": client_memory(server),
         "mem_cluster_links": 0,
         "mem_aof_buffer": 0,
         "mem_allocator": "libc",
+        "mem_overhead_db_hashtable_rehashing": sum(main for main, _, moving in tables if moving),
         "active_defrag_running": 0,
         "lazyfree_pending_objects": server.loop.lazy()[0],
         "lazyfreed_objects": server.loop.lazy()[1] - server.lazy_before,
@@ -184,6 +206,7 @@ def _stats(server: State) -> Figures:
         **dict.fromkeys(("sync_full", "sync_partial_ok", "sync_partial_err"), 0),
         "expired_subkeys": sum(database.ending.gone for database in server.databases),
         "expired_keys": sum(database.expired for database in server.databases),
+        "expired_time_cap_reached_count": server.expire_capped,
         "expire_cycle_cpu_milliseconds": server.expire_ns // 1_000_000,
         "evicted_keys": server.eviction.evicted,
         "evicted_clients": server.evicted_clients,
@@ -194,6 +217,10 @@ def _stats(server: State) -> Figures:
         "pubsub_patterns": len(server.pubsub.patterns),
         "pubsubshard_channels": len(server.pubsub.shards),
         **dict.fromkeys(("migrate_cached_sockets", "slave_expires_tracked_keys", "unexpected_error_replies"), 0),
+        **dict.fromkeys((f"io_threaded_{what}_processed" for what in ("reads", "writes")), 0),
+        **dict.fromkeys((f"active_defrag_{what}" for what in ("hits", "misses", "key_hits", "key_misses")), 0),
+        **dict.fromkeys(("total_active_defrag_time", "current_active_defrag_time"), 0),
+        "acl_access_denied_auth": server.denied,
         **dict.fromkeys((f"acl_access_denied_{what}" for what in ("cmd", "key", "channel")), 0),
         "latest_fork_usec": 0,
         "total_forks": 0,
@@ -201,6 +228,8 @@ def _stats(server: State) -> Figures:
         "tracking_total_items": sum(map(len, server.tracking.readers.values())),
         "tracking_total_prefixes": len(server.tracking.prefixes),
         "total_error_replies": stats.errors,
+        "total_reads_processed": stats.reads,
+        "total_writes_processed": stats.writes,
         "client_query_buffer_limit_disconnections": stats.query_overflows,
         "client_output_buffer_limit_disconnections": stats.output_overflows,
     }

@@ -145,8 +145,7 @@ Value = bytes | List | Set | Hash | SortedSet | Stream
 # and short value in one allocation: "embstr" while len(key) + len(value) <= 41, with a deadline 33.  A string that once
 # did not fit, when put or when a deadline was set, is RAW from then on, until the next put (`values.settle`).
 FRESH: Final = 0  # as SET does: "int" if it is a canonical 64-bit integer, else "embstr" if it fits, else "raw"
-UNENCODED: Final = 1  # as INCRBYFLOAT does: never "int"
-RAW: Final = 2  # as APPEND and SETRANGE do: always "raw"
+UNENCODED, RAW = 1, 2  # as INCRBYFLOAT does: never "int"; as APPEND and SETRANGE do: always "raw"
 
 NO_DEADLINE: Final = -1
 
@@ -275,16 +274,17 @@ class Database(Protocol):
     def memory(self) -> int:
         """Bytes this keyspace takes, as well as the core knows."""
 
+    def overhead(self) -> tuple[int, int, bool]:
+        """Of these: the table of keys without them; what tells of deadlines; and whether that table is being moved."""
+
     def check(self) -> None:
         """Assert every invariant of the structure (for tests)."""
 
 
 # ------------------------------------------------------------------------------------------------------------- clients
 
-REPLY_ON: Final = 0
-REPLY_OFF: Final = 1
-REPLY_SKIP: Final = 2  # this request gets no reply, the next one does
-REPLY_SKIP_NEXT: Final = 3  # set by CLIENT REPLY SKIP: the next request gets no reply
+# With SKIP this request gets no reply and the next one does; CLIENT REPLY SKIP itself sets SKIP_NEXT.
+REPLY_ON, REPLY_OFF, REPLY_SKIP, REPLY_SKIP_NEXT = range(4)
 
 
 class Client(Protocol):

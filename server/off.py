@@ -9,13 +9,13 @@ from __future__ import annotations
 from typing import Final
 
 DISK: Final = b"this server writes nothing to disk yet"
-_REPLICAS: Final = b"this server is no replica and has none yet"
+REPLICAS: Final = b"this server is no replica and has none yet"
 _USERS: Final = b"this server has no user but 'default' yet"
 _MODULES: Final = b"modules are built for another server"
 
 OFF: Final = {
     **dict.fromkeys((b"SAVE", b"BGSAVE", b"BGREWRITEAOF"), DISK),
-    **dict.fromkeys((b"REPLICAOF", b"SLAVEOF", b"SYNC", b"PSYNC", b"REPLCONF"), _REPLICAS),
+    **dict.fromkeys((b"REPLICAOF", b"SLAVEOF", b"SYNC", b"PSYNC", b"REPLCONF"), REPLICAS),
     **dict.fromkeys((b"ACL|SETUSER", b"ACL|DELUSER", b"ACL|GETUSER", b"ACL|DRYRUN", b"ACL|LOG"), _USERS),
     **dict.fromkeys((b"MODULE|LOAD", b"MODULE|LOADEX", b"MODULE|UNLOAD"), _MODULES),
 }

@@ -86,7 +86,8 @@ def remove_pid(path: bytes) -> None:
 def handle_signals(stop: Callable[[str], bool], log: Log) -> None:
     """SIGTERM and SIGINT ask for the end, by `stop(name)`, which may refuse; the second SIGINT waits for nothing.
 
-    A terminal that goes (SIGHUP) and sockets that are gone (SIGPIPE, which Python ignores) end nothing.
+    A terminal that goes (SIGHUP) and sockets that are gone (SIGPIPE, which Python ignores) end nothing, nor does
+    SIGUSR2, by which Redis's threads tell each other where they are.
     """
     interrupted = False
 
@@ -103,7 +104,8 @@ def handle_signals(stop: Callable[[str], bool], log: Log) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, handler)
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    for number in (signal.SIGHUP, signal.SIGUSR2):
+        signal.signal(number, signal.SIG_IGN)
 
 
 def log_crashes(config: Config) -> None:

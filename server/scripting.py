@@ -209,6 +209,11 @@ class Scripting:
         self._reply(ctx, execution, frame)
 
     @property
+    def code(self) -> int:
+        """Bytes of the code of scripts and libraries."""
+        return self._code
+
+    @property
     def running(self) -> Execution | None:
         """What runs now; of a script that the core runs Python learns here."""
         if self._running is None and self._hot is not None:
@@ -280,14 +285,16 @@ class Scripting:
             find(self.server.commands, execution.request).usage.failed += execution.errors + execution.fails
         ctx.client.write(frame)
 
+    def asked(self, ctx: Context, request: list[bytes]) -> None:
+        """Tell who monitors of a script or function before what it calls, though nothing may come of it."""
+        if self.server.observer.monitors:
+            self.server.observer.tell(ctx.client, find(self.server.commands, request), request)
+
     def _begin(self, execution: Execution, read_only: bool) -> None:
         server = self.server
         if server.lacks_replicas and execution.permit.writes and execution.permit != PLAIN:
             raise CommandError(errors.NO_REPLICAS)  # of other scripts, those that try to write
         self._enter(execution, read_only)
-        if server.observer.monitors:
-            request = execution.request
-            server.observer.tell(execution.caller.client, find(server.commands, request), request)
         self._full = server.memory_limited and not execution.permit.allows_oom and not server.eviction.has_room()
         if self._hot is not None:
             self._hot.open(self._context.db, read_only, self._full)

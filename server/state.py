@@ -44,7 +44,10 @@ PROTECTED = (
 )
 EMPTY = 1024  # bytes that an empty server is said to use
 MOST_KINDS = 128  # of errors that are counted apart: scripts may invent any number of them
-COUNTS = ("connections", "rejected", "commands", "net_in", "net_out", "errors", "output_overflows", "query_overflows")
+COUNTS = (
+    *("connections", "rejected", "commands", "errors", "net_in", "net_out", "reads", "writes"),
+    *("output_overflows", "query_overflows"),
+)
 EXPIRE_SHARE = 0.25  # of the time between two crons may go into active expiry,
 EFFORT_SHARE = 0.02  # and so much more for each step of active-expire-effort, which stops at
 STALE = 10  # % of keys that are past, one less for each step
@@ -146,6 +149,8 @@ class State:
     lazy_before: int = 0  # values that were freed in steps before CONFIG RESETSTAT
     listeners: list[socket.socket] = attrs.Factory(list)
     expire_ns: int = 0  # that active expiry has taken
+    expire_capped: int = 0  # how often its time was over before all databases had their turn
+    denied: int = 0  # wrong passwords since the start
     peak_at: int = attrs.Factory(milliseconds)  # when most memory was used
     replication_id: str = attrs.Factory(lambda: token_hex(20))
     watchdog: Watchdog = attrs.Factory(lambda self: Watchdog(self.log), takes_self=True)
@@ -154,6 +159,7 @@ class State:
     run_id: str = attrs.Factory(lambda: token_hex(20))
     process_id: int = attrs.Factory(os.getpid)
     oom_score: OomScore = attrs.Factory(OomScore)
+    own_process: bool = False  # nobody else's code runs in it
     titled: bool = False  # the process is this server's, and is called as `proc-title-template` says
     _ids: int = 0
     _idle_checked: int = 0
@@ -236,25 +242,17 @@ class State:
     def forget_counts(self) -> None:
         """Begin counting anew (CONFIG RESETSTAT)."""
         stats = self.loop.stats
-        for name in (
-            "connections",
-            "rejected",
-            "commands",
-            "net_in",
-            "net_out",
-            "errors",
-            "output_overflows",
-            "query_overflows",
-        ):
+        for name in COUNTS:
             setattr(stats, name, 0)
         for database in self.databases:
             database.expired = database.ending.gone = database.found = database.missed = 0
         self.rates.forget()
         self.lazy_before = self.loop.lazy()[1]
         self.eviction.evicted = self.evicted_clients = 0
+        self.expire_capped = 0
         self.failures.clear()
         forget(self)
-        self.peak_memory = self.used_memory()
+        self.peak_memory, self.peak_at = self.used_memory(), self.now
 
     def used_memory(self) -> int:
         """Bytes that keyspaces, scripts and connections take (these as cron has last found them); never nothing."""
@@ -305,6 +303,7 @@ class State:
             left = (until - time.perf_counter_ns()) // 1000
             if left <= 0:
                 self._expiring = database.index
+                self.expire_capped += 1
                 break
             if database.expires_count():
                 database.expire_cycle(left, STALE - effort)

@@ -1,7 +1,7 @@
 """How often commands ran and for how long: INFO commandstats and latencystats, LATENCY HISTOGRAM.
 
-Times are kept in cells, eight for each doubling, so that a time is known to an eighth, and exactly whether it is below
-a power of two.  The compiled core keeps the same of its hot commands, and `told` brings the two together.
+Times are kept in cells, 128 for each doubling, so that a time is known to a 128th, as in Redis's histograms of two
+digits.  The compiled core keeps the same of its hot commands, and `told` brings the two together.
 
 Must not live here: who measures (`dispatch`, the cores), or any command.
 """
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from redlark.server.interfaces import Command
     from redlark.server.state import State
 
-STEP_BITS: Final = 3
+STEP_BITS: Final = 7
 LEAST_BOUND: Final = 1024  # ns; the first bound of LATENCY HISTOGRAM, of which each next is double
 MOST_NS: Final = 10**9  # Redis counts what took longer as this
 
@@ -25,8 +25,8 @@ MOST_NS: Final = 10**9  # Redis counts what took longer as this
 def cell(nanoseconds: int) -> int:
     """The cell of a time.
 
-    >>> [cell(ns) for ns in (0, 7, 8, 15, 16, 17, 18, 31, 32)]
-    [0, 7, 8, 15, 16, 16, 17, 23, 24]
+    >>> [cell(ns) for ns in (0, 127, 128, 255, 256, 257, 258, 511, 512)]
+    [0, 127, 128, 255, 256, 256, 257, 383, 384]
     """
     bits = nanoseconds.bit_length()
     if bits <= STEP_BITS:
@@ -37,11 +37,15 @@ def cell(nanoseconds: int) -> int:
 def longest(number: int) -> int:
     """The longest time of a cell, in ns.
 
-    >>> longest(7), longest(8), longest(16), longest(cell(1023))
-    (7, 8, 17, 1023)
+    >>> longest(127), longest(128), longest(256), longest(cell(1023))
+    (127, 128, 257, 1023)
     """
     octave, step = number >> STEP_BITS, number & (1 << STEP_BITS) - 1
     return number if octave == 0 else ((1 << STEP_BITS) + step + 1 << octave - 1) - 1
+
+
+_LAST: Final = cell(MOST_NS)
+_MOST_TOLD: Final = 2**30 - 1  # ns: where the cells of Redis end
 
 
 @attrs.define(slots=True, eq=False)
@@ -53,6 +57,8 @@ class Stats:
     commands: int = 0  # total_commands_processed
     net_in: int = 0
     net_out: int = 0
+    reads: int = 0  # total_reads_processed, and the same of what is written:
+    writes: int = 0
     errors: int = 0  # total_error_replies
     output_overflows: int = 0  # client_output_buffer_limit_disconnections, and the same of query buffers:
     query_overflows: int = 0
@@ -89,21 +95,25 @@ class Usage:
 
     def percentile(self, percent: float) -> int:
         """The time, in ns, within which so many percent of the calls were done."""
-        wanted = max(1, round(sum(self.times.values()) * percent / 100))
+        wanted = max(1, int(sum(self.times.values()) * percent / 100 + 0.5))
         for place in sorted(self.times):
             wanted -= self.times[place]
             if wanted <= 0:
-                return min(longest(place), MOST_NS)
+                return longest(min(place, _LAST))
         return 0
 
     def histogram(self) -> dict[int, int]:
-        """Calls that took at most so many microseconds, for each doubling at which there are more."""
+        """Calls that took at most so many microseconds, for each doubling at which there are more.
+
+        A bound is the longest time of its cell: 33, not 32, is told of 2 ** 15 ns.
+        """
         found: dict[int, int] = {}
         counted, total, bound = 0, sum(self.times.values()), LEAST_BOUND
         while counted < total:
-            within = sum(count for place, count in self.times.items() if min(longest(place), MOST_NS) < bound)
+            last = cell(bound)
+            within = sum(count for place, count in self.times.items() if min(place, _LAST) <= last)
             if within > counted:
-                found[bound // 1000] = counted = within
+                found[min(longest(last), _MOST_TOLD) // 1000] = counted = within
             bound *= 2
         return found
 

@@ -99,7 +99,9 @@ def _apply(ctx: Context, name: str) -> None:
     elif name == "maxclients":
         fits = sockets.allow_descriptors(config.maxclients)
         if fits < config.maxclients:
-            raise ConfigError(f"this process may open files for {fits} clients and no more")
+            raise ConfigError(
+                f"The operating system is not able to handle the specified number of clients, try with {fits}"
+            )
     elif name in OOM_SCORE:
         try:
             ctx.server.oom_score.apply(config)

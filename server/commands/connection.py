@@ -28,6 +28,7 @@ def _authenticate(ctx: Context, user: bytes, password: bytes) -> None:
     """There is one user, `default`; without a password set, any password is right.  Raises WRONGPASS."""
     wanted = ctx.server.config.requirepass
     if user != b"default" or (wanted and not compare_digest(password, wanted)):
+        ctx.server.denied += 1
         raise CommandError(errors.WRONGPASS)
     ctx.client.authenticated = True
     ctx.client.user = user

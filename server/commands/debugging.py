@@ -1,15 +1,18 @@
-"""DEBUG, as far as tests use it: digests, sleeping, a reply of each type, and switches."""
+"""DEBUG, as far as tests use it: digests, sleeping, a reply of each type, switches, and crashes."""
 
 from __future__ import annotations
 
 import hashlib
+import os
+import random
 import re
+import signal
 import struct
 import time
 from itertools import chain
 from typing import Final
 
-from redlark.server import errors
+from redlark.server import errors, glob
 from redlark.server.commands.registry import command
 from redlark.server.doubles import shortest
 from redlark.server.interfaces import (
@@ -25,16 +28,25 @@ from redlark.server.interfaces import (
     Value,
     Verbatim,
 )
-from redlark.server.off import DISK
+from redlark.server.off import DISK, REPLICAS
 from redlark.server.rdb import dump
 from redlark.server.settings import memory
-from redlark.server.values import encoding_of, positive
+from redlark.server.values import encoding_of, integer, positive
 
 # What is accepted with one word more, whatever it is, and changes nothing here; but SET-ACTIVE-EXPIRE does.
 _SWITCHES: Final = frozenset((
     b"set-active-expire", b"set-skip-checksum-validation", b"pause-cron", b"log", b"set-disable-deny-scripts",
-    b"dict-resizing",
+    b"dict-resizing", b"aof-flush-sleep",
 ))  # fmt: skip
+_NUMBERED: Final = frozenset((b"keysizes-hist-assert", b"drop-cluster-packet-filter"))  # the same, with a number
+_PAUSES: Final = frozenset((b"clear", b"after-fork", b"before-rdb-channel", b"on-streaming-repl-buf"))
+_CRASHES: Final = {
+    b"segfault": signal.SIGSEGV, b"panic": signal.SIGABRT, b"assert": signal.SIGABRT, b"oom": signal.SIGABRT,
+}  # fmt: skip
+_OFF: Final = {
+    b"reload": DISK, b"loadaof": DISK, b"restart": DISK, b"crash-and-recover": DISK, b"replicate": REPLICAS,
+}  # fmt: skip
+_TRIALS: Final = 10_000  # patterns that are tried on texts at random
 _SECONDS: Final = re.compile(rb"\s*(\d+(?:\.\d*)?|\.\d+)")
 _LARGEST_NODE: Final = 4_293_918_720  # bytes of an element that a list may keep among others
 _PROTOCOL_TYPES: Final = (
@@ -55,6 +67,12 @@ _HELP: Final = (
     (b"PROTOCOL <type>", b"    A reply of this type."),
     (b"SET-ACTIVE-EXPIRE <0 | 1>", b"    Whether what has expired goes though nobody asks for it."),
     (b"SLEEP <seconds>", b"    Serves nobody for so long."),
+    (b"LISTPACK <key>", b"    Tells the log of a value that is packed."),
+    (b"QUICKLIST <key> [<0 | 1>]", b"    Tells the log of a list in nodes."),
+    (b"SCRIPT LIST | <sha1>", b"    Tells the log of scripts."),
+    (b"SDSLEN <key>", b"    How long a key and its text are."),
+    (b"SEGFAULT | PANIC | ASSERT | OOM", b"    Ends the process as a fault would."),
+    (b"STRINGMATCH-TEST", b"    Matches patterns with texts at random."),
     (b"HELP", b"    These lines."),
 )
 
@@ -90,9 +108,82 @@ def debug(ctx: Context, args: list[bytes]) -> Reply:
         return _populate(ctx, rest)
     if asked == b"protocol" and len(rest) == 1:
         return _protocol(ctx, rest[0].split(b"\0", 1)[0].lower())
-    if asked in (b"reload", b"loadaof"):
-        raise CommandError(b"ERR DEBUG %b is off: %b" % (asked.upper(), DISK))
-    raise CommandError(errors.wrong_number(b"DEBUG", args[1]))
+    if asked in _OFF:
+        raise CommandError(b"ERR DEBUG %b is off: %b" % (asked.upper(), _OFF[asked]))
+    told = _inside(ctx, asked, rest)
+    if told is None:
+        raise CommandError(errors.wrong_number(b"DEBUG", args[1]))
+    return told
+
+
+def _inside(ctx: Context, asked: bytes, rest: list[bytes]) -> Reply:
+    """What Redis's own tests ask of its inside, as far as it is the same here; None where there is no such thing."""
+    count = len(rest)
+    if asked in _NUMBERED and count == 1:
+        integer(rest[0])
+        return OK
+    if asked == b"repl-pause" and count == 1 and rest[0].lower() in _PAUSES:
+        return OK
+    if asked == b"replybuffer" and count == 2:
+        which, value = (word.lower() for word in rest)
+        if which == b"peak-reset-time" and value not in (b"never", b"reset"):
+            integer(value)
+        return OK if which in (b"peak-reset-time", b"resizing") else None
+    if asked == b"internal_secret" and not rest:
+        raise CommandError(b"ERR Internal secret is missing")
+    if asked == b"stringmatch-test" and not rest:
+        _match_at_random()
+        return Status(b"Apparently Redis did not crash: test passed")
+    if (asked == b"listpack" and count == 1) or (asked == b"quicklist" and count in (1, 2)):
+        if _encoding_at(ctx, rest[0]) != asked:
+            raise CommandError(b"ERR Not a %b encoded object." % asked)
+        ctx.server.log("notice", f"DEBUG {asked.decode().upper()}: {len(ctx.db.peek(rest[0]) or ())} elements")
+        return Status(b"%b structure printed on stdout" % asked.capitalize())
+    if asked == b"sdslen" and count == 1:
+        return _lengths(ctx, rest[0])
+    if asked == b"script" and count == 1:
+        return _scripts(ctx, rest[0])
+    if asked in _CRASHES and not rest:
+        if not ctx.server.own_process:
+            raise CommandError(b"ERR DEBUG %b is off: this server has not a process of its own" % asked.upper())
+        os.kill(os.getpid(), _CRASHES[asked])
+        return NO_REPLY
+    return None
+
+
+def _match_at_random() -> None:
+    """Patterns that hold anything are matched with texts that do: none may fail, or take long."""
+    for _ in range(_TRIALS):
+        glob.matches(random.randbytes(random.randrange(12)), random.randbytes(random.randrange(40)))
+
+
+def _encoding_at(ctx: Context, key: bytes) -> bytes:
+    value = ctx.db.peek(key)
+    if value is None:
+        raise CommandError(errors.NO_SUCH_KEY)
+    return encoding_of(value, ctx.db.form(key))
+
+
+def _lengths(ctx: Context, key: bytes) -> Reply:
+    """How long a key and its text are; nothing is kept free behind them, and the two take one allocation."""
+    encoding, value = _encoding_at(ctx, key), ctx.db.peek(key)
+    if encoding == b"int" or not isinstance(value, bytes):
+        raise CommandError(b"ERR Not an sds encoded string.")
+    return Status(
+        b"key_sds_len:%d, key_sds_avail:0, key_zmalloc: %d, val_sds_len:%d, val_sds_avail:0, val_zmalloc: 0"
+        % (len(key), ctx.db.size(key) or 0, len(value))
+    )
+
+
+def _scripts(ctx: Context, asked: bytes) -> Reply:
+    """The log is told of a script by its digest, or of all; None where there is none."""
+    known = ctx.server.scripting.scripts
+    found = list(known) if asked.lower() == b"list" else [asked.lower()]
+    if not all(digest in known for digest in found):
+        return None
+    for digest in found:
+        ctx.server.log("notice", f"script {digest.decode()}: {known[digest].source.decode('latin-1')}")
+    return OK
 
 
 def _populate(ctx: Context, words: list[bytes]) -> Reply:

@@ -208,6 +208,7 @@ def function_restore(ctx: Context, args: list[bytes]) -> Reply:
 
 
 def _call(ctx: Context, args: list[bytes], read_only: bool) -> Reply:
+    ctx.server.scripting.asked(ctx, args)
     found = ctx.server.scripting.functions.get(args[1].lower())
     if found is None:
         raise CommandError(NO_FUNCTION)

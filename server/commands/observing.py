@@ -89,7 +89,8 @@ def _as_reply(one: Usage) -> Reply:
     return Pairs([[bound, count] for bound, count in one.histogram().items()])
 
 
-BARS = 8  # lines that the longest delay takes in a graph
+LINES = 4  # that the longest delay takes in a graph
+LEVELS = b"_o#"  # how much of its highest line a delay fills
 
 
 @command("LATENCY|GRAPH")
@@ -102,15 +103,31 @@ def latency_graph(ctx: Context, args: list[bytes]) -> Reply:
 
 
 def graph(kind: bytes, delays: Delays, now: int) -> bytes:
-    """A bar for each of the last delays, and under it how many seconds (minutes, hours, days) ago that was."""
+    """A bar for each of the last delays, and under it how many seconds (minutes, hours, days) ago that was.
+
+    The shortest is an underscore in the lowest line, the longest a # in the highest; below a bar's end stand |.
+    Source: https://redis.io/docs/latest/operate/oss_and_stack/management/optimization/latency-monitor/ and what
+    Redis 8.2.3 draws.
+    """
     told = list(delays.told)[-80:]
     high, low = max(ms for _, ms in told), min(ms for _, ms in told)
-    heights = [max(1, -(-ms * BARS // high)) for _, ms in told]
+    steps = len(LEVELS) * LINES
+    heights = [min((ms - low) * steps // max(high - low, 1), steps - 1) for _, ms in told]
     ages = [_ago(now - at) for at, _ in told]
-    rows = ["".join("#" if height >= level else " " for height in heights) for level in range(BARS, 0, -1)]
+    rows = ["".join(_sign(height - line * len(LEVELS)) for height in heights) for line in range(LINES - 1, -1, -1)]
+    rows += [" " * len(told)]
     rows += ["".join(age[place] if place < len(age) else " " for age in ages) for place in range(max(map(len, ages)))]
     head = b"%b - high %d ms, low %d ms (all time high %d ms)\n" % (kind, high, low, delays.longest)
-    return head + b"-" * 80 + b"\n" + b"".join(row.rstrip().encode() + b"\n" for row in rows)
+    return head + b"-" * 80 + b"\n" + b"".join(row.encode() + b"\n" for row in rows)
+
+
+def _sign(above: int) -> str:
+    """What stands in a line that a bar passes by so many levels.
+
+    >>> "".join(map(_sign, (-1, 0, 1, 2, 3)))
+    ' _o#|'
+    """
+    return " " if above < 0 else chr(LEVELS[above]) if above < len(LEVELS) else "|"
 
 
 def _ago(seconds: int) -> str:
@@ -198,27 +215,35 @@ def memory_stats(ctx: Context, args: list[bytes]) -> Reply:
     server = ctx.server
     used, resident, clients = server.used_memory(), resident_memory(), client_memory(server)
     peak = max(server.peak_memory, used)
-    keys, data = sum(map(len, server.databases)), used - EMPTY
+    keys = sum(map(len, server.databases))
+    tables = {database.index: database.overhead() for database in server.databases if len(database)}
+    mains = sum(main for main, _, _ in tables.values())
+    overhead = EMPTY + clients + mains + sum(deadlines for _, deadlines, _ in tables.values())
     return {
         b"peak.allocated": peak,
         b"total.allocated": used,
         b"startup.allocated": EMPTY,
         b"replication.backlog": 0,
+        b"replica.fullsync.buffer": 0,
         b"clients.slaves": 0,
         b"clients.normal": clients,
         b"cluster.links": 0,
         b"aof.buffer": 0,
         b"lua.caches": 0,
         b"functions.caches": 0,
-        b"script.VMs": 0,
-        b"overhead.db.hashtable.lut": 0,
-        b"overhead.db.hashtable.rehashing": 0,
-        b"overhead.total": EMPTY + clients,
-        b"db.dict.rehashing.count": 0,
+        b"script.VMs": server.scripting.memory(),
+        **{
+            b"db.%d" % number: {b"overhead.hashtable.main": main, b"overhead.hashtable.expires": deadlines}
+            for number, (main, deadlines, _) in tables.items()
+        },
+        b"overhead.db.hashtable.lut": mains,
+        b"overhead.db.hashtable.rehashing": sum(main for main, _, moving in tables.values() if moving),
+        b"overhead.total": overhead,
+        b"db.dict.rehashing.count": sum(moving for _, _, moving in tables.values()),
         b"keys.count": keys,
-        b"keys.bytes-per-key": data // keys if keys else 0,
-        b"dataset.bytes": data,
-        b"dataset.percentage": data * 100 / used,
+        b"keys.bytes-per-key": (used - EMPTY) // keys if keys else 0,
+        b"dataset.bytes": used - overhead,
+        b"dataset.percentage": (used - overhead) * 100 / max(used - EMPTY, 1),
         b"peak.percentage": used * 100 / peak,
         b"allocator.allocated": used,
         b"allocator.active": resident,

@@ -68,24 +68,28 @@ def _run(ctx: Context, script: Script, args: list[bytes], keys: int, read_only: 
 
 @command("EVAL")
 def eval_(ctx: Context, args: list[bytes]) -> Reply:
+    ctx.server.scripting.asked(ctx, args)
     keys = keys_counted(args)
     return _run(ctx, _script(ctx, args[1]), args, keys, False)
 
 
 @command("EVAL_RO")
 def eval_ro(ctx: Context, args: list[bytes]) -> Reply:
+    ctx.server.scripting.asked(ctx, args)
     keys = keys_counted(args)
     return _run(ctx, _script(ctx, args[1]), args, keys, True)
 
 
 @command("EVALSHA")
 def evalsha(ctx: Context, args: list[bytes]) -> Reply:
+    ctx.server.scripting.asked(ctx, args)
     script, keys = _by_digest(ctx, args)
     return _run(ctx, script, args, keys, False)
 
 
 @command("EVALSHA_RO")
 def evalsha_ro(ctx: Context, args: list[bytes]) -> Reply:
+    ctx.server.scripting.asked(ctx, args)
     script, keys = _by_digest(ctx, args)
     return _run(ctx, script, args, keys, True)
 

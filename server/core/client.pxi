@@ -228,6 +228,7 @@ cdef size_t socket_send(Client c, const char* p, size_t n) noexcept:
         done += <size_t>sent
     c.net_out += done
     c.loop.stats.net_out += done
+    c.loop.stats.writes += 1
     return done
 
 cdef void client_send(Client c) noexcept:
@@ -376,6 +377,7 @@ cdef bint client_take(Client c) noexcept:
     c.last_active = loop.now
     c.net_in += <uint64_t>n
     loop.stats.net_in += <uint64_t>n
+    loop.stats.reads += 1
     if rest:
         client_land(c, rest, <size_t>n)
     elif b.used == 0:

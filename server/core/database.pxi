@@ -257,6 +257,9 @@ cdef class Database:
     def memory(self):
         return db_memory(self)
 
+    def overhead(self):
+        return table_memory(&self.table) - self.table.held, ends_memory(&self.ending.ends), self.table.moving >= 0
+
     def sizes(self):
         return table_sizes(&self.table)
 

@@ -303,6 +303,8 @@ cdef bint sort_named(Loop loop, Client c, Roll* found, const Sorting* asked) noe
     cdef Named one
     cdef size_t i
     cdef bint done = True
+    if not found.count:  # the C library's functions may not be given NULL, even for nothing
+        return True
     if asked.unsorted:
         for i in range(found.count // 2 if asked.descending else 0):
             one = found.named[i]
@@ -327,7 +329,8 @@ cdef void sort_cut(Roll* found, const Sorting* asked) noexcept nogil:
     size -= start
     if asked.count >= 0:
         size = min(size, asked.count)
-    memmove(found.named, found.named + start, <size_t>size * sizeof(Named))
+    if size:
+        memmove(found.named, found.named + start, <size_t>size * sizeof(Named))
     found.count = <size_t>size
 
 cdef bint sort_get(Loop loop, Client c, Roll* found, const Sorting* asked) noexcept:

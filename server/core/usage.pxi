@@ -15,12 +15,14 @@ cdef extern from "clib.h" nogil:
 cdef class Stats:
     """Counters; see redlark.server.usage.Stats."""
 
-    cdef public uint64_t connections, rejected, commands, errors, net_in, net_out, output_overflows, query_overflows
+    cdef public uint64_t connections, rejected, commands, errors, net_in, net_out, reads, writes
+    cdef public uint64_t output_overflows, query_overflows
 
 
 cdef enum:
-    STEP_BITS = 3               # cells for each doubling: 1 << STEP_BITS
-    CELLS = 38 << STEP_BITS     # up to 2 ** 40 ns
+    STEP_BITS = 7               # cells for each doubling: 1 << STEP_BITS
+    MOST_BITS = 31              # up to 2 ** 31 ns, and what is longer in the last cell: Redis counts both as a second
+    CELLS = (MOST_BITS - STEP_BITS + 1) << STEP_BITS
     SCALE_BITS = 20
 
 cdef inline int usage_cell(uint64_t ns) noexcept nogil:
@@ -29,7 +31,7 @@ cdef inline int usage_cell(uint64_t ns) noexcept nogil:
     if ns < 1 << STEP_BITS:
         return <int>ns
     highest = rl_bit_length(ns) - 1
-    if highest >= 40:
+    if highest >= MOST_BITS:
         return CELLS - 1
     return ((highest - STEP_BITS + 1) << STEP_BITS) + <int>((ns >> (highest - STEP_BITS)) & ((1 << STEP_BITS) - 1))
 

@@ -177,6 +177,9 @@ class Database:
     def memory(self) -> int:
         return self._memory
 
+    def overhead(self) -> tuple[int, int, bool]:
+        return 0, 0, False  # of what Python's own table takes nothing is counted
+
     def sizes(self) -> list[list[int]]:
         counts = {kind: [0] * 64 for kind in (b"string", b"list", b"set", b"zset", b"hash", b"stream")}
         for entry in self._entries.values():

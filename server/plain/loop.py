@@ -216,6 +216,7 @@ class Loop:
         client.last_active = self.server.now = milliseconds()
         client.net_in += len(data)
         self.stats.net_in += len(data)
+        self.stats.reads += 1
         if client.closing or client.closed:
             return
         client.parser.feed(data)
@@ -264,6 +265,7 @@ class Loop:
                 return
             client.net_out += sent
             self.stats.net_out += sent
+            self.stats.writes += 1
             del client.output[:sent]
         if client.waits_for_room != bool(client.output):
             client.waits_for_room = bool(client.output)

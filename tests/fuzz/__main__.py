@@ -13,6 +13,7 @@ import contextlib
 import importlib.util
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -37,7 +38,8 @@ def fuzz(seconds: int, seed: int, corpus: Path | None, no_sanitizers: bool) -> N
         raise click.ClickException("atheris is not installed: pip install 'redlark[fuzz]' (Linux, CPython to 3.13)")
     click.echo("the core as it is built" if no_sanitizers else "building the core with sanitizers ...")
     with _as_built() if no_sanitizers else sanitized.started() as (port, process, log):
-        options = [f"-max_total_time={seconds}", f"-seed={seed}"]
+        options = [f"-max_total_time={seconds}", f"-seed={seed}", "-print_final_stats=1"]
+        options.append(f"-artifact_prefix={tempfile.gettempdir()}/redlark-")
         if corpus is not None:
             corpus.mkdir(parents=True, exist_ok=True)
             options.append(str(corpus))

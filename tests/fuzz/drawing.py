@@ -9,6 +9,8 @@ import sys
 
 import atheris
 
+import redlark.reference.resp  # noqa: F401 -- before the server: the judge's own code is not what inputs are to reach
+
 with atheris.instrument_imports(include=["redlark.server"], exclude=["redlark.server.engine"]):
     from tests.fuzz.pair import Found, Pair
 

@@ -13,7 +13,7 @@ from redlark.reference.resp import Decoder, ProtocolError
 from redlark.server import Server
 from tests.fuzz import inputs
 
-SILENCE = 10.0  # seconds without a byte: a server that hangs
+SILENCE = 60.0  # seconds without a byte: a server that hangs; COMMAND, watched by a fuzzer, takes several
 
 
 class Found(AssertionError):

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import socket
 import struct
+import threading
 import time
+from collections.abc import Callable
+from types import SimpleNamespace
 
 import pytest
 
 from redlark.server import Server
+from redlark.server.commands import debugging
 
 from .conftest import Connect, Start, Wire
 from .test_configuring import redis
@@ -63,10 +67,13 @@ def test_a_script_is_not_kept_by_one_that_it_closes(start: Start, wire: Connect)
     assert publisher("PUBLISH", "c", "x") == b":0\r\n"
 
 
-def test_who_goes_while_messages_are_sent_harms_nobody(start: Start, wire: Connect) -> None:
+def test_who_goes_while_messages_are_sent_harms_nobody(
+    start: Start, wire: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A listener whose connection is found broken while PUBLISH goes through listeners and patterns: others hear it.
 
-    Its own reply waits for the end of a turn in which the publisher sleeps, and it resets the connection meanwhile.
+    Its own reply waits for the end of a turn in which the publisher sleeps, and it resets the connection meanwhile: the
+    server, a thread of this process, does in each sleep what the test says.
     """
     running = start("--enable-debug-command", "yes")
     first, publisher, going = (wire(running.port) for _ in range(3))
@@ -75,19 +82,25 @@ def test_who_goes_while_messages_are_sent_harms_nobody(start: Start, wire: Conne
         listener("HELLO", 3)
         for pattern in (f"own-{number}*", "*", f"?{number % 2}*"):
             listener("PSUBSCRIBE", pattern)
-    first.send("DEBUG", "SLEEP", "0.2")
-    time.sleep(0.05)
+    sent = threading.Event()
+
+    def resets() -> None:
+        going.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        going.close()
+
+    sleeps: list[Callable[[], object]] = [lambda: sent.wait(20), resets]
+    monkeypatch.setattr(debugging, "time", SimpleNamespace(sleep=lambda seconds: sleeps.pop(0)()))
+    first.send("DEBUG", "SLEEP", "1")
+    soon(lambda: len(sleeps) == 1)
     going.send("PING")
-    time.sleep(0.02)
-    publisher.raw(b"DEBUG SLEEP 0.3\r\nPUBLISH x1 m\r\n")
-    time.sleep(0.3)
-    going.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    going.close()
+    publisher.raw(b"DEBUG SLEEP 1\r\nPUBLISH x1 m\r\n")
+    sent.set()
     assert publisher.frame() == b"+OK\r\n"
-    assert publisher.frame() in (b":8\r\n", b":9\r\n", b":7\r\n")
-    heard = [other.until_quiet().count(b"pmessage") for other in others]
-    assert heard == [1, 2, 2, 1, 2]
-    assert publisher("PUBLISH", "x1", "m") == b":8\r\n"
+    assert publisher.frame() == b":9\r\n"
+    assert publisher("PUBLISH", "x1", "n") == b":8\r\n"
+    for other, times in zip(others, [1, 2, 2, 1, 2], strict=True):
+        heard = [other.frame() for _ in range(2 * times)]
+        assert [frame[-4:] for frame in heard] == [b"\nm\r\n"] * times + [b"\nn\r\n"] * times
 
 
 def test_a_limit_ends_a_pipeline_where_redis_ends_it(start: Start, wire: Connect) -> None:

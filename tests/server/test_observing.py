@@ -5,13 +5,20 @@ from __future__ import annotations
 import re
 import time
 
+import pytest
+
 from redlark.server import Server
+from redlark.server.commands.observing import graph
+from redlark.server.observing import Delays
 
 from .conftest import Connect, Start, Wire
+from .test_configuring import redis
 
 ASKED = """SET a 1|GET a|NOSUCH x|GET|MULTI|SET a 2|EXEC|AUTH x|AUTH default y|CONFIG GET hz|HELLO 2 AUTH default x
 HELLO 2 SETNAME q AUTH default|SUBSCRIBE c|UNSUBSCRIBE c|CLIENT LIST|CLIENT SETNAME q|SELECT 1|BLPOP l 0.01|LPUSH l x
-BLPOP l 0|MSET a b c|EXPIRE a 10|PING|RESET|ECHO \\x00\\n\\"\\\\|SLOWLOG LEN"""
+BLPOP l 0|MSET a b c|EXPIRE a 10|EVAL return(1) 0|EVALSHA x 0|EVAL_RO return( 0|EVAL return(1) 9|EVAL return(1) x
+FCALL none 0|FCALL_RO none x|EVAL return(redis.pcall("NOSUCH")) 0|EVAL return(redis.pcall("GET","a")) 0|PING|RESET
+ECHO \\x00\\n\\"\\\\|SLOWLOG LEN"""
 
 
 def monitored(port: int, wire: Connect) -> list[bytes]:
@@ -23,7 +30,7 @@ def monitored(port: int, wire: Connect) -> list[bytes]:
     client("ECHO", "the end")
     told: list[bytes] = []
     while not told or b"the end" not in told[-1]:
-        told.append(re.sub(rb"^\+\d+\.\d{6} \[(\d+) 127\.0\.0\.1:\d+\]", rb"\1", monitor.frame()))
+        told.append(re.sub(rb"^\+\d+\.\d{6} \[(\d+) (lua|127\.0\.0\.1:)\d*\]", rb"\1 \2", monitor.frame()))
     assert monitor("PING") == b"+PONG\r\n"
     assert b'"PING"' in monitor.frame()
     assert monitor("GET", "a") == b"-ERR Replica can't interact with the keyspace\r\n"
@@ -98,6 +105,80 @@ def test_a_sleep_is_kept(start: Start, wire: Connect) -> None:
     for number in range(3):
         client("SET", "k", number)
     assert client("SLOWLOG", "LEN") == b":4\r\n"
+
+
+@pytest.mark.parametrize(
+    ("told", "drawn"),
+    [
+        ((5, 100, 43, 70, 5, 22), " #    \n | #  \n |o|  \n_|||_#\n      \n654321\nssssss\n"),
+        ((10, 20, 30), "  #\n _|\n ||\n_||\n   \n321\nsss\n"),
+        ((20,), " \n \n \n_\n \n1\ns\n"),
+    ],
+)
+def test_delays_are_drawn_as_by_redis(told: tuple[int, ...], drawn: str) -> None:
+    """These pictures were drawn by Redis 8.2.3 of these delays, a second apart."""
+    delays = Delays()
+    for second, milliseconds in enumerate(told):
+        delays.add(second, milliseconds)
+    high = max(told)
+    head = f"command - high {high} ms, low {min(told)} ms (all time high {high} ms)\n" + "-" * 80 + "\n"
+    assert graph(b"command", delays, len(told)) == (head + drawn).encode()
+
+
+# What INFO of Redis 8.2.3 tells that has no counterpart here: how it was built, its own allocator, threads, event loop
+# and modules, what only a disk needs, and times of evictions.
+NOT_HERE = """
+redis_git_sha1 redis_git_dirty redis_build_id gcc_version atomicvar_api module
+client_recent_max_input_buffer client_recent_max_output_buffer reply_buffer_shrinks reply_buffer_expands
+used_memory_vm_eval used_memory_scripts_eval used_memory_vm_functions used_memory_functions
+rdb_changes_since_last_save io_thread_0 expired_stale_perc total_eviction_exceeded_time current_eviction_exceeded_time
+dump_payload_sanitizations io_threaded_total_prefetch_batches io_threaded_total_prefetch_entries eventloop_cycles
+eventloop_duration_sum eventloop_duration_cmd_sum instantaneous_eventloop_cycles_per_sec
+instantaneous_eventloop_duration_usec
+""".split()  # noqa: SIM905
+
+
+def figures(client: Wire) -> dict[str, str]:
+    """What INFO tells, but for the counts of commands."""
+    lines = client("INFO", "everything").decode().split("\r\n")
+    told = dict(line.split(":", 1) for line in lines if ":" in line)
+    return {name: told[name] for name in told if not re.match("cmdstat_|latency_percentiles_|errorstat_|db\\d", name)}
+
+
+def test_info_names_what_redis_names(server: Server, client: Wire) -> None:
+    """Every figure of Redis 8.2.3 but those of its inside; where nothing has happened, zeros where Redis has zeros."""
+    with redis("") as (real, _):
+        ours, theirs = figures(client), figures(real)
+    assert set(theirs) - set(ours) == set(NOT_HERE)
+    assert set(ours) - set(theirs) == {"server_name", "redlark_core"}
+    counted = re.compile(
+        "total_(active|sync|repl)|active_defrag|evict|acl|sync|aof|cow|tracking|blocked|lazyfree|mem_[^c]"
+    )
+    zeros = {name for name in theirs if theirs[name] in ("0", "0.00") and counted.search(name)} & set(ours)
+    assert {name: ours[name] for name in zeros if float(ours[name])} == {}
+    assert len(zeros) > 30
+
+
+def test_memory_is_told_of_each_database(start: Start, wire: Connect) -> None:
+    """MEMORY STATS has an entry for each database that holds something, and INFO knows when most was used."""
+    client = wire(start().port)
+    for number in (0, 3):
+        client("SELECT", number)
+        client("SET", "k", "v", "PX", 100_000)
+    told = client("MEMORY", "STATS")
+    assert re.findall(rb"db\.\d+", told) == [b"db.0", b"db.3"]
+    assert told.count(b"overhead.hashtable.main") == told.count(b"overhead.hashtable.expires") == 2
+    began = time.time()
+    client("SET", "large", "x" * 1_000_000)
+    told = client("INFO", "memory").decode()
+    peak = re.search(r"used_memory_peak:(\d+).*used_memory_peak_time:(\d+)", told, re.DOTALL)
+    assert peak
+    assert int(peak[1]) > 1_000_000
+    assert int(peak[2]) >= int(began)
+    assert int(figures(client)["acl_access_denied_auth"]) == 0
+    client("AUTH", "default", "right, as any is")
+    client("AUTH", "nobody", "x")
+    assert int(figures(client)["acl_access_denied_auth"]) == 1
 
 
 def test_errors_are_counted_once_by_their_first_word(server: Server, client: Wire, wire: Connect) -> None:
