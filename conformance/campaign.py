@@ -16,16 +16,18 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from functools import cached_property
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from attrs import evolve, field, mutable
 
 from redlark.conformance import clustered, draw, examples, refused
+from redlark.conformance.again import Again, run_again
 from redlark.conformance.coverage import Coverage
 from redlark.conformance.crowd import Crowd, several_at_once
-from redlark.conformance.divergence import Divergence, unknown
-from redlark.conformance.errors import CannotRun, Lost, NotRestored
+from redlark.conformance.divergence import Divergence
+from redlark.conformance.errors import CannotRun, NotRestored
 from redlark.conformance.exhaustive import Exhaustive, every_sequence
+from redlark.conformance.findings import look_into
 from redlark.conformance.generate import Generator, Grammar, grammar, group_of, optional_words
 from redlark.conformance.history import History
 from redlark.conformance.judge import Judge, seldom_collected
@@ -45,23 +47,23 @@ from redlark.conformance.report import (
 )
 from redlark.conformance.scenarios import HELPERS, Pool
 from redlark.conformance.setups import OUT_OF_REACH, SETUPS, Setup
-from redlark.conformance.shrink import Shrinker
 from redlark.conformance.target import Target
 from redlark.reference import Model
 
+if TYPE_CHECKING:
+    from redlark.conformance.baseline import Entry
+
 Launch = Callable[[Mapping[str, str]], AbstractContextManager[Target]]
 
-UNKNOWN = "(unknown command)"
 SETUP_ROUNDS = 6
 SETUP_HISTORIES = 20  # of such a round
 TRIED_FIRST = 80_000  # requests that are tried in the model before others than examples are sent, at most
 TRIED_A_SECOND = 1_500  # of the budget: the same
 TRIED_A_ROUND = 4_000  # in pursuit of what is still unreached
 SETUP_SHARE = 0.05  # of the budget, at most, for each set-up
-SHRINK_SECONDS = 30.0  # for one; the count of runs ends it sooner, unless silence has to be waited for each time
-SHRINK_SHARE = 0.5  # of the budget, at most, for all shrinking together
 ENOUGH = 3  # different divergences of one command, after which it is not drawn any more
 REPEATED = 12  # or this many in all
+FAMILIAR = 500  # reviewed ones, which cut histories short: the command may have others
 
 
 class Listener(Protocol):
@@ -93,7 +95,11 @@ class Campaign:
     listener: Listener = field(factory=Silent)
     enough: int | None = None  # findings after which it ends
     no_launch: str = "the target cannot be configured otherwise"
+    again: list[Again] = field(factory=list)  # what is run before anything is searched
+    known: Callable[[Divergence], Entry | None] = lambda _: None  # the review that accepts a divergence
+    spared: frozenset[str] = frozenset()  # commands that several clients at once are not given
     findings: dict[tuple[object, ...], Finding] = field(factory=dict, init=False)
+    recognised: set[Entry] = field(factory=set, init=False)  # reviews of which a finding is told
     unsupported: set[str] = field(factory=set, init=False)
     skipped: dict[str, str] = field(factory=dict, init=False)  # set-up to reason
     requests: int = field(default=0, init=False)
@@ -108,10 +114,11 @@ class Campaign:
     rehearsal: Rehearsal = field(init=False)
     _before: dict[int, Counter[str]] = field(init=False)  # of each protocol; 0 for all that was reached
     diverged: Counter[str] = field(factory=Counter, init=False)
-    _shrinking: float = field(default=0.0, init=False)
+    familiar: Counter[str] = field(factory=Counter, init=False)  # divergences that were reviewed
+    shrinking: float = field(default=0.0, init=False)  # seconds
     _started: float = field(factory=time.monotonic, init=False)
     _most_worlds: int = field(default=1, init=False)
-    _given_up: int = field(default=0, init=False)
+    given_up: int = field(default=0, init=False)
     _judging: float = field(default=0.0, init=False)  # seconds
 
     @grammars.default
@@ -187,12 +194,15 @@ class Campaign:
 
     def _run(self) -> None:
         if self.options.exhaustive or self.options.concurrent:
+            with self.judge(self.target) as judge:
+                run_again(self, judge, None)
             self.ended = "complete"
             every_sequence(self) if self.options.exhaustive else several_at_once(self)
             return
         judge = self.judge(self.target)
         pursuit = self.pursuit(self.rehearsal, None)
         try:
+            run_again(self, judge, None)
             for phase, histories in self.opening(pursuit):
                 self.listener.phase(phase)
                 self._all(judge, histories)
@@ -299,13 +309,15 @@ class Campaign:
     def gone(self) -> frozenset[str]:
         """The commands that are not drawn any more: the server lacks them, or they have diverged often enough."""
         often = {name for name, count in self.diverged.items() if count >= REPEATED}
-        found = Counter(finding.command for finding in self.findings.values())
+        often |= {name for name, count in self.familiar.items() if count >= FAMILIAR}
+        found = Counter(finding.command for finding in self.findings.values() if not finding.known)
         return frozenset(self.unsupported | often | {name for name, count in found.items() if count >= ENOUGH})
 
     def _set_up(self, setup: Setup, number: int) -> None:
         """Some rounds on a server set up otherwise, if there are rules that need it."""
         needed = [rule for rule in self.rules if setup.reaches(rule)]
-        if not needed or self.over() or not setup.is_of(self.model.profile.name):
+        wanted = needed or self.examples_for(setup.name)
+        if not wanted or self.over() or not setup.is_of(self.model.profile.name):
             return
         requests = self.requests + (self.options.requests or 1 << 60) * SETUP_SHARE
         if self.launch is None:
@@ -326,12 +338,13 @@ class Campaign:
                 rehearsal = Rehearsal(self.model, target.config, setup.signed_in, before, databases=target.databases)
                 pursuit = self.pursuit(rehearsal, setup)
                 try:
+                    run_again(self, judge, setup)
                     if setup.alone:
                         asked = clustered.scripts(self.grammars, self._protocols, self.model.rules)
                         asked = [*clustered.put_right(self.grammars, self._protocols), *asked]
                         self._fixed(judge, [*refused.of(self, target.config), *asked], setup, rehearsal)
                     for turn in range(SETUP_ROUNDS):
-                        if over() or (turn and all(rehearsal.reached[rule] for rule in needed)):
+                        if over() or ((turn or not needed) and all(rehearsal.reached[rule] for rule in needed)):
                             break
                         self._round(judge, 1_000_000 * (number + 1) + turn, setup, pursuit, over)
                     if setup.alone:
@@ -349,7 +362,11 @@ class Campaign:
             rehearsal.run(history)
             self.one(judge, history, setup)
 
-    def one(self, judge: Judge, history: History, setup: Setup | None) -> None:
+    def examples_for(self, setup: str | None) -> list[Again]:
+        """What is to be run again in a set-up, None for the server as it is."""
+        return [one for one in self.again if one.setup == setup]
+
+    def one(self, judge: Judge, history: History, setup: Setup | None) -> Divergence | None:
         """Run one history, and look into what it shows."""
         before, began = judge.requests, time.monotonic()
         found = judge.run(history)
@@ -360,71 +377,19 @@ class Campaign:
         self.optional.update(judge.options)
         judge.uncount()
         self._most_worlds = max(self._most_worlds, judge.most_worlds)
-        self._given_up += judge.given_up
+        self.given_up += judge.given_up
         judge.given_up = 0
         if found:
-            self._look_into(judge, found, history, setup)
+            look_into(self, judge, found, history, setup)
         if self.histories % 8 == 0:
             self.listener.tick(self)
-
-    # -- divergences ----------------------------------------------------------------------------------------------
-
-    def _look_into(self, judge: Judge, found: Divergence, history: History, setup: Setup | None) -> None:
-        if found.command in self.model.lacking and found.raw[:1] in (b"-", b"!"):
-            return  # unsupported as it is, in whatever words the server refuses what it does not list
-        name = found.command if found.command in self.model.commands else UNKNOWN
-        if name in self.unsupported or (name != UNKNOWN and unknown(found.raw) and self._never_heard_of(name)):
-            self.unsupported.add(name)
-            return
-        if found.lost:
-            self._see_alive(found)
-        self.diverged[name] += 1
-        if found.signature in self.findings:
-            return
-        before, began = judge.requests, time.monotonic()
-        seconds = min(SHRINK_SECONDS, self.options.budget * SHRINK_SHARE - self._shrinking)
-        shrinker = Shrinker(judge.run, found, seconds=max(seconds, 0.5))
-        timeout, judge.timeout = judge.timeout, min(judge.timeout, 1.0)
-        judge.close()  # the connections that are opened now wait no longer than that
-        try:
-            smallest = shrinker.shrink()
-        finally:
-            judge.timeout = timeout
-            judge.requests = before
-            judge.uncount()
-            self._shrinking += time.monotonic() - began
-        smallest = evolve(smallest, command=smallest.command if smallest.command in self.model.commands else UNKNOWN)
-        finding = Finding(smallest, shrinker.reproduced, history.size, setup.name if setup else None)
-        self.findings[found.signature] = finding
-        if smallest.signature != found.signature and smallest.signature in self.findings:
-            self.findings.pop(found.signature)
-        else:
-            self.findings[smallest.signature] = finding
-            self.listener.found(finding)
-
-    def _never_heard_of(self, name: str) -> bool:
-        """Whether the server does not know the command even when it is asked in the plainest way."""
-        try:
-            with self.target.address.enter(self.options.timeout) as connection:
-                return unknown(connection.ask(*(word.encode() for word in name.split("|"))).raw)
-        except (CannotRun, Lost):
-            return False
-
-    def _see_alive(self, found: Divergence) -> None:
-        """After a lost connection: whether the server still serves anyone. Raises `CannotRun` if not."""
-        try:
-            with self.target.address.enter(self.options.timeout) as connection:
-                connection.ask(b"PING")
-        except (CannotRun, Lost) as problem:
-            what = problem.what if isinstance(problem, Lost) else "does not accept connections any more"
-            said = f"gone after {self.requests} requests: on {found.command} it {found.seen}, and then it {what}"
-            raise CannotRun(f"{self.name}: {said}") from None
+        return found
 
     # -- the report -----------------------------------------------------------------------------------------------
 
     def report(self) -> TargetReport:
         """The report on what was run so far."""
-        unheard = f"{self._given_up} histories were left: what nobody heard of could have gone too many ways"
+        unheard = f"{self.given_up} histories were left: what nobody heard of could have gone too many ways"
         report = TargetReport(
             self.name,
             self.choice.profile,
@@ -438,7 +403,7 @@ class Campaign:
             judging=self._judging,
             most_worlds=self._most_worlds,
             ended=self.ended,
-            notes=[*self.notes, *([unheard] if self._given_up else [])],
+            notes=[*self.notes, *([unheard] if self.given_up else [])],
             crowd=self.crowd,
             exhaustive=self.exhaustive,
         )

@@ -18,6 +18,7 @@ from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, v
 from pathlib import Path
 from random import SystemRandom
 from types import FrameType
+from typing import TypeVar
 
 import click
 from attrs import evolve
@@ -29,9 +30,11 @@ from redlark.conformance.attempt import DEBUG
 from redlark.conformance.campaign import Campaign
 from redlark.conformance.configure import configured
 from redlark.conformance.errors import CannotRun
+from redlark.conformance.memory import Memory
 from redlark.conformance.options import Options
 from redlark.conformance.target import Target, at, leave_empty, parse_address, prepare
 
+Result = TypeVar("Result")
 CONFORMED, DIVERGED, COULD_NOT = 0, 1, 2
 QUICK, USUAL = 10.0, 60.0  # seconds
 
@@ -106,6 +109,28 @@ def main() -> None:
 )
 @click.option("--json", "json_file", type=click.Path(path_type=Path), metavar="FILE", help="Write the report there.")
 @report_cli.options
+@click.option(
+    "--baseline",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Reviewed divergences (TOML): others fail, and reviewed ones that pass or are out of date.",
+)
+@click.option(
+    "--write-baseline",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Put a draft of each divergence that is not known behind the reviewed ones in FILE.",
+)
+@click.option(
+    "--saved",
+    type=click.Path(path_type=Path),
+    default=Path(".redlark"),
+    envvar="REDLARK_SAVED",
+    show_default=True,
+    metavar="DIR",
+    help="Where failing examples are kept; they are run first the next time.",
+)
+@click.option("--no-saved", is_flag=True, help="Keep none, and run none.")
 @click.option("--strict/--loose", default=True, help="Loose: errors count by their first word only.")
 @click.option("--destructive", is_flag=True, help="Use servers that hold data; it will be deleted.")
 @click.option("--timeout", type=click.FloatRange(0, min_open=True), default=5.0, show_default=True, metavar="SECONDS")
@@ -129,6 +154,10 @@ def conform(
     markdown: Path | None,
     badge: Path | None,
     annotations: bool,
+    baseline: Path | None,
+    write_baseline: Path | None,
+    saved: Path,
+    no_saved: bool,
     strict: bool,
     destructive: bool,
     timeout: float,
@@ -160,26 +189,30 @@ def conform(
         destructive=destructive,
         timeout=timeout,
     )
-    _or_end(lambda: report_cli.writable((json_file, *files.values())))
+    _or_end(lambda: report_cli.writable((json_file, write_baseline, *files.values())))
+    memory = _or_end(lambda: Memory.of(baseline, None if no_saved else saved))
     console = Console(highlight=False, emoji=False)
     reports: list[report.TargetReport] = []
     code, began = CONFORMED, time.time()
     with _interrupts() as interrupts:
         for target in targets or (machine.EMBEDDED,):
-            code = max(code, _conform_one(target, options, display.Live(console, quiet, interrupts), reports))
+            code = max(code, _conform_one(target, options, display.Live(console, quiet, interrupts), reports, memory))
             if interrupts:
                 break
     told = report.as_json(our_version(), options.seed, reports, options, began)
     if json_file is not None:
         _or_end(lambda: report_cli.write(json_file, json.dumps(told, indent=2) + "\n"))
     _or_end(lambda: report_cli.deliver(told, files, annotate=annotations))
+    if write_baseline is not None:
+        drafted = _or_end(lambda: report_cli.draft(told, write_baseline))
+        click.echo(f"{write_baseline}: {drafted} drafted; each needs a reason before --baseline takes it")
     sys.exit(code)
 
 
-def _or_end(action: Callable[[], None]) -> None:
+def _or_end(action: Callable[[], Result]) -> Result:
     """Do it, or end with one line and the status of what could not be run."""
     try:
-        action()
+        return action()
     except CannotRun as problem:
         click.echo(f"redlark: {problem}", err=True)
         sys.exit(COULD_NOT)
@@ -213,12 +246,16 @@ def _interrupts() -> Iterator[list[int]]:
             signal.signal(number, handler)
 
 
-def _conform_one(name: str, options: Options, live: display.Live, reports: list[report.TargetReport]) -> int:
+def _conform_one(
+    name: str, options: Options, live: display.Live, reports: list[report.TargetReport], memory: Memory
+) -> int:
     try:
         with _campaign(name, options, live) as campaign:
+            remembered = memory.attach(campaign)
             live.begin(campaign)
             with live:
                 found = campaign.run()
+            remembered.conclude(found)
     except CannotRun as problem:
         click.echo(f"redlark: {problem}", err=True)
         reports.append(report.not_judged(_bare(name), options, str(problem)))
@@ -239,7 +276,7 @@ def _conform_one(name: str, options: Options, live: display.Live, reports: list[
         display.show_report(live.console, found)
     if found.ended == "lost":
         return COULD_NOT
-    return DIVERGED if found.diverges else CONFORMED
+    return CONFORMED if found.passes else DIVERGED
 
 
 def _bare(name: str) -> str:

@@ -120,7 +120,9 @@ def several_at_once(campaign: Campaign) -> None:
     """The concurrent histories of a campaign: for a share of its budget, or as many as were asked for."""
     options, wanted = campaign.options, campaign.options.concurrent
     grammars = campaign.grammars
-    names, weights = draw.weighted(dict.fromkeys(grammars, 0), campaign.sendable, campaign.gone, HELPERS)
+    names, weights = draw.weighted(
+        dict.fromkeys(grammars, 0), campaign.sendable, campaign.gone | campaign.spared, HELPERS
+    )
     pool = Pool(Generator(grammars), names, weights)
     campaign.crowd = Crowd(campaign.model, campaign.target, pool, options.seed, timeout=options.timeout)
     seconds = campaign.seconds + options.budget * (1.0 if wanted else SHARE)

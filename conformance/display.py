@@ -99,11 +99,13 @@ class Live:
 def finding_block(finding: Finding) -> Text:
     """One divergence: what to paste, what came, what the text allows."""
     divergence = finding.divergence
-    block = Text.assemble((f"{divergence.command} diverges", "bold red"))
+    block = Text.assemble((f"{divergence.command} diverges", "yellow" if finding.known else "bold red"))
     if divergence.rules:
         block.append(f"  {', '.join(divergence.rules[:4])}")
     if finding.setup:
         block.append(f"  (where {finding.setup})")
+    if finding.known:
+        block.append(f"  (known: {finding.known})")
     _labelled(block, "    ", _short(finding.paste, 60))
     _labelled(block, "  seen     ", _short(divergence.seen, 12))
     for number, allowed in enumerate(divergence.allowed[:4]):
@@ -171,7 +173,9 @@ def _by_reason(unreached: dict[str, str]) -> dict[str, list[str]]:
 def show_totals(console: Console, report: TargetReport) -> None:
     """The verdict in a line or two."""
     totals = report.totals
-    verdict = "[bold red]diverges[/]" if report.diverges else "[bold green]conforms[/]"
+    verdict = "[bold green]conforms[/]" if report.passes else "[bold red]diverges[/]"
+    if report.diverges and report.passes:
+        verdict += f", but for {len(report.findings)} divergences that {escape(str(report.baseline))} accepts"
     if report.ended in ("interrupted", "lost"):
         verdict += (
             f" so far ([yellow]{'interrupted' if report.ended == 'interrupted' else 'the run could not go on'}[/])"
@@ -194,6 +198,8 @@ def show_totals(console: Console, report: TargetReport) -> None:
     )
     if report.crowd is not None:
         show_crowd(console, report.crowd)
+    for complaint in report.complaints:
+        console.print(Text(complaint.line, style="bold red"), soft_wrap=True)
     for note in report.notes:
         console.print(Text(note, style="yellow"), soft_wrap=True)
 

@@ -9,10 +9,11 @@ import json
 from collections import Counter
 from datetime import UTC, datetime
 from importlib.resources import files
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen, mutable
 
+from redlark.conformance import written
 from redlark.conformance.crowd import Crowd
 from redlark.conformance.divergence import Divergence, Exchange
 from redlark.conformance.exhaustive import Exhaustive
@@ -20,6 +21,9 @@ from redlark.conformance.options import Options
 from redlark.conformance.setups import PASSWORD
 from redlark.reference.transcript import command_line
 from redlark.spec.sources import sources
+
+if TYPE_CHECKING:
+    from redlark.conformance.baseline import Complaint
 
 _OURS = PASSWORD.encode()
 CONFORMS, DIVERGES, UNSUPPORTED, NOT_RUN, UNSPECIFIED = "conforms", "diverges", "unsupported", "not run", "unspecified"
@@ -47,6 +51,7 @@ class Finding:
     reproduced: bool
     original: int  # requests of the history that showed it
     setup: str | None = None
+    known: str = ""  # the reason for which a baseline accepts it
 
     @property
     def command(self) -> str:
@@ -110,6 +115,11 @@ class Finding:
             "pipelined": self.pipelined,
             "reproduced": self.reproduced,
             "setup": self.setup,
+            "history": {
+                "protocol": self.divergence.history.protocol,
+                "lines": written.lines(self.divergence.history),
+            },
+            **({"known": self.known} if self.known else {}),
         }
 
 
@@ -164,11 +174,19 @@ class TargetReport:
     notes: list[str] = field(factory=list)
     crowd: Crowd | None = None  # what several clients at once saw; None where none were run
     exhaustive: Exhaustive | None = None  # every sequence of small alphabets; None where that was not asked for
+    baseline: str | None = None  # the file; None where there is none
+    complaints: list[Complaint] = field(factory=list)  # what is wrong with what the baseline says
 
     @property
     def diverges(self) -> bool:
         alone = any(verdict.verdict == DIVERGES for verdict in self.verdicts.values())
         return alone or (self.crowd is not None and self.crowd.diverges)
+
+    @property
+    def passes(self) -> bool:
+        """Whether nothing diverges but what the baseline accepts, and nothing is wrong with the baseline."""
+        crowd = self.crowd is not None and self.crowd.diverges
+        return not crowd and not self.complaints and all(finding.known for finding in self.findings)
 
     @property
     def rules(self) -> tuple[str, ...]:
@@ -219,6 +237,14 @@ class TargetReport:
             "unreached": self.unreached,
             "concurrent": None if self.crowd is None else self.crowd.as_json(),
             "exhaustive": None if self.exhaustive is None else [one.as_json() for one in self.exhaustive.groups],
+            "gate": None
+            if self.baseline is None
+            else {
+                "baseline": self.baseline,
+                "known": sum(1 for finding in self.findings if finding.known),
+                "unknown": sum(1 for finding in self.findings if not finding.known),
+                "complaints": [{"line": one.line, "at": one.at} for one in self.complaints],
+            },
             "totals": self.totals,
         }
 

@@ -5,6 +5,7 @@ What must live here: options and files. What a form looks like is its module's i
 
 from __future__ import annotations
 
+import datetime
 import json
 import sys
 from collections.abc import Callable, Iterable
@@ -13,7 +14,7 @@ from typing import Any, TypeVar
 
 import click
 
-from redlark.conformance import reports
+from redlark.conformance import baseline, reports
 from redlark.conformance.errors import CannotRun
 from redlark.conformance.reports import actions, badge, difference, junit, markdown
 
@@ -133,3 +134,23 @@ def diff(old: Path, new: Path, as_json: bool, all_of_it: bool) -> None:
         for line in difference.told(found, all_of_it=all_of_it):
             click.echo(line)
     sys.exit(WORSE if any(one.worse for one in found) else SAME)
+
+
+@report.command("baseline")
+@click.argument("file", type=FILE, metavar="REPORT")
+@click.option("-o", "--output", type=FILE, metavar="FILE", help="Put them behind those of FILE. Default: print them.")
+def baselined(file: Path, output: Path | None) -> None:
+    """Draft an entry of a baseline for each divergence that no baseline accepts yet; reasons are left to be written."""
+    told = reports.read(file)
+    if output is None:
+        click.echo(baseline.document(baseline.drafts(told, datetime.date.today())), nl=False)
+    else:
+        click.echo(f"{output}: {draft(told, output)} drafted; each needs a reason before --baseline takes it", err=True)
+
+
+def draft(told: reports.Json, path: Path) -> int:
+    """Put drafts of a report's unknown divergences behind what a baseline holds; how many. Raises `CannotRun`."""
+    held = baseline.read(path, drafts=True) if path.exists() else ()
+    found = baseline.drafts(told, datetime.date.today(), held)
+    baseline.write(path, found)
+    return len(found)

@@ -19,7 +19,7 @@ Json = Mapping[str, Any]
 
 # How the first line of a reply, as redis-cli prints it, shows of which kind it is; else it is a string.
 _SIGNS = (
-    ("(error)", "error"), ("(integer)", "integer"), ("(nil)", "nil"), ("(double)", "double"), ("(true)", "boolean"),
+    ("(integer)", "integer"), ("(nil)", "nil"), ("(double)", "double"), ("(true)", "boolean"),
     ("(false)", "boolean"), ("(empty ", "array"), ("1) ", "array"), ("1# ", "map"), ("1~ ", "set"), ('"', "string"),
 )  # fmt: skip
 
@@ -39,14 +39,16 @@ def read(path: Path) -> dict[str, Any]:
 
 
 def kind(seen: str) -> str:
-    """Of which kind a reply is that is told as redis-cli prints it.
+    """Of which kind a reply is that is told as redis-cli prints it; errors are of the kind that their first word says.
 
     Two divergences of one command and rule whose replies are of one kind are taken for the same fault.
 
     >>> kind("(integer) 3"), kind("(error) ERR no"), kind('1) "a"'), kind("closed the connection")
-    ('integer', 'error', 'array', 'closed the connection')
+    ('integer', 'error ERR', 'array', 'closed the connection')
     """
     first = seen.lstrip().split("\n")[0]
+    if first.startswith("(error) "):
+        return " ".join(["error", *first.split()[1:2]])
     return next((name for sign, name in _SIGNS if first.startswith(sign)), first)
 
 

@@ -34,7 +34,7 @@ def render(report: Json) -> Iterator[str]:
             yield line("error", f"with several clients at once the server {lost}", title=f"{name}: lost")
         held = target.get("gate") or {}
         for complaint in held.get("complaints", ()):
-            place = {"file": held["baseline"], "line": complaint.get("at")}
+            place = {"file": held["baseline"], "line": complaint.get("at") or None}
             yield line("error", complaint["line"], title=f"{name}: baseline", **place)
 
 

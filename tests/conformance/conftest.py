@@ -7,6 +7,7 @@ import socket
 import socketserver
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -62,6 +63,12 @@ def polite(request: tuple[bytes, ...]) -> bytes | None:
         case b"TIME":
             return b"*2\r\n$1\r\n0\r\n$1\r\n0\r\n"
     return b"-ERR unknown command\r\n"
+
+
+@pytest.fixture(autouse=True)
+def nothing_saved(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Failing examples of one test are not run by another."""
+    monkeypatch.setenv("REDLARK_SAVED", str(tmp_path / ".redlark"))
 
 
 @pytest.fixture

@@ -1,0 +1,102 @@
+"""From a divergence to a finding: what a campaign makes of a reply that the text does not allow.
+
+What must live here: whether it is a fault at all, whether it is new, and how it is made short. Everything is written
+into the campaign; what a finding looks like is the report's.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from attrs import evolve
+
+from redlark.conformance.divergence import Divergence, unknown
+from redlark.conformance.errors import CannotRun, Lost
+from redlark.conformance.history import History
+from redlark.conformance.report import Finding
+from redlark.conformance.shrink import Shrinker
+
+if TYPE_CHECKING:
+    from redlark.conformance.campaign import Campaign
+    from redlark.conformance.judge import Judge
+    from redlark.conformance.setups import Setup
+
+UNKNOWN = "(unknown command)"
+SHRINK_SECONDS = 30.0  # for one; the count of runs ends it sooner, unless silence has to be waited for each time
+SHRINK_SHARE = 0.5  # of the budget, at most, for all shrinking together
+
+
+def look_into(campaign: Campaign, judge: Judge, found: Divergence, history: History, setup: Setup | None) -> None:
+    """Make a divergence short and tell of it, unless it is known from this run, or no divergence but a lack."""
+    if found.command in campaign.model.lacking and found.raw[:1] in (b"-", b"!"):
+        return  # unsupported as it is, in whatever words the server refuses what it does not list
+    name = _named(campaign, found)
+    if name in campaign.unsupported or (name != UNKNOWN and unknown(found.raw) and _never_heard_of(campaign, name)):
+        campaign.unsupported.add(name)
+        return
+    if found.lost:
+        _see_alive(campaign, found)
+    reviewed = campaign.known(evolve(found, command=name))
+    if reviewed is None:
+        campaign.diverged[name] += 1
+    else:
+        campaign.familiar[name] += 1
+    key = found.signature, reviewed
+    if key in campaign.findings or (reviewed is not None and reviewed in campaign.recognised):
+        return
+    smallest, reproduced = _shrunk(campaign, judge, found)
+    accepted = campaign.known(smallest)
+    finding = Finding(
+        smallest, reproduced, history.size, setup.name if setup else None, accepted.reason if accepted else ""
+    )
+    if accepted is not None:
+        campaign.recognised.add(accepted)
+    campaign.findings[key] = finding
+    shorter = smallest.signature, accepted
+    if shorter != key and shorter in campaign.findings:
+        campaign.findings.pop(key)
+    else:
+        campaign.findings[shorter] = finding
+        campaign.listener.found(finding)
+
+
+def _shrunk(campaign: Campaign, judge: Judge, found: Divergence) -> tuple[Divergence, bool]:
+    """The smallest divergence that was found, and whether the first one came again; not counted as requests."""
+    before, began = judge.requests, time.monotonic()
+    seconds = min(SHRINK_SECONDS, campaign.options.budget * SHRINK_SHARE - campaign.shrinking)
+    shrinker = Shrinker(judge.run, found, seconds=max(seconds, 0.5))
+    timeout, judge.timeout = judge.timeout, min(judge.timeout, 1.0)
+    judge.close()  # the connections that are opened now wait no longer than that
+    try:
+        smallest = shrinker.shrink()
+    finally:
+        judge.timeout = timeout
+        judge.requests = before
+        judge.uncount()
+        campaign.shrinking += time.monotonic() - began
+    return evolve(smallest, command=_named(campaign, smallest)), shrinker.reproduced
+
+
+def _named(campaign: Campaign, found: Divergence) -> str:
+    return found.command if found.command in campaign.model.commands else UNKNOWN
+
+
+def _never_heard_of(campaign: Campaign, name: str) -> bool:
+    """Whether the server does not know the command even when it is asked in the plainest way."""
+    try:
+        with campaign.target.address.enter(campaign.options.timeout) as connection:
+            return unknown(connection.ask(*(word.encode() for word in name.split("|"))).raw)
+    except (CannotRun, Lost):
+        return False
+
+
+def _see_alive(campaign: Campaign, found: Divergence) -> None:
+    """After a lost connection: whether the server still serves anyone. Raises `CannotRun` if not."""
+    try:
+        with campaign.target.address.enter(campaign.options.timeout) as connection:
+            connection.ask(b"PING")
+    except (CannotRun, Lost) as problem:
+        what = problem.what if isinstance(problem, Lost) else "does not accept connections any more"
+        said = f"gone after {campaign.requests} requests: on {found.command} it {found.seen}, and then it {what}"
+        raise CannotRun(f"{campaign.name}: {said}") from None
