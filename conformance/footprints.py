@@ -47,7 +47,7 @@ class Footprints:
     def _table(self) -> dict[str, Facts]:
         return dict(table(self.model.profile, self.model.text).commands)
 
-    def _told(self, command: Compiled) -> Facts | None:
+    def told(self, command: Compiled) -> Facts | None:
         """What COMMAND tells of a command; 6.2 tells of subcommands by their container alone, and of QUIT not at all.
 
         None, too, of a subcommand whose container a run leaves out.
@@ -60,7 +60,7 @@ class Footprints:
         command = self.model.command(request)
         if command is None:
             return frozenset()  # nothing but an error
-        facts = self._told(command)
+        facts = self.told(command)
         if facts is None:
             return frozenset((EVERYTHING, WAITING))
         if not facts.key_specs:
@@ -84,7 +84,7 @@ class Footprints:
                 if any(isinstance(one, syntax.Argument) and one.name in _TIMES for one in walk((part,))):
                     tokens = {one.text.encode() for one in walk((part,)) if isinstance(one, syntax.Token)}
                     always, words = always or not tokens, words | tokens
-            facts = self._told(command)
+            facts = self.told(command)
             always = always or command.parks or facts is None or facts.group == "stream"
             known = self._timed[command.key] = always, frozenset(words)
         return known[0] or any(word.upper() in known[1] for word in request[1:])
@@ -107,7 +107,7 @@ class Footprints:
         command = self.model.command(request)
         if command is None:
             return True
-        facts = self._told(command)  # PFCOUNT is `readonly`, and keeps what it has counted
+        facts = self.told(command)  # PFCOUNT is `readonly`, and keeps what it has counted
         if facts is None or b"readonly" not in command.flags or command.parks:
             return False
         return all("RO" in spec.flags for spec in facts.key_specs)

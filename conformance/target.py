@@ -201,6 +201,18 @@ def prepare(address: Address, *, destructive: bool, timeout: float = TIMEOUT) ->
         talk.connection.close()
 
 
+def meet(address: Address, timeout: float = TIMEOUT) -> Target:
+    """Learn of a server what the model must know about it, and leave it as it is. Raises `CannotRun`."""
+    talk = _Talk(address, timeout)
+    try:
+        _sign_in(talk)
+        info = _introduce(talk)
+        config = _config(talk)
+        return Target(address, info, _databases(talk, config), config, _clock(talk), commands=_commands(talk))
+    finally:
+        talk.connection.close()
+
+
 def leave_empty(target: Target) -> None:
     """Flush what a run that ended in the middle of a history left; a server that is gone is left alone."""
     with contextlib.suppress(CannotRun, Lost), target.address.enter(1.0) as connection:
