@@ -143,6 +143,7 @@ HINTS: tuple[Hint, ...] = (
         (
             ("ZADD k 0.1 a", "DEBUG DIGEST-VALUE k"),
             ("DEBUG PROTOCOL push",),
+            ("CLIENT REPLY SKIP", "DEBUG PROTOCOL push", "PING"),
             ("MULTI", "DEBUG PROTOCOL push", "PING", "EXEC"),
         ),
         DEBUGGING,

@@ -32,7 +32,7 @@ from redlark.reference import counting, logs, tracking
 from redlark.reference.blocks import Compiled, compile_command
 from redlark.reference.expressions import expression
 from redlark.reference.functions import arity_holds
-from redlark.reference.owing import MAX_WORLDS, Interval, Owing, Request, Worlds, first_of, in_exec, torn
+from redlark.reference.owing import MAX_WORLDS, Interval, Owing, Request, Worlds, first_of, in_exec, pushes_of, torn
 from redlark.reference.replies import describe, encode, matches
 from redlark.reference.resp import Frame
 from redlark.reference.resp import frame as decode
@@ -358,7 +358,9 @@ class Model(Owing):
         if self._delivery is None or run.session["reply-mode"] == b"on":
             return reply
         delivered = self._delivery.execute(run, (reply,))
-        return reply if type(reply) is Several else delivered  # pushes come where replies are switched off, too
+        if delivered is NO_REPLY and type(reply) is Several:  # pushes come where replies are switched off, too
+            return pushes_of(reply)
+        return delivered
 
     def command(self, request: Request) -> Compiled | None:
         """The command that a request names: a subcommand where its container has it, else the container."""

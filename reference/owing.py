@@ -346,3 +346,14 @@ def torn(replies: tuple[Any, ...]) -> Any:
         return replies
     frames = [frame for one in replies for frame in (one.frames if type(one) is Several else (one,))]
     return Several((tuple(frames[: len(replies)]), *frames[len(replies) :]))
+
+
+def pushes_of(reply: Several) -> Any:
+    """What of several frames comes where replies are switched off: the pushes, those inside EXEC's array too."""
+    frames = [one for frame in reply.frames for one in (frame if type(frame) is tuple else (frame,))]
+    pushes = tuple(one for one in frames if getattr(_said(one), "kind", None) == "push")
+    return Several(pushes) if pushes else NO_REPLY
+
+
+def _said(frame: Any) -> Any:
+    return frame.reply if type(frame) is Spoken else frame

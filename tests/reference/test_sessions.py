@@ -49,6 +49,19 @@ def test_skip_holds_for_one_reply(profile: str) -> None:
         session.tell("PING", b"+PONG\r\n")
 
 
+def test_pushes_come_in_silence() -> None:
+    """Of what answers with a push and a reply, who asked for silence gets the push alone; attributes are no push."""
+    session = Session("redis-6.2")  # where DEBUG is allowed without a setting
+    session.worlds = tuple(session.model.perform(world, 1, (b"HELLO", b"3"), NOW[0])[0] for world in session.worlds)
+    session.tell("CLIENT REPLY OFF", None)
+    push = b">2\r\n$16\r\nserver-cpu-usage\r\n:42\r\n"
+    assert not session.silent("DEBUG PROTOCOL push")
+    session.tell("DEBUG PROTOCOL push", push)
+    assert session.silent("DEBUG PROTOCOL attrib")
+    session.tell("DEBUG PROTOCOL attrib", None)
+    session.tell("CLIENT REPLY ON", b"+OK\r\n")
+
+
 @pytest.mark.parametrize("profile", PROFILES)
 def test_off_holds_until_on(profile: str) -> None:
     """After CLIENT REPLY OFF requests run unanswered; ON, and RESET, are answered again."""
