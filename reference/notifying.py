@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from redlark.reference.counting import COUNTS, count
 from redlark.reference.functions import of_run
+from redlark.reference.values import EXPIRED, Place
 
 if TYPE_CHECKING:
     from redlark.reference.world import Run
@@ -34,12 +35,23 @@ def happen(run: Run, number: int, event: bytes, key: bytes, early: bool, ahead: 
     if run.server["config"].get(NOTIFY) and is_listened(run):
         tell(run, number, event, key, early, ahead)
     elif run.happened and run.script is None:  # nobody can tell when a script's changes are told, if no event is
-        _changes_first(run, ahead or early)
+        _changes_first(run, (number, key), early, ahead)
 
 
-def _changes_first(run: Run, not_yet: bool) -> None:
-    if run.happened and not not_yet:
+def _changes_first(run: Run, place: Place, early: bool, ahead: bool) -> None:
+    """Tells who tracks what has changed before an event of a key.
+
+    Before an event that goes ``ahead`` of changes that is what has expired; before an ``early`` one, all that has but
+    this key.
+    """
+    if not run.happened:
+        return
+    told = [one for one in run.happened if one[0] == EXPIRED and not (early and one[1] == place)]
+    later = [one for one in run.happened if one not in told] if early or ahead else []
+    if len(later) < len(run.happened):
+        run.happened = told if later else run.happened
         run.model.tell_changes(run)
+        run.happened = later
 
 
 def tell(run: Run, number: int, event: bytes, key: bytes, early: bool, ahead: bool = False) -> None:
@@ -48,7 +60,7 @@ def tell(run: Run, number: int, event: bytes, key: bytes, early: bool, ahead: bo
     An ``early`` one, that something expired, may come before others' events. Who tracks is told of the changes before
     an event first, unless it is early or goes ``ahead`` of them.
     """
-    _changes_first(run, ahead or early)
+    _changes_first(run, (number, key), early, ahead)
     notified = run.model.hidden.get("NOTIFIED")
     if notified is not None:
         before, latest = run.about, run.told
