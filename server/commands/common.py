@@ -105,19 +105,21 @@ def settle(ctx: Context, key: bytes, value: List | Set | Hash | SortedSet, event
 
 @contextmanager
 def ahead(ctx: Context, database: Database | None = None) -> Iterator[None]:
-    """Events of what happens meanwhile are told ahead of it: who tracks keys hears of their changes at the end."""
-    if not (ctx.server.events.classes and ctx.server.tracking.on) or ctx.server.propagation.on:
-        yield
-        return
+    """Events of what happens meanwhile are told ahead of it: who tracks keys hears of their changes at the end.
+
+    That a key has expired is told at once.
+    """
     where = ctx.db if database is None else database
     tracker, changed = where.tracker, list[tuple[bytes, bool]]()
-    where.tracker = lambda *change: changed.append(change)
+    if tracker is None or not ctx.server.events.classes or ctx.server.propagation.on:
+        yield
+        return
+    where.tracker = lambda key, expired: tracker(key, True) if expired else changed.append((key, False))
     try:
         yield
     finally:
         where.tracker = tracker
         for one in changed:
-            assert tracker is not None
             tracker(*one)
 
 
@@ -144,8 +146,19 @@ def store_over(ctx: Context, key: bytes, value: Value, event: bytes, form: int =
         with ahead(ctx), writing_over(ctx, key):
             ctx.db.put(key, value, form=form)
         ctx.notify(event, key)
-    elif ctx.db.delete(key):
+    elif bury(ctx, key) or ctx.db.delete(key):
         ctx.notify(b"del", key)
+
+
+def bury(ctx: Context, key: bytes) -> bool:
+    """A key whose time is over, and that is still there, goes as if it were not over; was there one?"""
+    database, count = ctx.db, len(ctx.db)
+    teller, database.teller = database.teller, None
+    database.exists(key)
+    database.teller = teller
+    gone = count - len(database)
+    database.expired -= gone
+    return gone > 0
 
 
 def counted_keys(args: list[bytes], place: int, too_few: bytes = errors.SYNTAX) -> tuple[list[bytes], list[bytes]]:

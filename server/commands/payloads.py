@@ -5,7 +5,7 @@ from __future__ import annotations
 import attrs
 
 from redlark.server import errors
-from redlark.server.commands.common import ahead, writing_over
+from redlark.server.commands.common import ahead, bury, writing_over
 from redlark.server.commands.registry import command
 from redlark.server.interfaces import OK, CommandError, Context, Reply
 from redlark.server.rdb import BadFormat, dump, is_whole, restore
@@ -51,17 +51,6 @@ def _read(words: list[bytes]) -> _Options:
     return options
 
 
-def _bury(ctx: Context, key: bytes) -> bool:
-    """A key whose time is over, and that is still there, goes as if it were not over; was there one?"""
-    database, count = ctx.db, len(ctx.db)
-    teller, database.teller = database.teller, None
-    database.exists(key)
-    database.teller = teller
-    gone = count - len(database)
-    database.expired -= gone
-    return gone > 0
-
-
 @command("RESTORE", "RESTORE-ASKING")
 def restore_(ctx: Context, args: list[bytes]) -> Reply:
     key, payload, options = args[1], args[3], _read(args[4:])
@@ -77,7 +66,7 @@ def restore_(ctx: Context, args: list[bytes]) -> Reply:
     except BadFormat:
         raise CommandError(b"ERR Bad data format") from None
     at = lives if options.absolute else lives + ctx.now
-    buried = _bury(ctx, key)
+    buried = bury(ctx, key)
     if lives and not ctx.now < at <= INT64_MAX:  # too late a time comes round below 0
         if ctx.db.delete(key) or buried:
             ctx.notify(b"del", key)
