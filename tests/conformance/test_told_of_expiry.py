@@ -15,9 +15,11 @@ from redlark.spec.profiles import PROFILES, recognise
 
 SOON = 2  # milliseconds to live
 WRITES = (
-    "SET k1 v", "SETBIT k1 3 1", "APPEND k1 x", "LPUSH k1 x", "SADD k1 x", "ZADD k1 1 x", "XADD k1 * f x", "HSET k1 f x",
+    "SET k1 v", "SETBIT k1 3 1", "APPEND k1 x", "LPUSH k1 x", "SADD k1 x", "ZADD k1 1 x", "XADD k1 * f x",
+    "HSET k1 f x",
     "MSET k1 f k2 x", "SETNX k1 x", "SETEX k1 10 x", "PFADD k1 x", "GETSET k1 x", "DEL k2 k1", "MSETNX k2 1 k1 2",
-    "SUNIONSTORE k1 none", "SUNIONSTORE k1 s", "COPY s k1", "RENAME s k1", "SORT s ALPHA STORE k1", "SORT none STORE k1",
+    "SUNIONSTORE k1 none", "SUNIONSTORE k1 s", "COPY s k1", "RENAME s k1", "SORT s ALPHA STORE k1",
+    "SORT none STORE k1",
     "BITOP OR k1 k2", "ZUNIONSTORE k1 1 k2", "ZRANGESTORE k1 k2 0 -1", "SMOVE s k2 m", "BITFIELD k1 SET u8 0 1",
     "EVAL redis.call('SET',KEYS[1],1);return(redis.call('EXISTS',KEYS[2])) 2 k1 k2", "XGROUP CREATE k1 g 0 MKSTREAM",
     "EXISTS k1 k2",
@@ -28,7 +30,7 @@ def told(write: str) -> History:
     """A client listens to events and is told of what another one tracks, as it writes where two keys have expired."""
     redirect = Request((b"CLIENT", b"TRACKING", b"ON", b"REDIRECT", ClientId(1)))
     return History((
-        Step(0, (request("CLIENT", "ID"),)), Step(1, (request("CLIENT", "ID"),)), Step(0, (request("SADD", "s", "m"),)),
+        Step(0, (request("CLIENT", "ID"), request("SADD", "s", "m"))), Step(1, (request("CLIENT", "ID"),)),
         Step(0, (request("PSUBSCRIBE", "__key*"),)), Step(2, (redirect,)),
         Step(1, tuple(request("SET", key, "w", "PX", str(SOON)) for key in ("k1", "k2"))),
         Step(2, (request("EXISTS", "k1", "k2"),)), Step(1, (request("PSUBSCRIBE", "__key*"),)),
