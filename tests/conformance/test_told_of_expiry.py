@@ -1,4 +1,4 @@
-"""What is told of keys that a request finds expired: event, invalidation, then what the request does; on every server."""
+"""What is told of keys that a request finds expired: event, invalidation, then what it does itself; on every server."""
 
 from __future__ import annotations
 
