@@ -46,12 +46,13 @@ def run_again(campaign: Campaign, judge: Judge, setup: Setup | None) -> None:
     if not asked:
         return
     campaign.listener.phase(f"examples that have failed before ({len(asked)})")
-    for one in asked:
-        for _ in range(one.times):
-            if campaign.over():
-                return
-            before = campaign.given_up
-            one.found = campaign.one(judge, one.history, setup)
-            if one.found is not None:
-                break
-            one.ran += campaign.given_up == before
+    with campaign.ledger.uncounted():
+        for one in asked:
+            for _ in range(one.times):
+                if campaign.over():
+                    return
+                before = campaign.given_up
+                one.found = campaign.one(judge, one.history, setup)
+                if one.found is not None:
+                    break
+                one.ran += campaign.given_up == before

@@ -47,6 +47,7 @@ from redlark.conformance.report import (
 )
 from redlark.conformance.scenarios import HELPERS, Pool
 from redlark.conformance.setups import OUT_OF_REACH, SETUPS, Setup
+from redlark.conformance.state import Ledger
 from redlark.conformance.target import Target
 from redlark.reference import Model
 
@@ -97,6 +98,7 @@ class Campaign:
     no_launch: str = "the target cannot be configured otherwise"
     again: list[Again] = field(factory=list)  # what is run before anything is searched
     known: Callable[[Divergence], Entry | None] = lambda _: None  # the review that accepts a divergence
+    ledger: Ledger = field(factory=Ledger)  # what is done, where it goes on from a state
     spared: frozenset[str] = frozenset()  # commands that several clients at once are not given
     findings: dict[tuple[object, ...], Finding] = field(factory=dict, init=False)
     recognised: set[Entry] = field(factory=set, init=False)  # reviews of which a finding is told
@@ -112,14 +114,14 @@ class Campaign:
     optional: Counter[tuple[str, bytes]] = field(factory=Counter, init=False)  # requests with an option, by its word
     grammars: dict[str, Grammar] = field(init=False)
     rehearsal: Rehearsal = field(init=False)
-    _before: dict[int, Counter[str]] = field(init=False)  # of each protocol; 0 for all that was reached
+    before: dict[int, Counter[str]] = field(init=False)  # of each protocol; 0 for all that was reached
     diverged: Counter[str] = field(factory=Counter, init=False)
     familiar: Counter[str] = field(factory=Counter, init=False)  # divergences that were reviewed
     shrinking: float = field(default=0.0, init=False)  # seconds
     _started: float = field(factory=time.monotonic, init=False)
-    _most_worlds: int = field(default=1, init=False)
+    most_worlds: int = field(default=1, init=False)
     given_up: int = field(default=0, init=False)
-    _judging: float = field(default=0.0, init=False)  # seconds
+    judging: float = field(default=0.0, init=False)  # seconds
 
     @grammars.default
     def _read(self) -> dict[str, Grammar]:
@@ -129,7 +131,7 @@ class Campaign:
     def _stage(self) -> Rehearsal:
         return Rehearsal(self.model)
 
-    @_before.default
+    @before.default
     def _already(self) -> dict[int, Counter[str]]:
         return {0: Counter(self.model.reached)} | {n: Counter(some) for n, some in self.model.reached_in.items()}
 
@@ -152,11 +154,20 @@ class Campaign:
 
     def reached(self, rule: str) -> int:
         """How often a rule was reached by this campaign."""
-        return self.model.reached[rule] - self._before[0][rule]
+        return self.model.reached[rule] - self.before[0][rule]
+
+    def all_reached(self) -> dict[int, Counter[str]]:
+        """How often each rule was reached by this campaign, by protocol; 0 for all that was reached."""
+        now = {0: self.model.reached, **self.model.reached_in}
+        return {number: Counter(some) - self.before[number] for number, some in now.items()}
+
+    def begin_before(self, seconds: float) -> None:
+        """The campaign has run for so long already."""
+        self._started = time.monotonic() - seconds
 
     def reached_in(self, protocol: int) -> dict[str, int]:
         """How often each rule was reached by requests in a protocol; those that were not are missing."""
-        return dict(self.model.reached_in[protocol] - self._before[protocol])
+        return dict(self.model.reached_in[protocol] - self.before[protocol])
 
     @cached_property
     def words(self) -> dict[str, frozenset[bytes]]:
@@ -190,10 +201,13 @@ class Campaign:
         except CannotRun as problem:
             self.ended = "lost"
             self.notes.append(str(problem))
-        return self.report()
+        report = self.report()  # before the ledger, which may fail to keep it
+        self.ledger.save(running=False)
+        return report
 
     def _run(self) -> None:
         if self.options.exhaustive or self.options.concurrent:
+            self.ledger.restore()
             with self.judge(self.target) as judge:
                 run_again(self, judge, None)
             self.ended = "complete"
@@ -201,37 +215,40 @@ class Campaign:
             return
         judge = self.judge(self.target)
         pursuit = self.pursuit(self.rehearsal, None)
+        self.ledger.restore()
         try:
             run_again(self, judge, None)
             for phase, histories in self.opening(pursuit):
                 self.listener.phase(phase)
-                self._all(judge, histories)
+                self._all(judge, phase, histories)
+            self.ledger.done["opening"] = not self.over()
+            self.rehearsal.reached.update(self.ledger.resumed.get("rehearsed", {}))
             judge.close()  # CLIENT KILL in a set-up would reach these connections too
             for number, setup in enumerate(SETUPS):
                 self._set_up(setup, number)
-            if not self.over():
+            if not self.over() or self.ledger.resumed.get("crowd"):  # what was found is told, whatever is left
                 several_at_once(self)
-            self.listener.phase("every command in its plain shapes")
-            self._all(judge, [*refused.of(self, self.target.config), *self.shapes()])
+            self.listener.phase(phase := "every command in its plain shapes")
+            self._all(judge, phase, [*refused.of(self, self.target.config), *self.shapes()])
             self.listener.phase("drawn histories")
-            number = 0
             while not self.over():
-                self._round(judge, number, None, pursuit, self.over)
-                number += 1
+                self._round(judge, self.ledger.claim("drawn histories"), None, pursuit, self.over)
         finally:
             judge.close()
 
     def opening(self, pursuit: Pursuit) -> Iterator[tuple[str, Iterable[History]]]:
         """What every run begins with: the text's examples, then histories that reach what those do not."""
         yield "examples", self._examples(pursuit)
+        if self.ledger.done.get("opening"):
+            return
         pursuit.most = min(TRIED_FIRST, int(TRIED_A_SECOND * self.options.budget))
         yield (
             "rules that no example reaches",
             pursuit.run(self.coverage.wanting(None, self.rehearsal), self.coverage.hidden),
         )
 
-    def _all(self, judge: Judge, histories: Iterable[History]) -> None:
-        for history in histories:
+    def _all(self, judge: Judge, part: str, histories: Iterable[History]) -> None:
+        for history in self.ledger.each(part, histories):
             if self.over():
                 return
             self.one(judge, history, None)
@@ -316,7 +333,7 @@ class Campaign:
     def _set_up(self, setup: Setup, number: int) -> None:
         """Some rounds on a server set up otherwise, if there are rules that need it."""
         needed = [rule for rule in self.rules if setup.reaches(rule)]
-        wanted = needed or self.examples_for(setup.name)
+        wanted = (needed and self.ledger.done.get(setup.name, 0) < SETUP_ROUNDS) or self.examples_for(setup.name)
         if not wanted or self.over() or not setup.is_of(self.model.profile.name):
             return
         requests = self.requests + (self.options.requests or 1 << 60) * SETUP_SHARE
@@ -343,13 +360,16 @@ class Campaign:
                         asked = clustered.scripts(self.grammars, self._protocols, self.model.rules)
                         asked = [*clustered.put_right(self.grammars, self._protocols), *asked]
                         self._fixed(judge, [*refused.of(self, target.config), *asked], setup, rehearsal)
-                    for turn in range(SETUP_ROUNDS):
+                    while (turn := self.ledger.done.get(setup.name, 0)) < SETUP_ROUNDS:
                         if over() or ((turn or not needed) and all(rehearsal.reached[rule] for rule in needed)):
                             break
+                        self.ledger.claim(setup.name)
                         self._round(judge, 1_000_000 * (number + 1) + turn, setup, pursuit, over)
                     if setup.alone:
                         judge.last = True
-                        self._fixed(judge, clustered.last(self.grammars, self._protocols), setup, rehearsal)
+                        last = clustered.last(self.grammars, self._protocols)
+                        self._fixed(judge, last, setup, rehearsal, "at the end")
+                    self.ledger.done[setup.name] = SETUP_ROUNDS
                 finally:
                     judge.close()
         except NotRestored:
@@ -357,8 +377,10 @@ class Campaign:
         except CannotRun as problem:
             self.skipped[setup.name] = str(problem)
 
-    def _fixed(self, judge: Judge, histories: Iterable[History], setup: Setup, rehearsal: Rehearsal) -> None:
-        for history in histories:
+    def _fixed(
+        self, judge: Judge, histories: Iterable[History], setup: Setup, rehearsal: Rehearsal, when: str = "at first"
+    ) -> None:
+        for history in self.ledger.each(f"{setup.name}, {when}", histories):
             rehearsal.run(history)
             self.one(judge, history, setup)
 
@@ -370,13 +392,13 @@ class Campaign:
         """Run one history, and look into what it shows."""
         before, began = judge.requests, time.monotonic()
         found = judge.run(history)
-        self._judging += time.monotonic() - began
+        self.judging += time.monotonic() - began
         self.requests += judge.requests - before
         self.histories += 1
         self.asked.update(judge.asked)
         self.optional.update(judge.options)
         judge.uncount()
-        self._most_worlds = max(self._most_worlds, judge.most_worlds)
+        self.most_worlds = max(self.most_worlds, judge.most_worlds)
         self.given_up += judge.given_up
         judge.given_up = 0
         if found:
@@ -400,8 +422,8 @@ class Campaign:
             requests=self.requests,
             histories=self.histories,
             seconds=self.seconds,
-            judging=self._judging,
-            most_worlds=self._most_worlds,
+            judging=self.judging,
+            most_worlds=self.most_worlds,
             ended=self.ended,
             notes=[*self.notes, *([unheard] if self.given_up else [])],
             crowd=self.crowd,

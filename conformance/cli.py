@@ -32,6 +32,7 @@ from redlark.conformance.configure import configured
 from redlark.conformance.errors import CannotRun
 from redlark.conformance.memory import Memory
 from redlark.conformance.options import Options
+from redlark.conformance.state_file import seed_of
 from redlark.conformance.target import Target, at, leave_empty, parse_address, prepare
 
 Result = TypeVar("Result")
@@ -105,7 +106,7 @@ def main() -> None:
 @click.option("--exhaustive", is_flag=True, help="Only every sequence of a few requests, group by group.")
 @click.option("--length", type=click.IntRange(1, 4), default=3, show_default=True, help="Of those sequences.")
 @click.option(
-    "--state", type=click.Path(path_type=Path), metavar="FILE", help="Where --exhaustive keeps how far it is."
+    "--state", type=click.Path(path_type=Path), metavar="FILE", help="Keep how far the run is; a killed one goes on."
 )
 @click.option("--json", "json_file", type=click.Path(path_type=Path), metavar="FILE", help="Write the report there.")
 @report_cli.options
@@ -179,7 +180,7 @@ def conform(
             part.strip().upper().replace(" ", "|") for part in (commands or "").split(",") if part.strip()
         ),
         groups=frozenset(part.strip().lower() for part in (groups or "").split(",") if part.strip()),
-        seed=seed if seed is not None else SystemRandom().randrange(1_000_000),
+        seed=_or_end(lambda: _seed(seed, None if exhaustive else state)),
         budget=budget or (QUICK if quick else report.ENDLESS if exhaustive or concurrent else USUAL),
         requests=requests,
         concurrent=concurrent,
@@ -207,6 +208,12 @@ def conform(
         drafted = _or_end(lambda: report_cli.draft(told, write_baseline))
         click.echo(f"{write_baseline}: {drafted} drafted; each needs a reason before --baseline takes it")
     sys.exit(code)
+
+
+def _seed(given: int | None, state: Path | None) -> int:
+    """The seed as it was given, that of a run which is gone on with, or a new one. Raises `CannotRun`."""
+    kept = seed_of(state) if given is None and state is not None else given
+    return kept if kept is not None else SystemRandom().randrange(1_000_000)
 
 
 def _or_end(action: Callable[[], Result]) -> Result:
@@ -250,8 +257,10 @@ def _conform_one(
     name: str, options: Options, live: display.Live, reports: list[report.TargetReport], memory: Memory
 ) -> int:
     try:
+        recovered = memory.recover(name, options)
         with _campaign(name, options, live) as campaign:
             remembered = memory.attach(campaign)
+            campaign.notes += recovered
             live.begin(campaign)
             with live:
                 found = campaign.run()

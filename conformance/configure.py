@@ -9,6 +9,7 @@ from attrs import evolve
 
 from redlark.conformance.connection import Connection
 from redlark.conformance.errors import CannotRun, Lost, NotRestored
+from redlark.conformance.setups import PASSWORD
 from redlark.conformance.target import Address, Target, configuration, line, texts
 
 
@@ -36,6 +37,27 @@ def configured(target: Target, config: Mapping[str, str], destructive: bool) -> 
     finally:
         set_ = {name: before[name] for name in done}
         _put_back(changed.address if "requirepass" in set_ else address, set_)
+
+
+def recover(address: Address, before: Mapping[str, str]) -> list[str]:
+    """Put back what a run that was killed has left set, the password of a set-up too; the names of those parameters.
+
+    Raises `CannotRun` where that is refused; a server that does not let us in is left for others to complain about.
+    """
+    for known in (address, evolve(address, password=PASSWORD)):
+        try:
+            with _signed_in(known) as connection:
+                told = connection.ask(b"CONFIG", b"GET", b"*")
+                now = configuration(told)
+                changed = {name: value for name, value in before.items() if now.get(name, value) != value}
+                done, refused = _set(connection, changed)
+        except CannotRun:
+            return []
+        if refused:
+            raise CannotRun(f"{address.text}: a run that was killed has left it configured, and it refuses {refused}")
+        if not told.is_error:
+            return done
+    return []
 
 
 def _put_back(address: Address, before: Mapping[str, str]) -> None:

@@ -24,6 +24,7 @@ from redlark.reference.resp import Frame
 if TYPE_CHECKING:
     from redlark.conformance.campaign import Campaign
 
+AHEAD = 40  # programs that are claimed at once, where a run is kept
 ENOUGH = 3  # contradictions, after which it ends
 SHARE = 0.08  # of a campaign's budget
 
@@ -38,6 +39,9 @@ class Crowd:
     seed: int = 0
     clients: int = concurrent.CLIENTS
     timeout: float = 5.0
+    note: Callable[[], None] = lambda: None  # told when programs up to `claimed` are to be drawn
+    drawn: int = field(default=0, init=False)  # the number of the next program
+    claimed: int = field(default=0, init=False)
     histories: int = field(default=0, init=False)
     requests: int = field(default=0, init=False)
     undecided: int = field(default=0, init=False)
@@ -69,7 +73,11 @@ class Crowd:
         runner = concurrent.Runner(self.target, self.timeout, self.model.parks)
         try:
             while not over(self) and len(self.contradictions) < ENOUGH:
-                rng = random.Random(f"crowd {self.seed} {self.histories}")
+                if self.drawn >= self.claimed:
+                    self.claimed = self.drawn + AHEAD
+                    self.note()
+                rng = random.Random(f"crowd {self.seed} {self.drawn}")
+                self.drawn += 1
                 program = concurrent.draw(self.pool, rng, self.clients)
                 seen = runner.run(program, rng)
                 self._beginning = self._beginning or self._begin(runner.ids)
@@ -125,7 +133,10 @@ def several_at_once(campaign: Campaign) -> None:
     )
     pool = Pool(Generator(grammars), names, weights)
     campaign.crowd = Crowd(campaign.model, campaign.target, pool, options.seed, timeout=options.timeout)
-    seconds = campaign.seconds + options.budget * (1.0 if wanted else SHARE)
+    campaign.crowd.note = campaign.ledger.save
+    campaign.ledger.restore_crowd(campaign.crowd)
+    share = options.budget * (1.0 if wanted else SHARE)
+    seconds = campaign.ledger.until("concurrent histories", campaign.seconds + share)
     requests = (options.requests or 1 << 60) * SHARE
 
     def over(crowd: Crowd) -> bool:

@@ -28,6 +28,7 @@ from redlark.conformance.errors import CannotRun, Lost
 from redlark.conformance.generate import Grammar, walk
 from redlark.conformance.history import History, Step, steps_of
 from redlark.conformance.history import Request as Asked
+from redlark.conformance.state_file import read_file, write_file
 from redlark.conformance.target import Target
 from redlark.reference import Model, Worlds
 from redlark.reference.resp import Frame, encode_request
@@ -127,6 +128,7 @@ class Exhaustive:
     _connection: Connection | None = field(default=None, init=False)
     _served: served.Company | None = field(default=None, init=False)
     _empty: Worlds = field(default=(), init=False)
+    _runs: dict[str, Any] = field(factory=dict, init=False)  # what else the file holds: how far other runs are
     _saved: dict[str, dict[str, Any]] = field(factory=dict, init=False)  # of other targets, lengths and texts too
 
     def plan(self, grammars: Sequence[Grammar], wanted: frozenset[str]) -> None:
@@ -288,9 +290,9 @@ class Exhaustive:
         if self.state is None or not self.state.exists():
             return
         try:
-            saved = json.loads(self.state.read_text())
-            self._saved = {one["key"]: one for one in saved["exhaustive"]}
-        except (OSError, ValueError, KeyError, TypeError) as problem:
+            self._runs = read_file(self.state)
+            self._saved = {one["key"]: one for one in self._runs.get("exhaustive", ())}
+        except (KeyError, TypeError) as problem:
             raise CannotRun(f"{self.state}: not the state of an exhaustive run ({problem!r}); remove it") from None
         for progress in self.groups:
             one = self._saved.get(self._key(progress))
@@ -320,12 +322,7 @@ class Exhaustive:
                     for sequence in progress.suspects
                 ],
             }
-        temporary = self.state.with_name(self.state.name + ".new")
-        try:
-            temporary.write_text(json.dumps({"exhaustive": list(self._saved.values())}, indent=1) + "\n")
-            temporary.replace(self.state)
-        except OSError as problem:
-            raise CannotRun(f"{self.state}: the state cannot be kept there: {problem.strerror}") from None
+        write_file(self.state, json.dumps(self._runs | {"exhaustive": list(self._saved.values())}, indent=1) + "\n")
 
 
 def every_sequence(campaign: Campaign) -> None:

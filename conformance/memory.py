@@ -11,10 +11,16 @@ from pathlib import Path
 
 from attrs import frozen
 
+from redlark.conformance import servers as machine
 from redlark.conformance.baseline import Entry, Gate, read
 from redlark.conformance.campaign import Campaign
+from redlark.conformance.configure import recover
+from redlark.conformance.options import Options
 from redlark.conformance.report import TargetReport
 from redlark.conformance.saved import Saved
+from redlark.conformance.state import Ledger
+from redlark.conformance.state_file import left_behind
+from redlark.conformance.target import parse_address
 
 
 @frozen
@@ -32,9 +38,20 @@ class Memory:
         entries = read(baseline) if baseline is not None else ()
         return cls(baseline, saved, today or datetime.date.today(), entries)
 
+    @staticmethod
+    def recover(name: str, options: Options) -> list[str]:
+        """Put back what a killed run has left set on a target that is given; what to tell. Raises `CannotRun`."""
+        if options.state is None or machine.is_server_name(name):
+            return []
+        address = parse_address(name)
+        done = recover(address, before) if (before := left_behind(options.state, address.text)) else []
+        return [f"{address.text}: put back what a killed run has left set: {', '.join(done)}"] if done else []
+
     def attach(self, campaign: Campaign) -> Remembered:
         """Give a campaign what it is to run first, and what it is to accept."""
         gate = saved = None
+        if campaign.options.state is not None and not campaign.options.exhaustive:
+            campaign.ledger = Ledger.of(campaign.options.state, campaign)
         if self.baseline is not None:
             gate = Gate.of(self.baseline, self.entries, campaign.name, campaign.choice.profile, self.today)
             campaign.again += gate.examples

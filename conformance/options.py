@@ -24,7 +24,7 @@ class Options:
     requests: int | None = None
     concurrent: int | None = None  # nothing but so many concurrent histories
     exhaustive: int | None = None  # nothing but every sequence of up to so many requests
-    state: Path | None = None  # where an exhaustive run keeps how far it is
+    state: Path | None = None  # where a run keeps how far it is
     loose: bool = False
     destructive: bool = False
     timeout: float = TIMEOUT

@@ -148,6 +148,16 @@ def baselined(file: Path, output: Path | None) -> None:
         click.echo(f"{output}: {draft(told, output)} drafted; each needs a reason before --baseline takes it", err=True)
 
 
+@report.command("check-baseline")
+@click.argument("paths", type=FILE, nargs=-1, required=True, metavar="FILE...")
+def check_baseline(paths: tuple[Path, ...]) -> None:
+    """See that baselines can be read and are up to date. Exit status: 0, 1 where an entry is not, 2 cannot be read."""
+    over = [(path, one) for path in paths for one in baseline.read(path) if one.expires < datetime.date.today()]
+    for path, entry in over:
+        click.echo(f"{path}:{entry.at}: {entry}: its date, {entry.expires}, is over: look at it again")
+    sys.exit(WORSE if over else SAME)
+
+
 def draft(told: reports.Json, path: Path) -> int:
     """Put drafts of a report's unknown divergences behind what a baseline holds; how many. Raises `CannotRun`."""
     held = baseline.read(path, drafts=True) if path.exists() else ()
