@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple, Protocol, Self
 
 if TYPE_CHECKING:
     from redlark.server.geo import Area
-    from redlark.server.groups import Group
+    from redlark.server.groups import Pending
 
 NO_LIMIT: Final = 2**63 - 1
 
@@ -272,10 +272,72 @@ class StreamNode(NamedTuple):
     entries: Sequence[Entry]
 
 
+class Consumer(Protocol):
+    """When a consumer was last heard of, when it last got something (-1: never; both in ms)."""
+
+    seen: int
+    active: int
+
+    @property
+    def name(self) -> bytes: ...
+
+    @property
+    def size(self) -> int:
+        """How many entries it has pending."""
+
+
+class Group(Protocol):
+    """Consumers of a stream: the last id that they got, and how many of its entries that makes (None: unknown)."""
+
+    last_id: int
+    read: int | None
+
+    @property
+    def consumers(self) -> dict[bytes, Consumer]:
+        """By name; `join` and `drop` change it."""
+
+    @property
+    def size(self) -> int:
+        """How many entries are pending."""
+
+    def memory(self) -> int:
+        """Bytes, about.  O(1)."""
+
+    def join(self, name: bytes, seen: int, active: int = -1) -> Consumer:
+        """A consumer whom the group does not have joins it."""
+
+    def drop(self, name: bytes) -> int:
+        """A consumer goes with what it has pending; how much that was.  O(k log n)."""
+
+    def first(self) -> int:
+        """The first id that is pending; there is one."""
+
+    def last(self) -> int:
+        """The last one."""
+
+    def held(self, id_: int) -> Pending | None:
+        """What is known of an entry that is pending.  O(log n)."""
+
+    def between(self, low: int, high: int, consumer: bytes | None = None) -> Iterator[tuple[int, Pending]]:
+        """What is pending with ids from low to high, of one consumer or of all, oldest first.  O(k log n)."""
+
+    def give(self, id_: int, consumer: bytes, time: int, count: int) -> None:
+        """An entry is pending for a consumer of the group, and for nobody else.  O(log n)."""
+
+    def take(self, id_: int) -> bool:
+        """An entry is pending no longer; whether it was.  O(log n)."""
+
+    def copy(self) -> Self:
+        """A group of its own with the same content."""
+
+    def check(self) -> None:
+        """Assert every invariant."""
+
+
 class Stream(Collection, Protocol):
     """Entries in the order of their ids, numbers of 128 bits, and groups of consumers.  An empty one is a value, too.
 
-    `groups` are the commands' own (`groups.Group`); they are copied and counted with the stream.
+    `groups` are for the commands to change; they are copied and counted with the stream.
     """
 
     kind: Literal[b"stream"]
@@ -340,6 +402,10 @@ class Types(Protocol):
 
     @property
     def Stream(self) -> Callable[[Limits], Stream]: ...
+
+    @property
+    def Group(self) -> Callable[[int, int | None], Group]:
+        """Called with the last id, and how many entries that makes."""
 
     def near(self, source: Source, area: Area, most: int | None, /) -> list[Near]:
         """The members in an area, in the order of its cells, at most so many; None: all.

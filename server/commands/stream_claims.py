@@ -40,11 +40,11 @@ def xclaim(ctx: Context, args: list[bytes]) -> Reply:
     mine = heard_of(ctx, key, group, consumer)
     claimed: list[Reply] = []
     for id_ in wanted:
-        items, held = stream.get(id_), group.pending.get(id_)
+        items, held = stream.get(id_), group.held(id_)
         if items is None:
             if held is not None:
                 further = False
-                tell_delivery(ctx, key, args[2], group, id_, held)
+                tell_delivery(ctx, key, args[2], id_, group)
             group.take(id_)
             continue
         if held is None and b"FORCE" not in words:
@@ -58,7 +58,7 @@ def xclaim(ctx: Context, args: list[bytes]) -> Reply:
             times += 1
         group.give(id_, consumer, moment, times)
         further = False
-        tell_delivery(ctx, key, args[2], group, id_, group.pending[id_])
+        tell_delivery(ctx, key, args[2], id_, group)
         mine.active = ctx.now
         claimed.append(ids.shown(id_) if b"JUSTID" in words else told(id_, items))
     if further:
@@ -121,13 +121,13 @@ def xautoclaim(ctx: Context, args: list[bytes]) -> Reply:
             break
         passed, items = id_, stream.get(id_)
         if items is None:
-            tell_delivery(ctx, key, args[2], group, id_, held)
+            tell_delivery(ctx, key, args[2], id_, group)
             group.take(id_)
             deleted.append(ids.shown(id_))
             left -= 1
         elif idle <= 0 or ctx.now - held.time >= idle:
             group.give(id_, consumer, ctx.now, held.count + (not just))
-            tell_delivery(ctx, key, args[2], group, id_, group.pending[id_])
+            tell_delivery(ctx, key, args[2], id_, group)
             mine.active = ctx.now
             claimed.append(ids.shown(id_) if just else told(id_, items))
             left -= 1

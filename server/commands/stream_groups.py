@@ -14,9 +14,8 @@ from redlark.server.commands.streams import (
     changed_quietly,
     told,
 )
-from redlark.server.groups import Consumer, Group, Pending
 from redlark.server.interfaces import NULL_ARRAY, OK, CommandError, Context, Reply
-from redlark.server.types import Stream
+from redlark.server.types import Consumer, Group, Stream
 from redlark.server.values import integer, until_nul
 
 NEEDS_KEY: Final = (
@@ -45,14 +44,16 @@ def heard_of(ctx: Context, key: bytes, group: Group, name: bytes) -> Consumer:
     """The consumer of a name, made where it is named first; it was seen just now."""
     consumer = group.consumers.get(name)
     if consumer is None:
-        consumer = group.consumers[name] = Consumer(ctx.now)
+        consumer = group.join(name, ctx.now)
         ctx.notify(b"xgroup-createconsumer", key)
     consumer.seen = ctx.now
     return consumer
 
 
-def tell_delivery(ctx: Context, key: bytes, name: bytes, group: Group, id_: int, held: Pending) -> None:
-    """Others are told what is pending for whom."""
+def tell_delivery(ctx: Context, key: bytes, name: bytes, id_: int, group: Group) -> None:
+    """Others are told for whom an entry is pending."""
+    held = group.held(id_)
+    assert held is not None
     words = (b"TIME", b"%d" % held.time, b"RETRYCOUNT", b"%d" % held.count, b"FORCE", b"JUSTID", b"LASTID")
     ctx.propagate(b"XCLAIM", key, name, held.consumer, b"0", ids.shown(id_), *words, ids.shown(group.last_id))
 
@@ -111,7 +112,7 @@ def xgroup_create(ctx: Context, args: list[bytes]) -> Reply:
         raise CommandError(b"BUSYGROUP Consumer Group name already exists")
     if stream is None:
         ctx.db.put(key, old)
-    old.groups[name] = Group(start, _known(read, old))
+    old.groups[name] = ctx.server.types.Group(start, _known(read, old))
     changed_quietly(ctx, key)
     ctx.notify(b"xgroup-create", key)
     return OK
@@ -278,7 +279,7 @@ def _deliver(ctx: Context, key: bytes, stream: Stream, group: Group, asked: Read
         group.last_id = id_
         if not asked.noack:
             group.give(id_, asked.consumer, ctx.now, 1)
-            tell_delivery(ctx, key, asked.group or b"", group, id_, group.pending[id_])
+            tell_delivery(ctx, key, asked.group or b"", id_, group)
         found.append(told(id_, items))
     if found:
         tell_progress(ctx, key, asked.group or b"", group)
@@ -293,7 +294,7 @@ def _again(ctx: Context, stream: Stream, group: Group, asked: Reading, behind: i
         if items is None:
             found.append([ids.shown(id_), NULL_ARRAY])
         else:
-            held.time, held.count = ctx.now, held.count + 1
+            group.give(id_, held.consumer, ctx.now, held.count + 1)
             found.append(told(id_, items))
     return found
 
@@ -338,8 +339,8 @@ def xpending(ctx: Context, args: list[bytes]) -> Reply:
 
 
 def _summary(group: Group) -> Reply:
-    if not group.pending:
+    if not group.size:
         return [0, None, None, NULL_ARRAY]
-    held = sorted((name, len(one.pending)) for name, one in group.consumers.items() if one.pending)
-    first, last = group.pending.peekitem(0)[0], group.pending.peekitem(-1)[0]
-    return [len(group.pending), ids.shown(first), ids.shown(last), [[name, b"%d" % size] for name, size in held]]
+    held = sorted((name, one.size) for name, one in group.consumers.items() if one.size)
+    told = [[name, b"%d" % size] for name, size in held]
+    return [group.size, ids.shown(group.first()), ids.shown(group.last()), list[Reply](told)]

@@ -9,9 +9,8 @@ from redlark.server.commands.common import stream_at
 from redlark.server.commands.registry import command
 from redlark.server.commands.stream_groups import lag, no_group_of
 from redlark.server.commands.streams import told
-from redlark.server.groups import Consumer, Group
 from redlark.server.interfaces import CommandError, Context, Reply
-from redlark.server.types import Stream
+from redlark.server.types import Consumer, Group, Stream
 from redlark.server.values import integer
 
 
@@ -62,12 +61,12 @@ def _full_group(stream: Stream, name: bytes, group: Group, most: int | None) -> 
         b"last-delivered-id": ids.shown(group.last_id),
         b"entries-read": group.read,
         b"lag": lag(stream, group),
-        b"pel-count": len(group.pending),
+        b"pel-count": group.size,
         b"pending": [
             [ids.shown(id_), held.consumer, held.time, held.count]
             for id_, held in islice(group.between(0, ids.MAX_ID), most)
         ],
-        b"consumers": [_full_consumer(name, one, most) for name, one in sorted(group.consumers.items(), key=_name)],
+        b"consumers": [_full_consumer(group, name, one, most) for name, one in sorted(group.consumers.items(), key=_name)],
     }
 
 
@@ -75,13 +74,16 @@ def _name(pair: tuple[bytes, object]) -> bytes:
     return pair[0]
 
 
-def _full_consumer(name: bytes, consumer: Consumer, most: int | None) -> Reply:
+def _full_consumer(group: Group, name: bytes, consumer: Consumer, most: int | None) -> Reply:
     return {
         b"name": name,
         b"seen-time": consumer.seen,
         b"active-time": consumer.active,
-        b"pel-count": len(consumer.pending),
-        b"pending": [[ids.shown(id_), held.time, held.count] for id_, held in islice(consumer.pending.items(), most)],
+        b"pel-count": consumer.size,
+        b"pending": [
+            [ids.shown(id_), held.time, held.count]
+            for id_, held in islice(group.between(0, ids.MAX_ID, name), most)
+        ],
     }
 
 
@@ -92,7 +94,7 @@ def xinfo_groups(ctx: Context, args: list[bytes]) -> Reply:
         {
             b"name": name,
             b"consumers": len(group.consumers),
-            b"pending": len(group.pending),
+            b"pending": group.size,
             b"last-delivered-id": ids.shown(group.last_id),
             b"entries-read": group.read,
             b"lag": lag(stream, group),
@@ -109,7 +111,7 @@ def xinfo_consumers(ctx: Context, args: list[bytes]) -> Reply:
     return [
         {
             b"name": name,
-            b"pending": len(one.pending),
+            b"pending": one.size,
             b"idle": ctx.now - one.seen,
             b"inactive": ctx.now - one.active if one.active >= 0 else -1,
         }

@@ -127,7 +127,7 @@ class Trimming:
 
 def is_referenced(stream: Stream, id_: int) -> bool:
     """Whether some group has not delivered an entry yet, or has it pending."""
-    return any(group.last_id < id_ or id_ in group.pending for group in stream.groups.values())
+    return any(group.last_id < id_ or group.held(id_) is not None for group in stream.groups.values())
 
 
 def unreference(stream: Stream, id_: int) -> None:

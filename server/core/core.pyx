@@ -27,6 +27,8 @@ One extension module, redlark.server._core, made of a few files, each one concep
     doubles.pxi   scores as texts
     stream.pxi, stream_changes.pxi
                   streams: their nodes, and what writes to them
+    pending.h, groups.pxi
+                  groups of their consumers
     befalling.pxi who is told what becomes of keys; expiry
     reply.pxi     output buffers and RESP
     parser.pxi    requests out of bytes
@@ -38,8 +40,9 @@ One extension module, redlark.server._core, made of a few files, each one concep
                   on bits of strings,
     value_commands.pxi
                   on values of any type,
-    list_commands.pxi, set_commands.pxi, hash_commands.pxi, zset_commands.pxi, stream_commands.pxi
-                  on lists, on sets, on hashes, on sorted sets, on streams
+    list_commands.pxi, set_commands.pxi, hash_commands.pxi, zset_commands.pxi, stream_commands.pxi,
+    group_commands.pxi
+                  on lists, on sets, on hashes, on sorted sets, on streams, on groups of consumers
     scan_commands.pxi, glob.h
                   that walk in steps
     roll.pxi      members of several sets and sorted sets together, and the hot commands:
@@ -98,6 +101,7 @@ cdef class Loop
 cdef class Client
 cdef class Ending
 cdef class Hash
+cdef class Group
 cdef class ScriptCalls
 
 include "objects.pxi"
@@ -120,6 +124,7 @@ include "sorted_set.pxi"
 include "doubles.pxi"
 include "stream.pxi"
 include "stream_changes.pxi"
+include "groups.pxi"
 include "parser.pxi"
 include "landing.pxi"
 include "usage.pxi"
@@ -137,6 +142,7 @@ include "field_commands.pxi"
 include "scan_commands.pxi"
 include "value_commands.pxi"
 include "stream_commands.pxi"
+include "group_commands.pxi"
 include "packed.pxi"
 include "sizes.pxi"
 include "roll.pxi"

@@ -24,7 +24,6 @@ cdef enum:
     NODE_MOST = 1 << 30     # bytes of a node, whatever the configuration says
     FEW_ITEMS = 64          # elements of an entry that are prepared without an allocation
     ENTRY_HEAD = 3          # elements of an entry before its values
-    PENDING_BYTES = 200     # that Python needs for an entry that is pending
 
 cdef struct Id:
     uint64_t ms
@@ -233,11 +232,13 @@ cdef class Stream:
 cdef inline Node* node_at(Stream s, size_t i) noexcept:
     return s.array + s.begin + i
 
-cdef size_t stream_memory(Stream s):
-    cdef size_t pending = 0
+cdef size_t stream_memory(Stream s) noexcept:
+    cdef size_t groups = 0
     if s.some_groups is not None:
-        pending = sum(len(group.pending) for group in s.some_groups.values())
-    return <size_t>STREAM_SIZE + s.room * sizeof(Node) + s.held + PENDING_BYTES * pending
+        for group in s.some_groups.values():
+            if type(group) is Group:        # and not a test's
+                groups += group_memory(<Group>group)
+    return <size_t>STREAM_SIZE + s.room * sizeof(Node) + s.held + groups
 
 cdef Py_ssize_t STREAM_SIZE = Stream.__basicsize__
 

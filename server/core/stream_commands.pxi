@@ -96,7 +96,7 @@ cdef bint next_id(Loop loop, const Slice* word, Id last, Id* new) noexcept:
     return read_plain_id(word, 0, new) and id_order(new[0], last) > 0
 
 cdef bint cmd_xadd(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
-    """With an id or `*`, cut to a length or not, and nobody waiting."""
+    """With an id or `*`, cut to a length or not."""
     cdef Entry* e
     cdef PyObject* value
     cdef Stream s
@@ -106,7 +106,7 @@ cdef bint cmd_xadd(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h
     cdef bint whole = False
     if word_is(a + 2, b"maxlen", 6) and not read_length(a, argc, &at, &whole, &longest):
         return False
-    if argc - at < 3 or not (argc - at) & 1 or DICT_SIZE(c.db.awaited):
+    if argc - at < 3 or not (argc - at) & 1:
         return False
     there = find_stream(loop, c, a + 1, h, &e, &value)
     last.ms = last.seq = 0
@@ -123,6 +123,8 @@ cdef bint cmd_xadd(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h
         stream_trim(s, True, <uint64_t>longest, last, whole, usual_limit(&loop.stream_limits) if whole else 0)
     if there == WANTED:
         stream_changed(c, a + 1, e, s)
+        if DICT_SIZE(c.db.awaited):
+            db_note(c.db, a[1].p, a[1].n, True)
     else:
         db_put_object(c.db, a[1].p, a[1].n, h, s, stream_memory(s), WITHOUT)
     out_id(c.out, new)
@@ -178,6 +180,21 @@ cdef void out_record(Buffer* out, const Node* node, const Record* record) noexce
         out_element(out, at)
         at += lp_whole_n(at)
 
+cdef size_t room_for_head(Buffer* out) noexcept nogil:
+    """Where an array begins whose length is not known; see array_ended."""
+    cdef size_t begin = out.used
+    buffer_reserve(out, HEAD_ROOM)
+    out.used += HEAD_ROOM
+    return begin
+
+cdef void array_ended(Buffer* out, size_t begin, int64_t count) noexcept nogil:
+    """It has had so many elements: they move to where the head ends."""
+    cdef size_t n = out.used - begin - HEAD_ROOM
+    out.used = begin
+    out_head(out, c'*', count)
+    memmove(out.p + out.used, out.p + begin + HEAD_ROOM, n)
+    out.used += n
+
 cdef int64_t out_records(Buffer* out, Stream s, Id low, Id high, bint backward, int64_t most) noexcept:
     """The entries between two ids, at most so many (below 0: all), as an array; how many.
 
@@ -186,10 +203,8 @@ cdef int64_t out_records(Buffer* out, Stream s, Id low, Id high, bint backward, 
     cdef Course course
     cdef Record record
     cdef Node* node
-    cdef size_t begin = out.used, n
+    cdef size_t begin = room_for_head(out)
     cdef int64_t count = 0
-    buffer_reserve(out, HEAD_ROOM)
-    out.used += HEAD_ROOM
     if id_order(low, high) <= 0:
         course_begin(s, low, high, backward, &course)
         while count != most:
@@ -199,11 +214,7 @@ cdef int64_t out_records(Buffer* out, Stream s, Id low, Id high, bint backward, 
             out_record(out, node, &record)
             count += 1
         course_end(&course)
-    n = out.used - begin - HEAD_ROOM
-    out.used = begin
-    out_head(out, c'*', count)
-    memmove(out.p + out.used, out.p + begin + HEAD_ROOM, n)
-    out.used += n
+    array_ended(out, begin, count)
     return count
 
 cdef bint tell_entries(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h, bint backward) noexcept:

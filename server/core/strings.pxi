@@ -309,6 +309,7 @@ cdef int hot_table(Loop loop) except -1:
     hot_fields(loop)
     hot_zsets(loop)
     hot_streams(loop)
+    hot_groups(loop)
     hot_places(loop)
     hot_lists(loop)
     hot_sort(loop)

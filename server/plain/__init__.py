@@ -4,6 +4,7 @@
 `redlark.server.types` promise of a core.
 """
 
+from redlark.server.groups import Group
 from redlark.server.plain.bytework import compress, crc64, expand
 from redlark.server.plain.database import Database
 from redlark.server.plain.hash import Hash
@@ -19,6 +20,7 @@ NAME = "plain"
 __all__ = [
     "NAME",
     "Database",
+    "Group",
     "Hash",
     "List",
     "Loop",

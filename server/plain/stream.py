@@ -13,8 +13,7 @@ from typing import Final, Literal
 
 import attrs
 
-from redlark.server.groups import Group
-from redlark.server.types import Limits, StreamNode
+from redlark.server.types import Group, Limits, StreamNode
 from redlark.server.values import to_integer
 
 LARGEST_NODE: Final = 1 << 30  # bytes, whatever the configuration says
@@ -62,8 +61,8 @@ class Stream:
         return len(self._nodes)
 
     def memory(self) -> int:
-        pending = sum(len(group.pending) for group in self.groups.values())
-        return 400 + self._bytes + ENTRY_BYTES * self._count + 200 * pending
+        groups = sum(group.memory() for group in self.groups.values())
+        return 400 + self._bytes + ENTRY_BYTES * self._count + groups
 
     # ---- reading -----------------------------------------------------------------------------------------------
 

@@ -10,12 +10,11 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import Final
 
-from redlark.server.groups import Consumer, Group
-from redlark.server.ids import SEQUENCE
+from redlark.server.ids import MAX_ID, SEQUENCE
 from redlark.server.rdb.packed import listpack, written_listpack
 from redlark.server.rdb.reading import BadFormat, Reader
 from redlark.server.rdb.writing import Writer
-from redlark.server.types import Entry, Items, Stream, StreamNode
+from redlark.server.types import Entry, Group, Items, Stream, StreamNode
 from redlark.server.values import INT64_MAX, to_integer
 
 UNKNOWN: Final = 2**64 - 1  # of a group's entries read
@@ -114,7 +113,7 @@ def _entry(words: Iterator[bytes], first: int, shared: Items) -> tuple[int, int,
 
 
 def _group(reader: Reader, stream: Stream, told: int) -> Group:
-    group = Group(_id(reader))
+    group = reader.types.Group(_id(reader))
     if told > 1:
         read = reader.length()
         if INT64_MAX < read < UNKNOWN:
@@ -128,7 +127,7 @@ def _group(reader: Reader, stream: Stream, told: int) -> Group:
         waiting[id_] = reader.number(8, signed=True), reader.length()
     for _ in range(reader.length()):
         _consumer(reader, group, waiting, told)
-    if len(group.pending) != len(waiting):
+    if group.size != len(waiting):
         raise BadFormat("something is pending with nobody")
     return group
 
@@ -137,10 +136,10 @@ def _consumer(reader: Reader, group: Group, waiting: dict[int, tuple[int, int]],
     name, seen = reader.string(), reader.number(8, signed=True)
     if name in group.consumers:
         raise BadFormat("the same consumer twice")
-    group.consumers[name] = Consumer(seen, reader.number(8, signed=True) if told > 2 else seen)
+    group.join(name, seen, reader.number(8, signed=True) if told > 2 else seen)
     for _ in range(reader.length()):
         id_ = int.from_bytes(reader.take(16), "big")
-        if id_ not in waiting or id_ in group.pending:
+        if id_ not in waiting or group.held(id_) is not None:
             raise BadFormat("a consumer has what the group has not, or another one has")
         group.give(id_, name, *waiting[id_])
 
@@ -201,8 +200,8 @@ def _signed(number: int) -> int:
 def _write_group(writer: Writer, group: Group) -> None:
     _write_id(writer, group.last_id)
     writer.length(UNKNOWN if group.read is None else group.read)
-    writer.length(len(group.pending))
-    for id_, held in group.pending.items():
+    writer.length(group.size)
+    for id_, held in group.between(0, MAX_ID):
         writer.data += id_.to_bytes(16, "big")
         writer.number(held.time, 8, signed=True)
         writer.length(held.count)
@@ -211,6 +210,6 @@ def _write_group(writer: Writer, group: Group) -> None:
         writer.string(name)
         writer.number(consumer.seen, 8, signed=True)
         writer.number(consumer.active, 8, signed=True)
-        writer.length(len(consumer.pending))
-        for id_ in consumer.pending:
+        writer.length(consumer.size)
+        for id_, _ in group.between(0, MAX_ID, name):
             writer.data += id_.to_bytes(16, "big")

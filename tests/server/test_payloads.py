@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from redlark.reference.resp import Decoder
 from redlark.server import Server, cores
 from redlark.server.config import Config
-from redlark.server.groups import Consumer, Group
 from redlark.server.rdb import VERSION, BadFormat, Reader, Writer, dump, read, restore, write
 from redlark.spec import rdb
 from tests.conftest import Starter
@@ -80,10 +79,10 @@ def streams(draw: st.DrawFn, core: Any, limits: Config) -> Any:
         value.append(id_, draw(st.sampled_from([(b"f", b"v"), (b"f", b"1"), (b"g", b"-300", b"h", b"x" * 200), ()])))
     value.remove(ids[:: draw(st.integers(2, 9))])
     value.max_deleted = draw(st.sampled_from([0, *ids]))
-    group = value.groups[draw(TEXTS)] = Group(draw(IDS), draw(st.none() | st.integers(0, 99)))
+    group = value.groups[draw(TEXTS)] = core.Group(draw(IDS), draw(st.none() | st.integers(0, 99)))
     names = draw(st.lists(TEXTS, max_size=3, unique=True))
     for name in names:
-        group.consumers[name] = Consumer(draw(TIMES), draw(st.sampled_from([-1, 5])))
+        group.join(name, draw(TIMES), draw(st.sampled_from([-1, 5])))
     for id_ in ids if names else ():
         group.give(id_, draw(st.sampled_from(names)), draw(TIMES), draw(st.integers(0, 9)))
     return value
@@ -101,8 +100,8 @@ def told(value: Any) -> Any:
             name: (
                 group.last_id,
                 group.read,
-                {who: (one.seen, one.active, list(one.pending)) for who, one in group.consumers.items()},
-                [(id_, held.consumer, held.time, held.count) for id_, held in group.pending.items()],
+                {who: (one.name, one.seen, one.active, one.size) for who, one in group.consumers.items()},
+                list(group.between(0, 2**128 - 1)),
             )
             for name, group in value.groups.items()
         }

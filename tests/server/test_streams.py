@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
@@ -18,6 +20,8 @@ from redlark.spec.primitives import streams as primitives
 
 ITEMS = st.sampled_from([(b"f", b"v"), (b"f", b"1", b"g", b"x" * 70), (b"h", b"-5"), (b"f", b"y" * 300)])
 IDS = st.integers(0, 40)
+PLACES = st.one_of(st.integers(1, 400), st.integers(1, 9).map(lambda ms: ms << 64))
+NAMES = st.sampled_from([b"a", b"b", b"c"])
 
 
 class AsTheTextHasIt(RuleBasedStateMachine):
@@ -79,31 +83,67 @@ def test_a_stream_is_as_the_text_has_it(name: str) -> None:
     run_state_machine_as_test(type("Machine", (AsTheTextHasIt,), {"core": name}))
 
 
-@given(
-    st.lists(
-        st.tuples(st.sampled_from(["give", "take", "drop"]), st.integers(1, 9), st.sampled_from([b"a", b"b", b"c"])),
-        max_size=40,
-    )
-)
-def test_what_is_pending_is_kept_twice_alike(steps: list[tuple[str, int, bytes]]) -> None:
+class Delivering(RuleBasedStateMachine):
+    """What is pending with the consumers of a group: each core's against a dictionary."""
+
+    core: ModuleType
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.group = self.core.Group(0, None)
+        self.told: dict[int, groups.Pending] = {}
+
+    @rule(first=PLACES, count=st.integers(1, 300), step=st.sampled_from([1, 2, 1 << 64]), name=NAMES)
+    def give(self, first: int, count: int, step: int, name: bytes) -> None:
+        if name not in self.group.consumers:
+            self.group.join(name, 7)
+        for id_ in range(first, first + count * step, step):
+            self.group.give(id_, name, first % 1000, count)
+            self.told[id_] = groups.Pending(name, first % 1000, count)
+
+    @rule(low=PLACES, count=st.integers(1, 300), rng=st.randoms(use_true_random=False))
+    def take(self, low: int, count: int, rng: random.Random) -> None:
+        there = [id_ for id_ in sorted(self.told) if id_ >= low][:count]
+        rng.shuffle(there)
+        for id_ in (*there, low):
+            assert self.group.take(id_) == (self.told.pop(id_, None) is not None)
+
+    @rule(name=NAMES)
+    def drop(self, name: bytes) -> None:
+        if name in self.group.consumers:
+            mine = [id_ for id_, held in self.told.items() if held.consumer == name]
+            assert self.group.drop(name) == len(mine)
+            for id_ in mine:
+                del self.told[id_]
+
+    @rule()
+    def copy(self) -> None:
+        other = self.group.copy()
+        if self.told:
+            self.group.take(min(self.told))
+        self.group = other
+
+    @rule(low=PLACES, high=PLACES, name=st.none() | NAMES)
+    def look(self, low: int, high: int, name: bytes | None) -> None:
+        wanted = [(id_, held) for id_, held in sorted(self.told.items()) if low <= id_ <= high]
+        if name is not None:
+            wanted = [(id_, held) for id_, held in wanted if held.consumer == name]
+        assert list(self.group.between(low, high, name)) == wanted
+        assert self.group.held(low) == self.told.get(low)
+
+    @invariant()
+    def holds(self) -> None:
+        self.group.check()
+        assert self.group.size == len(self.told) == sum(one.size for one in self.group.consumers.values())
+        assert not self.told or (self.group.first(), self.group.last()) == (min(self.told), max(self.told))
+        assert self.group.memory() >= 16 * len(self.told)
+
+
+@pytest.mark.parametrize("name", cores.available())
+def test_what_is_pending_is_kept_twice_alike(name: str) -> None:
     """With the group, and with the consumer that has it."""
-    group, held = groups.Group(0), dict[int, bytes]()
-    for what, id_, name in steps:
-        group.consumers.setdefault(name, groups.Consumer(0))
-        if what == "give":
-            group.give(id_, name, 5, 1)
-            held[id_] = name
-        elif what == "take":
-            assert group.take(id_) == (held.pop(id_, None) is not None)
-        else:
-            mine = [one for one, owner in held.items() if owner == name]
-            assert group.drop(name) == len(mine)
-            held = {one: owner for one, owner in held.items() if owner != name}
-        for one in (group, group.copy()):
-            one.check()
-            assert [(i, p.consumer) for i, p in one.between(0, ids.MAX_ID)] == sorted(held.items())
-            mine = sorted(i for i, owner in held.items() if owner == b"a" and i >= 3)
-            assert [i for i, _ in one.between(3, 9, b"a")] == mine
+    machine = type("OfOneCore", (Delivering,), {"core": cores.choose(name)})
+    run_state_machine_as_test(machine, settings=settings(stateful_step_count=30, max_examples=60, deadline=None))
 
 
 SPELLINGS = st.one_of(

@@ -10,9 +10,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from redlark.server.groups import Consumer, Group
 from redlark.server.ids import MAX_ID
-from redlark.server.plain import stream as plain
+from redlark.server import plain
 
 core = pytest.importorskip("redlark.server._core", reason="the compiled core is not built here")
 
@@ -90,14 +89,15 @@ class Pair(RuleBasedStateMachine):
         other = core.Stream(self.limits)
         other.load(list(self.ours.packed()))
         other.last_id, other.added, other.max_deleted = self.ours.last_id, self.ours.added, self.ours.max_deleted
-        other.groups.update(self.ours.groups)
+        other.groups.update({name: group.copy() for name, group in self.ours.groups.items()})
         self.ours = other
 
     @rule(name=st.sampled_from([b"a", b"b"]), part=PART)
     def give(self, name: bytes, part: float) -> None:
-        for value in (self.ours, self.theirs):
-            group = value.groups.setdefault(name, Group(0))
-            group.consumers.setdefault(b"c", Consumer(0))
+        for value, types in ((self.ours, core), (self.theirs, plain)):
+            group = value.groups.setdefault(name, types.Group(0, None))
+            if b"c" not in group.consumers:
+                group.join(b"c", 0)
             group.give(self.id(part), b"c", 5, 1)
 
     @rule(deleted=PART)
