@@ -9,7 +9,7 @@ Must not live here: replies, and what a delivery means for the entries (`plain.s
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import attrs
 from sortedcontainers import SortedDict, SortedSet
@@ -17,7 +17,8 @@ from sortedcontainers import SortedDict, SortedSet
 PENDING_BYTES: Final = 200  # what Python needs for an entry that is pending
 
 
-class Pending(NamedTuple):
+@attrs.frozen(slots=True)
+class Pending:
     """An entry that was delivered and not acknowledged: to whom, when last (Unix time in ms), how often."""
 
     consumer: bytes
@@ -114,7 +115,7 @@ class Group:
         for name, consumer in self.consumers.items():
             other.join(name, consumer.seen, consumer.active)
         for id_, held in self._pending.items():
-            other.give(id_, *held)
+            other.give(id_, held.consumer, held.time, held.count)
         return other
 
     def check(self) -> None:

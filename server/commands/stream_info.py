@@ -66,7 +66,9 @@ def _full_group(stream: Stream, name: bytes, group: Group, most: int | None) -> 
             [ids.shown(id_), held.consumer, held.time, held.count]
             for id_, held in islice(group.between(0, ids.MAX_ID), most)
         ],
-        b"consumers": [_full_consumer(group, name, one, most) for name, one in sorted(group.consumers.items(), key=_name)],
+        b"consumers": [
+            _full_consumer(group, name, one, most) for name, one in sorted(group.consumers.items(), key=_name)
+        ],
     }
 
 
@@ -81,8 +83,7 @@ def _full_consumer(group: Group, name: bytes, consumer: Consumer, most: int | No
         b"active-time": consumer.active,
         b"pel-count": consumer.size,
         b"pending": [
-            [ids.shown(id_), held.time, held.count]
-            for id_, held in islice(group.between(0, ids.MAX_ID, name), most)
+            [ids.shown(id_), held.time, held.count] for id_, held in islice(group.between(0, ids.MAX_ID, name), most)
         ],
     }
 

@@ -190,7 +190,7 @@ cdef class Group:
                 mine[id_number((<Id*>pend_item(&one.ids, at))[0])] = name
                 pend_next(&one.ids, &at)
         assert consumed == self.consumed
-        assert [(id_, told[0]) for id_, told in self.between(0, (1 << 128) - 1)] == sorted(mine.items())
+        assert [(id_, told.consumer) for id_, told in self.between(0, (1 << 128) - 1)] == sorted(mine.items())
         assert len(mine) == self.held_.live
 
 

@@ -113,7 +113,7 @@ def _entry(words: Iterator[bytes], first: int, shared: Items) -> tuple[int, int,
 
 
 def _group(reader: Reader, stream: Stream, told: int) -> Group:
-    group = reader.types.Group(_id(reader))
+    group = reader.types.Group(_id(reader), None)
     if told > 1:
         read = reader.length()
         if INT64_MAX < read < UNKNOWN:

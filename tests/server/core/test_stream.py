@@ -10,8 +10,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from redlark.server.ids import MAX_ID
 from redlark.server import plain
+from redlark.server.ids import MAX_ID
 
 core = pytest.importorskip("redlark.server._core", reason="the compiled core is not built here")
 
