@@ -1,7 +1,7 @@
 """Groups of consumers of a stream: how far each has come, and what its consumers have not acknowledged.
 
-The plain core's; the compiled one has the same in C.  What is pending is kept by id in the group, and once more with the
-consumer that has it.
+The plain core's; the compiled one has the same in C.  What is pending is kept by id in the group, and once more with
+the consumer that has it.
 
 Must not live here: replies, and what a delivery means for the entries (`plain.stream`).
 """
