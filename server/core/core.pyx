@@ -43,6 +43,8 @@ One extension module, redlark.server._core, made of a few files, each one concep
     list_commands.pxi, set_commands.pxi, hash_commands.pxi, zset_commands.pxi, stream_commands.pxi,
     group_commands.pxi
                   on lists, on sets, on hashes, on sorted sets, on streams, on groups of consumers
+    key_commands.pxi, blocking_commands.pxi
+                  on deadlines of keys, on what is taken out, on what may wait
     scan_commands.pxi, glob.h
                   that walk in steps
     roll.pxi      members of several sets and sorted sets together, and the hot commands:
@@ -150,6 +152,8 @@ include "set_algebra.pxi"
 include "zset_algebra.pxi"
 include "geo.pxi"
 include "list_commands.pxi"
+include "blocking_commands.pxi"
+include "key_commands.pxi"
 include "sort.pxi"
 include "luacalls.pxi"
 include "bytework.pxi"

@@ -206,8 +206,9 @@ cdef bint has_room(Loop loop) noexcept:
         return False
 
 cdef void serve_waiting(Loop loop) noexcept:
-    """A value has gone for whose key somebody waits."""
+    """A value has come or gone for whose key somebody waits: they are served at the time of this request."""
     try:
+        loop_tell_time(loop)
         loop.server.waiting.serve()
     except BaseException as error:
         loop_failed(loop, error)

@@ -117,8 +117,6 @@ cdef bint push_to(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h,
         if only_there:
             out_head(c.out, c':', 0)
             return True
-        if DICT_SIZE(c.db.awaited):   # who waits is served by Python, at the time of this request
-            return False
         o.word = <size_t>lp_new()
         o.root = &o.word
     for i in range(2, argc):
@@ -185,7 +183,7 @@ cdef bint move(Loop loop, Client c, const Slice* source, uint64_t h, const Slice
     cdef bint same
     cdef int64_t number = 0
     cdef bytes element
-    if there == ANOTHER or there == ABSENT and DICT_SIZE(c.db.awaited):
+    if there == ANOTHER:
         return False
     same = source.n == target.n and rl_same(source.p, target.p, source.n)
     there = list_open(c, source, h, &o)

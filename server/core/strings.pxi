@@ -182,24 +182,6 @@ cdef bint cmd_exists(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t
     out_head(c.out, c':', there)
     return True
 
-cdef bint expire_in(Loop loop, Client c, const Slice* a, uint64_t h, int64_t unit) noexcept:
-    cdef Place at
-    cdef Entry* e
-    cdef int64_t deadline = 0
-    if not deadline_from(loop, a + 2, unit, &deadline):
-        return False
-    e = db_lookup(c.db, a[1].p, a[1].n, h, &at)
-    if e != NULL:
-        db_retime(c.db, e, &at, deadline)
-    out_head(c.out, c':', e != NULL)
-    return True
-
-cdef bint cmd_expire(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
-    return argc == 3 and expire_in(loop, c, a, h, 1000)
-
-cdef bint cmd_pexpire(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
-    return argc == 3 and expire_in(loop, c, a, h, 1)
-
 cdef inline int64_t time_left(Loop loop, Client c, const Slice* key, uint64_t h) noexcept:
     """In ms; -1 without a deadline, -2 without a key."""
     cdef Place at
@@ -288,8 +270,6 @@ cdef int hot_table(Loop loop) except -1:
     hot_add(loop, b"del", cmd_del, True)
     hot_add(loop, b"unlink", cmd_del, True)
     hot_add(loop, b"exists", cmd_exists, True)
-    hot_add(loop, b"expire", cmd_expire, True)
-    hot_add(loop, b"pexpire", cmd_pexpire, True)
     hot_add(loop, b"ttl", cmd_ttl, True)
     hot_add(loop, b"pttl", cmd_pttl, True)
     hot_add(loop, b"type", cmd_type, True)
@@ -310,6 +290,8 @@ cdef int hot_table(Loop loop) except -1:
     hot_zsets(loop)
     hot_streams(loop)
     hot_groups(loop)
+    hot_keys(loop)
+    hot_blocking(loop)
     hot_places(loop)
     hot_lists(loop)
     hot_sort(loop)
