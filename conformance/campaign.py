@@ -31,7 +31,7 @@ from redlark.conformance.findings import look_into
 from redlark.conformance.generate import Generator, Grammar, grammar, group_of, optional_words
 from redlark.conformance.history import History
 from redlark.conformance.judge import Judge, seldom_collected
-from redlark.conformance.options import Options
+from redlark.conformance.options import ELSEWHERE, Options
 from redlark.conformance.profiles import Choice
 from redlark.conformance.pursuit import Pursuit
 from redlark.conformance.rehearse import Rehearsal
@@ -189,6 +189,11 @@ class Campaign:
     def seconds(self) -> float:
         return time.monotonic() - self._started
 
+    @property
+    def found(self) -> int:
+        """How many divergences were found."""
+        return len(set(self.findings.values()))
+
     # -- the run --------------------------------------------------------------------------------------------------
 
     def run(self) -> TargetReport:
@@ -232,7 +237,8 @@ class Campaign:
             self._all(judge, phase, [*refused.of(self, self.target.config), *self.shapes()])
             self.listener.phase("drawn histories")
             while not self.over():
-                self._round(judge, self.ledger.claim("drawn histories"), None, pursuit, self.over)
+                number = self.options.share.at(self.ledger.claim("drawn histories"))
+                self._round(judge, number, None, pursuit, self.over)
         finally:
             judge.close()
 
@@ -248,7 +254,7 @@ class Campaign:
         )
 
     def _all(self, judge: Judge, part: str, histories: Iterable[History]) -> None:
-        for history in self.ledger.each(part, histories):
+        for history in self.ledger.each(part, self.options.share.part(histories)):
             if self.over():
                 return
             self.one(judge, history, None)
@@ -287,10 +293,8 @@ class Campaign:
     def over(self) -> bool:
         """Whether the campaign has spent what it was given."""
         limit = self.options.requests
-        if self.enough is not None and len(self.findings) >= self.enough:
-            self.ended = "requests"
-            return True
-        if limit is not None and self.requests >= limit:
+        enough = self.enough is not None and len(self.findings) >= self.enough
+        if enough or (limit is not None and self.requests >= limit):
             self.ended = "requests"
             return True
         return self.seconds >= self.options.budget
@@ -337,6 +341,9 @@ class Campaign:
         if not wanted or self.over() or not setup.is_of(self.model.profile.name):
             return
         requests = self.requests + (self.options.requests or 1 << 60) * SETUP_SHARE
+        if not self.options.share.has(number):
+            self.skipped[setup.name] = ELSEWHERE
+            return
         if self.launch is None:
             self.skipped[setup.name] = self.no_launch
             return
@@ -411,7 +418,6 @@ class Campaign:
 
     def report(self) -> TargetReport:
         """The report on what was run so far."""
-        unheard = f"{self.given_up} histories were left: what nobody heard of could have gone too many ways"
         report = TargetReport(
             self.name,
             self.choice.profile,
@@ -425,7 +431,8 @@ class Campaign:
             judging=self.judging,
             most_worlds=self.most_worlds,
             ended=self.ended,
-            notes=[*self.notes, *([unheard] if self.given_up else [])],
+            notes=self.notes,
+            given_up=self.given_up,
             crowd=self.crowd,
             exhaustive=self.exhaustive,
         )

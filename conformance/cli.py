@@ -6,34 +6,29 @@ the command line's sake. Users see one line for what went wrong, never a traceba
 
 from __future__ import annotations
 
-import contextlib
 import json
 import re
-import signal
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, version
 from pathlib import Path
 from random import SystemRandom
-from types import FrameType
 from typing import TypeVar
 
 import click
 from attrs import evolve
 from rich.console import Console
 
-from redlark.conformance import display, duration, profiles, report, report_cli
+from redlark.conformance import display, duration, report, report_cli, workers
 from redlark.conformance import servers as machine
 from redlark.conformance.attempt import DEBUG
-from redlark.conformance.campaign import Campaign
-from redlark.conformance.configure import configured
 from redlark.conformance.errors import CannotRun
+from redlark.conformance.interrupts import interrupts
+from redlark.conformance.meeting import campaign_on
 from redlark.conformance.memory import Memory
 from redlark.conformance.options import Options
 from redlark.conformance.state_file import seed_of
-from redlark.conformance.target import Target, at, leave_empty, parse_address, prepare
 
 Result = TypeVar("Result")
 CONFORMED, DIVERGED, COULD_NOT = 0, 1, 2
@@ -102,6 +97,8 @@ def main() -> None:
 )
 @click.option("--quick", is_flag=True, help=f"A budget of {QUICK:g} seconds.")
 @click.option("--requests", type=click.IntRange(1), help="End after this many requests, if the budget lasts.")
+@click.option("--workers", "processes", type=click.IntRange(1), metavar="N", help="Search with N processes.")
+@click.option("--engine", metavar="URL", help="Let a cluster do the search: dask://host:port.")
 @click.option("--concurrent", type=click.IntRange(1), metavar="N", help="Only so many histories of clients at once.")
 @click.option("--exhaustive", is_flag=True, help="Only every sequence of a few requests, group by group.")
 @click.option("--length", type=click.IntRange(1, 4), default=3, show_default=True, help="Of those sequences.")
@@ -146,6 +143,8 @@ def conform(
     budget: float | None,
     quick: bool,
     requests: int | None,
+    processes: int | None,
+    engine: str | None,
     concurrent: int | None,
     exhaustive: bool,
     length: int,
@@ -189,16 +188,18 @@ def conform(
         loose=not strict,
         destructive=destructive,
         timeout=timeout,
+        workers=processes or (0 if engine else 1),
+        engine=engine,
     )
     _or_end(lambda: report_cli.writable((json_file, write_baseline, *files.values())))
     memory = _or_end(lambda: Memory.of(baseline, None if no_saved else saved))
     console = Console(highlight=False, emoji=False)
     reports: list[report.TargetReport] = []
     code, began = CONFORMED, time.time()
-    with _interrupts() as interrupts:
+    with interrupts() as came:
         for target in targets or (machine.EMBEDDED,):
-            code = max(code, _conform_one(target, options, display.Live(console, quiet, interrupts), reports, memory))
-            if interrupts:
+            code = max(code, _conform_one(target, options, display.Live(console, quiet, came), reports, memory))
+            if came:
                 break
     told = report.as_json(our_version(), options.seed, reports, options, began)
     if json_file is not None:
@@ -225,46 +226,21 @@ def _or_end(action: Callable[[], Result]) -> Result:
         sys.exit(COULD_NOT)
 
 
-@contextlib.contextmanager
-def _interrupts() -> Iterator[list[int]]:
-    """Ctrl-C, SIGTERM and SIGHUP as KeyboardInterrupt, so that started servers are stopped; the signals that came.
-
-    An exception raised inside a callback of the garbage collector is lost: who looks at the list sees it all the same.
-    """
-    came: list[int] = []
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        came.append(number)
-        raise KeyboardInterrupt
-
-    def unraisable(lost: sys.UnraisableHookArgs) -> None:
-        if lost.exc_type is not KeyboardInterrupt:
-            sys.__unraisablehook__(lost)
-
-    main_thread = threading.current_thread() is threading.main_thread()  # no other may set handlers
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP) if main_thread else ()
-    before = {number: signal.signal(number, interrupt) for number in numbers}
-    sys.unraisablehook = unraisable
-    try:
-        yield came
-    finally:
-        sys.unraisablehook = sys.__unraisablehook__
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
 def _conform_one(
     name: str, options: Options, live: display.Live, reports: list[report.TargetReport], memory: Memory
 ) -> int:
     try:
-        recovered = memory.recover(name, options)
-        with _campaign(name, options, live) as campaign:
-            remembered = memory.attach(campaign)
-            campaign.notes += recovered
-            live.begin(campaign)
-            with live:
-                found = campaign.run()
-            remembered.conclude(found)
+        if workers.spreads(name, options):
+            found = workers.run(name, options, live, memory)
+        else:
+            recovered = memory.recover(name, options)
+            with campaign_on(name, evolve(options, workers=1), live) as campaign:
+                remembered = memory.attach(campaign)
+                campaign.notes += recovered + workers.why_alone(options)
+                live.begin(campaign)
+                with live:
+                    found = campaign.run()
+                remembered.conclude(found)
     except CannotRun as problem:
         click.echo(f"redlark: {problem}", err=True)
         reports.append(report.not_judged(_bare(name), options, str(problem)))
@@ -291,40 +267,6 @@ def _conform_one(
 def _bare(name: str) -> str:
     """A target as it was given, without its password."""
     return re.sub(r"(?<=://)[^/]*@", "", name)
-
-
-@contextlib.contextmanager
-def _campaign(name: str, options: Options, live: display.Live) -> Iterator[Campaign]:
-    """A campaign on one target; a server that is named is started for it and stopped after."""
-    if not machine.is_server_name(name):
-        target = prepare(parse_address(name), destructive=options.destructive, timeout=options.timeout)
-        campaign = _on(target.address.text, target, options, live)
-        campaign.launch = lambda config: configured(target, config, options.destructive)
-        try:
-            yield campaign
-        finally:
-            leave_empty(target)
-        return
-    server = None if name == machine.EMBEDDED else machine.pick(name, machine.find_servers())
-
-    @contextlib.contextmanager
-    def launch(config: Mapping[str, str]) -> Iterator[Target]:
-        with machine.running(server, config) as running:
-            address = at(parse_address(running.url), running.host, running.port, name)
-            address = evolve(address, password=config.get("requirepass"))
-            target = prepare(address, destructive=True, timeout=options.timeout)
-            yield evolve(target, config={**target.config, **config})
-
-    with launch({}) as target:
-        campaign = _on(name, target, options, live)
-        campaign.launch = launch
-        yield campaign
-
-
-def _on(name: str, target: Target, options: Options, live: display.Live) -> Campaign:
-    choice = profiles.choose(target.info, options.profile)
-    model = profiles.model_of(choice.profile, target)
-    return Campaign(name, target, model, choice, options, listener=live)
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})

@@ -16,6 +16,7 @@ from redlark.conformance.contradiction import Contradiction, Reducer
 from redlark.conformance.errors import Lost
 from redlark.conformance.generate import Generator
 from redlark.conformance.linearize import Operation, Undecided, order_of
+from redlark.conformance.options import Share
 from redlark.conformance.scenarios import HELPERS, Pool
 from redlark.conformance.target import Target
 from redlark.reference import Model, Worlds
@@ -39,8 +40,9 @@ class Crowd:
     seed: int = 0
     clients: int = concurrent.CLIENTS
     timeout: float = 5.0
+    share: Share = field(factory=Share)
     note: Callable[[], None] = lambda: None  # told when programs up to `claimed` are to be drawn
-    drawn: int = field(default=0, init=False)  # the number of the next program
+    drawn: int = field(default=0, init=False)  # how many programs were drawn
     claimed: int = field(default=0, init=False)
     histories: int = field(default=0, init=False)
     requests: int = field(default=0, init=False)
@@ -76,7 +78,7 @@ class Crowd:
                 if self.drawn >= self.claimed:
                     self.claimed = self.drawn + AHEAD
                     self.note()
-                rng = random.Random(f"crowd {self.seed} {self.drawn}")
+                rng = random.Random(f"crowd {self.seed} {self.share.at(self.drawn)}")
                 self.drawn += 1
                 program = concurrent.draw(self.pool, rng, self.clients)
                 seen = runner.run(program, rng)
@@ -132,7 +134,9 @@ def several_at_once(campaign: Campaign) -> None:
         dict.fromkeys(grammars, 0), campaign.sendable, campaign.gone | campaign.spared, HELPERS
     )
     pool = Pool(Generator(grammars), names, weights)
-    campaign.crowd = Crowd(campaign.model, campaign.target, pool, options.seed, timeout=options.timeout)
+    campaign.crowd = Crowd(
+        campaign.model, campaign.target, pool, options.seed, timeout=options.timeout, share=options.share
+    )
     campaign.crowd.note = campaign.ledger.save
     campaign.ledger.restore_crowd(campaign.crowd)
     share = options.budget * (1.0 if wanted else SHARE)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from types import TracebackType
+from typing import Protocol
 
 from attrs import field, mutable
 from rich.console import Console
@@ -13,13 +14,38 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
-from redlark.conformance.campaign import Campaign
+from redlark.conformance.contradiction import Contradiction
 from redlark.conformance.crowd import Crowd
 from redlark.conformance.exhaustive import Exhaustive
+from redlark.conformance.options import Options
+from redlark.conformance.profiles import Choice
 from redlark.conformance.report import CONFORMS, DIVERGES, NOT_RUN, UNSPECIFIED, UNSUPPORTED, Finding, TargetReport
 from redlark.conformance.servers import Server
+from redlark.conformance.told import ToldContradiction, ToldCrowd, ToldFinding
 
 STYLES = {CONFORMS: "green", DIVERGES: "bold red", UNSUPPORTED: "yellow", NOT_RUN: "dim", UNSPECIFIED: "dim"}
+
+
+class Going(Protocol):
+    """A search that goes on, in this process or in several."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def choice(self) -> Choice: ...
+    @property
+    def options(self) -> Options: ...
+    @property
+    def exhaustive(self) -> Exhaustive | None: ...
+    @property
+    def requests(self) -> int: ...
+    @property
+    def seconds(self) -> float: ...
+    @property
+    def rules(self) -> Sequence[str]: ...
+    @property
+    def found(self) -> int: ...
+    def reached(self, rule: str) -> int: ...
 
 
 @mutable
@@ -36,12 +62,13 @@ class Live:
     _task: int = field(default=0, init=False)
     _phase: str = field(default="", init=False)
 
-    def begin(self, campaign: Campaign) -> None:
+    def begin(self, campaign: Going) -> None:
         """Say what is held to what."""
         if not self.quiet:
-            choice = campaign.choice
+            choice, options = campaign.choice, campaign.options
             said = f"[bold]{escape(campaign.name)}[/] is held to [bold]{choice.profile}[/] ({escape(choice.why)})"
-            self.console.print(f"{said}, seed {campaign.options.seed}", highlight=False)
+            by = f", {options.workers} workers" if options.workers > 1 else ""
+            self.console.print(f"{said}, seed {options.seed}{by}", highlight=False, soft_wrap=True)
 
     def __enter__(self) -> Live:
         if not self.quiet and self.console.is_terminal:
@@ -66,7 +93,12 @@ class Live:
         elif not self.quiet:
             self.console.print(f"  {text} ...", highlight=False)
 
-    def tick(self, campaign: Campaign) -> None:
+    def note(self, text: str) -> None:
+        """Something that the user should know at once."""
+        if not self.quiet:
+            self.console.print(Text(f"  {text}", style="yellow"), soft_wrap=True)
+
+    def tick(self, campaign: Going) -> None:
         """Some histories more."""
         if self.interrupts:
             raise KeyboardInterrupt
@@ -76,7 +108,7 @@ class Live:
         reached = sum(1 for rule in rules if campaign.reached(rule))
         rate = campaign.requests / seconds if seconds else 0
         said = f"{campaign.requests:,} requests, {rate:,.0f}/s, {reached} of {len(rules)} rules"
-        found = len(set(campaign.findings.values()))
+        found = campaign.found
         done = min(1.0, seconds / campaign.options.budget)
         if campaign.exhaustive:
             sequences = sum(one.sequences + one.implied for one in campaign.exhaustive.groups)
@@ -90,25 +122,24 @@ class Live:
             said=said + (f", [red]{found} divergences[/]" if found else ""),
         )
 
-    def found(self, finding: Finding) -> None:
+    def found(self, finding: Finding | ToldFinding) -> None:
         """A divergence, shrunk."""
         if not self.quiet:
             self.console.print(finding_block(finding), soft_wrap=True)
 
 
-def finding_block(finding: Finding) -> Text:
+def finding_block(finding: Finding | ToldFinding) -> Text:
     """One divergence: what to paste, what came, what the text allows."""
-    divergence = finding.divergence
-    block = Text.assemble((f"{divergence.command} diverges", "yellow" if finding.known else "bold red"))
-    if divergence.rules:
-        block.append(f"  {', '.join(divergence.rules[:4])}")
+    block = Text.assemble((f"{finding.command} diverges", "yellow" if finding.known else "bold red"))
+    if finding.rules:
+        block.append(f"  {', '.join(finding.rules[:4])}")
     if finding.setup:
         block.append(f"  (where {finding.setup})")
     if finding.known:
         block.append(f"  (known: {finding.known})")
     _labelled(block, "    ", _short(finding.paste, 60))
-    _labelled(block, "  seen     ", _short(divergence.seen, 12))
-    for number, allowed in enumerate(divergence.allowed[:4]):
+    _labelled(block, "  seen     ", _short(finding.seen, 12))
+    for number, allowed in enumerate(finding.allowed[:4]):
         _labelled(block, "  or       " if number else "  allowed  ", _short(allowed, 12))
     if finding.pipelined:
         _labelled(block, "  note     ", "requests of one client that follow each other travel in one write")
@@ -200,11 +231,11 @@ def show_totals(console: Console, report: TargetReport) -> None:
         show_crowd(console, report.crowd)
     for complaint in report.complaints:
         console.print(Text(complaint.line, style="bold red"), soft_wrap=True)
-    for note in report.notes:
+    for note in report.remarks:
         console.print(Text(note, style="yellow"), soft_wrap=True)
 
 
-def show_crowd(console: Console, crowd: Crowd) -> None:
+def show_crowd(console: Console, crowd: Crowd | ToldCrowd) -> None:
     """What clients at once have seen: a line, and a picture for each contradiction."""
     said = f"{crowd.histories:,} concurrent histories of {crowd.clients} clients ({crowd.requests:,} requests)"
     undecided = f", {crowd.undecided} undecided" if crowd.undecided else ""
@@ -212,7 +243,8 @@ def show_crowd(console: Console, crowd: Crowd) -> None:
     verdict = Text(f"{said}: {found or 'no'} contradiction{'' if found == 1 else 's'}{undecided}")
     verdict.stylize("bold red" if crowd.diverges else "")
     console.print(verdict, soft_wrap=True)
-    for number, contradiction in enumerate(crowd.contradictions, 1):
+    found_there: Sequence[Contradiction | ToldContradiction] = crowd.contradictions
+    for number, contradiction in enumerate(found_there, 1):
         console.print(Text(f"contradiction {number}: no order of these explains the replies", style="bold"))
         console.print(Padding(Text(contradiction.picture()), (0, 0, 0, 4)), soft_wrap=True)
     if crowd.lost:

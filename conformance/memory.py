@@ -16,7 +16,7 @@ from redlark.conformance.baseline import Entry, Gate, read
 from redlark.conformance.campaign import Campaign
 from redlark.conformance.configure import recover
 from redlark.conformance.options import Options
-from redlark.conformance.report import TargetReport
+from redlark.conformance.report import Finding, TargetReport
 from redlark.conformance.saved import Saved
 from redlark.conformance.state import Ledger
 from redlark.conformance.state_file import left_behind
@@ -80,7 +80,8 @@ class Remembered:
             report.complaints = [*self.gate.complaints(rules, complete)]
             report.notes += self.gate.undecided()
         if self.saved is not None:
-            self.saved.store(finding for finding in report.findings if not finding.known)
+            found = (one for one in report.findings if isinstance(one, Finding))  # those of this process
+            self.saved.store(one for one in found if not one.known)
             report.notes += self.saved.said
 
 

@@ -2,13 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 from attrs import frozen
 
 from redlark.conformance.errors import CannotRun
 from redlark.conformance.target import TIMEOUT
+
+Anything = TypeVar("Anything")
+ELSEWHERE = "that is another unit's part"
+
+
+@frozen
+class Share:
+    """The part of a search that one unit of work does: of whatever is numbered, each `of`-th from `number` on."""
+
+    number: int = 0
+    of: int = 1
+
+    def has(self, place: int) -> bool:
+        """Whether what has this number is in the share."""
+        return place % self.of == self.number
+
+    def at(self, place: int) -> int:
+        """The number of the share's next one, of whatever is numbered, behind so many."""
+        return self.number + place * self.of
+
+    def part(self, several: Iterable[Anything]) -> Iterator[Anything]:
+        """Those of several that are in the share; all are gone through."""
+        return (one for number, one in enumerate(several) if self.has(number))
 
 
 @frozen
@@ -28,6 +52,9 @@ class Options:
     loose: bool = False
     destructive: bool = False
     timeout: float = TIMEOUT
+    workers: int = 1  # processes that search at once; 0: as many as the cluster has workers
+    engine: str | None = None  # the cluster that does it, dask://host:port
+    share: Share = Share()
 
     def selected(self, names_and_groups: Iterable[tuple[str, str]]) -> frozenset[str]:
         """The names of the commands to be judged. Raises `CannotRun` for a command or group that does not exist."""

@@ -19,6 +19,7 @@ from redlark.conformance.divergence import Divergence, Exchange
 from redlark.conformance.exhaustive import Exhaustive
 from redlark.conformance.options import Options
 from redlark.conformance.setups import PASSWORD
+from redlark.conformance.told import Spread, ToldCrowd, ToldFinding
 from redlark.reference.transcript import command_line
 from redlark.spec.sources import sources
 
@@ -56,6 +57,21 @@ class Finding:
     @property
     def command(self) -> str:
         return self.divergence.command
+
+    @property
+    def rules(self) -> tuple[str, ...]:
+        """The rules that would have applied."""
+        return self.divergence.rules
+
+    @property
+    def allowed(self) -> tuple[str, ...]:
+        """The replies that the text allows."""
+        return self.divergence.allowed
+
+    @property
+    def seen(self) -> str:
+        """What the server did instead."""
+        return self.divergence.seen
 
     @property
     def exchanges(self) -> tuple[Exchange, ...]:
@@ -132,7 +148,7 @@ class Verdict:
     group: str = ""
     requests: int = 0
     rules: dict[str, int] = field(factory=dict)
-    findings: list[Finding] = field(factory=list)
+    findings: list[Finding | ToldFinding] = field(factory=list)
     reason: str = ""  # why no request of it is ever sent
     options: dict[str, int] = field(factory=dict)  # how many requests held each option's word
 
@@ -172,10 +188,12 @@ class TargetReport:
     most_worlds: int = 1
     ended: str = "budget"
     notes: list[str] = field(factory=list)
-    crowd: Crowd | None = None  # what several clients at once saw; None where none were run
+    given_up: int = 0  # histories that could not be followed to their end
+    crowd: Crowd | ToldCrowd | None = None  # what several clients at once saw; None where none were run
     exhaustive: Exhaustive | None = None  # every sequence of small alphabets; None where that was not asked for
     baseline: str | None = None  # the file; None where there is none
     complaints: list[Complaint] = field(factory=list)  # what is wrong with what the baseline says
+    spread: Spread | None = None  # how the search was spread; None where one process did it
 
     @property
     def diverges(self) -> bool:
@@ -195,7 +213,13 @@ class TargetReport:
         return tuple(dict.fromkeys((*told, *self.common, *self.unreached)))
 
     @property
-    def findings(self) -> list[Finding]:
+    def remarks(self) -> list[str]:
+        """The notes, and one more on what could not be followed."""
+        left = f"{self.given_up} histories were left: what nobody heard of could have gone too many ways"
+        return [*self.notes, *([left] if self.given_up else [])]
+
+    @property
+    def findings(self) -> list[Finding | ToldFinding]:
         return [finding for verdict in self.verdicts.values() for finding in verdict.findings]
 
     @property
@@ -230,7 +254,7 @@ class TargetReport:
             "level": self.level,
             "protocols": list(self.protocols),
             "ended": self.ended,
-            "notes": self.notes,
+            "notes": self.remarks,
             "commands": {name: verdict.as_json() for name, verdict in sorted(self.verdicts.items())},
             "common_rules": self.common,
             "reached_in": {str(protocol): rules for protocol, rules in self.reached_in.items()},
@@ -245,6 +269,7 @@ class TargetReport:
                 "unknown": sum(1 for finding in self.findings if not finding.known),
                 "complaints": [{"line": one.line, "at": one.at} for one in self.complaints],
             },
+            **({} if self.spread is None else {"spread": self.spread.as_json()}),
             "totals": self.totals,
         }
 

@@ -11,8 +11,9 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from redlark.conformance.cli import COULD_NOT, _interrupts, our_version
+from redlark.conformance.cli import COULD_NOT, our_version
 from redlark.conformance.errors import CannotRun
+from redlark.conformance.interrupts import interrupts
 from redlark.conformance.target import parse_address
 from redlark.conformance.watch import told
 from redlark.conformance.watch.watching import Watch
@@ -64,7 +65,7 @@ def watch(
         click.echo(f"redlark: the report cannot be written to {json_file}: no such directory", err=True)
         sys.exit(COULD_NOT)
     try:
-        with _interrupts():
+        with interrupts():
             watching = Watch(
                 parse_address(upstream),
                 listen=listen, trace=trace, redact=redact, judging=judge, profile=profile, apart=True,

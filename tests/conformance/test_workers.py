@@ -1,0 +1,212 @@
+"""`redlark conform --workers`: processes die, are interrupted, or cannot begin; the report is right for all that."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from jsonschema import validate
+from rich.console import Console
+
+from redlark.conformance import merging, report, servers, workers
+from redlark.conformance.cli import conform
+from redlark.conformance.display import Live
+from redlark.conformance.errors import CannotRun
+from redlark.conformance.options import Options
+from redlark.conformance.workers import Attempt, Search
+
+# What a unit's process tells, without a model or a server: it counts its requests, and waits where it is told to.
+PRETENDER = """
+import json, os, signal, sys, time
+unit = json.loads(sys.stdin.readline())
+number = unit["options"]["share"][0]
+stopped = []
+signal.signal(signal.SIGINT, lambda *_: stopped.append(1))
+def say(**event):
+    print(json.dumps(event), flush=True)
+say(event="begun", name=unit["target"], profile="redis-8.2", server="redis 8.2.3", why="", rules=["GET/found"])
+say(event="phase", text=f"unit {number}")
+say(event="tick", requests=5, reached=["GET/found"])
+first = os.open(sys.argv[1] + f"/{number}", os.O_CREAT | os.O_RDWR)
+fresh = os.fstat(first).st_size == 0
+os.write(first, b"x")
+if sys.argv[2] == "die" and number == 1 and fresh or sys.argv[2] == "die always" and number == 1:
+    print("a last word", file=sys.stderr)
+    os.kill(os.getpid(), signal.SIGKILL)
+while sys.argv[2] == "wait" and number == 1 and not stopped:
+    time.sleep(0.01)
+verdict = {"verdict": "conforms", "group": "string", "reason": "", "requests": 10, "rules": {"GET/found": 1},
+           "options": {}, "findings": []}
+key = f"seed 1, {number + 1} of {unit['options']['share'][1]}"
+outcome = json.loads(sys.argv[3]) | {"units": [key], "target": "embedded",
+    "profiles": ["redis-8.2"], "requests": 10 + number, "ended": "interrupted" if stopped else "budget",
+    "commands": {"GET": verdict}}
+say(event="outcome", outcome=outcome)
+"""
+
+
+class Watching(Live):
+    """What a person would see, as text; and what is to be done when a phase begins."""
+
+    def __init__(self, at_phase: Any = lambda text: None) -> None:
+        super().__init__(Console(file=io.StringIO(), width=200))
+        self.at_phase = at_phase
+
+    def phase(self, text: str) -> None:
+        """A phase begins."""
+        super().phase(text)
+        self.at_phase(text)
+
+    @property
+    def seen(self) -> str:
+        """All that was printed."""
+        assert isinstance(self.console.file, io.StringIO)
+        return self.console.file.getvalue()
+
+
+def pretend(monkeypatch: pytest.MonkeyPatch, folder: Path, how: str) -> None:
+    """Let units be done by the pretender."""
+    program = folder / "pretender.py"
+    program.write_text(PRETENDER)
+    (folder / "turns").mkdir()
+    nothing = json.dumps(merging.NOTHING)
+    monkeypatch.setattr(workers, "PROGRAM", (sys.executable, str(program), str(folder / "turns"), how, nothing))
+
+
+def test_a_worker_that_dies_is_said_and_its_unit_done_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The unit of a process that was killed is done by another one, once in the sum, and the user is told."""
+    pretend(monkeypatch, tmp_path, "die")
+    live = Watching()
+    found = workers.run("embedded", Options(seed=1, workers=3), live)
+    assert found.requests == 10 + 11 + 12
+    assert found.verdicts["GET"].requests == 30
+    assert found.spread is not None
+    assert found.spread.as_json() == {"engine": "processes", "workers": 3, "units": 3, "merged": 3, "again": 1}
+    assert found.ended == "budget"
+    said = "the worker of unit seed 1, 2 of 3 died (signal -9: a last word), and is done again".replace("-9", "9")
+    assert said in found.notes
+    assert said in live.seen
+
+
+def test_a_unit_that_always_dies_is_given_up(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """After some attempts a unit is given up, the others count, and the run has not come to its end."""
+    pretend(monkeypatch, tmp_path, "die always")
+    found = workers.run("embedded", Options(seed=1, workers=2), Watching())
+    assert (found.requests, found.ended) == (10, "lost")
+    assert found.spread is not None
+    assert (found.spread.merged, found.spread.again) == (1, workers.ATTEMPTS - 1)
+    assert any("given up" in note for note in found.notes)
+
+
+def test_ctrl_c_keeps_what_was_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Interrupted, units are asked for what they have, and that is in the report."""
+    pretend(monkeypatch, tmp_path, "wait")
+
+    def interrupt(text: str) -> None:
+        if text == "unit 1":
+            raise KeyboardInterrupt
+
+    found = workers.run("embedded", Options(seed=1, workers=2), Watching(interrupt))
+    assert (found.requests, found.ended) == (10 + 11, "interrupted")
+
+
+def test_what_is_told_of_an_attempt_that_died_is_void() -> None:
+    """Progress counts each unit's latest attempt, and an outcome that is here already is refused."""
+    search = Search("embedded", Options(seed=1, workers=2), Watching())
+    one, other = (unit.key for unit in search.units)
+    search.hear(one, {"event": "tick", "requests": 100, "reached": []})
+    search.hear(other, {"event": "tick", "requests": 7, "reached": []})
+    assert search.requests == 107
+    search.hear(one, {"event": "died", "words": "", "given_up": False})
+    assert search.requests == 7
+    outcome = {**merging.NOTHING, "units": [one], "requests": 120}
+    search.take(outcome)
+    assert search.requests == 127
+    for wrong in (outcome, {**outcome, "units": ["another"]}):
+        with pytest.raises(ValueError, match="twice, or not asked for"):
+            search.take(wrong)
+
+
+@pytest.mark.slow
+def test_a_server_that_a_killed_worker_has_started_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A real worker that is killed leaves no server and no file behind, and its unit is done again."""
+    attempts: list[Attempt] = []
+
+    class Recording(Attempt):
+        def __attrs_post_init__(self) -> None:
+            super().__attrs_post_init__()
+            attempts.append(self)
+
+    monkeypatch.setattr(workers, "Attempt", Recording)
+    served: list[int] = []
+
+    def kill(text: str) -> None:
+        if not served:
+            served.extend(pid for pid in workers._at_home_in(attempts[0].folder))
+            os.kill(attempts[0].process.pid, signal.SIGKILL)
+
+    options = Options(seed=1, workers=1, engine=None, commands=frozenset({"GET"}), requests=20, budget=20)
+    search = Search("embedded", options, Watching(kill))
+    with search.live:
+        assert not workers._Hands(search).run()
+    found = search.report(interrupted=False)
+    assert found.spread is not None
+    assert (found.spread.merged, found.spread.again, len(attempts)) == (1, 1, 2)
+    assert found.requests >= 20
+    assert not [attempt for attempt in attempts if attempt.folder.exists()]
+    if Path("/proc").is_dir():
+        assert served
+        assert not [pid for pid in served if Path(f"/proc/{pid}").exists()]
+
+
+@pytest.mark.slow
+def test_two_workers_judge_a_real_server(real_server: servers.Server, tmp_path: Path) -> None:
+    """Two workers send what was asked for, equal seeds are equal runs, and the report has the published form."""
+    told = []
+    for turn in range(2):
+        file = tmp_path / f"{turn}.json"
+        arguments = f"{real_server.name} --commands SET,GET --requests 600 --budget 300 --seed 4 --workers 2 --quiet"
+        arguments += f" --json {file}"
+        done = CliRunner().invoke(conform, arguments.split())
+        assert done.exit_code == 0, done.output
+        told.append(json.loads(file.read_text()))
+        validate(told[-1], report.schema())
+    (one,), (other,) = (each["targets"] for each in told)
+    assert one["spread"] == {"engine": "processes", "workers": 2, "units": 2, "merged": 2, "again": 0}
+    assert 600 <= one["totals"]["requests"] < 800
+    assert one["totals"]["histories"] == other["totals"]["histories"]
+    assert [v["requests"] for v in one["commands"].values()] == [v["requests"] for v in other["commands"].values()]
+    assert one["commands"]["SET"]["rules_reached"] == one["commands"]["SET"]["rules"]
+
+
+def test_a_given_server_is_not_shared(real: servers.Running, tmp_path: Path) -> None:
+    """On a server that is given by its address one worker runs, and that is said."""
+    file = tmp_path / "report.json"
+    arguments = [real.url, "--commands", "GET", "--requests", "20", "--workers", "3", "--json", str(file)]
+    done = CliRunner().invoke(conform, arguments)
+    assert done.exit_code == 0, done.output
+    assert "one process searched" in done.output
+    (target,) = json.loads(file.read_text())["targets"]
+    assert "spread" not in target
+    assert any("one process searched" in note for note in target["notes"])
+
+
+def test_what_cannot_run_is_one_line() -> None:
+    """No such server, no such command, an exhaustive run: one line and status 2, with workers as without."""
+    for arguments, words in (
+        (["redis:1.2", "--workers", "2"], "no such server"),
+        (["embedded", "--workers", "2", "--exhaustive"], "leave --workers"),
+        (["embedded", "--engine", "tcp://127.0.0.1:1"], "give dask://host:port"),
+    ):
+        done = CliRunner().invoke(conform, arguments)
+        assert (done.exit_code, done.output.count("\n")) == (2, 1), done.output
+        assert words in done.output
+    with pytest.raises(CannotRun, match="no command NOSUCH"):
+        workers.run("embedded", Options(workers=2, commands=frozenset({"NOSUCH"})), Watching())
