@@ -8,6 +8,7 @@
 #   make bench       the server beside redis-server and Valkey
 #   make generated   write anew what is derived from the text and kept in the tree
 #   make versions    write docs/versions.md: what differs between versions, as real servers show it (minutes)
+#   make docs        the site of the documents, in build/site
 #   make setup       the virtual environment, with the core built where a C compiler is
 #   make clean       remove what the above made
 #
@@ -31,7 +32,7 @@ CORE := $(wildcard server/core/*.pyx server/core/*.pxi server/core/*.pxd server/
 PYTEST_WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup conform test campaign fuzz soak bench generated versions clean
+.PHONY: help setup conform test campaign fuzz soak bench generated versions docs clean
 
 help:
 	@sed -n '/^#  /s/^#//p' Makefile
@@ -100,6 +101,13 @@ generated: setup
 
 versions: setup
 	$(BIN)/python -m redlark.conformance.versions_page
+
+$(VENV)/docs.stamp: $(VENV)/install.stamp
+	@$(PIP) install --no-build-isolation --editable ".[test,docs]"
+	@touch $@
+
+docs: $(VENV)/docs.stamp
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info server/_core*.so server/core/core.c tests/clients/node/node_modules

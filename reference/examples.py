@@ -28,12 +28,16 @@ def failures(model: Model) -> Iterator[NotationError]:
         if command.name in names:
             for example in command.examples:
                 if model.profile.holds(example.guard):
-                    yield from _failures(model, command, example)
+                    mistake = played(model, command, example)[1]
+                    if mistake is not None:
+                        yield mistake
 
 
-def _failures(model: Model, command: s.Command, example: s.Example) -> Iterator[NotationError]:
+def played(model: Model, command: s.Command, example: s.Example) -> tuple[list[tuple[str, ...]], NotationError | None]:
+    """The rules that each line that the profile has of an example reaches, and the first mistake."""
     worlds = model.start(now=1_000_000)
     connected: set[int] = set()
+    told: list[tuple[str, ...]] = []
     for line in example.lines:
         if not model.profile.holds(line.guard):
             continue
@@ -44,26 +48,28 @@ def _failures(model: Model, command: s.Command, example: s.Example) -> Iterator[
                 worlds = (model.perform(worlds[0], line.client, (b"HELLO", b"3"), worlds[0].now)[0],)
         if line.arrives:
             worlds, got = _arrival(model, worlds[0], line.client)
+            told.append(())
             if got != "\n".join(line.output):
-                yield NotationError(
+                return told, NotationError(
                     example.place,
                     f"{model.profile.name}: the example of {command.name} shows that client {line.client} gets\n"
                     f"{chr(10).join(line.output)}\nbut the rules give it\n{got}",
                 )
-                return
             continue
         request = split(line.request)
         candidates = list(model.ways(worlds[0], line.client, request, worlds[0].now + 1))
         expected = "\n".join(line.output)
         shown = [_shown(reply, run.session["resp"]) for run, reply in candidates]
         if expected not in shown:
-            yield NotationError(
+            return told, NotationError(
                 example.place,
                 f"{model.profile.name}: the example of {command.name} shows for {line.request!r}\n{expected}\n"
                 f"but the rules give\n{shown[0] if shown else '(no reply at all)'}",
             )
-            return
-        worlds = (candidates[shown.index(expected)][0].finish(),)
+        run = candidates[shown.index(expected)][0]
+        told.append(tuple(run.reached))
+        worlds = (run.finish(),)
+    return told, None
 
 
 def _arrival(model: Model, world: World, client: int) -> tuple[Worlds, str]:

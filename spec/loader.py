@@ -48,15 +48,19 @@ def _parser() -> Lark:
     return Lark(grammar, parser="lalr", postlex=_Blocks(), propagate_positions=True, maybe_placeholders=True)
 
 
-def parse(text: str, file: str = "<text>") -> tuple[s.Item, ...]:
-    """The items of one text file; raises :class:`NotationError` where it does not parse."""
+def parse_tree(text: str, file: str = "<text>") -> Tree[LarkToken]:
+    """Lark's own tree of one text file, which knows where everything stands; raises :class:`NotationError`."""
     try:
-        tree = _parser().parse(text + "\n")
+        return _parser().parse(text + "\n")
     except UnexpectedInput as error:
         raise _explained(error, text, file) from None
     except DedentError as error:
         raise NotationError(s.Place(file, 1, 1), f"indentation: {error}") from None
-    return tuple(_Trees(file).transform(tree))
+
+
+def parse(text: str, file: str = "<text>") -> tuple[s.Item, ...]:
+    """The items of one text file; raises :class:`NotationError` where it does not parse."""
+    return tuple(_Trees(file).transform(parse_tree(text, file)))
 
 
 def load(paths: Iterable[Path]) -> s.Specification:
