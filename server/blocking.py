@@ -184,7 +184,7 @@ def _outcome(wait: Wait) -> Reply:
     try:
         return wait.again()
     except CommandError as error:
-        return error
+        return error.with_traceback(None)
     finally:
         if database is not None:
             database.misses = False

@@ -10,6 +10,7 @@ deleted, and the server must hold about what it held before.
 from __future__ import annotations
 
 import contextlib
+import os
 import random
 import re
 import socket
@@ -131,6 +132,30 @@ def used(server: servers.Running) -> int:
     return int(found[1])
 
 
+# Of clients that are gone nothing may be told any more; who asks is one.
+GONE = {
+    "connected_clients": 1, "blocked_clients": 0, "tracking_clients": 0, "pubsub_clients": 0, "watching_clients": 0,
+    "clients_in_timeout_table": 0, "total_watched_keys": 0, "total_blocking_keys": 0, "pubsub_channels": 0,
+    "pubsub_patterns": 0, "tracking_total_keys": 0, "tracking_total_prefixes": 0, "lazyfree_pending_objects": 0,
+}  # fmt: skip
+
+
+def left_behind(server: servers.Running) -> dict[str, int]:
+    """What is told of clients that are gone, and should not be; older servers do not tell all of it."""
+    with socket.create_connection((server.host, server.port)) as connection:
+        connection.sendall(b"INFO everything\r\nECHO end\r\n")
+        said = b""
+        while b"\r\n$3\r\nend\r\n" not in said:
+            said += connection.recv(1 << 16)
+    told = {name.decode(): int(count) for name, count in re.findall(rb"(\w+):(\d+)\r\n", said)}
+    return {name: told[name] for name, count in GONE.items() if told.get(name, count) != count}
+
+
+def descriptors(server: servers.Running) -> int:
+    """How many files and sockets the server has open."""
+    return len(os.listdir(f"/proc/{server.process.pid}/fd"))
+
+
 @click.command()
 @click.option("--minutes", default=10.0, show_default=True, help="How long.")
 @click.option("--seed", default=1, show_default=True, help="Of what is drawn.")
@@ -142,7 +167,7 @@ def soak(minutes: float, seed: int, name: str, maxmemory: str) -> None:
     program = servers.pick(name, servers.find_servers()) if name else None
     with servers.running(program, config) as server:
         Traffic(server, seed + 1).run(min(WARM, minutes * 60 / 5))
-        before, resident = used(server), measure.resident(server.process.pid)
+        before, resident, opened = used(server), measure.resident(server.process.pid), descriptors(server)
         click.echo(f"at rest: {before >> 10:,} KiB used, {resident >> 10:,} KiB resident")
         traffic, spent = Traffic(server, seed), measure.cpu_ns(server.process.pid)
         with pinged(server) as longest:
@@ -156,6 +181,11 @@ def soak(minutes: float, seed: int, name: str, maxmemory: str) -> None:
         )
         click.echo(f"server CPU {spent / 6e8 / minutes:.0f} %, longest wait {longest[0]:.0f} ms")
         click.echo(f"left: {after >> 10:,} KiB more used, {kept >> 10:,} KiB more resident")
+        left, opened = left_behind(server), descriptors(server) - opened
+        if left or opened:
+            raise click.ClickException(f"of clients that are gone there is left: {left}, {opened} descriptors more")
+        if not traffic.requests or not traffic.visits:
+            raise click.ClickException("there was no traffic")
         if after > MORE_USED or kept > MORE_RESIDENT:
             raise click.ClickException("memory has not come back")
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -11,7 +14,7 @@ import pytest
 from redlark.conformance import servers
 from tests.bench import load
 from tests.campaign import Rounds
-from tests.load.__main__ import MORE_USED, Traffic, used
+from tests.load.__main__ import MORE_USED, Traffic, left_behind, used
 
 needs_benchmark = pytest.mark.skipif(not load.has_redis_benchmark(), reason="redis-benchmark is not there")
 
@@ -26,6 +29,28 @@ def test_traffic_leaves_nothing() -> None:
         assert not traffic.problems
         assert traffic.visits
         assert used(server) - before < MORE_USED
+        assert left_behind(server) == {}
+
+
+def test_what_is_left_of_clients_is_seen() -> None:
+    """Who waits, listens and tracks is told of as long as it is there."""
+    with servers.running(None) as server, contextlib.ExitStack() as stack:
+        for asked in (
+            b"BLPOP nobody 0\r\n",
+            b"SUBSCRIBE c\r\n",
+            b"WATCH k\r\n",
+            b"HELLO 3\r\nCLIENT TRACKING ON BCAST\r\n",
+        ):
+            stack.enter_context(socket.create_connection((server.host, server.port))).sendall(asked)
+        assert left_behind(server) == {
+            "connected_clients": 5, "blocked_clients": 1, "tracking_clients": 1, "pubsub_clients": 1,
+            "watching_clients": 1, "total_watched_keys": 1, "total_blocking_keys": 1, "pubsub_channels": 1,
+            "tracking_total_prefixes": 1,
+        }  # fmt: skip
+        stack.pop_all().close()
+        until = time.monotonic() + 20
+        while left_behind(server):
+            assert time.monotonic() < until
 
 
 @needs_benchmark

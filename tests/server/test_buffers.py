@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import socket
 import struct
 import threading
@@ -203,3 +204,39 @@ def test_the_largest_connections_are_closed_first(core: str, wire: Connect) -> N
         assert ends(client)
         assert ends(small)
         assert kept.until_quiet() == b""
+
+
+REFUSED = (
+    *(
+        "LPUSH k a",
+        "INCR k",
+        "XADD k * a b",
+        "BLPOP k 0",
+        "SETRANGE k 99999999999 x",
+        "EVALSHA x 0",
+        "SORT k",
+        "HELLO 9",
+    ),
+    *(
+        "EVAL return(redis.pcall('lpush','k','a')) 0",
+        "FCALL none 0",
+        "DEBUG ERROR x",
+        "CLIENT KILL x",
+        "GEOADD k x y z",
+    ),
+)
+
+
+@pytest.mark.parametrize("line", REFUSED)
+def test_what_is_refused_leaves_nothing(server: Server, client: Wire, line: str) -> None:
+    """No value that a refused command has looked at waits for a collector of cycles: it may be of half a gigabyte."""
+    client("SET", "k", "text")
+    assert client(*line.split(" ")).startswith(b"-")
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(20):
+            client(*line.split(" "))
+        assert gc.collect() < 20
+    finally:
+        gc.enable()
