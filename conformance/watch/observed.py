@@ -20,7 +20,7 @@ from immutables import Map
 from redlark.conformance.attempt import command_of
 from redlark.conformance.watch.excused import RESTARTED
 from redlark.conformance.watch.known import WHOLE, Known, leaves_absent, shown_absent
-from redlark.conformance.watch.orders import Orders, distinct
+from redlark.conformance.watch.orders import Configuration, Orders, distinct
 from redlark.conformance.watch.wire import Exchange, Words
 from redlark.reference import Allowed, World
 from redlark.reference.resp import Frame
@@ -77,11 +77,13 @@ class Observed(Orders):
     databases: int = 16
     config: dict[str, str] = field(factory=dict)
     excuse: Excuse = lambda exchange, frame: ""
+    decided: Callable[[Exchange, str], None] = lambda exchange, reason: None  # "": allowed; else why not, or not judged
     judged: Counter[str] = field(factory=Counter)
     unjudged: Counter[str] = field(factory=Counter)  # by reason
     unjudged_of: Counter[str] = field(factory=Counter)  # by command
     findings: list[Finding] = field(factory=list)
     repeated: Counter[tuple[str, tuple[str, ...], str]] = field(factory=Counter)
+    before: list[Configuration] = field(factory=list)  # the configurations before the latest reply
     _events: deque[Exchange | tuple[Exchange] | Happening] = field(factory=deque, init=False)
     _strange: set[int] = field(factory=set, init=False)
     _doomed: dict[tuple[int, int], str] = field(factory=dict, init=False)
@@ -195,7 +197,7 @@ class Observed(Orders):
             return
         self._let_go(one.interval[0])
         learnt = self._learn_before(one)
-        before = self.configurations
+        before = self.before = self.configurations
         try:
             found = self.behind(one, self.among(one, self.others(one)))
             if not found:
@@ -212,6 +214,7 @@ class Observed(Orders):
             self.judged[self._name(one.words)] += 1
             self._learn_after(one)
             self._past.append(one)
+            self.decided(one, "")
             return
         for place in learnt:
             self.known.forget(place)
@@ -308,6 +311,7 @@ class Observed(Orders):
     def _skip(self, one: Exchange, reason: str) -> None:
         """Go on without judging: what it may have written is unknown."""
         self.close(one)
+        self.decided(one, reason)
         name = self._name(one.words)
         if reason != DIVERGES:
             self.unjudged[reason] += 1
@@ -444,11 +448,16 @@ class Observed(Orders):
                 Finding(command.name, (), (predicate.describe,), printed(reply.raw), one.connection, one.at, one.words)
             )
 
-    def _find(self, one: Exchange) -> None:
-        expected: list[Allowed] = []
-        for world, _ in self.configurations[:4]:
+    def expected(self, one: Exchange) -> list[Allowed]:
+        """What would have been allowed as the latest reply."""
+        found: list[Allowed] = []
+        for world, _ in self.before[:4]:
             if one.connection in world.sessions:
-                expected += self.model.expected((world,), one.connection, one.words, self.interval(one))
+                found += self.model.expected((world,), one.connection, one.words, self.interval(one))
+        return list(dict.fromkeys(found))
+
+    def _find(self, one: Exchange) -> None:
+        expected = self.expected(one)
         mine = self.things(one)
         about = [old for old in self._past if old.connection == one.connection or not mine.isdisjoint(self.things(old))]
         self._add(

@@ -24,6 +24,7 @@ from redlark.reference import Model, World
 MOST_CONFIGURATIONS = 256
 MOST_STEPS = 4_000  # questions to the model for one reply
 SETTLED = 300  # milliseconds after which who was asked to wait, and was not answered, is taken to wait
+PARKS_WITHIN = 20  # milliseconds
 _PUBLISHING = frozenset((
     b"publish", b"spublish", b"pubsub", b"subscribe", b"psubscribe", b"ssubscribe", b"unsubscribe", b"punsubscribe",
     b"sunsubscribe",
@@ -121,8 +122,7 @@ class Orders:
 
     def _parked(self, one: Exchange, world: World, ahead: frozenset[tuple[int, int]]) -> Iterator[Configuration]:
         if self.model.parks(one.words) and not one.queued and world.waits(one.connection) is None:
-            until = self.interval(one)
-            for after in self.model.left_waiting((world,), one.connection, one.words, until):
+            for after in self.model.left_waiting((world,), one.connection, one.words, self._parking(one)):
                 yield after, ahead
 
     def _settled(self, among: Sequence[Exchange], one: Exchange | None) -> Iterator[Configuration]:
@@ -136,9 +136,13 @@ class Orders:
         for world, ahead in self.configurations:
             for other in old:
                 if world.waits(other.connection) is None and other.id not in ahead:
-                    waiting = self.model.left_waiting((world,), other.connection, other.words, self.interval(other))
+                    waiting = self.model.left_waiting((world,), other.connection, other.words, self._parking(other))
                     world = waiting[0] if waiting else world
             yield world, ahead
+
+    def _parking(self, one: Exchange) -> tuple[int, int]:
+        """When a request has left its client waiting: soon. The model grants a server longer to say that it is over."""
+        return one.interval[0] + self.clock[0], one.interval[0] + PARKS_WITHIN + self.clock[1]
 
     def interval(self, one: Exchange) -> tuple[int, int]:
         until = one.interval[1] if one.answered else one.interval[0] + SETTLED
