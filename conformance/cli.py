@@ -150,6 +150,7 @@ def conform(
     length: int,
     state: Path | None,
     json_file: Path | None,
+    html: Path | None,
     junit: Path | None,
     markdown: Path | None,
     badge: Path | None,
@@ -171,7 +172,7 @@ def conform(
     """
     if quick and budget is not None:
         raise click.UsageError("--quick is a budget: give one of --quick and --budget")
-    files = {"junit": junit, "markdown": markdown, "badge": badge}
+    files = {"html": html, "junit": junit, "markdown": markdown, "badge": badge}
     options = Options(
         profile=profile,
         protocols={"2": (2,), "3": (3,), "both": (2, 3)}[protocol],

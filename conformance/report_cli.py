@@ -16,7 +16,7 @@ import click
 
 from redlark.conformance import baseline, reports
 from redlark.conformance.errors import CannotRun
-from redlark.conformance.reports import actions, badge, difference, junit, markdown
+from redlark.conformance.reports import actions, badge, difference, html, junit, markdown
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 SAME, WORSE, COULD_NOT = 0, 1, 2
@@ -30,6 +30,7 @@ def _badge(path: Path | None, report: reports.Json) -> str:
 
 # Each form by the name of its option and subcommand; what it makes may hang on the file that it is for.
 FORMS: dict[str, Callable[[Path | None, reports.Json], str]] = {
+    "html": lambda path, report: html.render(report),
     "junit": lambda path, report: junit.render(report),
     "markdown": lambda path, report: markdown.render(report),
     "badge": _badge,
@@ -48,6 +49,9 @@ def options(command: Command) -> Command:
         click.option("--badge", type=FILE, metavar="FILE", help="Write a badge: SVG; for shields.io if FILE is .json."),
         click.option("--markdown", type=FILE, metavar="FILE", help="Write a summary in Markdown."),
         click.option("--junit", type=FILE, metavar="FILE", help="Write the report as JUnit XML."),
+        click.option(
+            "--html", type=FILE, metavar="FILE", help="Write the report as one page: the matrix, to be opened."
+        ),
     ):
         command = add(command)
     return command
@@ -99,7 +103,7 @@ def report() -> None:
 def _form(name: str, help_: str) -> None:
     @report.command(name, help=help_)
     @click.argument("file", type=FILE, metavar="REPORT")
-    @click.option("-o", "--output", type=FILE, metavar="FILE", help="Default: standard output.")
+    @click.option("-o", "--out", "--output", "output", type=FILE, metavar="FILE", help="Default: standard output.")
     def make(file: Path, output: Path | None) -> None:
         text = FORMS[name](output, reports.read(file))
         if output is None:
@@ -108,6 +112,7 @@ def _form(name: str, help_: str) -> None:
             write(output, text)
 
 
+_form("html", "As one HTML page: targets side by side, every command, option and rule, what was allowed and seen.")
 _form("junit", "As JUnit XML: a suite for each target, a case for each command.")
 _form("markdown", "As Markdown, for a pull request or a job's summary.")
 _form("badge", "As a badge: an SVG, or what shields.io's endpoint takes where FILE ends in .json.")
