@@ -1,8 +1,4 @@
-"""The command line: `redlark`, `redlark conform`, `redlark servers`.
-
-`redlark` finds its subcommands through the entry-point group `redlark.commands`, so that no package imports another for
-the command line's sake. Users see one line for what went wrong, never a traceback.
-"""
+"""The command line: `redlark conform`, `redlark servers`. Users see one line for what went wrong, never a traceback."""
 
 from __future__ import annotations
 
@@ -11,7 +7,6 @@ import re
 import sys
 import time
 from collections.abc import Callable
-from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, version
 from pathlib import Path
 from random import SystemRandom
 from typing import TypeVar
@@ -23,6 +18,8 @@ from rich.console import Console
 from redlark.conformance import display, duration, report, report_cli, workers
 from redlark.conformance import servers as machine
 from redlark.conformance.attempt import DEBUG
+from redlark.conformance.command_line import main as main
+from redlark.conformance.command_line import our_version as our_version
 from redlark.conformance.errors import CannotRun
 from redlark.conformance.interrupts import interrupts
 from redlark.conformance.meeting import campaign_on
@@ -33,53 +30,6 @@ from redlark.conformance.state_file import seed_of
 Result = TypeVar("Result")
 CONFORMED, DIVERGED, COULD_NOT = 0, 1, 2
 QUICK, USUAL = 10.0, 60.0  # seconds
-
-
-def our_version() -> str:
-    """Redlark's version, as installed."""
-    try:
-        return version("redlark")
-    except PackageNotFoundError:
-        return "unknown"
-
-
-class Commands(click.Group):
-    """The subcommands that are installed, loaded when they are asked for."""
-
-    def _found(self) -> dict[str, EntryPoint]:
-        return {point.name: point for point in entry_points(group="redlark.commands")}
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """The names of all subcommands."""
-        return sorted(self._found())
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """One subcommand; None when there is none of that name."""
-        point = self._found().get(cmd_name)
-        if point is None:
-            return None
-        try:
-            command = point.load()
-            if cmd_name == "spec":
-                import redlark.conformance.diff_cli  # noqa: F401 - which adds a subcommand that needs real servers
-        except Exception as problem:  # a subcommand that is broken must not take the others with it
-            return _unavailable(cmd_name, problem)
-        return command if isinstance(command, click.Command) else None
-
-
-def _unavailable(name: str, problem: Exception) -> click.Command:
-    """What stands for a subcommand that cannot be loaded."""
-
-    def fail(**_: object) -> None:
-        raise click.ClickException(f"`redlark {name}` cannot be loaded: {problem}")
-
-    return click.Command(name, callback=fail, short_help=f"(cannot be loaded: {problem})", add_help_option=False)
-
-
-@click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(our_version(), prog_name="redlark")
-def main() -> None:
-    """Redis, written down formally: a specification that runs, a server held to it, a conformance suite."""
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})

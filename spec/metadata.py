@@ -14,11 +14,12 @@ import json
 import re
 from collections.abc import Container, Sequence
 from functools import cache
-from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from attrs import asdict, evolve, field, frozen
+
+GENERATED: Final = Path(__file__).with_name("generated")
 
 
 class Prose(bytes):
@@ -455,7 +456,7 @@ def _facts(row: dict[str, Any]) -> Facts:
 @cache
 def generated(profile: str = "redis-8.2") -> Table:
     """The table that was generated for a profile; FileNotFoundError where none was."""
-    return Table.from_json(files("redlark.spec").joinpath(f"generated/{profile}.json").read_text(encoding="utf-8"))
+    return Table.from_json((GENERATED / f"{profile}.json").read_text(encoding="utf-8"))
 
 
 def main() -> None:
@@ -463,7 +464,7 @@ def main() -> None:
     from redlark.spec import parameters
     from redlark.spec.derivation import table
 
-    folder = Path(__file__).parent / "generated"
+    folder = GENERATED
     folder.mkdir(exist_ok=True)
     for profile in ("redis-8.2",):
         path = folder / f"{profile}.json"

@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import json
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
+from typing import Final
 
 from attrs import asdict, frozen
+
+GENERATED: Final = Path(__file__).with_name("generated")
 
 
 @frozen
@@ -56,7 +59,7 @@ def to_json(profile: str, parameters: tuple[Parameter, ...]) -> str:
 @cache
 def generated(profile: str = "redis-8.2") -> tuple[Parameter, ...]:
     """The list that was generated for a profile; FileNotFoundError where none was."""
-    text = files("redlark.spec").joinpath(f"generated/{profile}-parameters.json").read_text(encoding="utf-8")
+    text = (GENERATED / f"{profile}-parameters.json").read_text(encoding="utf-8")
     return tuple(
         Parameter(**row | {"names": tuple(row["names"]), "words": tuple(row.get("words", ()))})
         for row in json.loads(text)["parameters"]

@@ -12,12 +12,14 @@ from pathlib import Path
 import click
 
 from tests.bench import load, plots, sizes, suite
+from tests.bench.rarer import RARER
 from tests.bench.report import Report
 from tests.bench.shapes import GOAL, SHAPES
 from tests.bench.stage import Stage
 
 RIVALS = ("redis:8.2", "valkey:9.1")
-PARTS = ("simple", "goal", "shapes", "clients", "memory", "growth", "start")
+USUAL = ("simple", "goal", "shapes", "clients", "memory", "growth", "start")
+PARTS = (*USUAL, "rarer")
 CROWDS = (1, 50, 1_000)
 CROWDED = ("GET_3", "SET_3", "LPUSH", "ZADD")
 
@@ -43,8 +45,8 @@ def bench(
     largest: int,
     output: str,
 ) -> None:
-    """Measure the fast server beside real ones: all PARTS, or some of them."""
-    parts = parts or PARTS
+    """Measure the fast server beside real ones: all PARTS but the rarer shapes, or some of them."""
+    parts = parts or USUAL
     chosen = set(filter(None, tests.upper().split(",")))
     depths, share = [int(depth) for depth in pipelines.split(",")], 5 if quick else 1
     by_benchmark = load.has_redis_benchmark()
@@ -52,7 +54,7 @@ def bench(
         click.echo("redis-benchmark is not there: only the simple tests are run, by our own generator", err=True)
         parts = tuple(part for part in parts if part in ("simple", "memory", "start"))
     stage, report = Stage.of(rivals), Report({})
-    listed = [shape for shape in SHAPES if not chosen or shape.name.upper() in chosen]
+    listed, rarer = ([one for one in all_ if not chosen or one.name.upper() in chosen] for all_ in (SHAPES, RARER))
     often, seldom = runs or (3 if quick else 5), runs or 3
     if "simple" in parts:
         wanted = [test for test in load.TESTS if not chosen or test.name in chosen]
@@ -62,6 +64,8 @@ def bench(
         suite.shapes(stage, [shape for shape in listed if shape.name in GOAL], others, often, share, report)
     if "shapes" in parts:
         suite.shapes(stage, listed, [16], seldom, share, report)
+    if "rarer" in parts:
+        suite.shapes(stage, rarer, [16], seldom, share, report)
     if "clients" in parts:
         crowded = [shape for shape in listed if shape.name in CROWDED]
         crowds = [crowd for crowd in CROWDS if crowd != load.CLIENTS or "goal" not in parts]

@@ -120,6 +120,21 @@ def drive(
             connection.close()
 
 
+def put(address: tuple[str, int], requests: Iterable[bytes], some: int = 200) -> None:
+    """Send what has replies of any kind, so many at a time, and wait until the server has taken all of it."""
+    mark = b"every reply is here"
+    left = iter(requests)
+    with socket.create_connection(address) as connection:
+        while batch := list(itertools.islice(left, some)):
+            connection.sendall(b"".join(batch) + request(b"ECHO", mark))
+            end = b""
+            while not end.endswith(mark + b"\r\n"):
+                got = connection.recv(1 << 20)
+                if not got:
+                    raise ConnectionError("the server closed a connection")
+                end = (end + got)[-64:]
+
+
 def fill(address: tuple[str, int], count: int) -> None:
     """An empty server, then `count` keys."""
     with socket.create_connection(address) as connection:

@@ -40,11 +40,6 @@ class Shape:
     keyspace: int = KEYSPACE
     most: int = 1_000_000  # requests of one run, at most
 
-    @property
-    def lines(self) -> int:
-        """The line ends of each reply while it is prepared: IDs of entries and digests of scripts are bulk strings."""
-        return 2 if self.group in ("stream", "scripting") else 1
-
 
 def _strings(size: int, keys: int = KEYSPACE) -> Prepare:
     return lambda count: (request(b"SET", key(n), b"v" * size) for n in range(keys))

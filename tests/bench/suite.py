@@ -92,7 +92,7 @@ def _once(shape: Shape, depth: int, name: str, running: Mapping[str, Running], c
     server = running[name]
     address = (server.host, server.port)
     load.drive(address, [load.request(b"FLUSHALL")], 1, 1)
-    load.drive(address, shape.prepare(count), shape.lines, 200, 1)
+    load.put(address, shape.prepare(count))
     before = measure.cpu_ns(server.process.pid)
     done = load.redis_benchmark(address, shape.words, count, depth, clients, shape.keyspace)
     spent = measure.cpu_ns(server.process.pid) - before

@@ -1,0 +1,75 @@
+"""`redlark`, and how it finds its subcommands: through the entry-point group `redlark.commands`.
+
+So no package imports another for the command line's sake. Must not live here: whatever takes time to import, for
+`redlark serve` begins here, too.
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import EntryPoint, PackageNotFoundError, distribution, entry_points, version
+from typing import Final
+
+import click
+
+GROUP: Final = "redlark.commands"
+
+
+def our_version() -> str:
+    """Redlark's version, as installed."""
+    try:
+        return version("redlark")
+    except PackageNotFoundError:
+        return "unknown"
+
+
+class Commands(click.Group):
+    """The subcommands that are installed, loaded when they are asked for."""
+
+    def _found(self) -> dict[str, EntryPoint]:
+        return {point.name: point for point in entry_points(group=GROUP)}
+
+    def _own(self, name: str) -> EntryPoint | None:
+        """One of our own distribution's: looking through all that are installed takes longer than many a subcommand."""
+        try:
+            points = distribution("redlark").entry_points.select(group=GROUP)
+        except PackageNotFoundError:
+            return None
+        return next((point for point in points if point.name == name), None)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names of all subcommands."""
+        return sorted(self._found())
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """One subcommand; None when there is none of that name."""
+        point = self._own(cmd_name) or self._found().get(cmd_name)
+        if point is None:
+            return None
+        try:
+            command = point.load()
+            if cmd_name == "spec":
+                import redlark.conformance.diff_cli  # noqa: F401 - which adds a subcommand that needs real servers
+        except Exception as problem:  # a subcommand that is broken must not take the others with it
+            return _unavailable(cmd_name, problem)
+        return command if isinstance(command, click.Command) else None
+
+
+def _unavailable(name: str, problem: Exception) -> click.Command:
+    """What stands for a subcommand that cannot be loaded."""
+
+    def fail(**_: object) -> None:
+        raise click.ClickException(f"`redlark {name}` cannot be loaded: {problem}")
+
+    return click.Command(name, callback=fail, short_help=f"(cannot be loaded: {problem})", add_help_option=False)
+
+
+def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        click.echo(f"redlark, version {our_version()}")
+        ctx.exit()
+
+
+@click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show it and exit.")
+def main() -> None:
+    """Redis, written down formally: a specification that runs, a server held to it, a conformance suite."""
