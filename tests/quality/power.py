@@ -1,0 +1,82 @@
+"""How well seeded faults are found: a campaign through a proxy that makes one mistake, ended by its first divergence.
+
+What must not live here: the faults (`faults`), and what is asked of the outcome (`test_faults`, `__main__`).
+"""
+
+from __future__ import annotations
+
+import time
+
+from attrs import frozen
+
+from redlark.conformance import servers as machine
+from redlark.conformance.campaign import Campaign
+from redlark.conformance.judge import Judge
+from redlark.conformance.options import Options
+from redlark.conformance.profiles import choose, model_of
+from redlark.conformance.target import parse_address, prepare
+
+from .faults import SPINE, Fault
+from .proxy import Handler, proxy
+
+PROFILE = "redis-8.2"
+BUDGET = 30_000  # requests in which a fault must be found; most take a few hundred
+LONGEST = 5  # requests of the shrunk transcript, what makes what they are about not counted
+# Of a server's own commands, and of those about keys, some are asked beside any group: faults show in what reads.
+ALWAYS = frozenset(("DBSIZE", "FLUSHALL", "FLUSHDB", "SWAPDB", "TIME", "DEL", "EXISTS", "TYPE", "SET", "MULTI", "EXEC"))
+# This proxy passes on a reply for each request: what waits or is pushed has tests of its own (test_invalidations.py).
+APART = frozenset(("CLIENT|TRACKING", "CLIENT|PAUSE", "CLIENT|UNPAUSE", "XREAD", "XREADGROUP"))
+
+
+@frozen
+class Power:
+    """What became of a fault: how many requests it took to find it (0: never), and what the transcript shrank to."""
+
+    fault: str
+    group: str
+    requests: int
+    seconds: float
+    size: int = 0
+    reproduced: bool = False
+    sound: bool = False  # without the fault the transcript conforms
+    paste: str = ""
+
+    @property
+    def found(self) -> bool:
+        """Whether it was found, again when repeated, and is no false alarm."""
+        return self.reproduced and self.sound
+
+
+def campaign(
+    running: machine.Running, handler: Handler, requests: int, seed: int = 1, groups: tuple[str, ...] = SPINE
+) -> Campaign:
+    """A campaign through a proxy with this handler, that ends with the first divergence."""
+    sound = prepare(parse_address(running.url), destructive=True)
+    with proxy(running.host, running.port, handler) as url:
+        target = prepare(parse_address(url), destructive=True)
+        model = model_of(PROFILE, sound)
+        own = {
+            one.name
+            for one in model.commands.values()
+            if one.facts["group"][0] in groups and not one.container and b"blocking" not in one.flags
+        }
+        commands = (ALWAYS | own) - APART
+        options = Options(profile=PROFILE, seed=seed, budget=120, requests=requests, commands=frozenset(commands))
+        one = Campaign(url, target, model, choose(target.info, PROFILE), options, enough=1)
+        one.run()
+    return one
+
+
+def measured(running: machine.Running, fault: Fault, seed: int = 1) -> Power:
+    """A fault put before a server that runs and is sound."""
+    began = time.monotonic()
+    one = campaign(running, fault.handle, BUDGET, seed, fault.groups)
+    group = fault.groups[0]
+    if not one.findings:
+        return Power(fault.name, group, 0, time.monotonic() - began)
+    finding = next(iter(one.findings.values()))
+    sound = Judge(one.model, prepare(parse_address(running.url), destructive=True))
+    alarm = sound.run(finding.divergence.history)
+    sound.close()
+    seconds, size = time.monotonic() - began, finding.divergence.history.size
+    return Power(fault.name, group, one.requests, seconds, size, finding.reproduced, alarm is None, finding.paste)
