@@ -7,6 +7,7 @@
 #   make soak        ten minutes of mixed traffic at full load, and memory back to where it was
 #   make bench       the server beside redis-server and Valkey
 #   make generated   write anew what is derived from the text and kept in the tree
+#   make power       write docs/results/power.md: how soon each of some hundred seeded mistakes is found (minutes)
 #   make versions    write docs/versions.md: what differs between versions, as real servers show it (minutes)
 #   make docs        the site of the documents, in build/site
 #   make setup       the virtual environment, with the core built where a C compiler is
@@ -32,7 +33,7 @@ CORE := $(wildcard server/core/*.pyx server/core/*.pxi server/core/*.pxd server/
 PYTEST_WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup conform test campaign fuzz soak bench generated versions docs clean
+.PHONY: help setup conform test campaign fuzz soak bench generated power versions docs clean
 
 help:
 	@sed -n '/^#  /s/^#//p' Makefile
@@ -95,6 +96,9 @@ soak: setup
 
 bench: $(VENV)/bench.stamp
 	$(BIN)/python -m tests.bench $(BENCH)
+
+power: setup
+	$(BIN)/python -m tests.quality
 
 generated: setup
 	$(BIN)/python -m redlark.spec.metadata
