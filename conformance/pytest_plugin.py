@@ -6,6 +6,7 @@ Redlark, so it imports nothing of ours before a test asks for a fixture; what fi
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -13,10 +14,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from redlark.conformance.pytest_judged import Judged
     from redlark.conformance.pytest_targets import RedisLike, Stage
 
 DEFAULT = "embedded"
+JUDGED = "redlark_judged"
 _STAGE = pytest.StashKey["Stage"]()
+_JUDGED = pytest.StashKey[list["Judged"]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -38,6 +42,11 @@ def pytest_configure(config: pytest.Config) -> None:
     """Say what the markers mean."""
     config.addinivalue_line(
         "markers", "redlark_server(*arguments): redis-server's arguments for the test's `redlark_server`"
+    )
+    config.addinivalue_line(
+        "markers",
+        f"{JUDGED}(profile=None, protocol=None): fail the test where the traffic of `redlark_server` or `redis_like` "
+        "breaks the text",
     )
 
 
@@ -75,11 +84,51 @@ def _stage(config: pytest.Config) -> Stage:
     return config.stash[_STAGE]
 
 
+@contextlib.contextmanager
+def _perhaps_judged(request: pytest.FixtureRequest, like: RedisLike) -> Iterator[RedisLike]:
+    """The server itself, or where the test is marked, a proxy before it that judges what passes."""
+    marker = request.node.get_closest_marker(JUDGED)
+    if marker is None:
+        yield like
+        return
+    from redlark.conformance.pytest_judged import Judged
+
+    try:
+        judged = Judged(like, *marker.args, **marker.kwargs)
+    except TypeError as problem:
+        pytest.fail(f"{JUDGED}(profile=None, protocol=None): {problem}", pytrace=False)
+    with judged:
+        request.node.stash.setdefault(_JUDGED, []).append(judged)
+        yield judged.like
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
+    """A test whose traffic is judged fails where that breaks the text; where it fails by itself, that is told too."""
+    if pyfuncitem.get_closest_marker(JUDGED) is None:
+        return (yield)
+    judges = pyfuncitem.stash.get(_JUDGED, [])
+    if not judges:
+        pytest.fail(f"{JUDGED} judges the traffic of redlark_server and redis_like: take one of them", pytrace=False)
+    try:
+        result = yield
+    except Exception:
+        if complaint := "\n".join(filter(None, (judged.complaint() for judged in judges))):
+            pyfuncitem.add_report_section("call", "redlark", complaint)
+        raise
+    if complaint := "\n".join(filter(None, (judged.complaint() for judged in judges))):
+        pytest.fail(complaint, pytrace=False)
+    return result
+
+
 @pytest.fixture
 def redlark_server(request: pytest.FixtureRequest) -> Iterator[RedisLike]:
     """Redlark's server on a free port, new and empty, for this test alone; it takes some milliseconds."""
     marker = request.node.get_closest_marker("redlark_server")
-    with _stage(request.config).fresh(*(marker.args if marker else ())) as like:
+    with (
+        _stage(request.config).fresh(*(marker.args if marker else ())) as server,
+        _perhaps_judged(request, server) as like,
+    ):
         yield like
 
 
@@ -93,5 +142,5 @@ def redlark_server_session(request: pytest.FixtureRequest) -> Iterator[RedisLike
 @pytest.fixture
 def redis_like(request: pytest.FixtureRequest) -> Iterator[RedisLike]:
     """Each of the targets in turn (`--redlark-targets`, ini `redlark_targets`), empty before the test and after it."""
-    with _stage(request.config).lend(request.param) as like:
+    with _stage(request.config).lend(request.param) as server, _perhaps_judged(request, server) as like:
         yield like

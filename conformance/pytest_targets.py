@@ -12,7 +12,7 @@ import fcntl
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -44,12 +44,13 @@ class RedisLike:
     port: int
     path: str = ""
     server: Server | None = None
+    options: Mapping[str, Any] = field(factory=dict)  # of clients, unless they say otherwise
     _clients: list[Any] = field(factory=list, init=False, eq=False, repr=False)
 
     def client(self, **options: Any) -> redis.Redis:
         """A client of redis-py, with its options; closed behind the test. Skips the test without redis-py."""
         found = pytest.importorskip("redis", reason="redis-py is not installed, and the test asks for a client of it")
-        client: redis.Redis = found.Redis.from_url(self.url, **options)
+        client: redis.Redis = found.Redis.from_url(self.url, **{**self.options, **options})
         self._clients.append(client)
         return client
 

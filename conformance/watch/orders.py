@@ -162,6 +162,12 @@ class Orders:
             if self.model.parks(one.words):
                 return ()
             return self.model.allows((world,), client, one.words, interval, None)
+        if self.model.parks(one.words) and any(owed.client == client for owed in world.outbox):
+            served: tuple[World, ...] = (world,)  # who has waited may have been woken by what was judged already
+            for frame in (*one.before, *one.frames):
+                served = self.model.arrives(served, client, frame, interval[1])
+            if served:
+                return served
         first, *behind = one.frames
         if self._is_plain(one, world):
             return self.model.allows((world,), client, one.words, interval, first)

@@ -21,6 +21,7 @@ ALLOWED = {
 # What only those need who have asked for an extra of the product, and the modules that only they load.
 EXTRAS = {
     "conformance/dask_engine.py": ("dask",),
+    "conformance/pytest_judged.py": ("pytest",),
     "conformance/pytest_plugin.py": ("pytest",),
     "conformance/pytest_targets.py": ("pytest",),
 }
