@@ -462,13 +462,13 @@ ALL = (*HINTS, *hints_configured.HINTS, *hints_within.HINTS)
 
 def histories(identity: str, config: dict[str, str]) -> list[History]:
     """What to try for a difference, on a server set up so."""
-    return [
-        History(tuple(map(_step, lines)), protocol)
-        for hint in ALL
-        if re.fullmatch(hint.pattern, identity) and dict(hint.config) == config
-        for lines in hint.histories
-        for protocol in (2, 3)
-    ]
+    fitting = (hint for hint in ALL if re.fullmatch(hint.pattern, identity) and dict(hint.config) == config)
+    return [history for hint in fitting for history in of(hint)]
+
+
+def of(hint: Hint) -> list[History]:
+    """The histories of one hint, in both protocols."""
+    return [History(tuple(map(_step, lines)), protocol) for lines in hint.histories for protocol in (2, 3)]
 
 
 def _step(line: str) -> Step:

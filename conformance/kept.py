@@ -34,6 +34,12 @@ def load(first: str, second: str) -> dict[str, Witness]:
     return {name: read(one) for name, one in data.get(f"{first} {second}", {}).items()}
 
 
+def pairs() -> list[tuple[str, str]]:
+    """The pairs of profiles of which witnesses are kept."""
+    data = json.loads(FILE.read_text()) if FILE.is_file() else {}
+    return [(first, second) for first, second in map(str.split, sorted(data))]
+
+
 def store(pairs: Mapping[tuple[str, str], Mapping[str, Witness]]) -> None:
     """Keep these witnesses, and those of other pairs that are kept already."""
     data = json.loads(FILE.read_text()) if FILE.is_file() else {}

@@ -31,6 +31,15 @@ def candidates_of(domain: Any, observed: Frame | None) -> Sequence[Any]:
     return found
 
 
+def are_all(domain: Any, found: Sequence[Any]) -> bool:
+    """Whether these, which a domain offers where nothing was observed, are all its members and no mere examples.
+
+    A domain that offers some tells by ``whole``; one that is only walked over offers all.
+    """
+    whole = getattr(domain, "whole", None)
+    return not hasattr(domain, "all") if whole is None else bool(whole(found))
+
+
 def perhaps_unseen(domain: Any, hinted: Sequence[Any]) -> Sequence[Any]:
     """A script's choices, which its reply need not show: all of them where they are few, those hinted at first."""
     if not hinted or len(hinted) <= SMALL:

@@ -17,7 +17,8 @@ from immutables import Map
 
 from redlark.reference import fields, values
 from redlark.reference.certain import certain, literal_of
-from redlark.reference.functions import FUNCTIONS, RUN_FUNCTIONS, Numbers
+from redlark.reference.domains import Numbers
+from redlark.reference.functions import FUNCTIONS, RUN_FUNCTIONS
 from redlark.reference.scope import CONSTANTS, STATE, WORDS, Frame, Scope, refuse
 from redlark.reference.source import Closure, Code, Object, Temporary, called, constant, joined, listed
 from redlark.reference.values import Spoken, Uncertain

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from immutables import Map
 
-from redlark.reference.replies import Predicate
+from redlark.reference.domains import Draws, Samples, Subsets
 from redlark.reference.values import Status, plus, type_of
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -291,109 +291,16 @@ def absolute(amount: int | None, is_absolute: bool, is_seconds: bool, now: Any) 
 # ---- domains of a choice -------------------------------------------------------------------------------------
 
 
-class Numbers:
-    """``low .. high`` as a domain: the whole numbers between two bounds, both included; high None: no bound."""
-
-    __slots__ = ("high", "low")
-
-    def __init__(self, low: int, high: int | None) -> None:
-        self.low, self.high = low, high
-
-    def __contains__(self, number: Any) -> bool:
-        return isinstance(number, int) and self.low <= number and (self.high is None or number <= self.high)
-
-    def __iter__(self) -> Any:
-        return itertools.count(self.low) if self.high is None else iter(range(self.low, self.high + 1))
-
-    def candidates(self, leaves: list[Any]) -> Any:
-        """The numbers that a reply shows, printed ones too; all where they are few."""
-        if self.high is not None and self.high - self.low < 4:
-            return self.all(4)
-        numbers = (int(leaf) if isinstance(leaf, bytes) and leaf.isdigit() else leaf for leaf in leaves)
-        return dict.fromkeys(n for n in numbers if n in self)
-
-    def all(self, bound: int) -> Any:
-        """Every number, at most bound and one more; where they do not end, what stands for any of them in a reply."""
-        if self.high is None:
-            return [Predicate(f"(integer) {self.low} or more", lambda frame: frame.value in self, self.low)]
-        return range(self.low, min(self.high, self.low + bound) + 1)
-
-
-SOME = 64  # members of a domain of lists or sets that are tried where no reply shows which
-
-
-class Subsets:
-    """The subsets of a set that have a given number of members."""
-
-    def __init__(self, members: frozenset[bytes], count: int) -> None:
-        self.members, self.count = members, count
-
-    def candidates(self, leaves: list[Any]) -> Iterable[frozenset[bytes]]:
-        """The members that the reply shows, if they are as many as they should be."""
-        found = frozenset(leaf for leaf in leaves if leaf in self.members)
-        if len(found) == self.count:
-            yield found
-
-    def all(self, bound: int) -> Iterable[frozenset[bytes]]:
-        """Every subset; some of them where they are more than worlds would be kept."""
-        combinations = map(frozenset, itertools.combinations(sorted(self.members), self.count))
-        return list(itertools.islice(combinations, min(bound, SOME)))
-
-
 @pure
 def subsets(members: frozenset[bytes], count: int) -> Subsets:
     """The subsets of a set with that many members."""
     return Subsets(members, count)
 
 
-class Samples:
-    """The lists of a given length whose elements are members of a set, repeats allowed."""
-
-    def __init__(self, members: frozenset[bytes], count: int) -> None:
-        self.members, self.count = members, count
-
-    def candidates(self, leaves: list[Any]) -> Iterable[tuple[bytes, ...]]:
-        """The members that the reply shows, in its order, if they are as many as they should be."""
-        found = tuple(leaf for leaf in leaves if leaf in self.members)
-        if len(found) == self.count:
-            yield found
-
-    def all(self, bound: int) -> Iterable[tuple[bytes, ...]]:
-        """Some such lists: the first member again and again, all in turn."""
-        members = sorted(self.members)
-        if not members or self.count > SOME:
-            return [] if self.count and not members else [(members[0],) * self.count]
-        return list(itertools.islice(itertools.product(members, repeat=self.count), min(bound, SOME)))
-
-
 @pure
 def samples(members: frozenset[bytes], count: int) -> Samples:
     """The lists of that many members, repeats allowed."""
     return Samples(members, count)
-
-
-class Draws:
-    """The lists of a given length whose elements stand in another list, none drawn twice unless that is allowed.
-
-    The elements are texts, or pairs of texts: a field and its value.
-    """
-
-    def __init__(self, members: tuple[Any, ...], count: int, different: bool) -> None:
-        self.members, self.count, self.different = members, count, different
-
-    def candidates(self, leaves: list[Any]) -> Iterable[tuple[Any, ...]]:
-        """What the reply shows, if it is drawn so."""
-        pairs = bool(self.members) and isinstance(self.members[0], tuple)
-        found = tuple(zip(leaves[::2], leaves[1::2], strict=False)) if pairs else tuple(leaves)
-        if len(found) == self.count and (not self.different or len(set(found)) == len(found)):
-            members = frozenset(self.members)
-            if all(member in members for member in found):
-                yield found
-
-    def all(self, bound: int) -> Iterable[tuple[Any, ...]]:
-        """One such list: the first members, and those again where that is allowed."""
-        count = min(self.count, bound)
-        return [tuple(itertools.islice(itertools.cycle(self.members), count))]
 
 
 @pure

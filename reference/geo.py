@@ -10,7 +10,8 @@ import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from redlark.reference.functions import SOME, pure
+from redlark.reference.domains import SOME
+from redlark.reference.functions import pure
 
 Found = tuple[Any, ...]  # a member first, its distance last
 
@@ -36,6 +37,10 @@ class Nearest:
     def all(self, bound: int) -> Iterable[tuple[Found, ...]]:
         """The ways to choose among those equally far at the end, the others in one order."""
         return list(itertools.islice(self._ways(), min(bound, SOME)))
+
+    def whole(self, found: Sequence[Any]) -> bool:
+        """Whether all are differently far, so that nothing is left to choose."""
+        return len({each[-1] for each in self.found}) == len(self.found)
 
     def _ways(self) -> Iterator[tuple[Found, ...]]:
         if not self.count:

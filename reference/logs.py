@@ -10,13 +10,14 @@ words (that is the text's to say).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from attrs import evolve, frozen
 from immutables import Map
 
-from redlark.reference.functions import Numbers, of_run, pure
+from redlark.reference.domains import Numbers
+from redlark.reference.functions import of_run, pure
 from redlark.reference.replies import Free, encode
 from redlark.reference.resp import encode_request
 from redlark.reference.tracking import become
@@ -123,6 +124,10 @@ class Readings:
             for place, entry in enumerate(entries[: self.count])
         ]
         return [self._reading(shown).set("log", self.log)]
+
+    def whole(self, found: Sequence[Any]) -> bool:
+        """Whether there is nothing to be read."""
+        return not self.log.entries or not self.count
 
     def _read(
         self, leaves: list[Any], at: int, place: int, shown: int, after: int | None

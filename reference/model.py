@@ -187,11 +187,17 @@ class Model(Owing):
 
     def _fields(self, name: str, world: World | None = None) -> dict[str, Any]:
         found: dict[str, Any] = {"selected": 0} if name == "session" else {}
+        found.update((field, value([world])) for field, value in self._beginnings[name])
+        return found
+
+    @cached_property
+    def _beginnings(self) -> dict[str, list[tuple[str, Callable[..., Any]]]]:
+        """The fields of the server and of a connection, each with what gives its value at the beginning."""
+        found: dict[str, list[tuple[str, Callable[..., Any]]]] = {"server": [], "session": []}
         for state in self.text.states:
-            if state.name == name:
-                for field, value, guard in state.fields:
-                    if self.profile.holds(guard):
-                        found[field] = expression(value, Scope(self.definitions))([world])
+            for field, value, guard in state.fields:
+                if self.profile.holds(guard):
+                    found.setdefault(state.name, []).append((field, expression(value, Scope(self.definitions))))
         return found
 
     def definition(self, name: str) -> Any:

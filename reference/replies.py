@@ -34,13 +34,14 @@ class Free(Exception):
 class Predicate:
     """A reply element that a test accepts and no enumeration gives: ``describe`` says it in words.
 
-    ``example`` is one such element, for a model that answers by itself.
+    ``example`` is one such element, for a model that answers by itself; ``shape`` the declared type that it has, if
+    that is what is tested.
     """
 
-    __slots__ = ("describe", "example", "holds")
+    __slots__ = ("describe", "example", "holds", "shape")
 
-    def __init__(self, describe: str, holds: Callable[[Any], bool], example: Any = None) -> None:
-        self.describe, self.holds, self.example = describe, holds, example
+    def __init__(self, describe: str, holds: Callable[[Any], bool], example: Any = None, shape: Any = None) -> None:
+        self.describe, self.holds, self.example, self.shape = describe, holds, example, shape
 
 
 def member_of(domain: Any) -> Predicate:

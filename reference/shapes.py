@@ -38,7 +38,7 @@ def declared(types: Iterable[s.ReplyType], profile: Profile) -> tuple[Predicate,
     test, words = _test(either, profile), shown(either)
 
     def in_protocol(resp: int) -> Predicate:
-        return Predicate(words, lambda frame: test(frame, resp), _example(either, profile))
+        return Predicate(words, lambda frame: test(frame, resp), _example(either, profile), either)
 
     return in_protocol(2), in_protocol(3)
 

@@ -11,7 +11,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from redlark.reference.functions import SOME, pure
+from redlark.reference.domains import SOME
+from redlark.reference.functions import pure
 from redlark.reference.values import SortedSet
 
 Group = tuple[bytes, ...]
@@ -84,6 +85,10 @@ class Arrangements:
     def all(self, bound: int) -> Iterable[Group]:
         """The stretches, each once; some of them where they are more than worlds would be kept."""
         return list(itertools.islice(dict.fromkeys(itertools.islice(self._every(), 8 * SOME)), min(bound, SOME)))
+
+    def whole(self, found: Sequence[Any]) -> bool:
+        """Whether no stretch was left out."""
+        return len(found) < SOME
 
     def _first(self) -> Group:
         return tuple(itertools.chain.from_iterable(group[:count] for group, count in self.counts))

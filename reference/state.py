@@ -8,7 +8,7 @@ were there since its first call and have not been returned.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from immutables import Map
@@ -229,6 +229,10 @@ class Pages:
         """One page with every key: what a model that answers by itself returns."""
         return [tuple(sorted(self.keys))]
 
+    def whole(self, found: Sequence[Any]) -> bool:
+        """Whether there is but one page."""
+        return not self.keys
+
 
 @of_run
 def disown(run: Any, key: bytes, members: Iterable[bytes]) -> None:
@@ -370,6 +374,10 @@ class Orders:
         """All of them."""
         return list(itertools.islice(itertools.permutations(self.elements), bound + 1))
 
+    def whole(self, found: Sequence[Any]) -> bool:
+        """Always: more than the bound is an error."""
+        return True
+
 
 @pure
 def orders(elements: tuple[Any, ...]) -> Orders:
@@ -390,6 +398,10 @@ class Selections:
     def all(self, bound: int) -> Iterable[tuple[Any, ...]]:
         """Any of them."""
         return itertools.islice(itertools.combinations(self.elements, self.count), min(bound, SELECTED))
+
+    def whole(self, found: Sequence[Any]) -> bool:
+        """Whether no selection was left out."""
+        return len(found) < SELECTED
 
 
 @pure

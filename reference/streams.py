@@ -9,7 +9,7 @@ functions over it. What must not: which command calls them, and when.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from attrs import evolve, frozen
@@ -289,6 +289,10 @@ class FreshIds:
     def all(self, bound: int) -> Iterable[int]:
         """Every id of the interval in which the clock lies."""
         return dict.fromkeys(map(self._id, range(self.now.lo, self.now.hi + 1)))
+
+    def whole(self, found: Sequence[Any]) -> bool:
+        """Always: every one is offered."""
+        return True
 
     def settle(self, id_: int) -> None:
         """What the id says of the clock."""

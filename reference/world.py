@@ -14,7 +14,7 @@ from attrs import field, frozen
 from immutables import Map
 
 from redlark.reference import fields
-from redlark.reference.candidates import candidates_of, perhaps_unseen
+from redlark.reference.candidates import are_all, candidates_of, perhaps_unseen
 from redlark.reference.iterations import forget, narrow
 from redlark.reference.moments import Comparing
 from redlark.reference.notifying import happen, whither
@@ -105,8 +105,7 @@ class Run(Comparing):
         "observed",
         "outbox",
         "over",
-        "parked",
-        "pending",
+        "parked", "partial", "pending",
         "position",
         "propagated",
         "pushed",
@@ -161,6 +160,7 @@ class Run(Comparing):
         self.reached: list[str] = []
         self.recoded: list[tuple[int, bytes, Any, bytes]] = []  # encodings that were said, of which values
         self.changes, self.keeps = 0, False  # keeps: whether what a command wrote stays though it fails
+        self.partial = False  # whether it has chosen among examples, where a reply that was observed would tell more
         # how many replies of an EXEC around it have been given (-1 outside); milliseconds that the reply takes at least
         self.children, self.delay = -1, 0
         self.script: Map[str, Any] | None = None  # what a script may do, while one runs
@@ -197,6 +197,7 @@ class Run(Comparing):
     def pick(self, domain: Any) -> Any:
         """``choose``: a member of the domain; those that the observed reply suggests, else all of them."""
         candidates = candidates_of(domain, self.observed)
+        self.partial = self.partial or (self.observed is None and not are_all(domain, candidates))
         if self.script is not None:
             candidates = perhaps_unseen(domain, candidates)
         if not candidates:

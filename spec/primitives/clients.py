@@ -62,6 +62,10 @@ class Ids:
         """Its own, absent where no reply shows it: then it stays unknown."""
         return [self.own]
 
+    def whole(self, found: Sequence[Any]) -> bool:
+        """Whether it is known."""
+        return self.own is not None
+
 
 @primitive("client-ids(int?, list of int) -> any")
 def client_ids(own: int | None, others: tuple[int, ...]) -> Ids:
@@ -110,6 +114,10 @@ class Between:
         room = max(min(self.most - len(self.sure), len(rest)), 0)
         return [self.sure + more for more in chain.from_iterable(combinations(rest, n) for n in range(room + 1))]
 
+    def whole(self, found: Sequence[Any]) -> bool:
+        """Always: every one is offered."""
+        return True
+
 
 @primitive("lists-between(list of int, list of int, int) -> any")
 def lists_between(sure: tuple[int, ...], maybe: tuple[int, ...], most: int) -> Between:
@@ -137,6 +145,10 @@ class Counts:
     def all(self, bound: int) -> Iterable[int]:
         """The smallest: what lies beyond it is others' doing."""
         return [self.low]
+
+    def whole(self, found: Sequence[Any]) -> bool:
+        """Whether it can be no other."""
+        return self.low == self.high
 
 
 @primitive("counts(int, int) -> any")
