@@ -109,6 +109,7 @@ class Campaign:
     crowd: Crowd | None = field(default=None, init=False)
     exhaustive: Exhaustive | None = field(default=None, init=False)
     ended: str = field(default="budget", init=False)
+    speaks_resp3: bool = field(default=True, init=False)
     notes: list[str] = field(factory=list, init=False)
     asked: Counter[str] = field(factory=Counter, init=False)
     optional: Counter[tuple[str, bytes]] = field(factory=Counter, init=False)  # requests with an option, by its word
@@ -226,6 +227,8 @@ class Campaign:
             for phase, histories in self.opening(pursuit):
                 self.listener.phase(phase)
                 self._all(judge, phase, histories)
+                if self.over():
+                    break
             self.ledger.done["opening"] = not self.over()
             self.rehearsal.reached.update(self.ledger.resumed.get("rehearsed", {}))
             judge.close()  # CLIENT KILL in a set-up would reach these connections too
@@ -266,7 +269,7 @@ class Campaign:
 
     @property
     def _protocols(self) -> tuple[int, ...]:
-        return (2,) if "HELLO" in self.unsupported else self.options.protocols
+        return self.options.protocols if self.speaks_resp3 and "HELLO" not in self.unsupported else (2,)
 
     def _examples(self, pursuit: Pursuit) -> Iterator[History]:
         """The examples of the text, and what has so long a reply that it is not drawn often."""
@@ -397,6 +400,8 @@ class Campaign:
 
     def one(self, judge: Judge, history: History, setup: Setup | None) -> Divergence | None:
         """Run one history, and look into what it shows."""
+        if history.protocol not in self._protocols:
+            return None
         before, began = judge.requests, time.monotonic()
         found = judge.run(history)
         self.judging += time.monotonic() - began

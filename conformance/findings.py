@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 UNKNOWN = "(unknown command)"
 SHRINK_SECONDS = 30.0  # for one; the count of runs ends it sooner, unless silence has to be waited for each time
 SHRINK_SHARE = 0.5  # of the budget, at most, for all shrinking together
+SHRINK_PART = (
+    0.2  # of what is left of that, at most, for one: on a server that differs everywhere others have their turn
+)
+NO_RESP3 = "HELLO 3 is not answered as the text says: nothing else is judged in RESP3"
 
 
 def look_into(campaign: Campaign, judge: Judge, found: Divergence, history: History, setup: Setup | None) -> None:
@@ -45,6 +49,9 @@ def look_into(campaign: Campaign, judge: Judge, found: Divergence, history: Hist
     key = found.signature, reviewed
     if key in campaign.findings or (reviewed is not None and reviewed in campaign.recognised):
         return
+    if name == "HELLO" and found.asked <= 0 and history.protocol == 3 and reviewed is None:  # so every history begins
+        campaign.speaks_resp3 = False
+        campaign.notes.append(NO_RESP3)
     smallest, reproduced = _shrunk(campaign, judge, found)
     accepted = campaign.known(smallest)
     finding = Finding(
@@ -64,7 +71,8 @@ def look_into(campaign: Campaign, judge: Judge, found: Divergence, history: Hist
 def _shrunk(campaign: Campaign, judge: Judge, found: Divergence) -> tuple[Divergence, bool]:
     """The smallest divergence that was found, and whether the first one came again; not counted as requests."""
     before, began = judge.requests, time.monotonic()
-    seconds = min(SHRINK_SECONDS, campaign.options.budget * SHRINK_SHARE - campaign.shrinking)
+    left = campaign.options.budget * SHRINK_SHARE - campaign.shrinking
+    seconds = min(SHRINK_SECONDS, left * SHRINK_PART)
     shrinker = Shrinker(judge.run, found, seconds=max(seconds, 0.5))
     timeout, judge.timeout = judge.timeout, min(judge.timeout, 1.0)
     judge.close()  # the connections that are opened now wait no longer than that

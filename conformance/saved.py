@@ -69,7 +69,7 @@ class Saved:
                 with contextlib.suppress(OSError):
                     one.path.unlink()
                     self.said.append(f"{one.again.name} no longer fails: {one.path} is removed")
-        found = list(findings)
+        found = [one for one in findings if one.divergence.history.size]  # of a greeting there is nothing to be asked
         try:
             if found:
                 self.directory.mkdir(parents=True, exist_ok=True)

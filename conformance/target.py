@@ -229,7 +229,7 @@ def _sign_in(talk: _Talk) -> None:
                 raise CannotRun(f"{text}: has no password, yet one was given: {first}")
             raise CannotRun(f"{text}: wrong password: {first}")
     said = talk(b"PING")
-    if said.raw == b"+PONG\r\n":
+    if said.value == b"PONG":  # as a bulk string, too: that is a divergence, and will be found
         return
     first = line(said)
     if first.startswith("NOAUTH"):

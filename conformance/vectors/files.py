@@ -107,7 +107,7 @@ def _case(shown: Shown, case: Case, protocols: tuple[int, ...], suffix: str) -> 
     changed = [name.decode("latin-1") for name in case.history.configured if name in parameters.VALUES]
     if changed:
         told["restore"] = sorted(changed)
-    if clustered.changes(case.history):
+    if shown.place.setup is not None and shown.place.setup.alone and clustered.changes(case.history):
         told["spoils"] = "slots"
     return told | {"steps": list(case.steps)}
 

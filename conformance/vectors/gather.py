@@ -137,15 +137,11 @@ class Gathered:
             del ones[KEPT:]
 
     def _is_rash(self, history: History, rule: str) -> bool:
-        """Whether a history asks, though it is of another command, for what no run asks for but to be refused."""
-        grammars = self.campaign.grammars
-        asked = (
-            one.parts[0].decode("latin-1").upper()
-            for step in history.steps
-            for one in step.requests
-            if one.parts and isinstance(one.parts[0], bytes)
-        )
-        return any(name in grammars and grammars[name].never_sent and name != rule.split("/")[0] for name in asked)
+        """Whether a history names, though it is of another command, one that no run asks for but to be refused."""
+        grammars, own = self.campaign.grammars, rule.split("/")[0]
+        words = (part for step in history.steps for one in step.requests for part in one.parts)
+        names = {word.decode("latin-1").upper() for word in words if isinstance(word, bytes)}
+        return any(name != own and name in grammars and grammars[name].never_sent for name in names)
 
     # ---- what is known beforehand ----------------------------------------------------------------------------------
 

@@ -103,7 +103,7 @@ def _kinded(reply: Kinded, resp: int) -> Pattern:
     if kind == "push":
         return {"kind": ">" if resp == 3 else "*", "items": [of(item, resp) for item in value]}
     if kind == "verbatim" and isinstance(value, Predicate):
-        return _recognised(value, resp)
+        return {**_recognised(value, resp), "kind": "=" if resp == 3 else "$"}
     raise Undescribed(f"a reply of a kind that has no pattern: {kind}")
 
 

@@ -101,6 +101,12 @@ def test_data_is_seen_without_info(scripted) -> None:
     assert "holds data (keys: 7 in db0)" in refusal(server.url)
 
 
+def test_a_server_that_answers_ping_with_a_bulk_string_is_judged(scripted) -> None:
+    """That is a divergence, and no reason to judge nothing."""
+    server = scripted(lambda request: b"$4\r\nPONG\r\n" if request[0] == b"PING" else polite(request))
+    assert prepare(parse_address(server.url), destructive=False).databases
+
+
 def test_no_tls_where_tls_was_asked(real: machine.Running) -> None:
     """rediss:// to a plain port is said as such."""
     assert "TLS" in refusal(real.url.replace("redis://", "rediss://"), timeout=0.5)
