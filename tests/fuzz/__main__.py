@@ -2,7 +2,7 @@
 
 The compiled core runs in a process of its own, built with sanitizers: a fault of memory ends it, and the run. What
 comes back must be RESP, and the same from both cores where it can be foretold; a server must go on to answer; and at
-the end it must hold about as much memory as once it had come to rest.
+the end it must hold about as much memory as once it had come to rest, and leak none of what the core has asked for.
 
     python -m tests.fuzz [--seconds 60] [--seed 1] [--corpus FOLDER] [--no-sanitizers]
 """

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -49,14 +50,31 @@ def built(folder: Path) -> dict[str, str]:
         "PYTHONPATH": str(folder),
         "PYTHONMALLOC": "malloc",
         "LD_PRELOAD": library.stdout.strip(),
-        "ASAN_OPTIONS": "detect_leaks=0:abort_on_error=1:handle_segv=1:allocator_may_return_null=1",
+        "ASAN_OPTIONS": "detect_leaks=1:abort_on_error=1:handle_segv=1:allocator_may_return_null=1",
+        "LSAN_OPTIONS": "exitcode=0:report_objects=0",
         "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1",
     }
 
 
+class Leaked(AssertionError):
+    """Memory that the core has asked for is neither freed nor reachable at the end."""
+
+
+def leaked(said: str) -> list[str]:
+    """Of what LeakSanitizer tells the leaks of the core's own memory: the interpreter leaves objects of its own behind.
+
+    Those are asked for by Python's functions, so that the function above the allocator's is none of the core.
+    """
+    leaks = re.findall(r"^(?:Direct|Indirect) leak of .*?(?:\n\n|\Z)", said, re.MULTILINE | re.DOTALL)
+    return [leak for leak in leaks if _CORES_OWN.search(leak)]
+
+
+_CORES_OWN = re.compile(r"#0 .*\n(?: +#\d+ \S+ in rl_\w+ .*\n)* +#\d+ \S+ in (?:__pyx_f_|rl_|ql_|lp_)")
+
+
 @contextlib.contextmanager
 def started() -> Iterator[tuple[int, subprocess.Popen[bytes], Path]]:
-    """A server on that core: its port, its process, and the log in which a fault is told."""
+    """A server on that core: its port, its process, and the log in which a fault is told.  Raises `Leaked`."""
     with tempfile.TemporaryDirectory(prefix="redlark-fuzz-") as name:
         folder = Path(name)
         environment, log, port = built(folder), folder / "log", free_port()
@@ -85,7 +103,10 @@ def started() -> Iterator[tuple[int, subprocess.Popen[bytes], Path]]:
         finally:
             process.send_signal(signal.SIGTERM)
             try:
-                process.wait(10)
+                process.wait(120)  # leaks are looked for
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+        found = leaked(log.read_text(errors="replace"))
+        if found:
+            raise Leaked(f"{len(found)} leaks, of which the first:\n{found[0]}")

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from redlark.server import cores
 from tests.campaign import Rounds
-from tests.fuzz import inputs
+from tests.fuzz import inputs, sanitized
 from tests.fuzz.pair import Found, Pair, is_resp
 
 SCRAPS = (b"PING\r\n", b"*1\r\n", b"$4\r\n", b"*-1\r\n", b"GET a\r\n", b"\r\n", b'"', b"$-1\r\n", b"*3\r\n")
@@ -63,6 +63,30 @@ def test_a_server_that_answers_otherwise_is_found(pair: Pair, lie: bytes) -> Non
         with pytest.raises(Found):
             Pair((pair.ports[0], server.server_address[1])).judge(b"\x01PING\r\n")
         server.shutdown()
+
+
+REPORT = """
+=================================================================
+==7==ERROR: LeakSanitizer: detected memory leaks
+
+Direct leak of 1234 byte(s) in 1 object(s) allocated from:
+    #0 0x7f7344cb89cf in __interceptor_malloc asan_malloc_linux.cpp:69
+    #1 0x7f7344bc9f79  (/lib/x86_64-linux-gnu/libffi.so.8+0x6f79)
+
+Direct leak of 56 byte(s) in 2 object(s) allocated from:
+    #0 0x7f7344cb89cf in __interceptor_malloc asan_malloc_linux.cpp:69
+    #1 0x7f322be432bc in rl_alloc server/core/clib.h:20
+    #2 0x7f322be432bc in __pyx_f_7redlark_6server_5_core_sort_by server/core/core.c:175309
+
+SUMMARY: AddressSanitizer: 1290 byte(s) leaked in 3 allocation(s).
+"""
+
+
+def test_leaks_of_the_core_are_told_from_others() -> None:
+    """Of a report of LeakSanitizer only what the core has asked for counts."""
+    (found,) = sanitized.leaked(REPORT)
+    assert found.startswith("Direct leak of 56 byte(s)")
+    assert sanitized.leaked("SIGTERM: closing down\n") == []
 
 
 def test_half_a_frame_is_no_resp() -> None:
