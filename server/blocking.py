@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
+from redlark.server.errors import bare
 from redlark.server.interfaces import (
     NO_REPLY,
     REPLY_ON,
@@ -184,7 +185,7 @@ def _outcome(wait: Wait) -> Reply:
     try:
         return wait.again()
     except CommandError as error:
-        return error.with_traceback(None)
+        return bare(error)
     finally:
         if database is not None:
             database.misses = False

@@ -218,7 +218,7 @@ def call(ctx: Context, request: list[bytes]) -> None:
         if propagation.on:
             propagation.end(changes, command, ctx.index, request)
     except CommandError as error:
-        reply = error.with_traceback(None)  # which leads to this frame, and so round: values would stay
+        reply = errors.bare(error)
         ctx.server.failed(error.line)
         command.usage.failed += 1
     if ctx.server.tracking.on:

@@ -79,6 +79,16 @@ def subcommand_syntax(request: list[bytes]) -> bytes:
     return one_line(b"ERR unknown subcommand or wrong number of arguments for '%b'. Try %b HELP." % (named, container))
 
 
+def bare(error: CommandError) -> CommandError:
+    """An error that is kept as a reply, without the frames from which it was raised.
+
+    They lead to the one that keeps it, and so round: whatever they hold, half a gigabyte perhaps, would wait for
+    Python's collector of cycles.
+    """
+    error.__context__ = None
+    return error.with_traceback(None)
+
+
 def one_line(text: bytes) -> bytes:
     """An error that repeats what the client sent must not break the protocol: line ends become blanks."""
     return text.translate(_BLANKS)

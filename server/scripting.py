@@ -366,7 +366,7 @@ class Scripting:
                 if propagation.on:
                     propagation.end(changes, command, self._context.index, request)
             except CommandError as error:
-                reply = error.with_traceback(None)  # as in `dispatch.call`
+                reply = errors.bare(error)
                 server.failed(error.line)
                 command.usage.failed += 1
             if server.tracking.on:

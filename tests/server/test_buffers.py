@@ -206,25 +206,9 @@ def test_the_largest_connections_are_closed_first(core: str, wire: Connect) -> N
         assert kept.until_quiet() == b""
 
 
-REFUSED = (
-    *(
-        "LPUSH k a",
-        "INCR k",
-        "XADD k * a b",
-        "BLPOP k 0",
-        "SETRANGE k 99999999999 x",
-        "EVALSHA x 0",
-        "SORT k",
-        "HELLO 9",
-    ),
-    *(
-        "EVAL return(redis.pcall('lpush','k','a')) 0",
-        "FCALL none 0",
-        "DEBUG ERROR x",
-        "CLIENT KILL x",
-        "GEOADD k x y z",
-    ),
-)
+REFUSED = """LPUSH k a|INCR k|XADD k * a b|BLPOP k 0|SETRANGE k 99999999999 x|EVALSHA x 0|SORT k|HELLO 9|FCALL none 0
+EVAL return(redis.pcall('lpush','k','a')) 0|DEBUG ERROR x|CLIENT KILL x|GEOADD k x y z|CONFIG SET hz x
+CONFIG SET hz 20 dir /no/such/folder|MIGRATE 127.0.0.1 1 k 0 1""".replace("\n", "|").split("|")
 
 
 @pytest.mark.parametrize("line", REFUSED)
