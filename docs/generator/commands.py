@@ -352,7 +352,7 @@ def _example(command: s.Command, number: int) -> str:
         since = f'<i class="rl-guard">{escape(guard_text(line.guard))}</i>' if line.guard else ""
         output = escape("\n".join(line.output))
         side = f'<span class="rl-by" data-search-exclude>{since}{told}</span>'
-        lines.append(f"<div{mark}>{side}{request}\n{output}\n</div>")
+        lines.append(f'<div{mark}><div class="rl-ask"><span>{request}</span>{side}</div>{output}\n</div>')
     mark = f' data-p="{notation.mask(example.guard)}"' if example.guard else ""
     executed = escape(records.executed(command, example, ran))
     return (

@@ -29,14 +29,14 @@ log = logging.getLogger("mkdocs.redlark")
 # A section of the navigation: its title, and the pages or folders that it holds if they are there.
 SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Start", ("index.md", "tutorial.md", "examples/README.md", "glossary.md")),
-    ("How-to", ("how-to", "gate.md", "watch.md")),
+    ("How-to", ("how-to", "gate.md")),
     ("Commands", ("commands",)),
     ("Playground", ("playground.md",)),
     ("Reference", ("reference", "text")),
     ("Explanation", ("explanation", "decisions")),
     ("Results", ("results", "findings.md", "versions.md", "performance/README.md")),
 )
-TITLES = {"decisions": "Decisions", "text": "The text", "results": "Runs"}
+TITLES = {"decisions": "Decisions", "text": "The text"}
 
 
 def _generated() -> dict[str, str]:
