@@ -14,6 +14,7 @@ from typing import Any
 from attrs import evolve, field, frozen, mutable
 
 from redlark.conformance.concurrent import Program, without
+from redlark.conformance.history import History, Request, Step
 from redlark.conformance.linearize import NEVER, Operation, Undecided, cut
 from redlark.reference.transcript import command_line, printed
 
@@ -36,6 +37,14 @@ class Contradiction:
     def clients(self) -> tuple[int, ...]:
         """The clients that take part, in the order of their first operation."""
         return tuple(dict.fromkeys(one.client for one in self.operations))
+
+    @property
+    def one_by_one(self) -> History | None:
+        """The same requests, each sent when the one before is answered; None where a reply was not seen."""
+        if any(one.reply is None for one in self.operations):
+            return None
+        order = sorted(self.operations, key=lambda one: one.invoked)
+        return History(tuple(Step(self.clients.index(one.client), (Request(one.request),)) for one in order))
 
     def picture(self) -> str:
         """A line for each operation: its bar, from sending to reply, time going right; its client, request, reply."""

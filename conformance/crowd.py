@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from redlark.conformance.campaign import Campaign
 
 AHEAD = 40  # programs that are claimed at once, where a run is kept
+TURNS = 3  # in which what is no contradiction is told apart
 ENOUGH = 3  # contradictions, after which it ends
 SHARE = 0.08  # of a campaign's budget
 
@@ -149,4 +150,23 @@ def several_at_once(campaign: Campaign) -> None:
         return campaign.seconds >= seconds or crowd.requests >= requests or campaign.over()
 
     campaign.listener.phase("concurrent histories")
-    campaign.crowd.run(over, lambda: campaign.listener.tick(campaign))
+    for _ in range(TURNS):
+        campaign.crowd.run(over, lambda: campaign.listener.tick(campaign))
+        if not _told_apart(campaign, campaign.crowd) or over(campaign.crowd):
+            break
+
+
+def _told_apart(campaign: Campaign, crowd: Crowd) -> bool:
+    """Take out contradictions that are none of several clients at once: whether there were any.
+
+    What diverges when the same requests follow each other is found so, with its rule, and may be known by it.
+    """
+    kept = []
+    with campaign.judge(campaign.target) as judge:
+        for one in crowd.contradictions:
+            history = one.one_by_one
+            if history is None or campaign.one(judge, history, None) is None:
+                kept.append(one)
+    apart = len(kept) < len(crowd.contradictions)
+    crowd.contradictions = kept
+    return apart

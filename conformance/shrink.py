@@ -92,7 +92,7 @@ class Shrinker:
         return False
 
     def _cut(self) -> None:
-        """Nothing behind the request that diverged can have mattered."""
+        """Nothing behind the request that diverged can have mattered; where a greeting did, one is left, to meet it."""
         history, asked = self.history, self.best.requests
         kept: list[Step] = []
         for step in history.steps:
@@ -100,6 +100,9 @@ class Shrinker:
                 break
             kept.append(step if len(step.requests) <= asked else evolve(step, requests=step.requests[:asked]))
             asked -= len(step.requests)
+        first = next((step for step in history.steps if step.requests), None)
+        if first is not None and not any(step.requests for step in kept):
+            kept.append(evolve(first, requests=first.requests[:1]))
         self.best = evolve(self.best, history=evolve(history, steps=tuple(kept)))
 
     def _drop(self) -> None:

@@ -137,6 +137,20 @@ def test_symbols_and_pauses_give_way_to_plain_values() -> None:
     assert all(isinstance(part, bytes) for part in left.steps[0].requests[0].parts)
 
 
+def test_a_greeting_that_diverges_leaves_a_request_to_meet_it() -> None:
+    """Where HELLO itself is not allowed, what is kept still opens a connection, and so shows it again."""
+
+    def run(history: History) -> Divergence | None:
+        hello = (Exchange(0, (b"HELLO", b"3"), None),)
+        greets = history.protocol == 3 and history.clients
+        return Divergence("HELLO", (), (), "seen", b"-X\r\n", hello, 0, history) if greets else None
+
+    shrinker = shrunk(run, History((Step(1, ()), *noise(5, random.Random(2))), 3))
+    assert shrinker.reproduced
+    assert (shrinker.history.size, shrinker.history.protocol) == (1, 3)
+    assert run(shrinker.history) is not None
+
+
 def test_the_budget_ends_it() -> None:
     """No more candidates are run than allowed."""
     counted = 0

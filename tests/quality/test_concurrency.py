@@ -9,13 +9,16 @@ import pytest
 
 from redlark.conformance import draw
 from redlark.conformance import servers as machine
+from redlark.conformance.campaign import Campaign
 from redlark.conformance.crowd import Crowd
 from redlark.conformance.generate import Generator, grammar
-from redlark.conformance.profiles import model_of
+from redlark.conformance.options import Options
+from redlark.conformance.profiles import choose, model_of
 from redlark.conformance.scenarios import HELPERS, Pool
 from redlark.conformance.target import parse_address, prepare
 from redlark.reference import Observed
 
+from .faults import FAULTS
 from .proxy import Handler, Link, proxy
 
 PROFILE = "redis-8.2"
@@ -204,3 +207,34 @@ def test_without_a_fault_every_history_has_an_order(embedded: machine.Running) -
     assert [found.picture() for found in one.contradictions] == []
     assert one.histories == 60
     assert one.undecided == 0
+
+
+def told_by(running: machine.Running, handler: Handler, histories: int) -> Campaign:
+    """A campaign of nothing but histories of several clients, through a proxy with this handler."""
+    with proxy(running.host, running.port, handler) as url:
+        target = prepare(parse_address(url), destructive=True)
+        options = Options(PROFILE, groups=frozenset(("string",)), seed=1, budget=40, concurrent=histories)
+        one = Campaign(url, target, model_of(PROFILE, target), choose(target.info, PROFILE), options)
+        one.spared = frozenset(name for name, command in one.model.commands.items() if command.parks)
+        one.run()
+    return one
+
+
+@pytest.mark.slow
+def test_what_one_client_can_show_is_no_contradiction(embedded: machine.Running) -> None:
+    """A wrong reply that comes without company is told as a divergence of its rule, and not as a contradiction."""
+    fault = next(one for one in FAULTS if one.name == "STRLEN counts one for an absent key")
+    one = told_by(embedded, fault.handle, 15)
+    assert one.crowd is not None
+    assert [each.picture() for each in one.crowd.contradictions] == []
+    assert "STRLEN" in {finding.command for finding in one.findings.values()}
+    assert one.report().diverges
+
+
+@pytest.mark.slow
+def test_what_needs_company_stays_a_contradiction(embedded: machine.Running) -> None:
+    """What the same requests do not show one after another is told as it was seen."""
+    one = told_by(embedded, split_mset(), 120)
+    assert one.crowd is not None
+    assert one.crowd.contradictions
+    assert not one.findings
