@@ -117,6 +117,20 @@ def test_the_transcript_is_copied(open_page: Open, small: Json) -> None:
     assert one.page.evaluate("window.copied") == found["transcript"]
 
 
+def test_what_a_baseline_knows_is_told_apart(open_page: Open, small: Json) -> None:
+    """What a baseline accepts is hatched, its reason stands in the detail, and the verdict says so."""
+    number, name, _ = diverging(small)
+    report = copy.deepcopy(small)
+    target = report["targets"][number]
+    for verdict in target["commands"].values():
+        for one in verdict["divergences"]:
+            one["known"] = "wording of an older version"
+    page = open_page(report, f"{name}//{target['target']}")
+    assert "known" in page.cell(name, number).get_attribute("class").split()
+    assert page.page.locator("#detail .finding .line").first.inner_text() == "Known: wording of an older version"
+    assert "known" in page.page.locator(f'.summary tr[data-target="{number}"] .pill').inner_text()
+
+
 # ---- filters ------------------------------------------------------------------------------------------------------
 
 

@@ -113,6 +113,14 @@ def test_a_target_that_could_not_be_judged_is_told_of(small: dict[str, Any]) -> 
     assert "unreachable: &lt;refused&gt;" in page
 
 
+def test_what_a_gate_complains_of_stands_in_the_summary(small: dict[str, Any]) -> None:
+    """An entry of a baseline that passes now, or is out of date, is told beside its target."""
+    report = copy.deepcopy(small)
+    report["targets"][0]["gate"] = {"baseline": "known.toml", "complaints": [{"line": "SET <passes> now", "at": 3}]}
+    assert "SET &lt;passes&gt; now" in html.render(report)
+    assert embedded(html.render(report))["targets"][0]["verdict"] == "diverges"
+
+
 def test_both_ways_to_the_page_give_the_same(tmp_path: Path) -> None:
     """`redlark conform --html` writes what `redlark report html` makes of its JSON."""
     told, page, again = tmp_path / "r.json", tmp_path / "a.html", tmp_path / "b.html"
