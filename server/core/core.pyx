@@ -43,8 +43,8 @@ One extension module, redlark.server._core, made of a few files, each one concep
     list_commands.pxi, set_commands.pxi, hash_commands.pxi, zset_commands.pxi, stream_commands.pxi,
     group_commands.pxi
                   on lists, on sets, on hashes, on sorted sets, on streams, on groups of consumers
-    key_commands.pxi, blocking_commands.pxi
-                  on deadlines of keys, on what is taken out, on what may wait
+    key_commands.pxi, blocking_commands.pxi, name_commands.pxi
+                  on deadlines of keys, on what is taken out, on what may wait, on ranges of names
     scan_commands.pxi, glob.h
                   that walk in steps
     roll.pxi      members of several sets and sorted sets together, and the hot commands:
@@ -82,7 +82,7 @@ from cpython.ref cimport Py_INCREF, Py_XDECREF, PyObject
 from libc.limits cimport INT_MAX
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport free
-from libc.string cimport memchr, memcpy, memmove, memset
+from libc.string cimport memchr, memcmp, memcpy, memmove, memset
 
 from redlark.server.doubles import _power as POWER_OF_TEN
 from redlark.server.fields import met as FIELDS_MET
@@ -152,6 +152,7 @@ include "set_algebra.pxi"
 include "zset_algebra.pxi"
 include "geo.pxi"
 include "list_commands.pxi"
+include "name_commands.pxi"
 include "blocking_commands.pxi"
 include "key_commands.pxi"
 include "sort.pxi"

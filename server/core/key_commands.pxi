@@ -63,6 +63,10 @@ cdef bint cmd_psetex(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t
     out_ok(c.out)
     return True
 
+cdef bint cmd_dbsize(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
+    out_head(c.out, c':', <int64_t>c.db.table.used)
+    return True
+
 cdef bint cmd_touch(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
     cdef Place at
     cdef Entry* e
@@ -141,6 +145,7 @@ cdef int hot_keys(Loop loop) except -1:
     hot_add(loop, b"pexpiretime", cmd_pexpiretime, True)
     hot_add(loop, b"psetex", cmd_psetex, True)
     hot_add(loop, b"touch", cmd_touch, True)
+    hot_add(loop, b"dbsize", cmd_dbsize, False)
     hot_add(loop, b"zremrangebyscore", cmd_zremrangebyscore, True)
     hot_add(loop, b"zremrangebyrank", cmd_zremrangebyrank, True)
     hot_add(loop, b"xtrim", cmd_xtrim, True)

@@ -292,6 +292,7 @@ cdef int hot_table(Loop loop) except -1:
     hot_groups(loop)
     hot_keys(loop)
     hot_blocking(loop)
+    hot_names(loop)
     hot_places(loop)
     hot_lists(loop)
     hot_sort(loop)

@@ -21,6 +21,7 @@ SCORES = [
     *(b"0.000012345", b"1234567.125", b"99999999999999999999", b"4611686018427387905", b"-0.0000000000000000000"),
 ]
 BOUNDS = [*SCORES, b"(1", b"(0", b"(-inf", b"(+inf", b"(", b"(1.5", b"(abc"]
+NAMES = [b"-", b"+", b"-", b"+", *(sign + name for name in MEMBERS for sign in (b"[", b"(")), b"a", b"", b"[zz"]
 PLACES = [b"0", b"1", b"2", b"-1", b"-2", b"5", b"100", b"-100", b"9223372036854775807", b"-9223372036854775808", b"x"]
 COUNTS = [b"0", b"1", b"2", b"10", b"-1", b"9223372036854775807", b"x"]
 OPTIONS = [b"WITHSCORES", b"withscores", b"REV", b"BYSCORE", b"BYLEX", b"LIMIT", b"WITHSCORE", b"0", b"1", b"-1", b"2"]
@@ -47,6 +48,9 @@ def words_of(rng: random.Random, name: bytes) -> list[bytes]:
         b"ZRANK": [some(MEMBERS), *options[:1]],
         b"ZREVRANK": [some(MEMBERS), *options[:1]],
         b"ZCOUNT": [some(BOUNDS), some(BOUNDS)],
+        b"ZLEXCOUNT": [some(NAMES), some(NAMES)],
+        b"ZRANGEBYLEX": [some(NAMES), some(NAMES), *limit, *options[:1]],
+        b"ZREVRANGEBYLEX": [some(NAMES), some(NAMES), *limit],
         b"ZRANGE": [some(PLACES), some(PLACES), *options],
         b"ZREVRANGE": [some(PLACES), some(PLACES), *options],
         b"ZRANGEBYSCORE": [some(BOUNDS), some(BOUNDS), *limit, *options[:2]],
@@ -56,7 +60,7 @@ def words_of(rng: random.Random, name: bytes) -> list[bytes]:
 
 HOT = (
     b"ZADD ZADD ZADD ZADD ZINCRBY ZREM ZPOPMIN ZPOPMAX ZCARD ZSCORE ZMSCORE ZRANK ZREVRANK ZCOUNT ZRANGE ZREVRANGE "
-    b"ZRANGEBYSCORE ZREVRANGEBYSCORE"
+    b"ZRANGEBYSCORE ZREVRANGEBYSCORE ZLEXCOUNT ZRANGEBYLEX ZREVRANGEBYLEX"
 ).split()
 AROUND = [
     [b"DEL", b"z"],
@@ -78,20 +82,24 @@ AROUND = [
     [b"RESTORE", b"y", b"0", b"no payload"],
     [b"EXPIRE", b"z", b"1000"],
     [b"TYPE", b"z"],
+    [b"DBSIZE"],
 ]
 
 
 def draw(rng: random.Random, count: int) -> list[list[bytes]]:
     history = [[b"CONFIG", b"SET", b"zset-max-listpack-entries", b"128", b"zset-max-listpack-value", b"64"]]
     for _ in range(count):
-        if rng.random() < 0.12:
+        if rng.random() < 0.15:
             history.append(rng.choice(AROUND))
             continue
         name = rng.choice(HOT)
         words = words_of(rng, name)
         if rng.random() < 0.03:
             words = words[:-1] if words and rng.random() < 0.5 else [*words, rng.choice(OPTIONS)]
-        history.append([name.lower() if rng.random() < 0.3 else name, rng.choice(KEYS[:2] * 9 + KEYS), *words])
+        key = rng.choice(KEYS[:2] * 9 + KEYS)
+        if b"LEX" in name:  # where names have several scores their ranges are each core's own
+            history.append([b"ZUNIONSTORE", key, b"1", key, b"WEIGHTS", b"0"])
+        history.append([name.lower() if rng.random() < 0.3 else name, key, *words])
     return history
 
 
