@@ -48,7 +48,7 @@ cdef inline int64_t ends_at(Client c, const Slice* key, uint64_t h) noexcept:
 
 cdef bint cmd_expiretime(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
     cdef int64_t at = ends_at(c, a + 1, h)
-    out_head(c.out, c':', (at + 500) // 1000 if at >= 0 else at)
+    out_head(c.out, c':', at // 1000 + (at % 1000 >= 500) if at >= 0 else at)     # as far as 64 bits go
     return True
 
 cdef bint cmd_pexpiretime(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
