@@ -51,6 +51,10 @@ class Slow(Exception):
     """A case took longer than it may, so that nothing is known."""
 
 
+class Unspoken(Exception):
+    """The server does not speak the protocol of a run."""
+
+
 class _Wrong(Exception):
     """What came is not what the case allows."""
 
@@ -71,11 +75,12 @@ class Runner:
     _control: Connection | None = field(default=None, init=False)
 
     def run(self, case: Mapping[str, Any], protocol: int) -> Failure | None:
-        """One case in one protocol; None where the server does as it says. Raises `Slow`, `CannotRun`."""
+        """One case in one protocol; None where the server does as it says. Raises `Slow`, `Unspoken`, `CannotRun`."""
         for _ in range(AGAIN):
             try:
                 one = _Run(self, case, protocol, self._begin(case))
                 try:
+                    one.connect()
                     return one.run()
                 finally:
                     self._end(one)
@@ -140,7 +145,6 @@ class _Run:
     known: Known = field(init=False)
 
     def run(self) -> Failure | None:
-        self._connect()
         began, allowed = time.monotonic(), self.case.get("within")
         try:
             for number, step in enumerate(self.case["steps"]):
@@ -161,15 +165,16 @@ class _Run:
             found.allowed, found.seen,
         )  # fmt: skip
 
-    def _connect(self) -> None:
-        runner, ids = self.runner, {}
+    def connect(self) -> None:
+        """Open the connections in the protocol of the run. Raises `Unspoken` or `CannotRun`."""
+        runner, ids = self.runner, dict[int, int]()
         for client in range(1, self.case.get("clients", 1) + 1):
             enter = runner.address.enter if runner.signed_in else runner.address.open
             self.connections[client] = enter(runner.timeout)
         try:
             for client, connection in self.connections.items():
                 if self.protocol == 3 and connection.ask(b"HELLO", b"3").is_error:
-                    raise CannotRun(f"{runner.address.text}: does not speak RESP3")
+                    raise Unspoken
                 if '{"id":' in str(self.case["steps"]).replace("'", '"'):
                     ids[client] = connection.ask(b"CLIENT", b"ID").value
         except Lost as lost:

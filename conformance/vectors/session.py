@@ -18,7 +18,7 @@ from redlark.conformance import servers as machine
 from redlark.conformance.configure import configured
 from redlark.conformance.errors import CannotRun
 from redlark.conformance.target import Target, at, leave_empty, parse_address, prepare
-from redlark.conformance.vectors.runner import Failure, Runner, Slow, running
+from redlark.conformance.vectors.runner import Failure, Runner, Slow, Unspoken, running
 
 DEFAULT = "as it comes"
 
@@ -76,6 +76,9 @@ class Session:
                 for protocol in case["protocols"]:
                     try:
                         failure = runner.run(case, protocol)
+                    except Unspoken:
+                        self._skip("the server does not speak RESP3", [case | {"protocols": [protocol]}])
+                        continue
                     except Slow:
                         self._skip("took longer than it may, again and again", [case | {"protocols": [protocol]}])
                         continue

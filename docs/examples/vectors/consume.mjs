@@ -253,7 +253,7 @@ class Runner {
     const needsIds = JSON.stringify(one.steps).includes('{"id":');
     for (let client = 1; client <= (one.clients ?? 1); client += 1) clients[client] = await this.enter(!this.setting.unauthenticated);
     for (let client = 1; client < clients.length; client += 1) {
-      if (protocol === 3) await clients[client].ask("HELLO", "3");
+      if (protocol === 3 && (await clients[client].ask("HELLO", "3")).kind === "-") return "skipped";
       if (needsIds) known.ids[client] = await clients[client].ask("CLIENT", "ID");
     }
     const [seconds, micro] = (await this.ask("TIME")).value.map((part) => Number(part.value));
