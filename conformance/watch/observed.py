@@ -20,7 +20,8 @@ from immutables import Map
 from redlark.conformance.attempt import command_of
 from redlark.conformance.watch.excused import RESTARTED
 from redlark.conformance.watch.known import WHOLE, Known, leaves_absent, shown_absent
-from redlark.conformance.watch.orders import Configuration, Orders, distinct
+from redlark.conformance.watch.orders import SCRIPTED, Configuration, Orders, distinct
+from redlark.conformance.watch.scripted import chooses, keeps_to_its_keys
 from redlark.conformance.watch.wire import Exchange, Words
 from redlark.reference import Allowed, World
 from redlark.reference.resp import Frame
@@ -220,6 +221,8 @@ class Observed(Orders):
             self.known.forget(place)
         self.configurations = before
         reason = self.excuse(one, one.reply)
+        if not reason and any(chooses(before[0][0], words) for words in one.queue or (one.words,)):
+            reason = "what a script chose by chance or by the clock"
         if not reason:
             self._find(one)
             reason = DIVERGES
@@ -333,7 +336,11 @@ class Observed(Orders):
         if b"readonly" in command.flags or (one.reply is not None and one.reply.is_error and not one.queue):
             return
         name = words[0].lower()
-        if name in (b"flushall", b"flushdb") or (name in WHOLE and name not in (b"dbsize", b"info", b"memory")):
+        if name in SCRIPTED and keeps_to_its_keys(self.configurations[0][0], words):
+            for place in self._places(one.connection, words):
+                self.known.forget(place)
+                self._touched[place] = max(one.answered, one.asked)
+        elif name in (b"flushall", b"flushdb") or (name in WHOLE and name not in (b"dbsize", b"info", b"memory")):
             self._forget_all(one)
         elif facts_group not in _KEYLESS or name in (b"restore",):
             for place in self._places(one.connection, words):

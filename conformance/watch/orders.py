@@ -25,6 +25,7 @@ MOST_CONFIGURATIONS = 256
 MOST_STEPS = 4_000  # questions to the model for one reply
 SETTLED = 300  # milliseconds after which who was asked to wait, and was not answered, is taken to wait
 PARKS_WITHIN = 20  # milliseconds
+SCRIPTED = frozenset((b"eval", b"evalsha", b"eval_ro", b"evalsha_ro", b"fcall", b"fcall_ro"))
 _PUBLISHING = frozenset((
     b"publish", b"spublish", b"pubsub", b"subscribe", b"psubscribe", b"ssubscribe", b"unsubscribe", b"punsubscribe",
     b"sunsubscribe",
@@ -121,7 +122,7 @@ class Orders:
         yield from self._parked(other, world, ahead)
 
     def _parked(self, one: Exchange, world: World, ahead: frozenset[tuple[int, int]]) -> Iterator[Configuration]:
-        if self.model.parks(one.words) and not one.queued and world.waits(one.connection) is None:
+        if self.model.parks(one.words) and not one.queued and not _has_begun(world, one.connection):
             for after in self.model.left_waiting((world,), one.connection, one.words, self._parking(one)):
                 yield after, ahead
 
@@ -135,7 +136,7 @@ class Orders:
         ]
         for world, ahead in self.configurations:
             for other in old:
-                if world.waits(other.connection) is None and other.id not in ahead:
+                if not _has_begun(world, other.connection) and other.id not in ahead:
                     waiting = self.model.left_waiting((world,), other.connection, other.words, self._parking(other))
                     world = waiting[0] if waiting else world
             yield world, ahead
@@ -153,7 +154,7 @@ class Orders:
         client, interval = one.connection, self.interval(one)
         if client not in world.sessions:
             return ()
-        if world.waits(client) is not None:
+        if _has_begun(world, client):
             worlds: tuple[World, ...] = (world,) if one.answered else ()
             for frame in (*one.before, *one.frames):
                 worlds = self.model.arrives(worlds, client, frame, interval[1])
@@ -211,12 +212,17 @@ class Orders:
         return not (self._reads(one) and self._reads(other))
 
     def felt(self, others: Iterable[Exchange]) -> list[Exchange]:
-        """Those of some exchanges because of which something may be pushed to others."""
-        server = self.configurations[0][0].server
+        """Those of some exchanges because of which something may be pushed to others, and what stands before them."""
+        server, some = self.configurations[0][0].server, list(others)
         if server.get("tracking") or server["config"].get(b"notify-keyspace-events"):
-            return list(others)
+            return some
         telling = (("channels", None), EVERYTHING)
-        return [one for one in others if not self.things(one).isdisjoint(telling)]
+        last: dict[int, int] = {}
+        for one in some:
+            scripted = any(words[0].lower() in SCRIPTED for words in one.queue or (one.words,))
+            if scripted or not self.things(one).isdisjoint(telling):
+                last[one.connection] = max(one.number, last.get(one.connection, 0))
+        return [one for one in some if one.number <= last.get(one.connection, 0)]
 
     def things(self, one: Exchange) -> frozenset[Thing]:
         if one.things is None:
@@ -244,6 +250,13 @@ class Orders:
         if one.reply is None or not one.answered or self.configurations[0][0].server.get("tracking"):
             return False
         return self.footprints.only_reads(Operation(one.connection, one.words, one.reply, 0, 0), one.queue)
+
+
+def _has_begun(world: World, client: int) -> bool:
+    """Whether a client's request has left it waiting, and its reply is still to come, or on its way."""
+    if world.waits(client) is not None:
+        return True
+    return any(owed.client == client and getattr(owed.reply, "kind", None) != "push" for owed in world.outbox)
 
 
 def _heads(among: Sequence[Exchange], ahead: frozenset[tuple[int, int]]) -> list[Exchange]:
