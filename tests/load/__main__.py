@@ -67,6 +67,9 @@ class Traffic:
             except subprocess.CalledProcessError as problem:
                 if "refused" in problem.stderr or self.server.process.poll() is not None:
                     self.problems.append(f"{problem.cmd}: {problem.stderr.strip()}")
+            except Exception as problem:  # or a thread would end, and its traffic with it, without a word
+                self.problems.append(repr(problem))
+                raise
 
     def _shape(self, rng: random.Random) -> None:
         """A shape for a short while: what it meets may be of any type, so that errors are part of it."""
@@ -75,7 +78,7 @@ class Traffic:
         count = min(shape.most, rng.choice((500, 5_000, 20_000)))
         load.drive(self.address, [load.request(b"DEL", b"list", b"set", b"hash", b"zset", b"stream", b"geo")], 1, 1)
         with contextlib.suppress(ConnectionError):  # a refusal: somebody else has made the key meanwhile
-            load.drive(self.address, shape.prepare(min(count, 2_000)), shape.lines, 50, 1)
+            load.put(self.address, shape.prepare(min(count, 2_000)))
         with contextlib.suppress(subprocess.CalledProcessError):
             self.requests += load.redis_benchmark(
                 self.address, shape.words, count, pipeline, clients, shape.keyspace

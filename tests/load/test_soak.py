@@ -28,6 +28,7 @@ def test_traffic_leaves_nothing() -> None:
         traffic.run(2.0)
         assert not traffic.problems
         assert traffic.visits
+        assert traffic.requests
         assert used(server) - before < MORE_USED
         assert left_behind(server) == {}
 
