@@ -339,14 +339,14 @@ class Campaign:
 
     def _set_up(self, setup: Setup, number: int) -> None:
         """Some rounds on a server set up otherwise, if there are rules that need it."""
-        needed = [rule for rule in self.rules if setup.reaches(rule)]
+        mine = self.options.share.has(number)  # of another unit's, what has failed before may still be asked for here
+        needed = [rule for rule in self.rules if mine and setup.reaches(rule)]
+        if not mine:
+            self.skipped[setup.name] = ELSEWHERE
         wanted = (needed and self.ledger.done.get(setup.name, 0) < SETUP_ROUNDS) or self.examples_for(setup.name)
         if not wanted or self.over() or not setup.is_of(self.model.profile.name):
             return
         requests = self.requests + (self.options.requests or 1 << 60) * SETUP_SHARE
-        if not self.options.share.has(number):
-            self.skipped[setup.name] = ELSEWHERE
-            return
         if self.launch is None:
             self.skipped[setup.name] = self.no_launch
             return

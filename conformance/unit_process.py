@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
-from attrs import field, mutable
+from attrs import evolve, field, mutable
 
 from redlark.conformance import report
 from redlark.conformance.attempt import DEBUG
@@ -87,13 +87,11 @@ def run(unit: Unit, telling: Telling) -> TargetReport:
         memory = Memory.of(baseline, saved)
         with campaign_on(unit.target, unit.options, telling) as campaign:
             remembered = memory.attach(campaign)
-            first = unit.options.share.number == 0
-            if not first:
-                campaign.again = []  # examples are run once, and what is wrong with them is said once
+            if unit.options.share.number:  # examples are run once, and what is wrong with them is said once
+                campaign.again, remembered = [], evolve(remembered, gate=None)
             telling.begun(campaign)
             found = campaign.run()
             remembered.conclude(found)
-            found.complaints = found.complaints if first else []
             return found
     except CannotRun as problem:
         return report.not_judged(unit.target, unit.options, str(problem))

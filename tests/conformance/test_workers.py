@@ -109,8 +109,11 @@ def test_ctrl_c_keeps_what_was_found(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     """Interrupted, units are asked for what they have, and that is in the report."""
     pretend(monkeypatch, tmp_path, "wait")
 
+    begun: set[str] = set()
+
     def interrupt(text: str) -> None:
-        if text == "unit 1":
+        begun.add(text)
+        if len(begun) == 2:  # a process that is only starting has nothing to tell
             raise KeyboardInterrupt
 
     found = workers.run("embedded", Options(seed=1, workers=2), Watching(interrupt))
@@ -184,6 +187,22 @@ def test_two_workers_judge_a_real_server(real_server: servers.Server, tmp_path: 
     assert one["totals"]["histories"] == other["totals"]["histories"]
     assert [v["requests"] for v in one["commands"].values()] == [v["requests"] for v in other["commands"].values()]
     assert one["commands"]["SET"]["rules_reached"] == one["commands"]["SET"]["rules"]
+
+
+@pytest.mark.slow
+def test_what_was_reviewed_is_known_to_all_workers(tmp_path: Path) -> None:
+    """Divergences that a baseline accepts are known whichever worker meets them, and each example is run once."""
+    known, file = tmp_path / "known.toml", tmp_path / "report.json"
+    arguments = "embedded --profile redis-6.2 --commands EXPIRE --protocol 2 --requests 60 --seed 3 --workers 2 --quiet"
+    common = [*arguments.split(), "--no-saved", "--json", str(file)]
+    CliRunner().invoke(conform, [*common, "--write-baseline", str(known)])
+    known.write_text(known.read_text().replace('reason = ""', 'reason = "an older text"'))
+    done = CliRunner().invoke(conform, [*common, "--baseline", str(known)])
+    (target,) = json.loads(file.read_text())["targets"]
+    assert target["gate"]["known"] > 0, done.output
+    assert (target["gate"]["unknown"], target["gate"]["complaints"]) == (0, [])
+    assert not [note for note in target["notes"] if "was not run" in note]
+    assert target["spread"]["merged"] == 2
 
 
 def test_a_given_server_is_not_shared(real: servers.Running, tmp_path: Path) -> None:
