@@ -126,6 +126,8 @@ cdef bint cmd_xtrim(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t 
     if not word_is(a + 2, b"maxlen", 6) or not read_length(a, argc, &at, &whole, &longest) or at != argc:
         return False
     there = find_stream(loop, c, a + 1, h, &e, &value)
+    if there == ANOTHER:
+        return False
     if there == WANTED:
         least.ms = least.seq = 0
         gone = stream_trim(<Stream>value, True, <uint64_t>longest, least, whole,
@@ -133,7 +135,7 @@ cdef bint cmd_xtrim(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t 
         if gone:
             stream_changed(c, a + 1, e, <Stream>value)
     out_head(c.out, c':', <int64_t>gone)
-    return there != ANOTHER
+    return True
 
 
 cdef int hot_keys(Loop loop) except -1:

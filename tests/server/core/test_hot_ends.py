@@ -63,7 +63,7 @@ def words_of(rng: random.Random, name: bytes) -> list[bytes]:
         b"ZREMRANGEBYRANK": [key, some(NUMBERS), some(NUMBERS)],
         b"PSETEX": [b"own", some([b"100000000", b"0", b"-1", b"x"]), b"value"],
         b"TOUCH": [some(KEYS) for _ in range(some((1, 3)))],
-        b"XTRIM": [b"x", b"MAXLEN", *some(([], [b"~"], [b"="])), some(NUMBERS)],
+        b"XTRIM": [some([b"x", key]), b"MAXLEN", *some(([], [b"~"], [b"="])), some(NUMBERS)],
         b"XADD": [b"x", b"*" if rng.random() < 0.1 else b"9-*", b"f", b"v"],
         b"RPUSH": [some([b"l", b"m"]), *(b"%d" % rng.randrange(99) for _ in range(some((1, 3, 200))))],
         b"ZADD": [some([b"z", b"y"]), *(b"%d" % rng.randrange(6) for _ in range(some((2, 6, 12))))],
