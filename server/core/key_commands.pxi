@@ -19,6 +19,8 @@ cdef bint expire_at(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t 
         deadline *= unit
     e = db_lookup(c.db, a[1].p, a[1].n, h, &at)
     before = FAR if e == NULL or not e.flags & TIMED else deadline_of(e)[0]
+    if condition and e != NULL and e.flags & TIMED and before == FAR:       # the last moment of all is one, too
+        return False
     if e == NULL or condition and is_kept(condition, before, deadline):
         out_head(c.out, c':', 0)
         return True
