@@ -70,6 +70,7 @@ def shell(tmp_path: Path) -> dict[str, str]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1000)
 @pytest.mark.parametrize("page", ["tutorial.md", "how-to/new-target.md"])
 def test_a_walkthrough_does_what_it_says(page: str, shell: dict[str, str], tmp_path: Path) -> None:
     """Each command of the page is run, in order, in one shell; what it prints and how it ends is what stands there."""
@@ -89,7 +90,7 @@ def test_a_walkthrough_does_what_it_says(page: str, shell: dict[str, str], tmp_p
                 script.append(f"{{ {command}; }} >{name} 2>&1; echo $? >{name}.status")
             expected.append((command, status, said))
     (tmp_path / "work").mkdir()
-    subprocess.run([bash, "-c", "\n".join(script)], cwd=tmp_path / "work", env=shell, check=False, timeout=280)
+    subprocess.run([bash, "-c", "\n".join(script)], cwd=tmp_path / "work", env=shell, check=False, timeout=900)
     assert expected
     for number, (command, status, lines) in enumerate(expected):
         printed = (tmp_path / str(number)).read_text()
