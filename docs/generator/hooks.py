@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
-LINK = re.compile(r"(?<!\!)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^)#\s:]+)(#[^)\s]*)?\)")
+LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^)#\s:]+)(#[^)\s]*)?\)")
 INDEX_MARK = "<!-- every command -->"
 log = logging.getLogger("mkdocs.redlark")
 
@@ -62,7 +62,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     seen: set[str] = set()
     while agenda:
         file = agenda.pop()
-        for _, target, _ in LINK.findall(file.content_string):
+        for _, _, target, _ in LINK.findall(file.content_string):
             outside = _outside(file.src_uri, target)
             if outside is None or outside in seen:
                 continue
@@ -96,7 +96,7 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
         markdown = markdown.replace(INDEX_MARK, pages.command_index())
 
     def led(found: re.Match[str]) -> str:
-        text, target, anchor = found[1], found[2], found[3] or ""
+        sign, text, target, anchor = found[1], found[2], found[3], found[4] or ""
         path = _repository_path(uri, target)
         place = path.removeprefix("docs/") if path.startswith("docs/") else f"project/{path}"
         if files.get_file_from_path(place) is None:
@@ -105,7 +105,7 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
             )):  # fmt: skip
                 return found[0]
             return text  # a folder, or a file that is not published: its name alone
-        return f"[{text}]({posixpath.relpath(place, posixpath.dirname(uri) or '.')}{anchor})"
+        return f"{sign}[{text}]({posixpath.relpath(place, posixpath.dirname(uri) or '.')}{anchor})"
 
     pieces = re.split(r"(^```.*?^```[^\n]*$|^ {4}[^\n]*$|^<pre.*?</pre>)", markdown, flags=re.MULTILINE | re.DOTALL)
     return "".join(piece if at % 2 else LINK.sub(led, piece) for at, piece in enumerate(pieces))
