@@ -339,6 +339,20 @@ cdef void client_close(Client c) noexcept:
         loop_failed(loop, error)
 
 
+cdef int clients_end(list closed) except -1:
+    """Nobody is in the midst of these any more: what they have sent and were to get goes at once.
+
+    The objects go when Python's collector of cycles comes by, for their contexts point back to them.
+    """
+    cdef Client c
+    for c in closed:
+        buffer_drop(&c.input)
+        buffer_drop(&c.own)
+        landing_end(&c.landing)
+    closed.clear()
+    return 0
+
+
 # ---------------------------------------------------------------------------------------------------------------- input
 
 cdef void client_read(Client c) noexcept:

@@ -366,7 +366,7 @@ cdef class Loop:
         if self.noted:
             self.look_after()
         if self.closed and self.aside is None:
-            self.closed.clear()
+            clients_end(self.closed)
         return 0
 
     cdef int look_after(self) except -1:

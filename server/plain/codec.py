@@ -57,6 +57,11 @@ class Parser:
         self._left = 0  # arguments that the request under way still lacks
         self._bulk = -1  # length of the argument under way, once read
 
+    def forget(self) -> None:
+        """Nobody reads any more."""
+        self._buffer, self._place = bytearray(), 0
+        self._arguments, self._left, self._bulk = [], 0, -1
+
     def __len__(self) -> int:
         return len(self._buffer) - self._place
 

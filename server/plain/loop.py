@@ -278,6 +278,8 @@ class Loop:
             self._selector.unregister(client.connection)
             client.connection.close()
             self.server.disconnected(client)
+            client.output.clear()  # the object itself waits for a collector of cycles
+            client.parser.forget()
 
     def _end(self) -> None:
         for client in list(self.clients.values()):

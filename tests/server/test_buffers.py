@@ -224,3 +224,29 @@ def test_what_is_refused_leaves_nothing(server: Server, client: Wire, line: str)
         assert gc.collect() < 20
     finally:
         gc.enable()
+
+
+def resident() -> int:
+    """Bytes of this process that are in memory."""
+    with open("/proc/self/statm", encoding="ascii") as file:
+        return int(file.read().split()[1]) * 4096
+
+
+def test_what_waits_for_a_client_goes_with_it(server: Server, client: Wire, wire: Connect) -> None:
+    """Replies that nobody has read, and half a request, weigh nothing once their connections are gone."""
+    client("SET", "k", "x" * 1_000_000)
+    gc.collect()
+    gc.disable()
+    try:
+        before = resident()
+        for _ in range(4):
+            asking, sending = Wire(server.port), Wire(server.port)
+            asking.raw(b"GET k\r\n" * 100)
+            sending.raw(b"*3\r\n$3\r\nSET\r\n$1\r\nx\r\n$60000000\r\n" + b"y" * 50_000_000)
+            soon(lambda: figure(client, "mem_clients_normal") > 120_000_000)
+            asking.close()
+            sending.close()
+            soon(lambda: figure(client, "connected_clients") == 1)
+        assert resident() < before + 300_000_000  # of 600 MB
+    finally:
+        gc.enable()
