@@ -51,7 +51,8 @@ def built(folder: Path) -> dict[str, str]:
         "PYTHONMALLOC": "malloc",
         "LD_PRELOAD": library.stdout.strip(),
         # What was freed is kept from use for a while, but no more of it than leaves a leak to be seen.
-        "ASAN_OPTIONS": "detect_leaks=1:abort_on_error=1:handle_segv=1:allocator_may_return_null=1:quarantine_size_mb=8",
+        "ASAN_OPTIONS": "detect_leaks=1:abort_on_error=1:handle_segv=1:allocator_may_return_null=1"
+        ":quarantine_size_mb=8",
         "LSAN_OPTIONS": "exitcode=0:report_objects=0",
         "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1",
     }
