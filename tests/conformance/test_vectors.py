@@ -203,7 +203,7 @@ def test_what_hangs_on_the_clock_is_said_so() -> None:
         case("XADD k * f v")
 
 
-@pytest.mark.slow
+@pytest.mark.campaign
 @pytest.mark.timeout(1500)
 @pytest.mark.parametrize(
     ("profile", "names"),
