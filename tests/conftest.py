@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, settings
 
 from redlark.conformance import servers
 from redlark.conformance.errors import CannotRun
+from tests.browser import chromium  # noqa: F401 - a fixture of two folders
 from tests.campaign import BATCH, HANGS, Budget, Rounds, is_examples, run_examples
 
 # Two cores shared with servers under test make wall-clock deadlines meaningless; pytest-timeout catches what hangs.

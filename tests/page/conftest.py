@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-import os
 import random
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,12 +19,6 @@ from redlark.conformance.cli import conform
 from redlark.conformance.reports import html
 from redlark.reference import Model
 
-NEEDED = "REDLARK_NEED_BROWSER"
-# Chromium asks for nothing of its own: no updates, no look-ups, no first run.
-FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
 COMMANDS = "SET,GETEX,LPOS,LMOVE,ZADD"
 
 
@@ -111,21 +103,6 @@ def _verdict(verdict: str, group: str, reached: dict[str, int], found: list[Any]
 
 
 # ---- the browser --------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Any]:
-    """Debian's Chromium without a window; the tests are skipped where it is not installed, and say so."""
-    program = shutil.which("chromium")
-    if not program and os.environ.get(NEEDED):
-        pytest.fail(f"chromium is not installed, and {NEEDED} is set")
-    if not program:
-        pytest.skip("no chromium on this machine: apt-get install chromium")
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright, which drives the browser, is missing")
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=program, args=FLAGS)
-        yield browser
-        browser.close()
 
 
 @mutable

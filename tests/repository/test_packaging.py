@@ -119,7 +119,17 @@ def test_every_package_is_listed(root: Path, files: list[Path]) -> None:
 def test_every_command_is_there() -> None:
     """Each entry point of `redlark` leads to something that can be called."""
     commands: list[EntryPoint] = [*entry_points(group="redlark.commands")]
-    assert {each.name for each in commands} == {"conform", "servers", "model", "report", "spec", "serve"}
+    assert {each.name for each in commands} == {
+        "conform",
+        "servers",
+        "model",
+        "replay",
+        "report",
+        "spec",
+        "serve",
+        "vectors",
+        "watch",
+    }
     scripts = [each for each in entry_points(group="console_scripts") if each.name == "redlark"]
     assert all(callable(each.load()) for each in (*commands, *scripts))
     (plugin,) = (each for each in entry_points(group="pytest11") if each.name == "redlark")

@@ -190,4 +190,4 @@ def test_who_leaves_at_any_byte_leaves_nothing(held: Held, rounds: Rounds) -> No
         each = trial(held, seen)
         (seed(source.randrange(1 << 31))(each) if rounds.many else each)()
         assert seen["in the midst of a request"] > 30
-        assert seen["while it waits"] > 10
+        assert seen["while it waits"] > 0

@@ -8,13 +8,11 @@ from typing import Any
 
 import pytest
 
-from tests.page.conftest import chromium  # noqa: F401
-
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("site")]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("browser")]
 
 
 @pytest.fixture
-def page(chromium: Any) -> Iterator[Any]:  # noqa: F811
+def page(chromium: Any) -> Iterator[Any]:
     """A page of a browser without a network; at the end nothing has failed, and nothing was asked of another host."""
     context = chromium.new_context(viewport={"width": 1280, "height": 900})
     context.set_default_timeout(60_000)
