@@ -124,16 +124,6 @@ def weightless(request: Request) -> Request | None:
     return without(request, b"WEIGHTS", int(request[place]))
 
 
-@fault("members of one score stand in the order in which they came", ZSET)
-def _(link: Link, request: Request) -> bytes:
-    raw = link.ask(*request)
-    if called(request, b"ZRANGE") and len(request) == 4 and raw[:1] == b"*":
-        scores = elements(link.ask(b"ZRANGE", request[1], b"0", b"-1", b"WITHSCORES"), lambda parts: parts[1::2])
-        if scores and len(set(scores.split(b"\r\n")[2::2])) == 1:
-            return elements(raw, lambda parts: parts[::-1]) or raw
-    return raw
-
-
 @fault("ZADD overwrites another type", ZSET)
 def _(link: Link, request: Request) -> bytes:
     raw = link.ask(*request)
