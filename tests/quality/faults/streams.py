@@ -118,6 +118,7 @@ def _(link: Link, request: Request) -> bytes:
     raw = link.ask(*request)
     if (
         called(request, b"XDEL")
+        and len(request) > 2
         and raw not in (b":0\r\n", b"+QUEUED\r\n")
         and link.ask(b"XLEN", request[1]) == b":0\r\n"
     ):
