@@ -46,10 +46,11 @@ def _changes_first(run: Run, place: Place, early: bool, ahead: bool) -> None:
     """
     if not run.happened:
         return
-    told = [one for one in run.happened if one[0] == EXPIRED and not (early and one[1] == place)]
-    later = [one for one in run.happened if one not in told] if early or ahead else []
+    later = []
+    if early or ahead:
+        later = [one for one in run.happened if one[0] != EXPIRED or (early and one[1] == place)]
     if len(later) < len(run.happened):
-        run.happened = told if later else run.happened
+        run.happened = [one for one in run.happened if one not in later] if later else run.happened
         run.model.tell_changes(run)
         run.happened = later
 

@@ -22,7 +22,7 @@ WRITES = (
     "SORT none STORE k1",
     "BITOP OR k1 k2", "ZUNIONSTORE k1 1 k2", "ZRANGESTORE k1 k2 0 -1", "SMOVE s k2 m", "BITFIELD k1 SET u8 0 1",
     "EVAL redis.call('SET',KEYS[1],1);return(redis.call('EXISTS',KEYS[2])) 2 k1 k2", "XGROUP CREATE k1 g 0 MKSTREAM",
-    "EXISTS k1 k2",
+    "EXISTS k1 k2", "UNLINK s k1",
 )  # fmt: skip
 
 
