@@ -24,7 +24,6 @@ from redlark.reference import Model, World
 MOST_CONFIGURATIONS = 256
 MOST_STEPS = 4_000  # questions to the model for one reply
 SETTLED = 300  # milliseconds after which who was asked to wait, and was not answered, is taken to wait
-PARKS_WITHIN = 20  # milliseconds
 SCRIPTED = frozenset((b"eval", b"evalsha", b"eval_ro", b"evalsha_ro", b"fcall", b"fcall_ro"))
 _PUBLISHING = frozenset((
     b"publish", b"spublish", b"pubsub", b"subscribe", b"psubscribe", b"ssubscribe", b"unsubscribe", b"punsubscribe",
@@ -127,11 +126,11 @@ class Orders:
                 yield after, ahead
 
     def _settled(self, among: Sequence[Exchange], one: Exchange | None) -> Iterator[Configuration]:
-        """The configurations, in which those wait who were asked to long before anybody asked this."""
+        """The configurations, in which those wait who were asked to long before anybody asked this, in that order."""
         moment = one.interval[0] if one is not None else 0
         old = [
             other
-            for other in among
+            for other in sorted(among, key=lambda each: each.asked)
             if not other.answered and self.model.parks(other.words) and other.interval[0] + SETTLED < moment
         ]
         for world, ahead in self.configurations:
@@ -142,8 +141,8 @@ class Orders:
             yield world, ahead
 
     def _parking(self, one: Exchange) -> tuple[int, int]:
-        """When a request has left its client waiting: soon. The model grants a server longer to say that it is over."""
-        return one.interval[0] + self.clock[0], one.interval[0] + PARKS_WITHIN + self.clock[1]
+        """When a request has left its client waiting: a busy server reads it later than it was passed on."""
+        return one.interval[0] + self.clock[0], one.interval[0] + SETTLED + self.clock[1]
 
     def interval(self, one: Exchange) -> tuple[int, int]:
         until = one.interval[1] if one.answered else one.interval[0] + SETTLED
