@@ -77,13 +77,8 @@ $(VENV)/bench.stamp: $(VENV)/core.stamp
 conform: setup
 	$(BIN)/redlark conform --budget 45 $(CONFORM)
 
-# The core's structures are tested in processes of their own, without servers in threads beside them.
-STRUCTURES := tests/server/core
-PYTEST = $(BIN)/python -m pytest -n $(PYTEST_WORKERS) --dist loadgroup -m "not campaign"
-
 test: setup
-	$(if $(TESTS),,$(PYTEST) $(STRUCTURES))
-	$(PYTEST) --durations=10 $(if $(TESTS),$(TESTS),--ignore $(STRUCTURES))
+	$(BIN)/python -m pytest -n $(PYTEST_WORKERS) --dist loadgroup -m "not campaign" --durations=10 $(TESTS)
 
 campaign: setup
 	$(BIN)/python -m pytest -m campaign --hypothesis-profile=campaign \

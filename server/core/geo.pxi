@@ -325,7 +325,7 @@ cdef bint search(Loop loop, Client c, const Slice* key, uint64_t h, Search* s, N
         if not isfinite(found.all[i].metres / s.unit * 10000):
             free(found.all)
             return False
-    if s.order or s.count and not s.any:
+    if found.count and (s.order or s.count and not s.any):
         qsort(found.all, found.count, sizeof(Nearby), nearest_last if s.order < 0 else nearest_first)
     if s.count:
         found.count = min(found.count, <size_t>s.count)

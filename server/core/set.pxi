@@ -370,6 +370,9 @@ cdef void set_announce(SetData* s, Slice first, int64_t count, const SetLimits* 
     cdef bint packs = count <= limits.entries, fits = count <= limits.intset
     if set_count(s) == 0:
         if not fits or not rl_parse_int(first.p, first.n, &number):
+            if s.form == HASHTABLE:                     # all its members are gone
+                set_drop(s.form, s.data)
+                set_make(s)
             set_become(s, LISTPACK if packs else HASHTABLE, <size_t>count)
     elif s.form == INTSET and not fits or s.form == LISTPACK and not packs:
         set_become(s, HASHTABLE, <size_t>count)

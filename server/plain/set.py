@@ -110,6 +110,8 @@ class Set(Members):
         self.encoding = encoding
         if encoding is HASHTABLE:
             self._unpack()
+        else:
+            self._index = None
 
     def remove(self, members: Iterable[bytes]) -> int:
         gone = 0

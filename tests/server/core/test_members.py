@@ -208,6 +208,21 @@ TestHashes = Hashes.TestCase
 TestSets.settings = TestHashes.settings = settings(max_examples=40, stateful_step_count=25, deadline=None)
 
 
+@pytest.mark.parametrize("announced", [0, 3, 300])
+@pytest.mark.parametrize("before", [[b"1"], [b"a"], [b"a" * 65]], ids=["intset", "listpack", "hashtable"])
+@pytest.mark.parametrize("first", [b"7", b"b"])
+def test_an_emptied_set_is_filled_again(before: list[bytes], first: bytes, announced: int) -> None:
+    """Whatever form it had when its last member went, it has the form of a new one behind the next, and what was said."""
+    sets = [core.Set(Config()), plain.Set(Config())]
+    for one in sets:
+        one.add(before)
+        one.remove(before)
+        one.add([first, b"c"], announced)
+        one.check()
+        assert sorted(one) == sorted([first, b"c"])
+    assert sets[0].encoding == sets[1].encoding
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_walks_and_draws_of_a_large_hash(seed: int) -> None:
     """A walk of a table that grows and shrinks meets each field that stays; any field can be drawn."""
