@@ -107,7 +107,7 @@ VALUES: dict[bytes, tuple[bytes, ...]] = {
     **dict.fromkeys((b"commandlog-large-request-max-len", b"commandlog-large-reply-max-len"), LOGGING),
     **dict.fromkeys((b"appendfsync", b"acl-pubsub-default", b"repl-diskless-load"), WORDS),
     **dict.fromkeys((b"masteruser", b"replica-announce-ip", b"slave-announce-ip"), (b"", b"abc", b"two words")),
-    b"cluster-announce-human-nodename": (b"", b"two words", b"a:b", b"a\0b", b"a!", b"a\xff", b"[", b"a-_./e", b"a\x7f"),
+    b"cluster-announce-human-nodename": (b"", b"a b", b"a:b", b"a\0b", b"a!", b"a\xff", b"[", b"a-_./e", b"a\x7f"),
     **dict.fromkeys((b"databases", b"daemonize", b"unixsocket", b"nosuch", b"", b"two\r\nlines"), (b"1", b"yes", b"")),
 }
 FIXED = (b"databases", b"daemonize", b"unixsocket", b"rdbchecksum")  # no server lets anybody change these

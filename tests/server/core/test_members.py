@@ -212,7 +212,7 @@ TestSets.settings = TestHashes.settings = settings(max_examples=40, stateful_ste
 @pytest.mark.parametrize("before", [[b"1"], [b"a"], [b"a" * 65]], ids=["intset", "listpack", "hashtable"])
 @pytest.mark.parametrize("first", [b"7", b"b"])
 def test_an_emptied_set_is_filled_again(before: list[bytes], first: bytes, announced: int) -> None:
-    """Whatever form it had when its last member went, it has the form of a new one behind the next, and what was said."""
+    """Whatever form it had when its last member went, it takes the form that a new one would take."""
     sets = [core.Set(Config()), plain.Set(Config())]
     for one in sets:
         one.add(before)
