@@ -12,6 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from redlark.server import plain
 from redlark.server.config import Config
+from redlark.server.plain.set import HASHTABLE, LISTPACK
 from redlark.server.values import to_integer
 from tests.server.members import draws_are_fair, walk_meets_all
 
@@ -154,9 +155,9 @@ class Sets(Twins):
             few = len(left) <= self.limits.set_max_listpack_entries
             packs = few and all(len(member) <= self.limits.set_max_listpack_value for member in left)
             self.other = plain.Set(self.limits)
-            self.other._become(b"listpack" if packs else b"hashtable")
+            self.other._become(LISTPACK if packs else HASHTABLE)
             self.other._add(left)
-            self.other._become(b"listpack" if packs else b"hashtable")
+            self.other._become(LISTPACK if packs else HASHTABLE)
 
 
 class Hashes(Twins):
