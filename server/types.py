@@ -15,7 +15,7 @@ An emptied value is not kept by a caller, and is of no use to it any more.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple, Protocol, Self
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Protocol, Self
 
 if TYPE_CHECKING:
     from redlark.server.geo import Area
@@ -411,6 +411,16 @@ class Types(Protocol):
         """The members in an area, in the order of its cells, at most so many; None: all.
 
         The sorted set is of this core.  O(log n) for each cell, and O(members in it).
+        """
+
+    def dumped(self, value: Collection, /) -> bytes | None:
+        """A collection of this core as `rdb.write` has it, if it can copy what it keeps; None: rdb writes it.  O(n)."""
+
+    def undumped(self, data: bytes, place: int, limits: Limits, /) -> tuple[Any, int] | None:
+        """The value that begins at a place of RDB bytes, and the place behind, if the core can keep what stands there.
+
+        None says nothing about the bytes: rdb reads them, or refuses.  Of what is not None it would read the same.
+        O(n).
         """
 
     def crc64(self, data: bytes | bytearray, start: int = 0, /) -> int:

@@ -40,6 +40,8 @@ One extension module, redlark.server._core, made of a few files, each one concep
                   on bits of strings,
     value_commands.pxi
                   on values of any type,
+    dumping.pxi, restoring.pxi, restoring_streams.pxi
+                  which are told as bytes, and made of them,
     list_commands.pxi, set_commands.pxi, hash_commands.pxi, zset_commands.pxi, stream_commands.pxi,
     group_commands.pxi
                   on lists, on sets, on hashes, on sorted sets, on streams, on groups of consumers
@@ -81,7 +83,7 @@ from cpython.list cimport PyList_GET_SIZE, PyList_New, PyList_SET_ITEM
 from cpython.ref cimport Py_INCREF, Py_XDECREF, PyObject
 from libc.limits cimport INT_MAX
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
-from libc.stdlib cimport free
+from libc.stdlib cimport free, qsort
 from libc.string cimport memchr, memcmp, memcpy, memmove, memset
 
 from redlark.server.doubles import _power as POWER_OF_TEN
@@ -142,6 +144,9 @@ include "hash_commands.pxi"
 include "zset_commands.pxi"
 include "field_commands.pxi"
 include "scan_commands.pxi"
+include "dumping.pxi"
+include "restoring.pxi"
+include "restoring_streams.pxi"
 include "value_commands.pxi"
 include "stream_commands.pxi"
 include "group_commands.pxi"

@@ -173,7 +173,7 @@ cdef bint cmd_smembers(Loop loop, Client c, int64_t argc, const Slice* a, uint64
         out_numbers(c.out, <rl_intset*>s.data)
     return True
 
-cdef void table_tell(Table* t, Visitor visit, Buffer* out) noexcept:
+cdef void table_tell(Table* t, Visitor visit, void* out) noexcept:
     cdef uint64_t cursor = 0
     while True:
         cursor = table_scan(t, cursor, visit, out)

@@ -120,6 +120,19 @@ cdef int stream_load_node(Stream s, object told) except -1:
     finally:
         free(texts)
 
+cdef void node_adopt(Stream s, Id first, Id last, const Buffer* packed, size_t head, uint32_t fields, uint32_t total,
+                     uint32_t live, size_t size) noexcept:
+    """A node behind all others, of a listpack that is ready."""
+    cdef Node* node
+    stream_room(s)
+    node = node_at(s, s.count)
+    s.count += 1
+    node.first, node.last = first, last
+    node.lp = lp_from(packed.p, packed.used)
+    node.head, node.fields, node.total, node.live, node.size = <uint32_t>head, fields, total, live, size
+    s.held += lp_memory(node.lp)
+    s.live += live
+
 cdef void node_drop(Stream s, size_t i) noexcept:
     """A node goes, with what is in it."""
     cdef Node* node = node_at(s, i)

@@ -5,7 +5,7 @@
 """
 
 from redlark.server.groups import Group
-from redlark.server.plain.bytework import compress, crc64, expand
+from redlark.server.plain.bytework import compress, crc64, dumped, expand, undumped
 from redlark.server.plain.database import Database
 from redlark.server.plain.hash import Hash
 from redlark.server.plain.list import List
@@ -29,6 +29,8 @@ __all__ = [
     "Stream",
     "compress",
     "crc64",
+    "dumped",
     "expand",
     "near",
+    "undumped",
 ]

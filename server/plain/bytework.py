@@ -8,7 +8,10 @@ Sequences", 2002.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from redlark.server.types import Collection, Limits
 
 JONES: Final = 0x95AC9329AC4BC9B5  # 0xad93d23594c935a9 with its bits turned round
 FURTHEST: Final = 8192  # bytes back that a copy may begin
@@ -144,3 +147,13 @@ def expand(data: bytes, size: int) -> bytes | None:
     except IndexError:
         return None
     return bytes(out) if len(out) == size else None
+
+
+def dumped(value: Collection) -> bytes | None:
+    """Nothing is kept here as RDB has it, so rdb writes all."""
+    return None
+
+
+def undumped(data: bytes, place: int, limits: Limits) -> tuple[Any, int] | None:
+    """And reads all."""
+    return None

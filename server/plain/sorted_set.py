@@ -83,14 +83,15 @@ class SortedSet(Members):
             return next((rank for rank, item in enumerate(items) if test(*item)), len(self._scores))
         if not self._blocks[-1] or not test(*self._blocks[-1][-1]):
             return len(self._scores)
-        low, high = 0, len(self._blocks) - 1  # the first block whose last one passes
-        while low < high:
-            middle = (low + high) // 2
-            if test(*self._blocks[middle][-1]):
+        low, high = -1, len(self._scores) - 1  # by ranks, as the compiled core: where the test is in no order, both
+        while high - low > 1:  # arrive at the same
+            middle = low + (high - low) // 2
+            block, place = self._find(middle)
+            if test(*self._blocks[block][place]):
                 high = middle
             else:
-                low = middle + 1
-        return sum(islice(self._sizes, low)) + bisect_left(self._blocks[low], True, key=lambda item: test(*item))
+                low = middle
+        return high
 
     def _find(self, rank: int) -> tuple[int, int]:
         """The block that has a rank, and the place in it."""

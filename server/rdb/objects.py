@@ -31,6 +31,11 @@ _NO_SCORE: Final = {253: math.nan, 254: math.inf, 255: -math.inf}  # lengths tha
 
 def read(reader: Reader) -> Value:
     """The value that begins where a reader is.  Raises BadFormat, also where a collection is empty."""
+    found = reader.types.undumped(reader.data, reader.place, reader.limits)
+    if found is not None:
+        kept: Value = found[0]
+        reader.place = found[1]
+        return kept
     kind = reader.byte()
     if kind not in READERS:
         raise BadFormat(f"no object is of type {kind}")
@@ -221,6 +226,8 @@ def write(writer: Writer, value: Value) -> None:
     if isinstance(value, bytes):
         writer.data.append(STRING)
         writer.string(value)
+    elif writer.compress and (told := writer.types.dumped(value)) is not None:
+        writer.data += told
     elif value.kind == b"list":
         _write_list(writer, value)
     elif value.kind == b"set":

@@ -158,7 +158,7 @@ def _position(id_: int, stream: Stream) -> int | None:
 
 
 def write_stream(writer: Writer, stream: Stream) -> None:
-    """A stream as type 21 has it; what was deleted in a node is gone."""
+    """A stream as type 21 has it, groups and consumers in the order of names; what was deleted in a node is gone."""
     writer.length(stream.nodes)
     for node in stream.packed():
         writer.string(node.first.to_bytes(16, "big"))
@@ -169,7 +169,7 @@ def write_stream(writer: Writer, stream: Stream) -> None:
         _write_id(writer, id_)
     writer.length(stream.added)
     writer.length(len(stream.groups))
-    for name, group in stream.groups.items():
+    for name, group in sorted(stream.groups.items()):
         writer.string(name)
         _write_group(writer, group)
 
@@ -206,7 +206,7 @@ def _write_group(writer: Writer, group: Group) -> None:
         writer.number(held.time, 8, signed=True)
         writer.length(held.count)
     writer.length(len(group.consumers))
-    for name, consumer in group.consumers.items():
+    for name, consumer in sorted(group.consumers.items()):
         writer.string(name)
         writer.number(consumer.seen, 8, signed=True)
         writer.number(consumer.active, 8, signed=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -195,6 +196,46 @@ def test_nonsense_is_refused_or_a_value(core: Any, data: st.DataObject, limits: 
     again = restore(dump(found, core), core, limits)
     assert len(again) == len(found)  # what is as packed elsewhere may keep the sign of a zero, and a hole in a node
     told(found)
+
+
+def without_copies(core: Any) -> Any:
+    """The core, but all is written and read by rdb itself."""
+    names = ("List", "Set", "Hash", "SortedSet", "Stream", "Group", "crc64", "compress", "expand")
+    kept = {name: getattr(core, name) for name in names}
+    return SimpleNamespace(**kept, dumped=lambda value: None, undumped=lambda data, place, limits: None)
+
+
+@pytest.mark.parametrize("core", CORES, ids=cores.available())
+@given(st.data())
+def test_the_core_writes_what_rdb_writes(core: Any, data: st.DataObject) -> None:
+    """What a core copies from where it stands is to the byte what is made of its elements one by one."""
+    value = data.draw(values(core))
+    assert dump(value, core) == dump(value, without_copies(core))
+
+
+@pytest.mark.parametrize("core", CORES, ids=cores.available())
+@given(st.data(), configurations(), st.booleans(), st.integers(0, 4))
+def test_the_core_reads_what_rdb_reads(
+    core: Any, data: st.DataObject, limits: Config, compress: bool, changes: int
+) -> None:
+    """Of bytes as written, or changed at places, a core makes the value that rdb makes, or both refuse them."""
+    writer = Writer(core, compress)
+    write(writer, data.draw(values(core)))
+    broken = writer.data
+    for _ in range(changes if broken else 0):
+        place = data.draw(st.integers(0, len(broken) - 1))
+        broken[place] = data.draw(st.sampled_from((0, 1, 2, 3, 127, 128, 255, broken[place] ^ 1, broken[-1 - place])))
+    found: list[Any] = []
+    for types in (core, without_copies(core)):
+        reader = Reader(bytes(broken), types, limits)
+        try:
+            value = read(reader)
+        except BadFormat:
+            found.append(None)
+            continue
+        how = None if isinstance(value, bytes) else value.encoding
+        found.append((told(value), how, dump(value, core), reader.place))
+    assert found[0] == found[1]
 
 
 @given(st.binary(max_size=300), st.sampled_from([1, 2, 3, 256]), st.integers(0, 400), st.integers(0, 2**64 - 1))
