@@ -113,7 +113,7 @@ class _Tasks:
         """Do all units; whether that was interrupted."""
         flag = Flag(self.topic, client=self.client)
         self.client.subscribe_topic(self.topic, lambda event: self.heard.put(event[1]))
-        for unit in self.search.units:
+        for unit in self.search.left:
             key = f"{self.topic}, {unit.key}"
             self.left[unit.key] = self.client.submit(
                 do, unit.as_json(), self.topic, key=key, retries=ATTEMPTS - 1, pure=False

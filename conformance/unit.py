@@ -10,7 +10,6 @@ does it or when: one that was lost is done again. What must not live here: proce
 from __future__ import annotations
 
 import math
-from pathlib import Path
 from typing import Any
 
 import attrs
@@ -45,7 +44,6 @@ class Unit:
         told = attrs.asdict(self.options, recurse=False)
         told["share"] = [self.options.share.number, self.options.share.of]
         told |= {name: sorted(told[name]) for name in _FROZEN_SETS}
-        told |= {name: str(value) for name, value in told.items() if isinstance(value, Path)}
         return {"target": self.target, "options": told, "baseline": self.baseline, "saved": self.saved}
 
     @classmethod
@@ -55,8 +53,6 @@ class Unit:
         options["share"] = Share(*options["share"])
         options |= {name: frozenset(options[name]) for name in _FROZEN_SETS}
         options |= {name: tuple(value) for name, value in options.items() if isinstance(value, list)}
-        if options.get("state"):
-            options["state"] = Path(options["state"])
         try:
             return cls(told["target"], Options(**options), told["baseline"], told["saved"])
         except TypeError as problem:
@@ -78,6 +74,7 @@ def units_of(target: str, options: Options, baseline: str | None = None, saved: 
                 options,
                 workers=1,
                 engine=None,
+                state=None,
                 budget=budget,
                 requests=_part(options.requests, number, count),
                 concurrent=_part(options.concurrent, number, count),

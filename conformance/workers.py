@@ -35,6 +35,7 @@ from redlark.conformance.merging import Outcome
 from redlark.conformance.options import Options
 from redlark.conformance.profiles import Choice
 from redlark.conformance.report import TargetReport
+from redlark.conformance.spread_state import Kept
 from redlark.conformance.told import Spread, ToldFinding
 from redlark.conformance.unit import Unit, units_of
 
@@ -147,12 +148,39 @@ class Search:
     _faults: dict[tuple[Any, ...], Mapping[str, Any]] = field(factory=dict, init=False)
     _started: float = field(factory=time.monotonic, init=False)
     _phases: set[str] = field(factory=set, init=False)
+    _kept: Kept | None = field(default=None, init=False)
 
     def __attrs_post_init__(self) -> None:
         paths = (self.memory.baseline, self.memory.saved)
         self.units = units_of(
             self.name, self.options, *(None if path is None else str(path.resolve()) for path in paths)
         )
+        if self.options.state:
+            self._go_on(Kept.of(self.options.state, self.units))
+
+    def _go_on(self, kept: Kept) -> None:
+        """Take what was kept, and keep what comes. Raises `CannotRun`."""
+        outcomes, seconds = kept.read()
+        try:
+            for outcome in outcomes:
+                self.take(outcome)
+            merging.report_of(outcomes, self.options, seconds, Spread("", 0, 0, 0, 0))
+        except (KeyError, TypeError, ValueError, AttributeError) as problem:
+            raise CannotRun(f"{kept.path}: not the state of a run ({problem!r}); remove it") from None
+        self._kept, self._started = kept, self._started - seconds
+        self._keep()
+        if outcomes:
+            said = f"{len(outcomes)} of {len(self.units)} units, {self.requests:,} requests in {seconds:.0f} s before"
+            self.live.phase(f"goes on from {kept.path}: {said}")
+
+    def _keep(self) -> None:
+        if self._kept is not None:
+            self._kept.write(self.outcomes.values(), self.seconds)
+
+    @property
+    def left(self) -> list[Unit]:
+        """The units that are still to be done."""
+        return [unit for unit in self.units if unit.key not in self.outcomes]
 
     @property
     def seconds(self) -> float:
@@ -208,6 +236,10 @@ class Search:
             raise ValueError(f"{key}: counted twice, or not asked for")
         self.outcomes[key] = outcome
         self._requests[key] = outcome["requests"]
+        self._reached.update(rule for rules in outcome["reached_in"].values() for rule, count in rules.items() if count)
+        for verdict in outcome["commands"].values():
+            self._faults |= {merging.fault(told): told for told in verdict["findings"]}
+        self._keep()
 
     def _died(self, unit: str, words: str, given_up: bool) -> None:
         """A worker has died; unless the unit is given up, it is done again, and what was told of it is void."""
@@ -220,6 +252,7 @@ class Search:
 
     def report(self, *, interrupted: bool) -> TargetReport:
         """What it has come to. Raises `CannotRun` or KeyboardInterrupt where nothing was judged."""
+        self._keep()
         spread = Spread(self.engine, self.options.workers, len(self.units), len(self.outcomes), self.again)
         report = merging.report_of(self.outcomes.values(), self.options, self.seconds, spread)
         report.notes += self.notes
@@ -250,8 +283,6 @@ def run(name: str, options: Options, live: Live, memory: Memory | None = None) -
     memory = memory or Memory()
     if options.exhaustive:
         raise CannotRun("--exhaustive goes through its sequences in one process: leave --workers and --engine out")
-    if options.state:
-        raise CannotRun("--state keeps how far one process is: leave --workers and --engine out")
     if options.engine and memory.baseline:
         raise CannotRun("--baseline is a file of this machine, where a cluster does not search: leave --engine out")
     if options.engine:
@@ -280,11 +311,29 @@ class _Hands:
 
     def run(self) -> bool:
         """Do all units; whether that was interrupted."""
-        for unit in self.search.units:
+        left = self.search.left
+        for unit in left:
             self.left.put(unit)
-        for _ in range(min(self.search.options.workers, len(self.search.units))):
+        for _ in range(min(self.search.options.workers, len(left))):
             self.threads.append(threading.Thread(target=self._work, daemon=True))
             self.threads[-1].start()
+        try:
+            self._wait()
+        except CannotRun:  # what comes cannot be kept
+            self.stopping = True
+            raise
+        finally:
+            for attempt in tuple(self.attempts):
+                attempt.process.kill()
+            for thread in self.threads:
+                thread.join(10)
+        for outcome in self.outcomes:
+            if not self.search.has(outcome):
+                self.search.take(outcome)
+        return self.stopping
+
+    def _wait(self) -> None:
+        """Hear them until all is done, or was stopped and has taken too long."""
         deadline = 1e18
         while time.monotonic() < deadline:
             try:
@@ -297,14 +346,6 @@ class _Hands:
                 self.search.live.interrupts = ()  # that is known now
                 for attempt in tuple(self.attempts):
                     attempt.interrupt()
-        for attempt in tuple(self.attempts):
-            attempt.process.kill()
-        for thread in self.threads:
-            thread.join(10)
-        for outcome in self.outcomes:
-            if not self.search.has(outcome):
-                self.search.take(outcome)
-        return self.stopping
 
     def _hear(self) -> bool:
         """Hear what was passed on; whether there is nothing more to come."""

@@ -304,11 +304,12 @@ class Observed(Orders):
             self._doomed[other.id] = reason
             for words in other.queue or (other.words,):
                 self._forget(other, words)
-        for words in one.queue or (one.words,):
-            for place in self._places(one.connection, words):
-                self.known.forget(place)  # even where it only reads: what others have done there is open
-                self._touched[place] = one.answered
-        self.configurations = self.configurations[:1]
+        places = self.settle(one, self._places)
+        if places is None:
+            self._forget_all(one)
+        for place in places or ():
+            self.known.forget(place)
+        self._touched |= dict.fromkeys(places or (), one.answered)
         self._skip(one, reason)
 
     def _skip(self, one: Exchange, reason: str) -> None:
@@ -332,7 +333,6 @@ class Observed(Orders):
             if one.reply is None or not one.reply.is_error:
                 self._forget_all(one)
             return
-        facts_group = self._group(command.name)
         if b"readonly" in command.flags or (one.reply is not None and one.reply.is_error and not one.queue):
             return
         name = words[0].lower()
@@ -342,7 +342,7 @@ class Observed(Orders):
                 self._touched[place] = max(one.answered, one.asked)
         elif name in (b"flushall", b"flushdb") or (name in WHOLE and name not in (b"dbsize", b"info", b"memory")):
             self._forget_all(one)
-        elif facts_group not in _KEYLESS or name in (b"restore",):
+        elif self._group(command.name) not in _KEYLESS or name in (b"restore",):
             for place in self._places(one.connection, words):
                 if leaves_absent(one) and self._is_alone(one):
                     self._remove(place)

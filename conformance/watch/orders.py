@@ -23,6 +23,7 @@ from redlark.reference import Model, World
 
 MOST_CONFIGURATIONS = 256
 MOST_STEPS = 4_000  # questions to the model for one reply
+MOST_COMPARED = 1_000_000  # keys, as one of many configurations is gone on with
 SETTLED = 300  # milliseconds after which who was asked to wait, and was not answered, is taken to wait
 SCRIPTED = frozenset((b"eval", b"evalsha", b"eval_ro", b"evalsha_ro", b"fcall", b"fcall_ro"))
 _PUBLISHING = frozenset((
@@ -32,6 +33,7 @@ _PUBLISHING = frozenset((
 _OWN = frozenset((b"select", b"ping", b"echo", b"hello", b"auth", b"multi", b"unwatch", b"discard", b"quit"))
 _OWN_OF_CLIENT = frozenset((b"id", b"setname", b"getname", b"setinfo", b"no-evict", b"no-touch", b"info", b"help"))
 
+Place = tuple[int, bytes]  # a database and a key
 Configuration = tuple[World, frozenset[tuple[int, int]]]
 
 
@@ -62,6 +64,29 @@ class Orders:
             found = [(evolve(w, now=floor) if w.now > floor else w, a) for w, a in found]
         self.configurations = distinct(found)
         self.most = max(self.most, len(self.configurations))
+
+    def settle(self, one: Exchange, places: Callable[[int, Words], Iterable[Place]]) -> set[Place] | None:
+        """Go on with one configuration; the keys about which it may be wrong, None where it may be any.
+
+        These are the keys that the others hold otherwise, and those of what has not happened in all of them; and of
+        this exchange, even where it only reads: what others have done there is open.
+        """
+        (first, ahead), *others = self.configurations
+        self.configurations = [(first, ahead)]
+        changed = [
+            (number, db, first.databases[number])
+            for world, _ in others
+            for number, db in enumerate(world.databases)
+            if db is not first.databases[number]
+        ]
+        if sum(len(db) + len(mine) for _, db, mine in changed) > MOST_COMPARED:
+            return None
+        found = {(n, key) for n, db, mine in changed for key in {*db, *mine} if db.get(key) != mine.get(key)}
+        unsure = {each for _, done in others for each in done ^ ahead}
+        for each in (one, *(other for mine in self.open.values() for other in mine if other.id in unsure)):
+            for words in each.queue or (each.words,):
+                found.update(places(each.connection, words))
+        return found
 
     def close(self, one: Exchange) -> None:
         mine = self.open.get(one.connection)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -19,7 +20,7 @@ import redis.asyncio
 
 from redlark.conformance import servers
 from redlark.conformance.errors import CannotRun
-from redlark.conformance.watch import Watch
+from redlark.conformance.watch import Watch, orders
 from redlark.conformance.watch.trace import read
 from tests.conftest import Address, Starter
 from tests.quality.faults import FAULTS
@@ -145,6 +146,31 @@ def test_many_at_once(empty: str) -> None:
         assert watch.judge is not None
         assert watch.judge.judged.total() > 500
         assert set(watch.judge.unjudged) <= {"keys that were there before", "too much was asked at once"}
+
+
+@pytest.mark.parametrize("empty", ["redis:8.2"], indirect=True)
+def test_what_was_given_up_is_not_wrong_later(empty: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where few orders are looked at, much is given up; of keys about which those differed nothing is known then."""
+    monkeypatch.setattr(orders, "MOST_CONFIGURATIONS", 6)
+    monkeypatch.setattr(orders, "MOST_STEPS", 60)
+
+    async def task(client: redis.asyncio.Redis, number: int) -> None:
+        rng = random.Random(number)
+        for _ in range(40):
+            key = f"k{rng.randrange(20)}"
+            await rng.choice((lambda k=key: client.rpush(k, "a"), lambda k=key: client.lpop(k)))()
+            await client.lrange(f"k{rng.randrange(20)}", 0, -1)
+
+    async def run(port: int) -> None:
+        client = redis.asyncio.Redis(port=port)
+        await asyncio.gather(*[task(client, number) for number in range(24)])
+        await client.aclose()
+
+    with watching(empty) as watch:
+        asyncio.run(run(watch.port))
+        assert watch.findings() == ()
+        assert watch.judge is not None
+        assert watch.judge.unjudged["too much was asked at once"] > 0
 
 
 FOUND = (

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from attrs import evolve
 from click.testing import CliRunner
 from jsonschema import validate
 from rich.console import Console
@@ -34,7 +35,7 @@ def say(**event):
 say(event="begun", name=unit["target"], profile="redis-8.2", server="redis 8.2.3", why="", rules=["GET/found"])
 say(event="phase", text=f"unit {number}")
 say(event="tick", requests=5, reached=["GET/found"])
-first = os.open(sys.argv[1] + f"/{number}", os.O_CREAT | os.O_RDWR)
+first = os.open(sys.argv[1] + f"/{number}", os.O_CREAT | os.O_RDWR | os.O_APPEND)
 fresh = os.fstat(first).st_size == 0
 os.write(first, b"x")
 if sys.argv[2] == "die" and number == 1 and fresh or sys.argv[2] == "die always" and number == 1:
@@ -118,6 +119,53 @@ def test_ctrl_c_keeps_what_was_found(monkeypatch: pytest.MonkeyPatch, tmp_path: 
 
     found = workers.run("embedded", Options(seed=1, workers=2), Watching(interrupt))
     assert (found.requests, found.ended) == (10 + 11, "interrupted")
+
+
+def test_a_search_that_was_interrupted_goes_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Units that were done are taken from the state, others are done again, and each counts once in every report."""
+    pretend(monkeypatch, tmp_path, "wait")
+    options = Options(seed=1, workers=2, state=tmp_path / "state.json")
+    begun: set[str] = set()
+
+    def interrupt(text: str) -> None:
+        begun.add(text)
+        if len(begun) == 2:
+            raise KeyboardInterrupt
+
+    first = workers.run("embedded", options, Watching(interrupt))
+    assert (first.requests, first.ended) == (10 + 11, "interrupted")
+    monkeypatch.setattr(workers, "PROGRAM", (*workers.PROGRAM[:3], "go on", *workers.PROGRAM[4:]))
+    for _ in range(2):
+        live = Watching()
+        found = workers.run("embedded", options, live)
+        assert (found.requests, found.ended, found.verdicts["GET"].requests) == (10 + 11, "budget", 20)
+        assert found.spread is not None
+        assert (found.spread.units, found.spread.merged) == (2, 2)
+        assert "goes on from" in live.seen
+    turns = {name: (tmp_path / "turns" / name).stat().st_size for name in ("0", "1")}
+    assert turns == {"0": 1, "1": 2}
+    with pytest.raises(CannotRun, match="--seed 1"):
+        workers.run("embedded", evolve(options, seed=2), Watching())
+    longer = workers.run("embedded", evolve(options, budget=90), Watching())  # other units
+    assert longer.requests == 10 + 11
+
+
+def test_a_state_that_is_none_is_not_written_over(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What cannot be read, or not be kept, is said before a unit is done, and stays as it is."""
+    pretend(monkeypatch, tmp_path, "go on")
+    path = tmp_path / "state.json"
+    options = Options(seed=1, workers=2, state=path)
+    workers.run("embedded", options, Watching())
+    told = json.loads(path.read_text())
+    (run,) = told["runs"].values()
+    del run["outcomes"][0]["commands"]
+    for text in ("no JSON", json.dumps(told)):
+        path.write_text(text)
+        with pytest.raises(CannotRun, match="not the state of a run"):
+            workers.run("embedded", options, Watching())
+        assert path.read_text() == text
+    with pytest.raises(CannotRun, match="cannot be kept there"):
+        workers.run("embedded", evolve(options, state=tmp_path / "nowhere" / "state.json"), Watching())
 
 
 def test_what_is_told_of_an_attempt_that_died_is_void() -> None:

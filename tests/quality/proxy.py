@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import select
 import socket
 import socketserver
@@ -135,14 +136,15 @@ class _Tap:
     and the answer to whoever has asked last is passed on last.
     """
 
-    def __init__(self, host: str, port: int, pusher: Pusher) -> None:
-        self.behind, self.pusher = (host, port), pusher
+    def __init__(self, host: str, port: int, pusher: Pusher, fair: bool) -> None:
+        self.behind, self.pusher, self.fair = (host, port), pusher, fair
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.waker, self.ended = socket.socketpair()
         self.servers: dict[socket.socket, socket.socket] = {}  # of each client's connection the one to the server
         self.clients: dict[socket.socket, socket.socket] = {}
         self.decoders: dict[socket.socket, Decoder] = {}
         self.latest: socket.socket | None = None
+        self.waiting: dict[socket.socket, bytes] = {}  # requests that may wait, and have had no reply yet
 
     def serve(self) -> None:
         """Pass on until `ended` is readable."""
@@ -171,6 +173,9 @@ class _Tap:
         data = _received(client)
         if data:
             self.latest = server
+            self.waiting.pop(server, None)
+            if re.match(rb"\*\d+\r\n\$\d+\r\nB\w*POP\w*\r\n", data, re.IGNORECASE):
+                self.waiting[server] = data
             with contextlib.suppress(OSError):
                 server.sendall(data)
         else:
@@ -184,13 +189,25 @@ class _Tap:
                 read.setdefault(server, []).append(_received(server))
         for server in sorted(read, key=lambda one: one is self.latest):
             frames = self.decoders[server].feed(b"".join(read[server]))
+            if frames and (asked := self.waiting.pop(server, None)) and not self.fair and frames[0].value is not None:
+                self._exchange(server, [one for one, other in self.waiting.items() if other == asked])
             with contextlib.suppress(OSError):
                 self.clients[server].sendall(b"".join(map(self.pusher, frames)))
             if not read[server][-1]:
                 self._close(server)
 
+    def _exchange(self, server: socket.socket, others: list[socket.socket]) -> None:
+        """Give the connection of who is served to who has asked the same last, and the other way round."""
+        if not others:
+            return
+        later = others[-1]
+        self.clients[server], self.clients[later] = self.clients[later], self.clients[server]
+        for one in (server, later):
+            self.servers[self.clients[one]] = one
+
     def _close(self, server: socket.socket) -> None:
         client = self.clients.pop(server)
+        self.waiting.pop(server, None)
         del self.servers[client], self.decoders[server]
         client.close()
         server.close()
@@ -205,9 +222,12 @@ def _received(one: socket.socket) -> bytes:
 
 
 @contextlib.contextmanager
-def tap(host: str, port: int, pusher: Pusher) -> Iterator[str]:
-    """The address of a proxy that passes frames on as they come, pushes too, through a function; stopped at the end."""
-    one = _Tap(host, port, pusher)
+def tap(host: str, port: int, pusher: Pusher, *, fair: bool = True) -> Iterator[str]:
+    """The address of a proxy that passes frames on as they come, pushes too, through a function; stopped at the end.
+
+    `fair=False`: of those who wait with the same request who came last is served first.
+    """
+    one = _Tap(host, port, pusher, fair)
     thread = threading.Thread(target=one.serve, daemon=True)
     thread.start()
     try:
