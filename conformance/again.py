@@ -51,8 +51,8 @@ def run_again(campaign: Campaign, judge: Judge, setup: Setup | None) -> None:
             for _ in range(one.times):
                 if campaign.over():
                     return
-                before = campaign.given_up
+                before = campaign.histories - campaign.given_up  # one in a protocol that is not judged is not run
                 one.found = campaign.one(judge, one.history, setup)
                 if one.found is not None:
                     break
-                one.ran += campaign.given_up == before
+                one.ran += campaign.histories - campaign.given_up - before

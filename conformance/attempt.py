@@ -42,6 +42,7 @@ class Sent:
     client: int
     requests: list[tuple[bytes, ...]]
     at: int
+    number: int  # steps that had begun with it; 0 for a greeting
 
 
 @mutable
@@ -73,6 +74,8 @@ class Attempt:
     payload: bytes | None = None  # of the latest DUMP
     ids: dict[int, bytes] = field(factory=dict)
     greeted: int = 0
+    begun: int = 0  # steps of the history
+    reached: tuple[int, int] = (0, 0)  # by what is judged: steps that had begun, requests of the last of them
     waiting: tuple[int, tuple[bytes, ...]] = (0, RESET)
     leaving: dict[int, list[tuple[bytes, ...]]] = field(factory=dict)  # what was sent at the end, and not read yet
 
@@ -122,14 +125,24 @@ class Attempt:
         """
         sent = [self._send(step) for step in self._greeting()]
         self.greeted = sum(len(one.requests) for one in sent)
-        for step in self.history.steps:
+        for number, step in enumerate(self.history.steps, 1):
             self.watched = self.watched or step.watched
             if self._at_once(step):
-                arrived = [self._read(one) for one in sent]
-                sent = [] if any(one.lost for one in arrived) else [self._send(step)]
+                arrived, self.begun = [self._read(one) for one in sent], number
+                unsent: Lost | None = None
+                try:
+                    sent = [] if any(one.lost for one in arrived) else [self._send(step)]
+                except Lost as lost:
+                    unsent = lost
                 found = self._heard(arrived)
+                if unsent and not found:
+                    self.reached = (number, len(step.requests))
+                    raise unsent
             else:
-                found = self._receive_all(sent) or self._step(step)
+                found = self._receive_all(sent)
+                if not found:
+                    self.begun, self.reached = number, (number, len(step.requests))
+                    found = self._step(step)
                 sent = []
             if found:
                 return found
@@ -162,7 +175,8 @@ class Attempt:
 
     def _settle(self) -> Divergence | None:
         """Take leave, where that is still to be done, and see that each connection answers exactly that."""
-        judge = self.judge
+        judge, steps = self.judge, self.history.steps
+        self.reached = (len(steps), len(steps[-1].requests) if steps else 0)
         if not self.leaving:
             self._take_leave()
         flushed = False
@@ -211,7 +225,7 @@ class Attempt:
             if not self._may_be_gone(client):
                 raise
             sent = []
-        return Sent(client, [request for request, _ in sent], now + judge.target.clock[0])
+        return Sent(client, [request for request, _ in sent], now + judge.target.clock[0], self.begun)
 
     def _read(self, sent: Sent) -> Arrived:
         """Read the replies to one write, where no connection can have closed or fallen silent."""
@@ -229,12 +243,14 @@ class Attempt:
         """Judge replies that were read. Raises the `Lost` that one of them ended with."""
         for one in arrived:
             client = one.sent.client
-            for request, (frame, until) in zip(one.sent.requests, one.frames, strict=False):
+            for place, (request, (frame, until)) in enumerate(zip(one.sent.requests, one.frames, strict=False), 1):
+                self.reached = (one.sent.number, place)
                 self._count(client, request)
                 found = self._judge(client, request, (one.sent.at, until), frame)
                 if found:
                     return found
             if one.lost:
+                self.reached = (one.sent.number, len(one.frames) + 1)
                 self._count(client, one.sent.requests[len(one.frames)])
                 raise one.lost
         return None
@@ -248,7 +264,8 @@ class Attempt:
         if not self.watched:
             return self._heard([self._read(sent)])
         client, judge, late = sent.client, self.judge, self.judge.target.clock[1]
-        for request in sent.requests:
+        for place, request in enumerate(sent.requests, 1):
+            self.reached = (sent.number, place)
             self._count(client, request)
             if self._silent(client, request):
                 unseen = milliseconds() + late + round(judge.timeout * 1000)  # nothing shows that it is done already
@@ -420,6 +437,7 @@ class Attempt:
             exchanges=tuple(self.exchanges),
             asked=len(self.exchanges) - self.greeted,
             history=self.history,
+            reached=self.reached,
         )
 
 

@@ -44,11 +44,11 @@ class Company(Attempt):
     paused: deque[tuple[int, tuple[bytes, ...]]] = field(factory=deque)
     _control: Connection | None = None
     _questioned: bool = False  # whether the server was asked already what tells that it has written all
-    sent: int = 0
 
     # -- steps -------------------------------------------------------------------------------------------------------
 
     def _step(self, step: Step) -> Divergence | None:
+        self.reached = (self.begun, 0)
         if step.wait:
             time.sleep(step.wait / 1000)
         found = self._overdue()
@@ -58,8 +58,9 @@ class Company(Attempt):
             return self._await(step.client)
         if self._read_apart(step):
             raise Unheard
+        self.reached = (self.begun, len(step.requests))
         sent = self._send(step)
-        self.sent += len(sent.requests)
+        self.reached = (self.begun, len(step.requests))  # again: on the way it may have signed in
         waiting = self.backlog.setdefault(sent.client, deque())
         waiting.extend((request, sent.at) for request in sent.requests)
         found = self._work(sent.client)
@@ -442,9 +443,6 @@ class Company(Attempt):
         if not found:
             self.judge.flush()
         return found
-
-    def _divergence(self, *args: object, **kwargs: object) -> Divergence:
-        return evolve(super()._divergence(*args, **kwargs), sent=self.sent)  # type: ignore[arg-type]
 
 
 def _answered(world: World) -> list[int]:

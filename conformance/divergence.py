@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from redlark.conformance.history import History
 from redlark.reference.resp import Frame
@@ -32,7 +32,11 @@ class Exchange:
 
 @frozen
 class Divergence:
-    """What the text does not allow: the last exchange, the rules that would have applied, and how it came to it."""
+    """What the text does not allow: the last exchange, the rules that would have applied, and how it came to it.
+
+    Running `history` as it stands has shown it. `reached` is how many steps of it had begun by then, and how many
+    requests of the last of them can have mattered; None where that is not known.
+    """
 
     command: str
     rules: tuple[str, ...]
@@ -42,12 +46,22 @@ class Divergence:
     exchanges: tuple[Exchange, ...]
     asked: int  # how many of the exchanges, the last ones, are the history's own and not the greeting
     history: History
-    sent: int = 0  # requests of the history that were sent, where more were than are judged
+    reached: tuple[int, int] | None = None
 
     @property
-    def requests(self) -> int:
-        """How many requests of the history can have mattered."""
-        return self.sent or self.asked
+    def cut(self) -> History:
+        """The history without what was to come behind; of one whose greeting diverged a request is left, to meet it.
+
+        Exchanges do not tell how far that is: some are no request of the history, and what is asked on a connection
+        that the server may have closed has none. Of a step that had only paused, the pause is left.
+        """
+        if self.reached is None:
+            return self.history
+        begun, asked = self.reached
+        if not begun:
+            begun = next((number for number, step in enumerate(self.history.steps, 1) if step.requests), 0)
+            return evolve(self.history, steps=self.history.truncated(begun, 1).steps[-1:])
+        return self.history.truncated(begun, asked)
 
     @property
     def lost(self) -> bool:

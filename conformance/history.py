@@ -239,10 +239,10 @@ class History:
         """The clients that take part, in the order of their first step."""
         return tuple(dict.fromkeys(step.client for step in self.steps))
 
-    def truncated(self, step: int, position: int) -> History:
-        """The part up to and including one request of one step; what stands behind it cannot have mattered."""
-        last = self.steps[step]
-        return evolve(self, steps=(*self.steps[:step], evolve(last, requests=last.requests[: position + 1])))
+    def truncated(self, count: int, asked: int) -> History:
+        """The first so many steps, the last of them with its first so many requests."""
+        first = self.steps[:count]
+        return evolve(self, steps=(*first[:-1], *(evolve(one, requests=one.requests[:asked]) for one in first[-1:])))
 
 
 def steps_of(client: int, requests: Iterable[Request]) -> tuple[Step, ...]:

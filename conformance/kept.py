@@ -12,17 +12,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from redlark.conformance.history import (
-    ClientAddress,
-    ClientId,
-    Cursor,
-    Dumped,
-    History,
-    Moment,
-    Part,
-    Request,
-    Step,
-)
+from redlark.conformance import encoded
+from redlark.conformance.history import History, Request, Step
 from redlark.conformance.witness import Witness
 
 FILE = Path(__file__).with_name("witnesses.json")
@@ -56,7 +47,7 @@ def written(one: Witness) -> dict[str, Any]:
     """A witness as JSON has it."""
     told: dict[str, Any] = {
         "steps": [
-            [step.client, step.wait, *([_part_written(part) for part in asked.parts] for asked in step.requests)]
+            [step.client, step.wait, *(list(map(encoded.as_json, asked.parts)) for asked in step.requests)]
             for step in one.history.steps
         ]
     }
@@ -71,7 +62,7 @@ def written(one: Witness) -> dict[str, Any]:
 def read(told: Mapping[str, Any]) -> Witness:
     """The witness that was written so."""
     steps = (
-        Step(client, tuple(Request(tuple(map(_part_read, parts))) for parts in requests), wait)
+        Step(client, tuple(Request(tuple(map(encoded.from_json, parts))) for parts in requests), wait)
         for client, wait, *requests in told["steps"]
     )
     return Witness(
@@ -83,36 +74,3 @@ def read(told: Mapping[str, Any]) -> Witness:
         told.get("late", False),
         told.get("lacking", ""),
     )
-
-
-def _part_written(part: Part) -> Any:
-    match part:
-        case bytes():
-            return part.decode("latin-1")
-        case Moment(offset=offset, seconds=seconds):
-            return {"moment": offset, "seconds": seconds}
-        case Cursor():
-            return {"cursor": True}
-        case Dumped(change=change, place=place):
-            return {"dumped": change, "place": place}
-        case ClientId(client=client):
-            return {"id": client}
-        case ClientAddress(client=client):
-            return {"address": client}
-
-
-def _part_read(told: Any) -> Part:
-    match told:
-        case str():
-            return told.encode("latin-1")
-        case {"moment": offset, "seconds": seconds}:
-            return Moment(offset, seconds)
-        case {"cursor": True}:
-            return Cursor()
-        case {"dumped": change, "place": place}:
-            return Dumped(change, place)
-        case {"id": client}:
-            return ClientId(client)
-        case {"address": client}:
-            return ClientAddress(client)
-    raise ValueError(f"no part of a request: {told!r}")

@@ -58,7 +58,7 @@ class Memory:
             campaign.known = gate.known
             campaign.spared = _asked_for(campaign, gate)
         if self.saved is not None:
-            saved = Saved(self.saved, campaign.name, campaign.choice.profile)
+            saved = Saved(self.saved, campaign.name, campaign.choice.profile, campaign.options.loose)
             campaign.again += saved.load()
         return Remembered(campaign, gate, saved)
 

@@ -35,6 +35,7 @@ class Example:
 
     path: Path
     target: str
+    loose: bool
     again: Again
 
 
@@ -45,6 +46,7 @@ class Saved:
     directory: Path
     target: str  # without its password
     profile: str
+    loose: bool = False  # whether errors count by their first word only: what was seen strictly may conform then
     examples: list[Example] = field(factory=list, init=False)
     said: list[str] = field(factory=list, init=False)  # what a reader of the run should know
 
@@ -57,7 +59,7 @@ class Saved:
             try:
                 told = _checked(json.loads(path.read_text(encoding="utf-8")))
                 if told["profile"] == self.profile and len(self.examples) < MOST:
-                    self.examples.append(Example(path, told["target"], _again(told)))
+                    self.examples.append(Example(path, told["target"], bool(told.get("loose")), _again(told)))
             except (OSError, ValueError, KeyError, TypeError, RecursionError) as problem:
                 self.said.append(f"{path} is no example of a run, and is passed over: {_why(problem)}")
         return [one.again for one in self.examples]
@@ -65,7 +67,7 @@ class Saved:
     def store(self, findings: Iterable[Finding]) -> None:
         """Keep what diverged; remove this target's examples that were run and conform. Only what went wrong is said."""
         for one in self.examples:
-            if one.target == self.target and one.again.conforms:
+            if one.target == self.target and one.again.conforms and one.loose >= self.loose:
                 with contextlib.suppress(OSError):
                     one.path.unlink()
                     self.said.append(f"{one.again.name} no longer fails: {one.path} is removed")
@@ -87,6 +89,7 @@ class Saved:
             "form": FORM,
             "target": self.target,
             "profile": self.profile,
+            "loose": self.loose,
             "command": divergence.command,
             "rules": list(divergence.rules),
             "setup": finding.setup,

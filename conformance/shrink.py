@@ -25,7 +25,10 @@ SECONDS = 8.0
 
 @mutable
 class Shrinker:
-    """The smallest divergence so far and the budget that is left."""
+    """The smallest divergence so far and the budget that is left.
+
+    Whatever is best was run as it stands, and has diverged then: what is kept of it can be run again.
+    """
 
     run: Run
     best: Divergence
@@ -92,18 +95,8 @@ class Shrinker:
         return False
 
     def _cut(self) -> None:
-        """Nothing behind the request that diverged can have mattered; where a greeting did, one is left, to meet it."""
-        history, asked = self.history, self.best.requests
-        kept: list[Step] = []
-        for step in history.steps:
-            if asked <= 0 and step.requests:
-                break
-            kept.append(step if len(step.requests) <= asked else evolve(step, requests=step.requests[:asked]))
-            asked -= len(step.requests)
-        first = next((step for step in history.steps if step.requests), None)
-        if first is not None and not any(step.requests for step in kept):
-            kept.append(evolve(first, requests=first.requests[:1]))
-        self.best = evolve(self.best, history=evolve(history, steps=tuple(kept)))
+        """Hardly anything behind the request that diverged has mattered; what was sent with it may have."""
+        self._try(self.best.cut)
 
     def _drop(self) -> None:
         """Delta debugging: leave out runs of requests, long ones first."""

@@ -221,7 +221,7 @@ def _finding(finding: Finding, signatures: list[Any]) -> dict[str, Any]:
     return {
         "signatures": signatures,
         "command": divergence.command, "rules": divergence.rules, "allowed": divergence.allowed,
-        "seen": divergence.seen, "raw": _text(divergence.raw), "sent": divergence.sent,
+        "seen": divergence.seen, "raw": _text(divergence.raw),
         "asked": min(divergence.asked, len(told)),
         "exchanges": [
             [one.client, list(map(_text, one.request)), one.reply and _text(one.reply.raw), one.when] for one in told
@@ -245,7 +245,6 @@ def _found(campaign: Campaign, told: Mapping[str, Any]) -> tuple[Finding, list[A
         exchanges=tuple(exchanges),
         asked=told["asked"],
         history=written.history(told["history"]["lines"], told["history"]["protocol"]),
-        sent=told["sent"],
     )
     accepted = campaign.known(divergence)
     finding = Finding(

@@ -17,6 +17,7 @@ from typing import Any
 
 from attrs import evolve, field, frozen, mutable
 
+from redlark.conformance import encoded
 from redlark.conformance.history import (
     SCANS,
     ClientAddress,
@@ -329,19 +330,15 @@ class _Follow:
 
     def _written(self, client: int, part: Part) -> Any:
         match part:
-            case bytes():
-                return patterns.text(part)
-            case Moment(offset=offset, seconds=False):
-                return {"clock": "ms", "plus": offset + self.waited}
-            case Moment():
+            case Moment(seconds=True):
                 raise Undescribed("it names a second of the clock")
-            case ClientId(other):
-                return {"id": other}
-            case ClientAddress(other):
-                return {"address": other}
+            case Moment(offset=offset):
+                part = Moment(offset + self.waited)
             case Dumped() if self.payload is not None:
                 return {"reply": self.payload[0]}
-        return patterns.text(self._known(client, part))
+            case Cursor() | Dumped():
+                part = self._known(client, part)
+        return encoded.as_json(part)
 
 
 def _in_order(owed: Sequence[Owed]) -> tuple[str, ...]:

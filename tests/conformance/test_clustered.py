@@ -50,6 +50,6 @@ def test_what_puts_right_leaves_every_slot_served(profile: str) -> None:
             stage.go(step)
             taken = taken or bool(stage.world.server["unserved"])
             if stage.world.server["unserved"]:
-                assert clustered.changes(history.truncated(number, 0))
+                assert clustered.changes(history.truncated(number + 1, 1))
         assert not stage.world.server["unserved"]
         assert taken == clustered.changes(history)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
+import pytest
+
 from redlark.conformance.divergence import Divergence, Exchange
 from redlark.conformance.history import History, Moment, Request, Step, request
 from redlark.conformance.shrink import Shrinker, measure, without
@@ -17,12 +19,14 @@ def target(fails: Fails, chance: Callable[[], bool] = lambda: True) -> Callable[
 
     def run(history: History) -> Divergence | None:
         sent: list[tuple[int, Request]] = []
-        for step in history.steps:
-            for one in step.requests:
+        for number, step in enumerate(history.steps, 1):
+            for place, one in enumerate(step.requests, 1):
                 sent.append((step.client, one))
                 if fails(sent) and chance():
                     exchanges = tuple(Exchange(client, one.parts, None) for client, one in sent)
-                    return Divergence("X", (), (), "seen", b"+X\r\n", exchanges, len(exchanges), history)
+                    return Divergence(
+                        "X", (), (), "seen", b"+X\r\n", exchanges, len(exchanges), history, (number, place)
+                    )
         return None
 
     return run
@@ -143,12 +147,37 @@ def test_a_greeting_that_diverges_leaves_a_request_to_meet_it() -> None:
     def run(history: History) -> Divergence | None:
         hello = (Exchange(0, (b"HELLO", b"3"), None),)
         greets = history.protocol == 3 and history.clients
-        return Divergence("HELLO", (), (), "seen", b"-X\r\n", hello, 0, history) if greets else None
+        return Divergence("HELLO", (), (), "seen", b"-X\r\n", hello, 0, history, (0, 1)) if greets else None
 
     shrinker = shrunk(run, History((Step(1, ()), *noise(5, random.Random(2))), 3))
     assert shrinker.reproduced
     assert (shrinker.history.size, shrinker.history.protocol) == (1, 3)
     assert run(shrinker.history) is not None
+
+
+@pytest.mark.parametrize("early", [False, True])
+def test_what_is_best_was_run_as_it_stands(early: bool) -> None:
+    """Whatever a target says of how far it had come, and however soon the budget ends: it diverges again."""
+    ran: list[History] = []
+
+    def run(history: History) -> Divergence | None:
+        ran.append(history)
+        asked = names(history)
+        if b"A" not in asked or b"B" not in asked[asked.index(b"A") :]:
+            return None
+        exchanges = (Exchange(0, (b"A",), None),)  # of B, sent with it, nothing is told
+        reached = (1, 1) if early else (len(history.steps), len(history.steps[-1].requests))
+        return Divergence("X", (), (), "seen", b"+X\r\n", exchanges, 1, history, reached)
+
+    rng = random.Random(8)
+    history = History((*noise(5, rng), Step(1, (request("A"),)), *noise(2, rng), Step(0, (request("B"),))))
+    for runs in (2, 3, 4, 10, 1_000):
+        first = run(history)
+        assert first is not None
+        best = Shrinker(run, first, runs=runs).shrink()
+        assert best.history in ran
+        assert run(best.history) is not None
+    assert names(best.history) == [b"A", b"B"]
 
 
 def test_the_budget_ends_it() -> None:

@@ -10,11 +10,14 @@ import time
 from attrs import frozen
 
 from redlark.conformance import servers as machine
+from redlark.conformance import written
 from redlark.conformance.campaign import Campaign
 from redlark.conformance.judge import Judge
 from redlark.conformance.options import Options
 from redlark.conformance.profiles import choose, model_of
+from redlark.conformance.report import Finding
 from redlark.conformance.target import parse_address, prepare
+from redlark.reference import Model
 
 from .faults import SPINE, Fault
 from .proxy import Handler, proxy
@@ -40,12 +43,13 @@ class Power:
     size: int = 0
     reproduced: bool = False
     sound: bool = False  # without the fault the transcript conforms
+    kept: bool = False  # what is kept of it, read again, diverges by the same rule
     paste: str = ""
 
     @property
     def found(self) -> bool:
-        """Whether it was found, again when repeated, and is no false alarm."""
-        return self.reproduced and self.sound
+        """Whether it was found, again when repeated and from what is kept of it, and is no false alarm."""
+        return self.reproduced and self.sound and self.kept
 
 
 def campaign(
@@ -83,11 +87,20 @@ def measured(running: machine.Running, fault: Fault, seed: int = 1) -> Power:
         sound = Judge(one.model, prepare(parse_address(running.url), destructive=True))
         alarm = sound.run(finding.divergence.history)
         sound.close()
-        again = finding.reproduced
         power = Power(
-            fault.name, fault.groups[0], asked, time.monotonic() - began, finding.divergence.history.size, again,
-            alarm is None, finding.paste,
+            fault.name, fault.groups[0], asked, time.monotonic() - began, finding.divergence.history.size,
+            finding.reproduced, alarm is None, _is_found_again(running, fault, one.model, finding), finding.paste,
         )  # fmt: skip
         if power.found and power.size <= LONGEST:
             break
     return power or Power(fault.name, fault.groups[0], 0, time.monotonic() - began)
+
+
+def _is_found_again(running: machine.Running, fault: Fault, model: Model, finding: Finding) -> bool:
+    """Whether a finding's lines, read and run where the fault is, diverge by the same rule."""
+    told = finding.as_json()["history"]
+    with proxy(running.host, running.port, fault.handle) as url:
+        judge = Judge(model, prepare(parse_address(url), destructive=True))
+        found = judge.run(written.history(told["lines"], told["protocol"]))
+        judge.close()
+    return found is not None and found.rules == finding.rules

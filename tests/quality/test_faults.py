@@ -53,3 +53,4 @@ def test_each_fault_is_found_and_shrunk(embedded: machine.Running, fault: Fault)
     assert power.reproduced
     assert power.size <= LONGEST, power.paste
     assert power.sound, power.paste
+    assert power.kept, power.paste
