@@ -25,17 +25,17 @@ _ROUND: Final = ((2**30, b"gb"), (2**20, b"mb"), (2**10, b"kb"))
 _QUOTED: Final = frozenset(("text", "event-classes"))
 
 
-def rewrite(config: Config) -> None:
-    """Write `config` into its file.  Raises OSError; the file is then as it was."""
+def rewrite(config: Config, whole: bool = False) -> None:
+    """Write `config` into its file; whole: what is so anyway, too.  Raises OSError; the file is then as it was."""
     try:
         with open(config.file, "rb") as file:
             before = file.read()
     except FileNotFoundError:
         before = b""
-    replace(config.file, merged(before, config))
+    replace(config.file, merged(before, config, whole))
 
 
-def merged(text: bytes, config: Config) -> bytes:
+def merged(text: bytes, config: Config, whole: bool = False) -> bytes:
     """The text of a configuration file after it was given the settings of now."""
     waiting = {row.name: deque(lines(row, config)) for row in ROWS}
     kept: list[bytes] = []
@@ -57,7 +57,7 @@ def merged(text: bytes, config: Config) -> bytes:
         for row in ROWS
         for line in waiting[row.name]
         if row.name not in said or row.kind in ("save-points", "buffer-limits")
-        if _must_be_said(row, line, config)
+        if whole or _must_be_said(row, line, config)
     ]
     if new and not marked:
         kept += ([b""] if kept else []) + [MARK]

@@ -9,12 +9,15 @@ import re
 import signal
 import struct
 import time
+from collections.abc import Callable
 from itertools import chain
+from secrets import token_hex
 from typing import Final
 
-from redlark.server import errors, glob
+from redlark.server import errors, glob, rewriting
 from redlark.server.commands.registry import command
 from redlark.server.doubles import shortest
+from redlark.server.info import client_memory
 from redlark.server.interfaces import (
     NO_DEADLINE,
     NO_REPLY,
@@ -29,7 +32,7 @@ from redlark.server.interfaces import (
     Verbatim,
 )
 from redlark.server.off import DISK, REPLICAS
-from redlark.server.rdb import dump
+from redlark.server.rdb import dump, restore
 from redlark.server.settings import memory
 from redlark.server.values import encoding_of, integer, positive
 
@@ -43,9 +46,14 @@ _PAUSES: Final = frozenset((b"clear", b"after-fork", b"before-rdb-channel", b"on
 _CRASHES: Final = {
     b"segfault": signal.SIGSEGV, b"panic": signal.SIGABRT, b"assert": signal.SIGABRT, b"oom": signal.SIGABRT,
 }  # fmt: skip
+_ALLOCATOR: Final = b"the allocator of this server has nothing to set"
 _OFF: Final = {
-    b"reload": DISK, b"loadaof": DISK, b"restart": DISK, b"crash-and-recover": DISK, b"replicate": REPLICAS,
+    b"loadaof": DISK, b"restart": DISK, b"crash-and-recover": DISK, b"replicate": REPLICAS,
+    b"mallctl": _ALLOCATOR, b"mallctl-str": _ALLOCATOR,
+    b"mark-internal-client": b"this server has no commands that only servers may send",
 }  # fmt: skip
+_RELOADS: Final = frozenset((b"merge", b"noflush", b"nosave"))
+_WITH_TABLE: Final = frozenset((b"hashtable", b"skiplist"))
 _TRIALS: Final = 10_000  # patterns that are tried on texts at random
 _SECONDS: Final = re.compile(rb"\s*(\d+(?:\.\d*)?|\.\d+)")
 _LARGEST_NODE: Final = 4_293_918_720  # bytes of an element that a list may keep among others
@@ -56,15 +64,22 @@ _PROTOCOL_TYPES: Final = (
 _KINDS: Final = {b"string": 0, b"list": 1, b"set": 2, b"zset": 3, b"hash": 4, b"stream": 6}  # as RDB files number them
 NOTHING: Final = bytes(20)
 _HELP: Final = (
+    (b"CHANGE-REPL-ID", b"    Another replication id."),
+    (b"CLIENT-EVICTION", b"    Tells the log what connections take, where maxmemory-clients limits it."),
+    (b"CONFIG-REWRITE-FORCE-ALL", b"    CONFIG REWRITE, and what is as it is anyway is written, too."),
     (b"DIGEST", b"    A digest of all databases."),
     (b"DIGEST-VALUE <key> [<key> ...]", b"    A digest of each value."),
     (b"ERROR <text>", b"    This error."),
+    (b"HTSTATS <dbid>", b"    How many keys a database has, and how many of them with a deadline."),
+    (b"HTSTATS-KEY <key>", b"    How many elements the table of a value has."),
+    (b"LEAK <text>", b"    Keeps a text for ever."),
     (b"OBJECT <key>", b"    Where and how a value is kept."),
     (
         b"POPULATE <count> [<prefix>] [<size>]",
         b"    Makes so many strings under keys of this prefix, unless they are there.",
     ),
     (b"PROTOCOL <type>", b"    A reply of this type."),
+    (b"RELOAD [MERGE] [NOFLUSH]", b"    Each value is written as a file has it, and read again, without a file."),
     (b"SET-ACTIVE-EXPIRE <0 | 1>", b"    Whether what has expired goes though nobody asks for it."),
     (b"SLEEP <seconds>", b"    Serves nobody for so long."),
     (b"LISTPACK <key>", b"    Tells the log of a value that is packed."),
@@ -73,6 +88,7 @@ _HELP: Final = (
     (b"SDSLEN <key>", b"    How long a key and its text are."),
     (b"SEGFAULT | PANIC | ASSERT | OOM", b"    Ends the process as a fault would."),
     (b"STRINGMATCH-TEST", b"    Matches patterns with texts at random."),
+    (b"STRUCTSIZE", b"    How many bits an address has."),
     (b"HELP", b"    These lines."),
 )
 
@@ -87,7 +103,7 @@ def debug(ctx: Context, args: list[bytes]) -> Reply:
         found = _SECONDS.match(rest[0])
         time.sleep(float(found[1]) if found else 0)
         return OK
-    if (asked in _SWITCHES and len(rest) == 1) or (asked == b"change-repl-id" and not rest):
+    if asked in _SWITCHES and len(rest) == 1:
         if asked == b"set-active-expire":
             ctx.server.active_expiry = rest[0][:1] not in (b"0", b"")
         return OK
@@ -104,6 +120,11 @@ def debug(ctx: Context, args: list[bytes]) -> Reply:
         if size is None or size > _LARGEST_NODE:
             raise CommandError(b"ERR argument must be a memory value bigger than 1 and smaller than 4gb")
         return OK
+    if asked == b"change-repl-id" and not rest:
+        ctx.server.replication_id = token_hex(20)
+        return OK
+    if asked == b"reload":
+        return _reload(ctx, {word.lower() for word in rest})
     if asked == b"populate" and 1 <= len(rest) <= 3:
         return _populate(ctx, rest)
     if asked == b"protocol" and len(rest) == 1:
@@ -143,6 +164,8 @@ def _inside(ctx: Context, asked: bytes, rest: list[bytes]) -> Reply:
         return _lengths(ctx, rest[0])
     if asked == b"script" and count == 1:
         return _scripts(ctx, rest[0])
+    if asked in _TOLD and count in _TOLD[asked][0]:
+        return _TOLD[asked][1](ctx, rest)
     if asked in _CRASHES and not rest:
         if not ctx.server.own_process:
             raise CommandError(b"ERR DEBUG %b is off: this server has not a process of its own" % asked.upper())
@@ -196,6 +219,96 @@ def _populate(ctx: Context, words: list[bytes]) -> Reply:
         if not ctx.db.exists(key):
             ctx.db.put(key, text[:size].ljust(size, b"\0") if size else text)
     return OK
+
+
+def _reload(ctx: Context, options: set[bytes]) -> Reply:
+    """Every value becomes what a server has that has read its file: a value's encoding may change, idle times are lost.
+
+    What MERGE and NOFLUSH say matters where a file has other keys than the memory.
+    """
+    if not options <= _RELOADS:
+        raise CommandError(b"ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.")
+    if b"nosave" in options:
+        raise CommandError(b"ERR DEBUG RELOAD NOSAVE is off: " + DISK)
+    types, limits = ctx.server.types, ctx.server.config
+    for database in ctx.server.databases:
+        there = database.keys()
+        saved = [(key, dump(database.peek(key) or b"", types), database.deadline(key)) for key in there]
+        database.flush()
+        for key, payload, at in saved:
+            database.put(key, restore(payload, types, limits))
+            if at != NO_DEADLINE:
+                database.set_deadline(key, at)
+    if ctx.server.tracking.on:
+        ctx.server.tracking.emptied(first=not ctx.executing)
+    return OK
+
+
+def _rewrite_all(ctx: Context, rest: list[bytes]) -> Reply:
+    config = ctx.server.config
+    if not config.file:
+        raise CommandError(b"ERR CONFIG-REWRITE-FORCE-ALL failed: Bad address")  # as Redis says it
+    try:
+        rewriting.rewrite(config, whole=True)
+    except OSError as problem:
+        raise CommandError(b"ERR CONFIG-REWRITE-FORCE-ALL failed: %b" % str(problem.strerror).encode()) from None
+    return OK
+
+
+def _leak(ctx: Context, rest: list[bytes]) -> Reply:
+    _leaked.append(rest[0])
+    return OK
+
+
+def _client_eviction(ctx: Context, rest: list[bytes]) -> Reply:
+    if not ctx.server.config.maxmemory_clients:
+        raise CommandError(b"ERR maxmemory-clients is disabled.")
+    ctx.server.log("notice", f"DEBUG CLIENT-EVICTION: connections take {client_memory(ctx.server)} bytes")
+    return OK
+
+
+def _cluster_link(ctx: Context, rest: list[bytes]) -> Reply:
+    """None where it is asked for otherwise."""
+    if rest[0].lower() != b"kill":
+        return None
+    raise CommandError(b"ERR Debug option only available for cluster mode enabled setup!")
+
+
+def _table(count: int) -> bytes:
+    """One that is empty is not told of."""
+    return b"Hash table 0 stats (main hash table):\n number of elements: %d\n" % count if count else b""
+
+
+def _database_table(ctx: Context, rest: list[bytes]) -> Reply:
+    number = integer(rest[0])
+    if not 0 <= number < len(ctx.server.databases):
+        raise CommandError(b"ERR Out of range database")
+    database = ctx.server.databases[number]
+    told = b"[Dictionary HT]\n%b[Expires HT]\n%b" % (_table(len(database)), _table(database.expires_count()))
+    return Verbatim(b"txt", told)
+
+
+def _value_table(ctx: Context, rest: list[bytes]) -> Reply:
+    if _encoding_at(ctx, rest[0]) not in _WITH_TABLE:
+        raise CommandError(b"ERR The value stored at the specified key is not represented using an hash table")
+    return Verbatim(b"txt", _table(len(ctx.db.peek(rest[0]) or ())))
+
+
+def _struct_size(ctx: Context, rest: list[bytes]) -> Reply:
+    return Status(b"bits:%d" % (8 * struct.calcsize("P")))
+
+
+_leaked: list[bytes] = []  # by LEAK: they are never given back
+_ANY: Final = range(1, 2**31)
+_TOLD: Final[dict[bytes, tuple[range, Callable[[Context, list[bytes]], Reply]]]] = {
+    b"config-rewrite-force-all": (range(1), _rewrite_all),
+    b"leak": (range(1, 2), _leak),
+    b"client-eviction": (range(1), _client_eviction),
+    b"clusterlink": (range(3, 4), _cluster_link),
+    b"htstats": (_ANY, _database_table),
+    b"htstats-key": (_ANY, _value_table),
+    b"structsize": (range(1), _struct_size),
+}
 
 
 # ---- where a value is ----------------------------------------------------------------------------------------------

@@ -25,6 +25,7 @@ cdef enum:                      # rdb.objects, rdb.writing, rdb.payload
     RDB_TOGETHER = 2
     RDB_LZF = 0xC3
     RDB_VERSION = 12
+    RDB_FOOTER = 10
     SHORTEST_PACKED = 21        # bytes of a text that is worth compressing
     SAVED_LEAST = 4             # bytes that compressing must save
     LONGEST_INT32 = 11          # bytes of a text that may be a number of 32 bits

@@ -261,7 +261,7 @@ cdef object restored_timed_hash(Payload* s, limits):
         if lp_read(at, &n, &ends) != NULL or not 0 <= ends < <int64_t>1 << 48:
             return None
         if ends:
-            ends_put(&value.ends_of, field, ends)
+            ends_add(&value.ends_of, field, ends)
         at = lp_skip(at, 1)
     pack_end(&s.other, 2 * count)
     lp_free(<char*>value.v.data)

@@ -1,6 +1,6 @@
-# Hot commands on values of any type: OBJECT and DUMP; see dispatch.pxi for the contract.
+# Hot commands on values of any type: OBJECT, DUMP and RESTORE; see dispatch.pxi for the contract.
 #
-# Must live here: names of encodings, the commands.  Must not: how a value is written (dumping.pxi).
+# Must live here: names of encodings, the commands.  Must not: how a value is written and read (dumping.pxi, restoring.pxi).
 
 # ------------------------------------------------------------------------------------------------------------- OBJECT
 
@@ -100,6 +100,62 @@ cdef bint cmd_dump(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h
     return True
 
 
+# ------------------------------------------------------------------------------------------------------------ RESTORE
+
+cdef bint is_whole(const Slice* payload) noexcept nogil:
+    """Is it of a version that can be read, and as it was written?"""
+    cdef const char* behind = payload.p + payload.n - RDB_FOOTER
+    if payload.n < RDB_FOOTER or rl_load2(behind) > RDB_VERSION:
+        return False
+    return rl_crc64(0, <const unsigned char*>payload.p, payload.n - 8) == rl_load8(behind + 2)
+
+cdef void db_put_value(Database db, const Slice* key, uint64_t h, object value) except *:
+    """Put what was read, under a key that is not there."""
+    cdef char[8] payload
+    cdef uint64_t word
+    cdef Slice text
+    if type(value) is bytes:
+        text = slice_of(<bytes>value)
+        db_set(db, key.p, key.n, h, &text, FRESH, WITHOUT)
+        return
+    word = packed_word(value)
+    if word:
+        rl_store8(payload, word)
+        db_write(db, key.p, key.n, h, PACKED, FRESH, payload, sizeof(payload), WITHOUT)
+        packed_leave(value)
+        return
+    db_put_object(db, key.p, key.n, h, value, value.memory(), WITHOUT)
+    if type(value) is Hash and (<Hash>value).timed:
+        db.ending.note(slice_bytes(key[0]), value)
+
+cdef bint cmd_restore(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
+    """A good payload, for good, under a key that is free or has no deadline; of all else Python says what it is."""
+    cdef Place at
+    cdef Entry* e
+    cdef Payload s
+    cdef int64_t lives = 0
+    if argc != 4 and not (argc == 5 and word_is(a + 4, b"replace", 7)):
+        return False
+    if not rl_parse_int(a[2].p, a[2].n, &lives) or lives or not is_whole(a + 3):
+        return False
+    e = entry_find(&c.db.table, a[1].p, a[1].n, h, &at)
+    if e != NULL and (argc == 4 or e.flags & TIMED):
+        return False
+    memset(&s, 0, sizeof(Payload))
+    s.p, s.n = a[3].p, a[3].n
+    try:
+        value = restored_object(&s, loop.config)
+        if value is None:
+            return False
+        db_erase(c.db, a[1].p, a[1].n, h)
+        db_put_value(c.db, a + 1, h, value)
+    finally:
+        buffer_drop(&s.text)
+        buffer_drop(&s.other)
+    out_ok(c.out)
+    return True
+
+
 cdef int hot_values(Loop loop) except -1:
     hot_contain(loop, b"object", OBJECT_OF)
     hot_add_below(loop, b"object", b"encoding", cmd_object_encoding, 2)
@@ -107,4 +163,5 @@ cdef int hot_values(Loop loop) except -1:
     hot_add_below(loop, b"object", b"idletime", cmd_object_idletime, 2)
     hot_add_below(loop, b"object", b"freq", cmd_object_freq, 2)
     hot_add(loop, b"dump", cmd_dump, 1)
+    hot_add(loop, b"restore", cmd_restore, 1)
     return 0

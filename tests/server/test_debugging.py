@@ -27,7 +27,13 @@ DEBUG REPL-PAUSE clear|DEBUG REPL-PAUSE x|DEBUG REPLYBUFFER PEAK-RESET-TIME neve
 DEBUG REPLYBUFFER PEAK-RESET-TIME x|DEBUG REPLYBUFFER peak-reset-time 100|DEBUG REPLYBUFFER x 1|DEBUG REPLYBUFFER
 DEBUG AOF-FLUSH-SLEEP 0|DEBUG AOF-FLUSH-SLEEP|DEBUG INTERNAL_SECRET|DEBUG DICT-RESIZING 1|DEBUG PAUSE-CRON 0
 DEBUG CHANGE-REPL-ID|DEBUG SET-DISABLE-DENY-SCRIPTS 0|DEBUG LOG x|DEBUG LOG|DEBUG ERROR x|DEBUG OBJECT none
-DEBUG DIGEST|DEBUG DIGEST-VALUE l h z s i k q none|DEBUG NOSUCH|DEBUG""".replace("\n", "|").split("|")
+DEBUG DIGEST|DEBUG DIGEST-VALUE l h z s i k q none|DEBUG NOSUCH|DEBUG
+DEBUG LEAK abc|DEBUG LEAK|DEBUG STRUCTSIZE x|DEBUG HTSTATS|DEBUG HTSTATS 99|DEBUG HTSTATS -1|DEBUG HTSTATS x
+DEBUG HTSTATS 1|DEBUG HTSTATS 1 full|DEBUG HTSTATS-KEY|DEBUG HTSTATS-KEY none|DEBUG HTSTATS-KEY h|DEBUG HTSTATS-KEY k
+DEBUG CLIENT-EVICTION|DEBUG CLIENT-EVICTION x|DEBUG CLUSTERLINK KILL all x|DEBUG CLUSTERLINK x all x|DEBUG CLUSTERLINK
+DEBUG RELOAD x|DEBUG RELOAD NOSAVE x|DEBUG RELOAD|DEBUG RELOAD merge NOFLUSH|DEBUG CHANGE-REPL-ID x""".replace(
+    "\n", "|"
+).split("|")
 FILLED = (
     "FLUSHALL|RPUSH l a b|HSET h f v|ZADD z 1 a|SADD s a b|SADD i 1 2|SET k text|SET n 12|SCRIPT FLUSH"
     f"|CONFIG SET list-max-listpack-size 2|RPUSH q {'x' * 70} b c|EVAL return\t1 0".split("|")
@@ -78,13 +84,80 @@ def test_a_crash_ends_the_process(tmp_path: Path, word: str, number: int) -> Non
 def test_what_is_off_says_so(start: Start, wire: Connect) -> None:
     """What needs a disk or replicas; and nobody's process is ended but the server's own."""
     client = wire(start("--enable-debug-command", "yes").port)
-    for words in ("RELOAD", "LOADAOF", "RESTART", "CRASH-AND-RECOVER"):
+    for words in ("RELOAD NOSAVE", "LOADAOF", "RESTART", "CRASH-AND-RECOVER"):
         assert (
-            client("DEBUG", words)
+            client("DEBUG", *words.split())
             == b"-ERR DEBUG %b is off: this server writes nothing to disk yet\r\n" % words.encode()
         )
     assert (
         client("DEBUG", "REPLICATE", "x")
         == b"-ERR DEBUG REPLICATE is off: this server is no replica and has none yet\r\n"
     )
+    assert client("DEBUG", "MALLCTL", "x").startswith(b"-ERR DEBUG MALLCTL is off: ")
+    assert client("DEBUG", "MARK-INTERNAL-CLIENT").startswith(b"-ERR DEBUG MARK-INTERNAL-CLIENT is off: ")
     assert client("DEBUG", "SEGFAULT") == b"-ERR DEBUG SEGFAULT is off: this server has not a process of its own\r\n"
+
+
+def test_what_is_loaded_again_is_the_same(wire: Connect, core: str) -> None:
+    """RELOAD: every type is as Redis has it after its file was read, encodings too; deadlines stay, WATCH is told."""
+    lines = [
+        *FILLED,
+        "APPEND k more|SET n 12 PX 100000|XADD x 1-1 f v|XGROUP CREATE x g 0|HPEXPIRE h 100000 FIELDS 1 f".replace(
+            "|", "\n"
+        ),
+        "SADD s 7\nSREM s a b\nCONFIG SET hash-max-listpack-entries 2\nHSET t a 1 b 2 c 3\nHDEL t a b",
+        "SELECT 3\nSET other 1",
+    ]
+    with (
+        redis("enable-debug-command yes\n") as (real, _),
+        Server("--enable-debug-command", "yes", core=core) as running,
+    ):
+        ours = Wire(running.port)
+        for line in "\n".join(lines).split("\n"):
+            for one in (real, ours):
+                one(*(word.replace("\t", " ") for word in line.split(" ")))
+        told = [[one("DEBUG", "RELOAD"), one("DEBUG", "DIGEST")] for one in (real, ours)]
+        for one, said in zip((real, ours), told, strict=True):
+            one("SELECT", "0")
+            said += [one("OBJECT", "ENCODING", key) for key in b"lhzsiknqxt".decode()]
+            said += [one("PTTL", "n").startswith(b":9"), one("HPTTL", "h", "FIELDS", "1", "f").startswith(b"*1\r\n:9")]
+        assert told[0] == told[1]
+        watcher = wire(running.port)
+        watcher("WATCH", "k")
+        ours("DEBUG", "RELOAD")
+        watcher("MULTI")
+        assert watcher("EXEC") == b"*-1\r\n"
+        ours.close()
+
+
+def test_tables_are_told(start: Start, wire: Connect) -> None:
+    """Of a database how many keys it has, of a large value how many elements, as Redis's lines say it."""
+    client = wire(start("--enable-debug-command", "yes").port)
+    client("SET", "k", "v", "EX", "100")
+    client("SADD", "large", *range(1000))
+    line = b"Hash table 0 stats (main hash table):\n number of elements: %d\n"
+    told = b"[Dictionary HT]\n" + line % 2 + b"[Expires HT]\n" + line % 1
+    assert client("DEBUG", "HTSTATS", "0") == b"$%d\r\n%b\r\n" % (len(told), told)
+    assert client("DEBUG", "HTSTATS-KEY", "large").endswith(b"\r\n" + line % 1000 + b"\r\n")
+    client("HELLO", "3")
+    assert client("DEBUG", "HTSTATS", "0") == b"=%d\r\ntxt:%b\r\n" % (len(told) + 4, told)
+
+
+def test_all_settings_are_written(tmp_path: Path, start: Start, wire: Connect) -> None:
+    """CONFIG-REWRITE-FORCE-ALL writes what nobody has changed, too; without a file it says what Redis says."""
+    file = tmp_path / "redlark.conf"
+    file.write_bytes(b"enable-debug-command yes\n")
+    client = wire(start(str(file)).port)
+    assert client("DEBUG", "CONFIG-REWRITE-FORCE-ALL") == b"+OK\r\n"
+    assert b"\nzset-max-listpack-entries 128\n" in file.read_bytes()
+    assert wire(start(str(file)).port)("PING") == b"+PONG\r\n"
+    other = wire(start("--enable-debug-command", "yes").port)
+    assert other("DEBUG", "CONFIG-REWRITE-FORCE-ALL") == b"-ERR CONFIG-REWRITE-FORCE-ALL failed: Bad address\r\n"
+
+
+def test_the_replication_id_changes(start: Start, wire: Connect) -> None:
+    """CHANGE-REPL-ID: INFO tells another one."""
+    client = wire(start("--enable-debug-command", "yes").port)
+    before = client("INFO", "replication").partition(b"master_replid:")[2][:40]
+    client("DEBUG", "CHANGE-REPL-ID")
+    assert client("INFO", "replication").partition(b"master_replid:")[2][:40] != before
