@@ -95,8 +95,10 @@ class ScriptCalls(Protocol):
     def used_another(self) -> None:
         """A script was used, or came to be known, without the core."""
 
-    def told(self) -> tuple[Any, Context, list[bytes], int] | None:
-        """The script that the core runs, its caller and request, and for how many nanoseconds; None once it is told."""
+    def told(self) -> tuple[Any, Context, list[bytes], int, bool] | None:
+        """The script that the core runs, its caller and request, for how many ns, and whether it may only read.
+
+        None once it is told."""
 
     def open(self, database: Database, read_only: bool, full: bool, /) -> None:
         """A script begins.  full: it may not let memory grow until it has written."""

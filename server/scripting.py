@@ -219,10 +219,10 @@ class Scripting:
         if self._running is None and self._hot is not None:
             told = self._hot.told()
             if told is not None:
-                script, ctx, request, nanoseconds = told
+                script, ctx, request, nanoseconds, read_only = told
                 execution = Execution(script.digest, request, False, PLAIN, ctx)
                 execution.began -= nanoseconds / 1e9
-                self._enter(execution, read_only=False)
+                self._enter(execution, read_only)
         return self._running
 
     def ended(self, frame: bytes | None) -> None:

@@ -29,6 +29,7 @@ cdef extern from *:
 
 cdef enum:
     FIELDS_AT_ONCE = 32         # operations of one BITFIELD
+    TEXTS_AT_ONCE = 16          # strings of one BITOP
 
 
 # ------------------------------------------------------------------------------------------------------------ one bit
@@ -122,6 +123,167 @@ cdef bint cmd_bitcount(Loop loop, Client c, int64_t argc, const Slice* a, uint64
             ones += rl_ones(<uint8_t>text[i])
             i += 1
     out_head(c.out, c':', ones)
+    return True
+
+
+cdef int64_t first_bit(const char* text, int64_t first, int64_t last, bint wanted) noexcept nogil:
+    """Where the first such bit is, of those from one place to another, both included; -1 if there is none."""
+    cdef uint8_t others = 0 if wanted else 0xFF
+    cdef uint64_t without = 0 if wanted else ~<uint64_t>0
+    cdef int64_t at = first >> 3, stop = last >> 3
+    cdef int byte = (<uint8_t>text[at] ^ others) & (0xFF >> (first & 7)), i
+    while True:
+        if at == stop:
+            byte &= 0xFF << (7 - (last & 7))
+        if byte:
+            for i in range(8):
+                if byte & (0x80 >> i):
+                    return 8 * at + i
+        if at == stop:
+            return -1
+        at += 1
+        while at + 8 <= stop and rl_load8(text + at) == without:
+            at += 8
+        byte = <uint8_t>text[at] ^ others
+
+cdef bint cmd_bitpos(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
+    cdef Place at
+    cdef Entry* e
+    cdef char[24] digits
+    cdef const char* text
+    cdef size_t size = 0
+    cdef int64_t first = 0, last = -1, length, found
+    cdef bint bit, bits = argc == 6 and word_is(a + 5, b"bit", 3)
+    if argc > 6 or a[2].n != 1 or a[2].p[0] | 1 != c'1' or argc == 6 and not bits and not word_is(a + 5, b"byte", 4) or \
+            argc > 3 and not rl_parse_int(a[3].p, a[3].n, &first) or \
+            argc > 4 and not rl_parse_int(a[4].p, a[4].n, &last):
+        return False
+    bit = a[2].p[0] & 1
+    e = db_lookup(c.db, a[1].p, a[1].n, h, &at)
+    if e == NULL:
+        out_head(c.out, c':', -<int>bit)
+        return True
+    if is_collection(e):
+        return False
+    entry_used(c.db, e, loop.now)
+    text = text_of(e, digits, &size)
+    length = <int64_t>size * (8 if bits else 1)
+    first = max(first + length, 0) if first < 0 else first
+    last = min(max(last + length, 0) if last < 0 else last, length - 1)
+    if first > last:
+        out_head(c.out, c':', -1)
+        return True
+    found = first_bit(text, first, last, bit) if bits else first_bit(text, 8 * first, 8 * last + 7, bit)
+    if found < 0 and not bit and argc < 5:      # zeros follow behind the end
+        found = 8 * <int64_t>size
+    out_head(c.out, c':', found)
+    return True
+
+
+# -------------------------------------------------------------------------------------------------------- whole strings
+
+cdef enum BitWork:
+    BITS_AND
+    BITS_OR
+    BITS_XOR
+    BITS_NOT
+    BITS_WITHOUT        # what the other has not
+
+cdef inline uint64_t bits_of_two(uint64_t one, uint64_t other, BitWork work) noexcept nogil:
+    if work == BITS_AND:
+        return one & other
+    if work == BITS_OR:
+        return one | other
+    if work == BITS_XOR:
+        return one ^ other
+    return ~one if work == BITS_NOT else one & ~other
+
+cdef inline void join_bits(char* to, const char* p, size_t n, BitWork work) noexcept nogil:
+    cdef size_t i = 0
+    while i + 8 <= n:
+        rl_store8(to + i, bits_of_two(rl_load8(to + i), rl_load8(p + i), work))
+        i += 8
+    while i < n:
+        to[i] = <char>bits_of_two(<uint8_t>to[i], <uint8_t>p[i], work)
+        i += 1
+
+cdef void join_text(char* to, size_t size, const Slice* other, BitWork work) noexcept nogil:
+    """Change a text by another one, behind whose end are zeros.  One loop for each work."""
+    if work == BITS_AND:
+        join_bits(to, other.p, other.n, BITS_AND)
+        memset(to + other.n, 0, size - other.n)
+    elif work == BITS_OR:
+        join_bits(to, other.p, other.n, BITS_OR)
+    elif work == BITS_XOR:
+        join_bits(to, other.p, other.n, BITS_XOR)
+    elif work == BITS_NOT:
+        join_bits(to, to, size, BITS_NOT)
+    else:
+        join_bits(to, other.p, other.n, BITS_WITHOUT)
+
+cdef bint read_bit_work(const Slice* word, int64_t texts, BitWork* each, BitWork* end, bint* first_at_end) noexcept nogil:
+    """What is done with each text but the one to begin with, and with the first, if that comes at the end."""
+    first_at_end[0] = False
+    if word_is(word, b"and", 3):
+        each[0] = BITS_AND
+    elif word_is(word, b"or", 2):
+        each[0] = BITS_OR
+    elif word_is(word, b"xor", 3):
+        each[0] = BITS_XOR
+    elif word_is(word, b"not", 3):
+        each[0] = BITS_NOT
+        return texts == 1
+    elif word_is(word, b"diff", 4):
+        each[0] = BITS_WITHOUT
+        return texts > 1
+    elif word_is(word, b"diff1", 5) or word_is(word, b"andor", 5):
+        each[0] = BITS_OR
+        end[0] = BITS_AND if word.p[0] | 32 == c'a' else BITS_WITHOUT
+        first_at_end[0] = True
+        return texts > 1
+    else:
+        return False                            # ONE keeps two tallies
+    return True
+
+cdef bint cmd_bitop(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
+    """Where the result is no empty string."""
+    cdef Place at
+    cdef Entry* e
+    cdef Slice[TEXTS_AT_ONCE] texts
+    cdef char[TEXTS_AT_ONCE][24] digits
+    cdef BitWork each = BITS_OR, end = BITS_OR
+    cdef bint first_at_end = False
+    cdef int64_t count = argc - 3, i
+    cdef size_t size = 0, begins
+    cdef char* made
+    if count > TEXTS_AT_ONCE or not read_bit_work(a + 1, count, &each, &end, &first_at_end):
+        return False
+    for i in range(count):
+        texts[i].p, texts[i].n = NULL, 0
+        e = db_lookup(c.db, a[i + 3].p, a[i + 3].n, rl_hash(a[i + 3].p, a[i + 3].n), &at)
+        if e == NULL:
+            continue
+        if is_collection(e):
+            return False
+        entry_used(c.db, e, loop.now)
+        texts[i].p = <char*>text_of(e, digits[i], &texts[i].n)
+        size = max(size, texts[i].n)
+    if size == 0:
+        return False
+    loop.cells.used = 0
+    made = buffer_reserve(&loop.cells, size)
+    begins = 1 if first_at_end else 0
+    rl_copy(made, texts[begins].p, texts[begins].n)
+    memset(made + texts[begins].n, 0, size - texts[begins].n)
+    if each == BITS_NOT:
+        join_text(made, size, texts, BITS_NOT)
+    for i in range(<int64_t>begins + 1, count):
+        join_text(made, size, texts + i, each)
+    if first_at_end:
+        join_text(made, size, texts, end)
+    db_write(c.db, a[2].p, a[2].n, h, TEXT, RAW, made, size, WITHOUT)
+    out_head(c.out, c':', <int64_t>size)
+    buffer_emptied(&loop.cells)
     return True
 
 
@@ -264,6 +426,8 @@ cdef int hot_bits(Loop loop) except -1:
     hot_add(loop, b"getbit", cmd_getbit, 1)
     hot_add(loop, b"setbit", cmd_setbit, 1)
     hot_add(loop, b"bitcount", cmd_bitcount, 1)
+    hot_add(loop, b"bitpos", cmd_bitpos, 1)
+    hot_add(loop, b"bitop", cmd_bitop, 2)
     hot_add(loop, b"bitfield", cmd_bitfield, 1)
     hot_add(loop, b"bitfield_ro", cmd_bitfield_ro, 1)
     return 0

@@ -46,7 +46,7 @@ One extension module, redlark.server._core, made of a few files, each one concep
     group_commands.pxi
                   on lists, on sets, on hashes, on sorted sets, on streams, on groups of consumers
     key_commands.pxi, blocking_commands.pxi, name_commands.pxi
-                  on deadlines of keys, on what is taken out, on what may wait, on ranges of names
+                  on deadlines of keys, on copies, on what is taken out, on what may wait, on ranges of names
     scan_commands.pxi, glob.h
                   that walk in steps
     roll.pxi      members of several sets and sorted sets together, and the hot commands:

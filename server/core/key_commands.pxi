@@ -1,4 +1,4 @@
-# Hot commands on deadlines of keys, and on what takes parts out of sorted sets and streams; see dispatch.pxi.
+# Hot commands on deadlines of keys, on copies, and on what takes parts out of sorted sets and streams; see dispatch.pxi.
 #
 # Must live here: the plain cases of what is asked seldom but not dearly.  Must not: error texts, deadlines that are past.
 
@@ -82,6 +82,59 @@ cdef bint cmd_touch(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t 
     return True
 
 
+# ------------------------------------------------------------------------------------------------------------- a copy
+
+cdef uint64_t packed_copy(uint64_t word) noexcept:
+    """The eight bytes of another entry with the same packed collection."""
+    cdef const char* data = packed_at(word)
+    cdef void* other
+    if packed_type(word) == PACKED_ZSET:
+        other = pack_copy(data)
+    elif packed_type(word) == PACKED_NUMBERS:
+        other = rl_slot_alloc(rl_intset_bytes(<rl_intset*>data))
+        memcpy(other, data, rl_intset_bytes(<rl_intset*>data))
+    else:
+        other = lp_copy(data)
+    return word_for(other, packed_type(word))
+
+cdef bint cmd_copy(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
+    """Within a database, of a string or a packed collection; what is there goes first, so the copy is a new key."""
+    cdef Place at
+    cdef Entry* e
+    cdef uint64_t h2
+    cdef int64_t deadline = WITHOUT
+    cdef Slice text
+    cdef char[8] payload
+    if argc > 4 or argc == 4 and not word_is(a + 3, b"replace", 7) or \
+            a[1].n == a[2].n and memcmp(a[1].p, a[2].p, a[1].n) == 0:
+        return False
+    e = db_lookup(c.db, a[1].p, a[1].n, h, &at)
+    if e == NULL:
+        out_head(c.out, c':', 0)
+        return True
+    if kind_of(e) == OBJECT:
+        return False
+    entry_used(c.db, e, loop.now)
+    h2 = rl_hash(a[2].p, a[2].n)
+    if argc == 3 and db_live(c.db, a[2].p, a[2].n, h2, &at) != NULL:
+        out_head(c.out, c':', 0)
+        return True
+    if argc == 4:
+        db_erase(c.db, a[2].p, a[2].n, h2)
+    if e.flags & TIMED:
+        deadline = deadline_of(e)[0]
+    if kind_of(e) == PACKED:
+        rl_store8(payload, packed_copy(rl_load8(value_of(e))))
+        db_write(c.db, a[2].p, a[2].n, h2, PACKED, FRESH, payload, sizeof(payload), deadline)
+    elif kind_of(e) == INTEGER:
+        db_write(c.db, a[2].p, a[2].n, h2, INTEGER, FRESH, value_of(e), 8, deadline)
+    else:
+        text.p, text.n = value_of(e), text_size(e)
+        db_set(c.db, a[2].p, a[2].n, h2, &text, form_of(e), deadline)
+    out_head(c.out, c':', 1)
+    return True
+
+
 # ---------------------------------------------------------------------------------------------------- what is taken out
 
 cdef bint take_out(Client c, const Slice* key, uint64_t h, OpenZset* o, int64_t start, int64_t count) noexcept:
@@ -150,6 +203,7 @@ cdef int hot_keys(Loop loop) except -1:
     hot_add(loop, b"psetex", cmd_psetex, True)
     hot_add(loop, b"touch", cmd_touch, True)
     hot_add(loop, b"dbsize", cmd_dbsize, False)
+    hot_add(loop, b"copy", cmd_copy, True)
     hot_add(loop, b"zremrangebyscore", cmd_zremrangebyscore, True)
     hot_add(loop, b"zremrangebyrank", cmd_zremrangebyrank, True)
     hot_add(loop, b"xtrim", cmd_xtrim, True)

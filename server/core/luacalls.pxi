@@ -1,6 +1,6 @@
 # Hot commands for scripts: `redis.call` of one of them meets no Python.
 #
-# And for those who ask for scripts: EVAL and EVALSHA of one that is known begin and end here.
+# And for those who ask for scripts: EVAL, EVALSHA and their _RO of one that is known begin and end here.
 #
 # Must live here: when a script, or its call, may be answered so.  Must not: how words and replies pass between Lua and C
 # (luacalls.h), what any command does, which scripts there are (redlark.server.scripting).
@@ -109,7 +109,8 @@ cdef class ScriptCalls:
         self.under_way = None
         loop_tell_time(self.loop)
         self.loop.python_ran = True
-        return known.script, self.caller.context, request_list(self.argc, self.argv), usage_since(self.loop, self.began)
+        request = request_list(self.argc, self.argv)
+        return known.script, self.caller.context, request, usage_since(self.loop, self.began), self.read_only
 
     def open(self, Database db not None, bint read_only, bint full, /):
         self.client.db = db
@@ -144,7 +145,7 @@ cdef Known known_script(ScriptCalls own, const Slice* word, bint by_digest):
 cdef inline bint rl_is(bytes text, const Slice* word) noexcept:
     return <size_t>len(text) == word.n and rl_same(text, word.p, word.n)
 
-cdef bint run_script(Loop loop, Client c, int64_t argc, const Slice* a, bint by_digest) noexcept:
+cdef bint run_script(Loop loop, Client c, int64_t argc, const Slice* a, bint by_digest, bint read_only) noexcept:
     """A script that is known; any other, and one of which somebody is to be told more, is Python's."""
     cdef ScriptCalls own = loop.scripts
     cdef rl_lua_script script
@@ -152,7 +153,7 @@ cdef bint run_script(Loop loop, Client c, int64_t argc, const Slice* a, bint by_
     cdef int64_t keys = 0, i
     cdef size_t size = 0
     cdef uint64_t ns
-    if own is None or loop.memory_limited or loop.aside is not None or own.caller is not None or \
+    if own is None or loop.memory_limited or loop.telling or loop.aside is not None or own.caller is not None or \
             not rl_parse_int(a[2].p, a[2].n, &keys) or not 0 <= keys <= argc - 3:
         return False
     for i in range(3, argc):
@@ -168,7 +169,8 @@ cdef bint run_script(Loop loop, Client c, int64_t argc, const Slice* a, bint by_
         own.began = rl_ticks()
         own.under_way, own.caller, own.argc, own.argv = known, c, argc, a
         own.client.db = c.db
-        own.read_only = own.full = own.wrote = False
+        own.read_only = read_only
+        own.full = own.wrote = False
         own.calls.speaks, own.calls.open = c.resp, True
         if not rl_lua_start(&own.calls, &script):
             loop.server.scripting.broken()
@@ -206,14 +208,22 @@ cdef inline void script_answer(Client c, rl_lua_calls* calls) noexcept:
         calls.used = calls.room = 0
 
 cdef bint cmd_eval(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
-    return run_script(loop, c, argc, a, False)
+    return run_script(loop, c, argc, a, False, False)
 
 cdef bint cmd_evalsha(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
-    return run_script(loop, c, argc, a, True)
+    return run_script(loop, c, argc, a, True, False)
+
+cdef bint cmd_eval_ro(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
+    return run_script(loop, c, argc, a, False, True)
+
+cdef bint cmd_evalsha_ro(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
+    return run_script(loop, c, argc, a, True, True)
 
 cdef int hot_scripts(Loop loop) except -1:
     hot_add(loop, b"eval", cmd_eval, False)
     hot_add(loop, b"evalsha", cmd_evalsha, False)
+    hot_add(loop, b"eval_ro", cmd_eval_ro, False)
+    hot_add(loop, b"evalsha_ro", cmd_evalsha_ro, False)
     return 0
 
 

@@ -113,6 +113,38 @@ cdef bint cmd_srem(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h
     out_head(c.out, c':', gone)
     return True
 
+cdef bint cmd_smove(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
+    """Each set is looked up anew before it changes: the entry of the other one may have gone or moved."""
+    cdef SetFound f, to
+    cdef uint64_t h2
+    cdef Content there = find_set(loop, c, a + 1, h, &f)
+    if there == ANOTHER:
+        return False
+    if there == ABSENT:
+        out_head(c.out, c':', 0)
+        return True
+    h2 = rl_hash(a[2].p, a[2].n)
+    there = find_set(loop, c, a + 2, h2, &to)
+    if there == ANOTHER:
+        return False
+    if a[1].n == a[2].n and memcmp(a[1].p, a[2].p, a[1].n) == 0 or not set_has(f.s, a[3]):
+        out_head(c.out, c':', set_has(f.s, a[3]))
+        return True
+    find_set(loop, c, a + 1, h, &f)
+    set_remove(f.s, a[3])
+    set_changed(loop, c, a + 1, h, &f)
+    if there == WANTED:
+        find_set(loop, c, a + 2, h2, &to)
+        if set_add(to.s, a[3], &loop.set_limits):
+            set_changed(loop, c, a + 2, h2, &to)
+    else:
+        set_make(&to.own)
+        set_announce(&to.own, a[3], 1, &loop.set_limits)
+        set_add(&to.own, a[3], &loop.set_limits)
+        set_new(loop, c, a + 2, h2, &to.own)
+    out_head(c.out, c':', 1)
+    return True
+
 cdef bint cmd_sismember(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
     cdef SetFound f
     cdef Content there = find_set(loop, c, a + 1, h, &f)
@@ -259,6 +291,7 @@ cdef bint cmd_srandmember(Loop loop, Client c, int64_t argc, const Slice* a, uin
 cdef int hot_sets(Loop loop) except -1:
     hot_add(loop, b"sadd", cmd_sadd, True, 2)
     hot_add(loop, b"srem", cmd_srem, True, 2)
+    hot_add(loop, b"smove", cmd_smove, True)
     hot_add(loop, b"sismember", cmd_sismember, True, 2)
     hot_add(loop, b"smismember", cmd_smismember, True)
     hot_add(loop, b"scard", cmd_scard, True)

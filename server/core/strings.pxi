@@ -120,18 +120,41 @@ cdef void fetch_keys(Database db, const Slice* a, int64_t count, int64_t step, u
         for i in range(count):
             db.loop.fetched |= entry_fetch(&db.table, hashes[i])
 
-cdef bint cmd_mset(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
+cdef void put_pairs(Client c, int64_t argc, const Slice* a) noexcept:
+    """Keys and strings in turn, from the first argument on."""
     cdef uint64_t[GROUP] hashes
     cdef int64_t i, n, at = 1
-    if not argc & 1:
-        return False
     while at < argc:
         n = min((argc - at) // 2, GROUP)
         fetch_keys(c.db, a + at, n, 2, hashes)
         for i in range(n):
             db_set(c.db, a[at].p, a[at].n, hashes[i], a + at + 1, FRESH, WITHOUT)
             at += 2
+
+cdef bint cmd_mset(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
+    if not argc & 1:
+        return False
+    put_pairs(c, argc, a)
     out_ok(c.out)
+    return True
+
+cdef bint cmd_msetnx(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
+    """Looking for a key is no use of it."""
+    cdef uint64_t[GROUP] hashes
+    cdef int64_t i, n, at = 1
+    cdef Place place
+    if not argc & 1:
+        return False
+    while at < argc:
+        n = min((argc - at) // 2, GROUP)
+        fetch_keys(c.db, a + at, n, 2, hashes)
+        for i in range(n):
+            if db_live(c.db, a[at].p, a[at].n, hashes[i], &place) != NULL:
+                out_head(c.out, c':', 0)
+                return True
+            at += 2
+    put_pairs(c, argc, a)
+    out_head(c.out, c':', 1)
     return True
 
 cdef bint cmd_mget(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
@@ -266,6 +289,7 @@ cdef int hot_table(Loop loop) except -1:
     hot_add(loop, b"incrby", cmd_incrby, True)
     hot_add(loop, b"decrby", cmd_decrby, True)
     hot_add(loop, b"mset", cmd_mset, True)
+    hot_add(loop, b"msetnx", cmd_msetnx, True)
     hot_add(loop, b"mget", cmd_mget, True)
     hot_add(loop, b"del", cmd_del, True)
     hot_add(loop, b"unlink", cmd_del, True)

@@ -319,6 +319,13 @@ cdef bint cmd_publish(Loop loop, Client c, int64_t argc, const Slice* a, uint64_
     out_head(c.out, c':', 0)
     return True
 
+cdef bint cmd_spublish(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
+    """The same, of the channels of a shard."""
+    if loop.server.pubsub.shards:
+        return False
+    out_head(c.out, c':', 0)
+    return True
+
 
 cdef int hot_texts(Loop loop) except -1:
     hot_add(loop, b"getset", cmd_getset, True)
@@ -333,4 +340,5 @@ cdef int hot_texts(Loop loop) except -1:
     hot_add(loop, b"persist", cmd_persist, True)
     hot_add(loop, b"randomkey", cmd_randomkey, False)
     hot_add(loop, b"publish", cmd_publish, False)
+    hot_add(loop, b"spublish", cmd_spublish, False)
     return 0

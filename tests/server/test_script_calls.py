@@ -48,9 +48,15 @@ VALUES = st.recursive(PLAIN, lambda inner: st.lists(inner, max_size=4).map(lambd
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(code=VALUES, keys=st.lists(KEYS, max_size=3), rest=st.lists(WORDS, max_size=3), resp3=st.booleans())
+@given(
+    code=VALUES,
+    keys=st.lists(KEYS, max_size=3),
+    rest=st.lists(WORDS, max_size=3),
+    resp3=st.booleans(),
+    only=st.sampled_from(("", "_RO")),
+)
 def test_a_script_that_is_known_is_as_at_first(
-    client: Wire, code: str, keys: list[str], rest: list[str], resp3: bool
+    client: Wire, code: str, keys: list[str], rest: list[str], resp3: bool, only: str
 ) -> None:
     """Its reply is the same, and so is what is counted, whether Python runs it, as at first, or the core."""
     client("HELLO", "3" if resp3 else "2")
@@ -58,12 +64,12 @@ def test_a_script_that_is_known_is_as_at_first(
     words, told = [str(len(keys)), *keys, *rest], []
     source = f"local value = {code} return value"
     digest = hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest()
-    for asked in (("EVAL", source), ("EVAL", source), ("EVALSHA", digest), ("EVALSHA", digest.upper())):
+    for name, code in (("EVAL", source), ("EVAL", source), ("EVALSHA", digest), ("EVALSHA", digest.upper())):
         client("FLUSHALL")
         client("CONFIG", "RESETSTAT")
-        reply = client(*asked, *words)
+        reply = client(name + only, code, *words)
         stats = client("INFO", "commandstats", "errorstats").decode()
-        (counts,) = re.findall(rf"cmdstat_{asked[0].lower()}:calls=(\d+).*failed_calls=(\d+)", stats)
+        (counts,) = re.findall(rf"cmdstat_{(name + only).lower()}:calls=(\d+).*failed_calls=(\d+)", stats)
         told.append((reply, counts, re.findall(r"errorstat_.*", stats), client("DEBUG", "DIGEST")))
     client("HELLO", "2")
     assert told[1:] == told[:-1]
