@@ -17,7 +17,7 @@ import hashlib
 import math
 import struct
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -68,7 +68,7 @@ class Calls(Protocol):
 
 
 class Known(Protocol):
-    """A script as a core knows it."""
+    """A script, or a function, as a core knows it."""
 
     digest: bytes
     script: Any
@@ -81,6 +81,8 @@ class ScriptCalls(Protocol):
     address: int  # what that is to be called with; its value is the function of Lua that asks
     wrote: bool  # since `open`, here or as `goes_on` said
 
+    functions: dict[bytes, Known]  # that the core may run, by their names in small letters
+
     def attach(
         self, scripts: dict[bytes, Any], by_source: dict[bytes, Any], evaluated: dict[bytes, None], usable: int, /
     ) -> None:
@@ -88,6 +90,9 @@ class ScriptCalls(Protocol):
 
     def know(self, script: Any, code: int, digest: bytes, source: bytes, /) -> Known:
         """A script that it may run; code: the number that Lua gave to its function."""
+
+    def know_function(self, function: Registered, code: int, name: bytes, only_reads: bool, /) -> Known:
+        """The same of a function of a library."""
 
     def forget(self, known: Known, /) -> None:
         """It is not to run any more."""
@@ -233,6 +238,22 @@ class Engine:
     def known(self, code: Any) -> int:
         """The number by which the core knows a script."""
         return int(self._known(code))
+
+    def offer(self, functions: Iterable[Registered]) -> None:
+        """The core runs these functions, and no others."""
+        if self.hot is None:
+            return
+        before = self.hot.functions
+        now: dict[bytes, Known] = {}
+        for one in functions:
+            name = one.name.lower()
+            if name in before and before[name].script is one:
+                now[name] = before.pop(name)
+            else:
+                now[name] = self.hot.know_function(one, self.known(one.callback), one.name, b"no-writes" in one.flags)
+        for known in before.values():
+            self.hot.forget(known)
+        self.hot.functions = now
 
     def raise_again(self) -> None:
         """Raises what has ended a script that the core ran."""

@@ -22,7 +22,7 @@ from redlark.server.dispatch import find, run
 from redlark.server.interfaces import NO_REPLY, Command, CommandError, Status
 from redlark.server.propagation import EVERYBODY
 from redlark.server.script_client import ScriptClient, Values, weight
-from redlark.server.script_heads import Permit, needs_room
+from redlark.server.script_heads import Permit, needs_room, permit
 from redlark.server.state import PRODUCT_VERSION, ClientContext
 
 if TYPE_CHECKING:
@@ -193,6 +193,8 @@ class Scripting:
         self.functions = {
             one.name.lower(): (one, library) for library in libraries.values() for one in library.functions
         }
+        if self._engine is not None:
+            self._engine.offer(one for one, _ in self.functions.values())
 
     # ---- running ----
 
@@ -219,8 +221,11 @@ class Scripting:
         if self._running is None and self._hot is not None:
             told = self._hot.told()
             if told is not None:
-                script, ctx, request, nanoseconds, read_only = told
-                execution = Execution(script.digest, request, False, PLAIN, ctx)
+                code, ctx, request, nanoseconds, read_only = told
+                if isinstance(code, Script):
+                    execution = Execution(code.digest, request, False, PLAIN, ctx)
+                else:
+                    execution = Execution(code.name, request, True, permit(code.flags), ctx)
                 execution.began -= nanoseconds / 1e9
                 self._enter(execution, read_only)
         return self._running

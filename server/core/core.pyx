@@ -34,8 +34,8 @@ One extension module, redlark.server._core, made of a few files, each one concep
     parser.pxi    requests out of bytes
     landing.pxi   where large arguments come to lie
     strings.pxi   the hot commands: on strings and keys,
-    text_commands.pxi, longdouble.h, sketch.h
-                  on parts of strings, sums and sketches,
+    text_commands.pxi, longdouble.h, sketch.h, lcs.h
+                  on parts of strings, sums, sketches and subsequences,
     bit_commands.pxi, bitfield.h
                   on bits of strings,
     value_commands.pxi

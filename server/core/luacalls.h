@@ -280,23 +280,24 @@ static int rl_frame_value(lua_State *L, rl_lua_calls *calls, int depth) {
 }
 
 typedef struct {
-    int code; /* in the registry */
-    const char *digest;
+    int code;         /* in the registry */
+    const char *name; /* a digest, or a function's */
+    size_t named;
+    int is_function; /* its words are not globals, but what it is called with */
     const rl_lua_word *words;
     int keys, count;
 } rl_lua_script;
 
-static void rl_lua_words(lua_State *L, int name, const rl_lua_word *words, int count) {
-    rl_lua.pushvalue(L, name);
+/* A table of words. */
+static void rl_lua_words(lua_State *L, const rl_lua_word *words, int count) {
     rl_lua.createtable(L, count, 0);
     for (int i = 0; i < count; i++) {
         rl_lua.pushlstring(L, words[i].p, words[i].n);
         rl_lua.rawseti(L, -2, i + 1);
     }
-    rl_lua.rawset(L, 1);
 }
 
-/* Runs a script in the world whose function this is. */
+/* Runs a script in the world whose function this is; or a function, which has its own world. */
 static int rl_lua_run(lua_State *L) {
     rl_lua_calls *calls = (rl_lua_calls *)rl_lua.touserdata(L, RL_LUA_FIRST_UPVALUE);
     const rl_lua_script *script = (const rl_lua_script *)rl_lua.touserdata(L, 1);
@@ -305,11 +306,19 @@ static int rl_lua_run(lua_State *L) {
     int ok, stopped;
     rl_lua.settop(L, 0);
     rl_lua.pushvalue(L, RL_AT_GLOBALS);
-    rl_lua_words(L, RL_AT_KEYS, script->words, script->keys);
-    rl_lua_words(L, RL_AT_ARGV, script->words + script->keys, script->count - script->keys);
     rl_lua.pushvalue(L, RL_AT_FAILED);
     rl_lua.rawgeti(L, RL_LUA_REGISTRY, script->code);
-    ok = rl_lua.pcall(L, 0, 1, 2) == 0;
+    if (!script->is_function)
+        rl_lua.pushvalue(L, RL_AT_KEYS);
+    rl_lua_words(L, script->words, script->keys);
+    if (!script->is_function) {
+        rl_lua.rawset(L, 1);
+        rl_lua.pushvalue(L, RL_AT_ARGV);
+    }
+    rl_lua_words(L, script->words + script->keys, script->count - script->keys);
+    if (!script->is_function)
+        rl_lua.rawset(L, 1);
+    ok = rl_lua.pcall(L, script->is_function ? 2 : 0, 1, 2) == 0;
     rl_lua.pushvalue(L, RL_AT_ENDED);
     rl_lua.call(L, 0, 1);
     stopped = rl_lua.toboolean(L, -1);
@@ -327,7 +336,7 @@ static int rl_lua_run(lua_State *L) {
     rl_lua.pushnumber(L, calls->open ? 2 : 3);
     rl_lua.pushboolean(L, stopped);
     rl_lua.pushboolean(L, ok);
-    rl_lua.pushlstring(L, script->digest, 40);
+    rl_lua.pushlstring(L, script->name, script->named);
     rl_lua.pushvalue(L, 3);
     rl_lua.call(L, 6, 1);
     text = rl_lua.tolstring(L, -1, &n);

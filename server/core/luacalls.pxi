@@ -1,6 +1,6 @@
 # Hot commands for scripts: `redis.call` of one of them meets no Python.
 #
-# And for those who ask for scripts: EVAL, EVALSHA and their _RO of one that is known begin and end here.
+# And for those who ask for scripts: EVAL, EVALSHA and their _RO of one that is known begin and end here, as FCALL does.
 #
 # Must live here: when a script, or its call, may be answered so.  Must not: how words and replies pass between Lua and C
 # (luacalls.h), what any command does, which scripts there are (redlark.server.scripting).
@@ -27,7 +27,9 @@ cdef extern from "luacalls.h":
         bint told_by_lua
     ctypedef struct rl_lua_script:
         int code
-        const char* digest
+        const char* name
+        size_t named
+        int is_function
         const rl_lua_word* words
         int keys, count
     int RL_LUA_KEPT
@@ -43,12 +45,13 @@ cdef enum:
 
 
 cdef class Known:
-    """A script that the core can run: what asks for nothing of its own (scripting.PLAIN)."""
+    """A script that the core can run: what asks for nothing of its own (scripting.PLAIN); or a function."""
 
     cdef int code               # in Lua's registry
-    cdef readonly bytes digest
-    cdef bytes source
-    cdef readonly object script     # redlark.server.scripting.Script
+    cdef readonly bytes digest      # of a function: its name
+    cdef bytes source               # of a function: None
+    cdef readonly object script     # redlark.server.scripting.Script, or redlark.server.engine.Registered
+    cdef bint only_reads            # a function that says so
 
 
 cdef class ScriptCalls:
@@ -61,6 +64,7 @@ cdef class ScriptCalls:
     cdef bint full
     cdef public bint wrote
     cdef dict scripts, by_source, evaluated     # of redlark.server.scripting
+    cdef public dict functions      # Known, by name in small letters
     cdef int64_t usable             # KiB that Lua may hold when a script begins
     cdef Known last                 # the one that was used last, of all
     cdef Known under_way            # it runs, and Python does not know yet
@@ -71,6 +75,7 @@ cdef class ScriptCalls:
 
     def __cinit__(self, Loop loop not None):
         self.loop = loop
+        self.functions = {}
         self.client = Client(loop, -1)
         self.calls.owner = <void*>self
         self.calls.ask = script_ask
@@ -93,6 +98,11 @@ cdef class ScriptCalls:
     def know(self, script, int code, bytes digest not None, bytes source not None, /):
         cdef Known known = Known()
         known.code, known.digest, known.source, known.script = code, digest, source, script
+        return known
+
+    def know_function(self, function, int code, bytes name not None, bint only_reads, /):
+        cdef Known known = Known()
+        known.code, known.digest, known.script, known.only_reads = code, name, function, only_reads
         return known
 
     def forget(self, Known known not None, /):
@@ -148,23 +158,47 @@ cdef inline bint rl_is(bytes text, const Slice* word) noexcept:
 cdef bint run_script(Loop loop, Client c, int64_t argc, const Slice* a, bint by_digest, bint read_only) noexcept:
     """A script that is known; any other, and one of which somebody is to be told more, is Python's."""
     cdef ScriptCalls own = loop.scripts
-    cdef rl_lua_script script
     cdef Known known
-    cdef int64_t keys = 0, i
-    cdef size_t size = 0
-    cdef uint64_t ns
-    if own is None or loop.memory_limited or loop.telling or loop.aside is not None or own.caller is not None or \
-            not rl_parse_int(a[2].p, a[2].n, &keys) or not 0 <= keys <= argc - 3:
-        return False
-    for i in range(3, argc):
-        size += a[i].n + LUA_ITEM
-    if rl_lua_held(&own.calls) + <int64_t>(size >> 10) >= own.usable:
+    cdef int64_t keys = can_run(loop, own, argc, a)
+    if keys < 0:
         return False
     try:
         known = known_script(own, a + 1, by_digest)
-        if known is None:
-            return False
-        script.code, script.digest, script.words = known.code, known.digest, <const rl_lua_word*>(a + 3)
+    except BaseException as error:
+        loop_failed(loop, error)
+        return False
+    return known is not None and run_known(loop, c, argc, a, known, keys, read_only)
+
+cdef bint run_function(Loop loop, Client c, int64_t argc, const Slice* a, bint read_only) noexcept:
+    """A function of a library."""
+    cdef ScriptCalls own = loop.scripts
+    cdef Known known
+    cdef int64_t keys = can_run(loop, own, argc, a)
+    if keys < 0:
+        return False
+    known = own.functions.get(PyBytes_FromStringAndSize(a[1].p, <Py_ssize_t>a[1].n).lower())
+    if known is None or read_only and not known.only_reads:
+        return False
+    return run_known(loop, c, argc, a, known, keys, known.only_reads)
+
+cdef int64_t can_run(Loop loop, ScriptCalls own, int64_t argc, const Slice* a) noexcept:
+    """How many keys what is asked for is given; -1 where Python has to look at it."""
+    cdef int64_t keys = 0, i
+    cdef size_t size = 0
+    if own is None or loop.memory_limited or loop.telling or loop.aside is not None or own.caller is not None or \
+            not rl_parse_int(a[2].p, a[2].n, &keys) or not 0 <= keys <= argc - 3:
+        return -1
+    for i in range(3, argc):
+        size += a[i].n + LUA_ITEM
+    return keys if rl_lua_held(&own.calls) + <int64_t>(size >> 10) < own.usable else -1
+
+cdef bint run_known(Loop loop, Client c, int64_t argc, const Slice* a, Known known, int64_t keys, bint read_only) noexcept:
+    cdef ScriptCalls own = loop.scripts
+    cdef rl_lua_script script
+    cdef uint64_t ns
+    try:
+        script.code, script.words = known.code, <const rl_lua_word*>(a + 3)
+        script.name, script.named, script.is_function = known.digest, <size_t>len(known.digest), known.source is None
         script.keys, script.count = <int>keys, <int>(argc - 3)
         own.began = rl_ticks()
         own.under_way, own.caller, own.argc, own.argv = known, c, argc, a
@@ -219,11 +253,19 @@ cdef bint cmd_eval_ro(Loop loop, Client c, int64_t argc, const Slice* a, uint64_
 cdef bint cmd_evalsha_ro(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
     return run_script(loop, c, argc, a, True, True)
 
+cdef bint cmd_fcall(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
+    return run_function(loop, c, argc, a, False)
+
+cdef bint cmd_fcall_ro(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
+    return run_function(loop, c, argc, a, True)
+
 cdef int hot_scripts(Loop loop) except -1:
     hot_add(loop, b"eval", cmd_eval, False)
     hot_add(loop, b"evalsha", cmd_evalsha, False)
     hot_add(loop, b"eval_ro", cmd_eval_ro, False)
     hot_add(loop, b"evalsha_ro", cmd_evalsha_ro, False)
+    hot_add(loop, b"fcall", cmd_fcall, False)
+    hot_add(loop, b"fcall_ro", cmd_fcall_ro, False)
     return 0
 
 

@@ -16,6 +16,14 @@ cdef extern from "sketch.h":
     int rl_sketch_change(char* data, size_t* size, size_t limit, rl_sketch_spot* spot) nogil
 
 
+cdef extern from "lcs.h" nogil:
+    size_t rl_lcs_room(size_t m, size_t n)
+    size_t rl_lcs(const char* one, size_t m, const char* other, size_t n, uint64_t* room, char* end)
+
+cdef enum:
+    LCS_LONGEST = 1 << 16       # bytes of a text whose places of each byte are kept at once
+
+
 cdef inline const char* text_of(const Entry* e, char* digits, size_t* n) noexcept nogil:
     """The text of a string's entry; digits: room for those of a number."""
     if kind_of(e) == TEXT:
@@ -272,6 +280,40 @@ cdef bint cmd_pfcount(Loop loop, Client c, int64_t argc, const Slice* a, uint64_
     out_head(c.out, c':', count)
     return True
 
+cdef bint cmd_lcs(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
+    """The subsequence, or how long it is."""
+    cdef Place at
+    cdef Entry* e
+    cdef char[2][24] digits
+    cdef Slice[2] texts
+    cdef size_t room, least, found
+    cdef char* work
+    cdef int i
+    if argc > 4 or argc == 4 and not word_is(a + 3, b"len", 3):
+        return False
+    for i in range(2):
+        texts[i].p, texts[i].n = NULL, 0
+        e = db_lookup(c.db, a[i + 1].p, a[i + 1].n, h if i == 0 else rl_hash(a[2].p, a[2].n), &at)
+        if e == NULL:
+            continue
+        if is_collection(e):
+            return False
+        entry_used(c.db, e, loop.now)
+        texts[i].p = <char*>text_of(e, digits[i], &texts[i].n)
+    if texts[1].n > LCS_LONGEST or 4 * (texts[0].n + 1) * (texts[1].n + 1) > <size_t>loop.bulk_limit:
+        return False
+    room = rl_lcs_room(texts[0].n, texts[1].n) * 8
+    least = min(texts[0].n, texts[1].n)
+    loop.cells.used = 0
+    work = buffer_reserve(&loop.cells, room + least)
+    found = rl_lcs(texts[0].p, texts[0].n, texts[1].p, texts[1].n, <uint64_t*>work, work + room + least)
+    if argc == 4:
+        out_head(c.out, c':', <int64_t>found)
+    else:
+        out_bulk(c.out, work + room + least - found, found)
+    buffer_emptied(&loop.cells)
+    return True
+
 cdef bint cmd_incrbyfloat(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
     cdef Place at
     cdef Entry* e = db_lookup(c.db, a[1].p, a[1].n, h, &at)
@@ -336,6 +378,7 @@ cdef int hot_texts(Loop loop) except -1:
     hot_add(loop, b"setrange", cmd_setrange, True)
     hot_add(loop, b"pfadd", cmd_pfadd, True)
     hot_add(loop, b"pfcount", cmd_pfcount, True)
+    hot_add(loop, b"lcs", cmd_lcs, True)
     hot_add(loop, b"incrbyfloat", cmd_incrbyfloat, True)
     hot_add(loop, b"persist", cmd_persist, True)
     hot_add(loop, b"randomkey", cmd_randomkey, False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import time
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -73,6 +74,49 @@ def test_a_script_that_is_known_is_as_at_first(
         told.append((reply, counts, re.findall(r"errorstat_.*", stats), client("DEBUG", "DIGEST")))
     client("HELLO", "2")
     assert told[1:] == told[:-1]
+
+
+@pytest.fixture(scope="module")
+def two() -> Iterator[list[Wire]]:
+    """A connection to each core."""
+    with Server(core=None) as one, Server(core="plain") as other:
+        yield [Wire(one.port), Wire(other.port)]
+
+
+@settings(max_examples=60)
+@given(
+    code=VALUES,
+    keys=st.lists(KEYS, max_size=3),
+    rest=st.lists(WORDS, max_size=3),
+    resp3=st.booleans(),
+    asked=st.lists(
+        st.sampled_from((("FCALL", "f"), ("FCALL_RO", "F"), ("FCALL", "reads"), ("FCALL_RO", "reads"))), max_size=4
+    ),
+)
+def test_a_function_is_called_alike_by_both_cores(
+    two: list[Wire], code: str, keys: list[str], rest: list[str], resp3: bool, asked: list[tuple[str, str]]
+) -> None:
+    """Replies, what is counted and what is kept, also once another library is in the place of the first."""
+    words, said = [str(len(keys)), *keys, *rest], []
+    body = f"function(KEYS, ARGV) local value = {code} return value end"
+    library = f"#!lua name=l\nredis.register_function('f', {body})\n"
+    library += f"redis.register_function{{function_name = 'reads', callback = {body}, flags = {{'no-writes'}}}}"
+    for client in two:
+        client("HELLO", "3" if resp3 else "2")
+        client("FLUSHALL")
+        client("CONFIG", "RESETSTAT")
+        told = [client("FUNCTION", "LOAD", "REPLACE", library)]
+        told += [client(*request, *words) for request in asked]
+        told.append(client("FUNCTION", "LOAD", "REPLACE", library.replace("value end", "{value} end")))
+        told += [client(*request, *words) for request in asked]
+        told += [client("FUNCTION", "FLUSH"), client("FCALL", "f", "0"), client("DEBUG", "DIGEST")]
+        stats = client("INFO", "commandstats", "errorstats").decode()
+        told += [
+            line.encode() for line in re.findall(r"errorstat_.*|cmdstat_fcall\w*:calls=\d+|failed_calls=\d+", stats)
+        ]
+        client("HELLO", "2")
+        said.append(told)
+    assert said[0] == said[1]
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -54,6 +54,8 @@ COMMANDS = st.one_of(
     _asked(b"BITPOS", KEY, st.sampled_from((b"0", b"1")), PLACE, PLACE, st.sampled_from((b"BYTE", b"bit", b"other"))),
     _asked(b"SMOVE", st.sampled_from((b"s", b"t", b"k")), st.sampled_from((b"s", b"t", b"l")), MEMBER),
     _asked(b"SPUBLISH", KEY, TEXT),
+    _asked(b"LCS", KEY, KEY),
+    _asked(b"LCS", KEY, KEY, st.sampled_from((b"LEN", b"len", b"IDX", b"other"))),
 )
 AROUND = st.one_of(
     _asked(PAST, KEY),
@@ -161,6 +163,17 @@ def test_the_first_bit_is_where_it_stands(
     start = max(first + len(bits), 0) if first < 0 else first
     stop = min(max(last + len(bits), 0) if last < 0 else last, len(bits) - 1)
     assert wire("BITPOS", "k", bit, first, last, "BIT") == b":%d\r\n" % bits.find(bit, start, stop + 1)
+
+
+@settings(max_examples=100)
+@given(texts=st.tuples(*[st.lists(st.sampled_from(b"abc"), max_size=200).map(bytes)] * 2), more=st.binary(max_size=20))
+def test_common_subsequences_are_the_same(both: tuple[_Both, _Both], texts: tuple[bytes, bytes], more: bytes) -> None:
+    """Texts with much in common, longer than a word of bits: the core finds the subsequence that Python finds."""
+    said = []
+    for core in both:
+        core.asks("MSET", "one", texts[0] + more, "other", texts[1])
+        said.append([core.asks("LCS", "one", "other", *words) for words in ((), ("LEN",))])
+    assert said[0] == said[1]
 
 
 @settings(max_examples=100)
