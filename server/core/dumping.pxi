@@ -333,7 +333,15 @@ cdef inline void dump_id(Buffer* to, Id id_) noexcept nogil:
     dump_length(to, id_.seq)
 
 cdef inline void pack_int(Buffer* packed, int64_t number) noexcept nogil:
+    """What an entry has beside its texts is nearly always a small number: itself, and one byte in all."""
     cdef lp_item item
+    cdef char* to
+    if 0 <= number < 128:
+        to = buffer_reserve(packed, 2)
+        to[0] = <char>number
+        to[1] = 1
+        packed.used += 2
+        return
     lp_prepare_int(&item, number)
     pack_element(packed, &item)
 
