@@ -31,7 +31,7 @@ from redlark.conformance.findings import look_into
 from redlark.conformance.generate import Generator, Grammar, grammar, group_of, optional_words
 from redlark.conformance.history import History
 from redlark.conformance.judge import Judge, seldom_collected
-from redlark.conformance.options import ELSEWHERE, Options
+from redlark.conformance.options import ELSEWHERE, NOT_REACHED, Options
 from redlark.conformance.profiles import Choice
 from redlark.conformance.pursuit import Pursuit
 from redlark.conformance.rehearse import Rehearsal
@@ -487,7 +487,7 @@ class Campaign:
         for setup in SETUPS:
             if setup.reaches(rule) and setup.is_of(self.model.profile.name):
                 return f"needs a server where {setup.name}: {self.skipped.get(setup.name, 'not reached there')}"
-        return "not reached within the budget"
+        return NOT_REACHED
 
     @cached_property
     def _foreign(self) -> frozenset[bytes]:

@@ -16,7 +16,7 @@ from functools import reduce
 from typing import Any
 
 from redlark.conformance.baseline import Complaint
-from redlark.conformance.options import ELSEWHERE, Options
+from redlark.conformance.options import ELSEWHERE, NOT_REACHED, Options
 from redlark.conformance.report import (
     CONFORMS,
     DIVERGES,
@@ -35,7 +35,6 @@ Outcome = dict[str, Any]
 
 GRAVITY = (UNSPECIFIED, NOT_RUN, CONFORMS, UNSUPPORTED, DIVERGES)
 ENDS = ("complete", "requests", "budget", "interrupted", "lost", "could not run")
-NOT_REACHED = "not reached within the budget"
 
 _SETS = ("baselines", "texts", "servers", "profiles", "why", "notes")
 _SUMS = ("requests", "histories", "judging", "given_up")

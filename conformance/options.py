@@ -13,6 +13,7 @@ from redlark.conformance.target import TIMEOUT
 
 Anything = TypeVar("Anything")
 ELSEWHERE = "that is another unit's part"
+NOT_REACHED = "not reached within the budget"
 
 
 @frozen

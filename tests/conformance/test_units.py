@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from redlark.conformance import merging
 from redlark.conformance.merging import NOTHING, Outcome, merge
-from redlark.conformance.options import ELSEWHERE, Options, Share
+from redlark.conformance.options import ELSEWHERE, NOT_REACHED, Options, Share
 from redlark.conformance.report import ENDLESS
 from redlark.conformance.unit import Unit, units_of
 
@@ -43,9 +43,7 @@ VERDICTS = st.fixed_dictionaries(
         "findings": st.lists(FINDINGS, max_size=3).map(merging._distinct),
     }
 )
-REASONS = st.sampled_from(
-    [merging.NOT_REACHED, f"needs a server where events are told: {ELSEWHERE}", "never sent", "x"]
-)
+REASONS = st.sampled_from([NOT_REACHED, f"needs a server where events are told: {ELSEWHERE}", "never sent", "x"])
 CONTRADICTIONS = st.lists(st.just({"picture": "|-|", "original": 3, "operations": []}), max_size=1)
 CROWDS = st.none() | st.fixed_dictionaries(
     {
