@@ -201,16 +201,22 @@ class Replay:
             if recorded is not None:
                 recorded.exchange = exchange
                 self._found[exchange.id] = recorded
+        left = self._push(link, memoryview(wire))  # before it is judged, which takes its time
         self._tell(event)
-        left = memoryview(wire)
-        while left:
-            try:
-                left = left[link.sock.send(left) :]
-            except BlockingIOError:
-                self._read([client], 0.05)
-            except OSError:
-                link.gone = True
-                return
+        while left and not link.gone:
+            self._read([client], 0.05)
+            left = self._push(link, left)
+
+    @staticmethod
+    def _push(link: _Link, left: memoryview) -> memoryview:
+        """Send what goes; what is left."""
+        try:
+            return left[link.sock.send(left) :]
+        except BlockingIOError:
+            return left
+        except OSError:
+            link.gone = True
+            return left
 
     def _words(self, client: int, recorded: Replayed) -> Words | None:
         """What is sent for a recorded request; None where it is left out."""

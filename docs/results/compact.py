@@ -1,7 +1,10 @@
-"""Makes of reports of `redlark conform --json` the short ones that stand here, and the tables of the page.
+"""Makes of reports of `redlark conform --json` the short ones that stand here, the matrix, and the tables of the page.
 
 python docs/results/compact.py report.json... > docs/results/reports.json
+python docs/results/compact.py --matrix report.json... > docs/results/matrix.md
 python docs/results/compact.py --tables report.json...
+
+A name before a report (`fakeredis=report.json`) is what its target that was given by an address is called here.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ from typing import Any
 
 MOST = 2  # divergences of a command that are kept
 LONGEST = 400  # characters of what was allowed or seen
+KEPT = ("verdict", "group", "rules_reached", "rules")  # of a command
 TOLD = ("conforms", "diverges", "unsupported")
 
 
@@ -21,7 +25,7 @@ def short(target: dict[str, Any]) -> dict[str, Any]:
     """What is kept of a target, in the form of a report."""
     names = ("target", "server", "profile", "level", "protocols", "ended", "notes", "totals")
     commands = {
-        name: {"verdict": one["verdict"], "group": one["group"], "divergences": divergences(one)}
+        name: {**{key: one[key] for key in KEPT if key in one}, "divergences": divergences(one)}
         for name, one in target["commands"].items()
         if one["verdict"] in TOLD
     }
@@ -62,18 +66,65 @@ def tables(targets: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
+MATRIX = """# The matrix
+
+Made by `python docs/results/compact.py --matrix`, of the runs that [Results](README.md) tells of: a command a row, a
+server a column, in it how many of the command's rules were reached, of how many. **differs**: at least one reply that
+the text does not allow; –: the server does not have the command; nothing: the profile has no such command, or it was
+not asked within the budget.
+
+| target | server | held to | requests |
+|---|---|---|---|
+"""
+
+
+def matrix(targets: list[dict[str, Any]]) -> str:
+    """A page with a table for each group of commands: what each target said to each command."""
+    names = {name: told["group"] for one in targets for name, told in one["commands"].items() if told["group"]}
+    lines = [MATRIX + "\n".join(map(origin, targets)), ""]
+    for group in sorted(set(names.values())):
+        lines += [f"## {group}", "", "| command | " + " | ".join(one["target"] for one in targets) + " |"]
+        lines += ["|---" * (len(targets) + 1) + "|"]
+        for name in sorted(name for name, its in names.items() if its == group):
+            cells = [cell(one["commands"].get(name)) for one in targets]
+            if any(cells):
+                lines.append(f"| {name.replace('|', ' ')} | {' | '.join(cells)} |")
+        lines.append("")
+    return "\n".join(lines).rstrip("\n")
+
+
+def origin(one: dict[str, Any]) -> str:
+    """Where a column comes from."""
+    server = "Redlark" if one["target"] == "embedded" else one["server"]  # in INFO it is the Redis that it stands for
+    return f"| {one['target']} | {server} | {one['profile']} | {one['totals']['requests']:,} |"
+
+
+def cell(told: dict[str, Any] | None) -> str:
+    """A command on a target."""
+    if told is None or told["verdict"] not in TOLD:
+        return ""
+    if told["verdict"] == "unsupported":
+        return "–"
+    reached = f"{told['rules_reached']}/{told['rules']}" if "rules" in told else ""
+    if told["verdict"] == "diverges":
+        return f"**differs** {reached}".rstrip()
+    return reached or "conforms"
+
+
 def read(argument: str) -> list[dict[str, Any]]:
-    """The targets of a report; called otherwise where a name stands before it."""
+    """The targets of a report; the one that was given by its address is called as stands before it."""
     name, _, path = argument.rpartition("=")
     targets: list[dict[str, Any]] = json.loads(Path(path).read_text())["targets"]
-    return [{**one, "target": name, "server": name} if name else one for one in targets]
+    return [{**one, "target": name, "server": name} if name and "://" in one["target"] else one for one in targets]
 
 
 def main(arguments: list[str]) -> None:
     """Print the tables, or the short reports, a target a line."""
-    targets = [target for one in arguments if one != "--tables" for target in read(one)]
+    targets = [target for one in arguments if not one.startswith("--") for target in read(one)]
     if "--tables" in arguments:
         print(tables(targets))
+    elif "--matrix" in arguments:
+        print(matrix(targets))
     else:
         print('{"targets": [\n' + ",\n".join(json.dumps(short(one)) for one in targets) + "\n]}")
 

@@ -16,10 +16,8 @@ from pathlib import Path
 from attrs import asdict
 from rich.progress import track
 
-from redlark.conformance import servers as machine
-
 from .faults import FAULTS
-from .power import BUDGET, LONGEST, PROFILE, Power, measured
+from .power import BUDGET, LONGEST, PROFILE, Power, measure
 
 HEAD = """# How soon a mistake is found
 
@@ -51,12 +49,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     (given.out / "power.md").write_text(page(powers, given.seed), encoding="utf-8")
     rows = [{name: value for name, value in asdict(one).items() if name != "paste"} for one in powers]
     (given.out / "power.json").write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
-
-
-def measure(seed: int, place: int) -> Power:
-    """One fault, before a server of its own."""
-    with machine.running(None) as running:
-        return measured(running, FAULTS[place], seed)
 
 
 def page(powers: Sequence[Power], seed: int) -> str:

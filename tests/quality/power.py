@@ -19,7 +19,7 @@ from redlark.conformance.report import Finding
 from redlark.conformance.target import parse_address, prepare
 from redlark.reference import Model
 
-from .faults import SPINE, Fault
+from .faults import FAULTS, SPINE, Fault
 from .proxy import Handler, proxy
 
 PROFILE = "redis-8.2"
@@ -104,3 +104,9 @@ def _is_found_again(running: machine.Running, fault: Fault, model: Model, findin
         found = judge.run(written.history(told["lines"], told["protocol"]))
         judge.close()
     return found is not None and found.rules == finding.rules
+
+
+def measure(seed: int, place: int) -> Power:
+    """One fault, before a server of its own."""
+    with machine.running(None) as running:
+        return measured(running, FAULTS[place], seed)
