@@ -11,7 +11,7 @@ import click
 from redlark.server import checks, cores, ending, process
 from redlark.server.conf_file import from_arguments
 from redlark.server.config import acted_on
-from redlark.server.logs import Log
+from redlark.server.logs import Defects, Log
 from redlark.server.parameters import ROWS, ConfigError
 from redlark.server.running import Running
 from redlark.server.sockets import ListenError, allow_descriptors
@@ -102,6 +102,7 @@ def serve(arguments: list[str]) -> None:
         if clients < config.maxclients:
             log("warning", f"maxclients {config.maxclients} lowered to {clients}: this process may not open more files")
             config.maxclients = clients
+        process.ignore_signals()  # before anybody can connect
         running = Running(config, core)
     except (ConfigError, cores.NoCore) as problem:
         return _fail("FATAL CONFIG FILE ERROR (redlark)", problem)
@@ -127,6 +128,8 @@ def _announce(running: Running, log: Log) -> None:
 def _serve(running: Running, log: Log) -> None:
     state, config = running.state, running.state.config
     state.log = state.watchdog.log = log
+    if config.logfile or config.syslog_enabled:
+        sys.stderr = Defects(log)
     background = config.daemonize and process.supervisor(config) == "no"
     if background:
         process.daemonize()

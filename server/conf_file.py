@@ -143,6 +143,6 @@ def _option(option: str, values: list[bytes], config: Config, seen: set[str]) ->
         else:
             _add(name, values, config)
     except ConfigError as problem:
-        shown_values = " ".join(value.decode("utf-8", "replace") for value in values)
-        raise ConfigError(f"{option} {shown_values}: {problem}") from None
+        shown = " ".join((option, *(value.decode("utf-8", "replace") for value in values)))
+        raise ConfigError(f"{shown}: {problem}") from None
     return None

@@ -32,6 +32,7 @@ class Config:
     unixsocketperm: int = 0
     tcp_backlog: int = 511
     tcp_keepalive: int = 300
+    max_new_connections_per_cycle: int = 10
     databases: int = 16
     timeout: int = 0
     maxclients: int = 10000
@@ -47,6 +48,7 @@ class Config:
     maxmemory: int = 0
     maxmemory_policy: bytes = b"noeviction"
     maxmemory_samples: int = 5
+    maxmemory_eviction_tenacity: int = 10
     lfu_log_factor: int = 10
     lfu_decay_time: int = 1
     hz: int = 10

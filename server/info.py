@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import platform
 import resource
 import sys
 from collections.abc import Callable
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from redlark.server import usage
+from redlark.server import cores, usage
 from redlark.server.blocking import ANY
 from redlark.server.eviction import ENDS_SOONEST
 from redlark.server.process import supervisor
@@ -28,6 +31,9 @@ def _server(server: State) -> Figures:
     up = (milliseconds() - server.started) // 1000
     return {
         "redis_version": PRODUCT_VERSION,
+        "redis_git_sha1": "00000000",  # not built from a repository of Redis
+        "redis_git_dirty": 0,
+        "redis_build_id": build_id(server.core),
         "server_name": "redlark",
         "redlark_core": server.core,
         "redis_mode": "standalone",
@@ -52,13 +58,24 @@ def _server(server: State) -> Figures:
     }
 
 
+@cache
+def build_id(core: str) -> str:
+    """Sixteen digits that tell one build from another: of the version, and of what was compiled."""
+    digest = hashlib.sha1(f"{PRODUCT_VERSION} {core}".encode())
+    if core != "plain":
+        digest.update(Path(cores.choose(core).__file__ or "").read_bytes())
+    return digest.hexdigest()[:16]
+
+
 def _clients(server: State) -> Figures:
     clients = server.clients.values()
     return {
         "connected_clients": len(clients),
         "cluster_connections": 0,
         "maxclients": server.config.maxclients,
-        "blocked_clients": len(server.waiting.clients),
+        "client_recent_max_input_buffer": server.largest.of(server.now, 0),
+        "client_recent_max_output_buffer": server.largest.of(server.now, 1),
+        "blocked_clients": len(server.waiting.clients) + len(server.pause.held),
         "tracking_clients": len(server.tracking.clients),
         "pubsub_clients": sum(client.subscribed for client in clients),
         "watching_clients": sum(bool(client.watching) for client in clients),
@@ -88,6 +105,7 @@ def _memory(server: State) -> Figures:
     data -= sum(main + deadlines for main, deadlines, _ in tables)
     machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     lua, code = server.scripting.memory(), server.scripting.code
+    functions = sum(len(library.source) for library in server.scripting.libraries.values())
     return {
         "used_memory": used,
         "used_memory_human": _human(used),
@@ -104,9 +122,13 @@ def _memory(server: State) -> Figures:
         "total_system_memory": machine,
         "total_system_memory_human": _human(machine),
         "used_memory_lua": lua,
+        "used_memory_vm_eval": lua,  # functions run in the same Lua
         "used_memory_lua_human": _human(lua),
+        "used_memory_scripts_eval": code - functions,
+        "used_memory_vm_functions": 0,
         "used_memory_vm_total": lua,
         "used_memory_vm_total_human": _human(lua),
+        "used_memory_functions": functions,
         "used_memory_scripts": code,
         "used_memory_scripts_human": _human(code),
         "number_of_cached_scripts": len(server.scripting.scripts),
@@ -189,9 +211,16 @@ def _persistence(server: State) -> Figures:
     }
 
 
+def _threads(server: State) -> Figures:
+    """One serves everybody."""
+    stats, clients = server.loop.stats, len(server.clients)
+    return {"io_thread_0": f"clients={clients},reads={stats.reads},writes={stats.writes}"}
+
+
 def _stats(server: State) -> Figures:
     stats = server.loop.stats
-    requests, read, written = server.rates.a_second()
+    requests, read, written, turns, busy_ns = server.rates.a_second()
+    exceeded, exceeds = server.eviction.exceeded()
     return {
         "total_connections_received": stats.connections,
         "total_commands_processed": stats.commands,
@@ -206,11 +235,14 @@ def _stats(server: State) -> Figures:
         **dict.fromkeys(("sync_full", "sync_partial_ok", "sync_partial_err"), 0),
         "expired_subkeys": sum(database.ending.gone for database in server.databases),
         "expired_keys": sum(database.expired for database in server.databases),
+        "expired_stale_perc": f"{server.stale * 100:.2f}",
         "expired_time_cap_reached_count": server.expire_capped,
         "expire_cycle_cpu_milliseconds": server.expire_ns // 1_000_000,
         "evicted_keys": server.eviction.evicted,
         "evicted_clients": server.evicted_clients,
         "evicted_scripts": server.scripting.evicted,
+        "total_eviction_exceeded_time": exceeded,
+        "current_eviction_exceeded_time": exceeds,
         "keyspace_hits": sum(database.found for database in server.databases),
         "keyspace_misses": sum(database.missed for database in server.databases),
         "pubsub_channels": len(server.pubsub.channels),
@@ -218,6 +250,7 @@ def _stats(server: State) -> Figures:
         "pubsubshard_channels": len(server.pubsub.shards),
         **dict.fromkeys(("migrate_cached_sockets", "slave_expires_tracked_keys", "unexpected_error_replies"), 0),
         **dict.fromkeys((f"io_threaded_{what}_processed" for what in ("reads", "writes")), 0),
+        **dict.fromkeys((f"io_threaded_total_prefetch_{what}" for what in ("batches", "entries")), 0),
         **dict.fromkeys((f"active_defrag_{what}" for what in ("hits", "misses", "key_hits", "key_misses")), 0),
         **dict.fromkeys(("total_active_defrag_time", "current_active_defrag_time"), 0),
         "acl_access_denied_auth": server.denied,
@@ -232,6 +265,11 @@ def _stats(server: State) -> Figures:
         "total_writes_processed": stats.writes,
         "client_query_buffer_limit_disconnections": stats.query_overflows,
         "client_output_buffer_limit_disconnections": stats.output_overflows,
+        "eventloop_cycles": stats.turns,
+        "eventloop_duration_sum": stats.busy_ns // 1000,
+        "eventloop_duration_cmd_sum": sum(one.nanoseconds for one in usage.told(server).values()) // 1000,
+        "instantaneous_eventloop_cycles_per_sec": round(turns),
+        "instantaneous_eventloop_duration_usec": round(busy_ns / turns / 1000) if turns else 0,
     }
 
 
@@ -342,6 +380,7 @@ SECTIONS: dict[str, Callable[[State], Figures]] = {
     "Clients": _clients,
     "Memory": _memory,
     "Persistence": _persistence,
+    "Threads": _threads,
     "Stats": _stats,
     "Replication": _replication,
     "CPU": _cpu,

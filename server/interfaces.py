@@ -262,8 +262,8 @@ class Database(Protocol):
     def swap(self, other: Database, /) -> None:
         """Exchange keys and deadlines and nothing else: SWAPDB sees to who watches or waits."""
 
-    def expire_cycle(self, budget_us: int, stale: int = 10, /) -> int:
-        """Active expiry: remove keys that are past, go on while more than `stale` % of a sample are; how many went."""
+    def expire_cycle(self, budget_us: int, stale: int = 10, /) -> tuple[int, int]:
+        """Active expiry: remove keys that are past, go on while more than `stale` % are; how many went, of how many."""
 
     def size(self, key: bytes, /) -> int | None:
         """About how many bytes a key takes with its value, None when absent.  No access."""
@@ -444,8 +444,7 @@ class Command:
 class Loop(Protocol):
     """An event loop over listening sockets.  Constructed as `Loop(server: State, listeners: list[socket.socket])`.
 
-    Each core module also exposes `Database(index: int, clock: State)`, the classes of `types.Types`, and `NAME: str`
-    ("compiled" or "plain").
+    Each core module also exposes `Database(index: int, clock: State)`, the classes of `types.Types`, and its `NAME`.
 
     The loop's duties towards `server`:
     - `server.now = <ms>` before it executes requests (at least once for each batch of ready sockets; for each readable
@@ -465,6 +464,7 @@ class Loop(Protocol):
 
     stats: Stats
     clients: dict[int, Client]  # by id, in order of connection
+    largest: tuple[int, int]  # bytes of a client's query buffer and of what waited, when `client_memory` was last asked
 
     def run(self) -> None:
         """Until `stop`; closes every client and returns."""

@@ -6,8 +6,11 @@ worth a line.
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import syslog
+from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
@@ -51,10 +54,30 @@ class Log:
                     print(line, file=file)
             except OSError:  # a disk that is full keeps nobody from being served
                 return
-        else:
-            try:
-                print(line, flush=True)
-            except RuntimeError:  # a signal has come in the midst of another line: past the stream's buffer
+        else:  # past the stream's buffer: a signal may come in the midst of another line
+            with contextlib.suppress(OSError):  # who has read it has gone, or a disk is full
                 os.write(1, f"{line}\n".encode(errors="backslashreplace"))
         if self._config.syslog_enabled:
             syslog.syslog(_PRIORITIES[level], text)
+
+
+class Defects(io.TextIOBase):
+    """Takes the place of standard error: what Python says of a defect goes to the log, which somebody may read.
+
+    >>> defects = Defects(lambda level, line: print(level, line))
+    >>> defects.write("Traceback ...\\n  ZeroDivi")
+    24
+    >>> defects.write("sionError\\n")
+    warning Traceback ...
+    warning   ZeroDivisionError
+    10
+    """
+
+    def __init__(self, log: Callable[[str, str], None]) -> None:
+        self._log, self._begun = log, ""
+
+    def write(self, text: str) -> int:
+        *lines, self._begun = (self._begun + text).split("\n")
+        for line in lines:
+            self._log("warning", line)
+        return len(text)

@@ -122,12 +122,15 @@ class Observer:
 
     def ended(self, client: Client, command: Command, request: list[bytes], nanoseconds: int) -> None:
         """A request is over that ran for so long, perhaps after it has waited: what took long is kept."""
-        now = time.time_ns() // 1_000_000_000
-        if nanoseconds >= self._delay_ns:
-            kind = b"fast-command" if "fast" in command.flags else b"command"
-            self.delays.setdefault(kind, Delays()).add(now, nanoseconds // 1_000_000)
+        self.delayed(b"fast-command" if "fast" in command.flags else b"command", nanoseconds)
         if nanoseconds >= self._slow_ns and "skip-slowlog" not in command.flags:
             self._keep(command, request, nanoseconds, client.addr, client.name)
+
+    def delayed(self, kind: bytes, nanoseconds: int) -> None:
+        """Something has kept everybody for so long; LATENCY tells of it by its kind, if it was long enough."""
+        if nanoseconds >= self._delay_ns:
+            now = time.time_ns() // 1_000_000_000
+            self.delays.setdefault(kind, Delays()).add(now, nanoseconds // 1_000_000)
 
     def _keep(self, command: Command, request: list[bytes], nanoseconds: int, address: bytes, name: bytes) -> None:
         if self._kept:

@@ -83,11 +83,19 @@ def remove_pid(path: bytes) -> None:
         os.unlink(path)
 
 
+def ignore_signals() -> None:
+    """A terminal that goes (SIGHUP) and sockets that are gone (SIGPIPE, which Python ignores) end nothing.
+
+    Nor does SIGUSR2, by which Redis's threads tell each other where they are.
+    """
+    for number in (signal.SIGHUP, signal.SIGUSR2):
+        signal.signal(number, signal.SIG_IGN)
+
+
 def handle_signals(stop: Callable[[str], bool], log: Log) -> None:
     """SIGTERM and SIGINT ask for the end, by `stop(name)`, which may refuse; the second SIGINT waits for nothing.
 
-    A terminal that goes (SIGHUP) and sockets that are gone (SIGPIPE, which Python ignores) end nothing, nor does
-    SIGUSR2, by which Redis's threads tell each other where they are.
+    See `ignore_signals` for those that end nothing.
     """
     interrupted = False
 
@@ -104,8 +112,6 @@ def handle_signals(stop: Callable[[str], bool], log: Log) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, handler)
-    for number in (signal.SIGHUP, signal.SIGUSR2):
-        signal.signal(number, signal.SIG_IGN)
 
 
 def log_crashes(config: Config) -> None:

@@ -26,7 +26,7 @@ from redlark.server.observing import Observer
 from redlark.server.pausing import Pause
 from redlark.server.propagation import Propagation, Told
 from redlark.server.pubsub import Listening, PubSub
-from redlark.server.rates import Rates
+from redlark.server.rates import Largest, Rates
 from redlark.server.timers import Timers
 from redlark.server.title import OomScore, expanded, show
 from redlark.server.tracking import Track, Tracker
@@ -46,10 +46,11 @@ EMPTY = 1024  # bytes that an empty server is said to use
 MOST_KINDS = 128  # of errors that are counted apart: scripts may invent any number of them
 COUNTS = (
     *("connections", "rejected", "commands", "errors", "net_in", "net_out", "reads", "writes"),
-    *("output_overflows", "query_overflows"),
+    *("output_overflows", "query_overflows", "turns", "busy_ns"),
 )
 EXPIRE_SHARE = 0.25  # of the time between two crons may go into active expiry,
 EFFORT_SHARE = 0.02  # and so much more for each step of active-expire-effort, which stops at
+NEWEST = 0.05  # of the mean of what is past is what was found last
 STALE = 10  # % of keys that are past, one less for each step
 
 
@@ -146,6 +147,8 @@ class State:
     scripting: Scripting = attrs.field(init=False)
     log: Callable[[str, str], None] = lambda level, text: None  # a level of the configuration, and a line
     rates: Rates = attrs.Factory(Rates)
+    largest: Largest = attrs.Factory(Largest)
+    stale: float = 0.0  # which share of keys with deadlines was past, as active expiry has found of late
     lazy_before: int = 0  # values that were freed in steps before CONFIG RESETSTAT
     listeners: list[socket.socket] = attrs.Factory(list)
     expire_ns: int = 0  # that active expiry has taken
@@ -248,8 +251,9 @@ class State:
             database.expired = database.ending.gone = database.found = database.missed = 0
         self.rates.forget()
         self.lazy_before = self.loop.lazy()[1]
-        self.eviction.evicted = self.evicted_clients = 0
-        self.expire_capped = 0
+        self.eviction.forget()
+        self.evicted_clients = 0
+        self.expire_capped, self.stale = 0, 0.0
         self.failures.clear()
         forget(self)
         self.peak_memory, self.peak_at = self.used_memory(), self.now
@@ -276,8 +280,11 @@ class State:
         began = time.perf_counter_ns()
         if self.active_expiry and not self.pause.is_on:
             self._expire(began)
-        self.expire_ns += time.perf_counter_ns() - began
+        spent = time.perf_counter_ns() - began
+        self.expire_ns += spent
+        self.observer.delayed(b"expire-cycle", spent)
         self.buffers = self.loop.client_memory()
+        self.largest.note(self.now, *self.loop.largest)
         self.evicted_clients += bound(self)
         self.note_peak()
         self.rates.sample(self.now, self.loop.stats)
@@ -297,6 +304,7 @@ class State:
     def _expire(self, began: int) -> None:
         """Active expiry of all databases: each in its turn, in the time from `began` on that the effort allows."""
         effort = self.config.active_expire_effort - 1
+        gone = timed = 0
         until = began + int((EXPIRE_SHARE + EFFORT_SHARE * effort) * 1_000_000_000 / self.config.hz)
         for number in range(len(self.databases)):
             database = self.databases[(self._expiring + number) % len(self.databases)]
@@ -306,9 +314,12 @@ class State:
                 self.expire_capped += 1
                 break
             if database.expires_count():
-                database.expire_cycle(left, STALE - effort)
+                went, of = database.expire_cycle(left, STALE - effort)
+                gone, timed = gone + went, timed + of
             if database.ending:
                 fields.cycle(database, self.now, left)
+        found = gone / timed if timed else 0.0
+        self.stale += (found - self.stale) * NEWEST
 
 
 def is_local(address: bytes) -> bool:

@@ -62,6 +62,8 @@ class Stats:
     errors: int = 0  # total_error_replies
     output_overflows: int = 0  # client_output_buffer_limit_disconnections, and the same of query buffers:
     query_overflows: int = 0
+    turns: int = 0  # eventloop_cycles,
+    busy_ns: int = 0  # and how long they took, without what they waited
 
 
 @attrs.define(slots=True, eq=False)

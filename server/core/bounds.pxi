@@ -20,6 +20,16 @@ cdef inline size_t client_memory(Client c) noexcept:
     """Bytes that a connection takes, but for what it has queued."""
     return <size_t>CLIENT_BYTES + c.input.room + c.own.room + landing_memory(&c.landing) + c.partial.room * sizeof(Slice)
 
+cdef size_t clients_memory(Loop loop) except? 0:
+    """Bytes that all connections take; and the largest buffers that are now."""
+    cdef size_t taken = 0, had = 0, waits = 0
+    cdef Client c
+    for c in loop.clients.values():
+        taken += client_memory(c)
+        had, waits = max(had, c.input.room), max(waits, c.own.used - c.own.sent)
+    loop.largest = had, waits
+    return taken
+
 cdef inline void client_check_output(Client c, size_t more) noexcept:
     """How much waits for a client, and is about to be sent to it, against the limits of its class."""
     cdef const Limit* limit = c.loop.limits + (PUBSUB if c.subscribed else NORMAL)

@@ -242,7 +242,7 @@ cdef class Database:
             if not steps & 63:
                 if rl_steady_us() > until or past.examined >= 256 and gone * 100 < past.examined * stale:
                     break
-        return gone
+        return gone, past.examined
 
     def _expire_all(self):
         cdef PastKeys past

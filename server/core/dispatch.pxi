@@ -200,6 +200,7 @@ cdef bint has_room(Loop loop) noexcept:
         return True
     try:
         loop_tell_time(loop)
+        loop.python_ran = True
         return loop.server.eviction.has_room()
     except BaseException as error:
         loop_failed(loop, error)

@@ -50,7 +50,6 @@ cdef enum:
     EVENTS = 512
     ARRIVALS = 1 << 16      # bytes read at once from a client that has nothing waiting
     READ_AT_LEAST = 1 << 15
-    ACCEPTS = 256           # connections accepted before the clients have their turn again
     OUTPUT_LIMIT = 1 << 30
     ACCEPT_PAUSE = 100      # ms
     PARKED_INPUT = 1 << 20  # what a parked client may send ahead
@@ -104,7 +103,8 @@ cdef class Loop:
     cdef int64_t list_limit, bulk_limit
     cdef size_t query_limit
     cdef Limit[CLASSES] limits
-    cdef int64_t max_clients, cron_us
+    cdef int64_t max_clients, accepts, cron_us  # `accepts` before the clients have their turn again
+    cdef readonly tuple largest     # buffers of a client, when `client_memory` last looked
     cdef int keepalive
     cdef bint memory_limited
     cdef size_t memory_limit, memory_base, sketch_limit     # of these, `base` is what is used besides the keyspaces
@@ -204,7 +204,7 @@ cdef class Loop:
             self.limits[number].hard = limit.hard
             self.limits[number].soft = limit.soft
             self.limits[number].soft_ms = limit.seconds * 1000
-        self.max_clients = config.maxclients
+        self.max_clients, self.accepts = config.maxclients, config.max_new_connections_per_cycle
         self.keeps_times = config.latency_tracking
         self.keepalive = config.tcp_keepalive
         self.cron_us = 1_000_000 // config.hz
@@ -223,10 +223,7 @@ cdef class Loop:
 
     def client_memory(self):
         """Bytes that the connections take, but for what they have queued."""
-        cdef size_t taken = 0
-        for c in self.clients.values():
-            taken += client_memory(<Client>c)
-        return taken
+        return clients_memory(self)
 
     def script_calls(self, bytes lua not None, /):
         return ScriptCalls(self) if rl_lua_find(lua) else None
@@ -291,12 +288,14 @@ cdef class Loop:
     def run(self):
         cdef epoll_event[EVENTS] events
         cdef int n
+        cdef uint64_t began
         self.steady = rl_steady_us()
         self.cron_at = self.steady + self.cron_us
         self.python_ran = True
         try:
             while not self.stopping and self.failure is None:
                 n = self.wait(events)
+                began = rl_ticks()
                 if n < 0:
                     if errno != EINTR:
                         raise OSError(errno, "epoll_wait")
@@ -310,6 +309,7 @@ cdef class Loop:
                     loop_read_clock(self)
                     if self.now >= self.timer_at:
                         self.fire()
+                usage_turn(self, began)
             if self.failure is not None:
                 raise self.failure
         finally:
@@ -400,7 +400,7 @@ cdef class Loop:
         cdef char[160] text
         cdef Client c
         cdef bytes refusal
-        for _ in range(ACCEPTS):
+        for _ in range(self.accepts):
             fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)
             if fd < 0:
                 if errno == EMFILE or errno == ENFILE or errno == ENOBUFS or errno == ENOMEM:

@@ -16,7 +16,7 @@ cdef class Stats:
     """Counters; see redlark.server.usage.Stats."""
 
     cdef public uint64_t connections, rejected, commands, errors, net_in, net_out, reads, writes
-    cdef public uint64_t output_overflows, query_overflows
+    cdef public uint64_t output_overflows, query_overflows, turns, busy_ns
 
 
 cdef enum:
@@ -60,6 +60,11 @@ cdef inline void usage_share(Loop loop, const Request* batch, int first, int beh
                 i += 1
             usage_add(loop, batch[first].hot, each, i - first)
             first = i
+
+cdef inline void usage_turn(Loop loop, uint64_t began) noexcept:
+    """The loop has come round, and was busy since then."""
+    loop.stats.turns += 1
+    loop.stats.busy_ns += usage_since(loop, began)
 
 cdef void usage_calibrate(Loop loop) noexcept:
     """How long a tick is, by all the time since the start."""

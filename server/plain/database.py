@@ -320,8 +320,8 @@ class Database:
         past = {key for key, deadline in self._deadlines.items() if deadline < now}
         return [key for key in self._entries if key not in past]
 
-    def expire_cycle(self, budget_us: int, stale: int = 10, /) -> int:
-        now = self._clock.now
+    def expire_cycle(self, budget_us: int, stale: int = 10, /) -> tuple[int, int]:
+        now, timed = self._clock.now, len(self._deadlines)
         end = time.monotonic_ns() + budget_us * 1000
         gone = 0
         while self._heap and self._heap[0][0] < now:
@@ -331,7 +331,7 @@ class Database:
                 gone += 1
             if time.monotonic_ns() > end:
                 break
-        return gone
+        return gone, timed
 
     def check(self) -> None:
         self._order.check()

@@ -7,6 +7,7 @@ import errno
 import os
 import selectors
 import socket
+import time
 import traceback
 
 from redlark.server import dispatch, errors, sockets
@@ -18,7 +19,6 @@ from redlark.server.state import State, milliseconds
 from redlark.server.usage import Stats
 
 CHUNK = 64 * 1024  # read from a client at once
-ACCEPTS = 1000  # connections taken from a listener at once
 NO_DESCRIPTORS_PAUSE = 100  # ms for which nothing is accepted when the process has no descriptor left
 
 
@@ -32,6 +32,7 @@ class Loop:
         self._selector = selectors.DefaultSelector()
         self._listeners: list[socket.socket] = []
         self._stopping = False
+        self.largest, self._slept_ns = (0, 0), 0
         self._wake_read, self._wake_write = os.pipe()
         for end in (self._wake_read, self._wake_write):
             os.set_blocking(end, False)
@@ -44,7 +45,7 @@ class Loop:
 
     def run(self) -> None:
         self._selector.register(self._wake_read, selectors.EVENT_READ, None)
-        next_cron = milliseconds()
+        next_cron, began = milliseconds(), time.perf_counter_ns()
         try:
             while not self._stopping:
                 now = self.server.now = milliseconds()
@@ -55,7 +56,12 @@ class Loop:
                 self.server.timers.run(now)
                 self._work()
                 self._settle()
+                self._slept_ns = 0
                 self._wait(next_cron)
+                self.stats.turns += 1
+                ended = time.perf_counter_ns()
+                self.stats.busy_ns += ended - began - self._slept_ns
+                began = ended
         finally:
             self._end()
 
@@ -104,7 +110,11 @@ class Loop:
         pass
 
     def client_memory(self) -> int:
-        return sum(client.memory() for client in self.clients.values() if isinstance(client, Client))
+        clients = [client for client in self.clients.values() if isinstance(client, Client)]
+        sizes = [client.sizes() for client in clients]
+        read = max((one.qbuf + one.qbuf_free for one in sizes), default=0)
+        self.largest = read, max((one.omem for one in sizes), default=0)
+        return sum(client.memory() for client in clients)
 
     def overflowed(self, client: Client) -> None:
         """More waits for a client than its class allows."""
@@ -131,7 +141,10 @@ class Loop:
 
     def _serve(self, timeout: float, aside: AnyClient | None) -> None:
         """What has come within so many seconds, but from one client."""
-        for key, events in self._selector.select(timeout):
+        began = time.perf_counter_ns()
+        ready = self._selector.select(timeout)
+        self._slept_ns += time.perf_counter_ns() - began
+        for key, events in ready:
             if key.data is None:
                 os.read(self._wake_read, 4096)
             elif key.data is aside:
@@ -163,7 +176,7 @@ class Loop:
                     self._drop(client)
 
     def _accept(self, listener: socket.socket) -> None:
-        for _ in range(ACCEPTS):
+        for _ in range(self.server.config.max_new_connections_per_cycle):
             try:
                 connection, _ = listener.accept()
             except (BlockingIOError, ConnectionAbortedError, InterruptedError):

@@ -46,6 +46,17 @@ OFTEN = {
 }
 
 
+WHOLE = -1
+# For keys that no request of those drawn names: who asks this waits until it leaves.
+FOR_EVER = tuple(
+    request(*line.split())
+    for line in (
+        "BLPOP nobody's 0", "BRPOP nobody's none 0", "BLMOVE nobody's l LEFT RIGHT 0", "BLMPOP 0 1 nobody's LEFT",
+        "BZPOPMAX nobody's 0", "BZMPOP 0 2 nobody's none MIN", "XREAD BLOCK 0 STREAMS nobody's $",
+    )
+)  # fmt: skip
+
+
 @cache
 def drawn() -> tuple[Request, ...]:
     """Requests of every command, those that wait and listen among them; the shortest first."""
@@ -62,7 +73,7 @@ def drawn() -> tuple[Request, ...]:
 class Leaving(Step):
     """A write that ends behind some of its bytes, with which its connection ends, too: closed, or reset."""
 
-    cut: int = 0  # taken modulo the bytes that there are
+    cut: int = WHOLE  # behind how many bytes, taken modulo those that there are; or behind all
     reset: bool = False
 
 
@@ -79,6 +90,7 @@ STEPS = st.one_of(
         lambda who, several, cut, reset: Leaving(who, tuple(several), cut=cut, reset=reset),
         WHO, st.lists(REQUESTS, min_size=1, max_size=4), st.integers(0, 300), st.booleans(),
     ),
+    st.builds(lambda who, one, reset: Leaving(who, (one,), reset=reset), WHO, st.sampled_from(FOR_EVER), st.booleans()),
 )  # fmt: skip
 HISTORIES = st.builds(
     lambda steps, protocol: History(tuple(steps), protocol),
@@ -103,7 +115,7 @@ class Parting(Company):
         now = milliseconds()
         sent = [one.fixed or self._resolved(client, one, now) for one in step.requests]
         wire = b"".join(part for _, part in sent)
-        cut = step.cut % (len(wire) + 1)
+        cut = len(wire) if step.cut == WHOLE else step.cut % (len(wire) + 1)
         try:
             connection.send(wire[:cut])
         except Lost:
@@ -190,4 +202,4 @@ def test_who_leaves_at_any_byte_leaves_nothing(held: Held, rounds: Rounds) -> No
         each = trial(held, seen)
         (seed(source.randrange(1 << 31))(each) if rounds.many else each)()
         assert seen["in the midst of a request"] > 30
-        assert seen["while it waits"] > 0
+        assert seen["while it waits"] > 30

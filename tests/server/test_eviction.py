@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import time
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,7 +12,10 @@ import pytest
 from hypothesis import given
 
 from redlark.server import cores, eviction
+from redlark.server.observing import Observer
 from redlark.server.parameters import PARAMETERS
+from redlark.server.pausing import Pause
+from redlark.server.timers import Timers
 
 from .conftest import Connect, Start
 
@@ -113,14 +118,14 @@ def test_what_is_used_stays(core: str, order: str) -> None:
     told: list[bytes] = []
     config = SimpleNamespace(
         maxmemory=500, maxmemory_policy=f"allkeys-{order}".encode(), maxmemory_samples=5, lfu_log_factor=10,
-        lfu_decay_time=1,
+        lfu_decay_time=1, maxmemory_eviction_tenacity=eviction.RUTHLESS,
     )  # fmt: skip
     events = SimpleNamespace(tell=lambda database, event, key: told.append(key))
     propagated: list[tuple[int, list[bytes]]] = []
     propagation = SimpleNamespace(tell=lambda index, request: propagated.append((index, request)))
     server: Any = SimpleNamespace(
         config=config, databases=[Counting(database)], events=events, propagation=propagation,
-        used_memory=lambda: len(database),
+        used_memory=lambda: len(database), pause=Pause(Timers()), busy=None, observer=Observer(),
     )  # fmt: skip
     evicting = eviction.Eviction(server)
     evicting.configure()
@@ -212,3 +217,73 @@ def test_the_counter_is_told_under_lfu_alone(start: Start, wire: Connect) -> Non
     client("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
     assert client("RESTORE", "k", 0, payload, "REPLACE", "IDLETIME", 99) == b"+OK\r\n"
     assert client("OBJECT", "IDLETIME", "k") in (b":99\r\n", b":100\r\n")
+
+
+MANY = 20_000
+
+
+def crowded(start: Start, wire: Connect, tenacity: int) -> Any:
+    """A client of a server in which far more is held than from now on it may."""
+    client = wire(start("--enable-debug-command", "yes").port)
+    client("DEBUG", "POPULATE", MANY, "k", 100)
+    told = client("CONFIG", "SET", "maxmemory-eviction-tenacity", tenacity, "maxmemory-policy", "allkeys-random")
+    assert told == b"+OK\r\n"
+    return client
+
+
+def left(client: Any) -> int:
+    """How many keys there are."""
+    return int(client("DBSIZE")[1:])
+
+
+@pytest.mark.parametrize("tenacity", [0, 10, 100])
+def test_no_request_evicts_for_long(start: Start, wire: Connect, tenacity: int) -> None:
+    """A lower limit does not keep one request until all is gone: the rest goes by itself, unless it is told not to."""
+    client = crowded(start, wire, tenacity)
+    limit = memory(client, "used_memory") // 4
+    client("MULTI")  # in which nothing goes by itself between the three
+    for request in (("CONFIG", "SET", "maxmemory", limit), ("GET", "none"), ("DBSIZE",)):
+        client(*request)
+    kept = int(client("EXEC").split(b":")[-1])
+    client("SET", "new", "v")
+    at_once = kept - left(client) > MANY // 3  # 15,000 or so have to go
+    assert at_once == (tenacity == 100)
+    until = time.monotonic() + 20
+    while memory(client, "used_memory") > limit + memory(client, "mem_clients_normal"):
+        assert time.monotonic() < until
+    told = client("INFO", "stats")
+    total, now = (int(figure) for figure in re.findall(rb"eviction_exceeded_time:(\d+)", told))
+    assert total >= now
+    assert total > 0 or tenacity == 100
+    while memory(client, "current_eviction_exceeded_time", "stats"):
+        assert time.monotonic() < until
+    client("CONFIG", "RESETSTAT")
+    assert memory(client, "total_eviction_exceeded_time", "stats") == 0
+
+
+def test_nothing_goes_while_nothing_may_change(start: Start, wire: Connect) -> None:
+    """During CLIENT PAUSE nothing is evicted, and memory that is short is no error."""
+    client = crowded(start, wire, 100)
+    client("CLIENT", "PAUSE", 60_000, "WRITE")
+    client("CONFIG", "SET", "maxmemory", memory(client, "used_memory") // 4)
+    for _ in range(3):
+        client("GET", "none")
+        time.sleep(0.11)  # cron has its turn
+    assert left(client) == MANY
+    client("CLIENT", "UNPAUSE")
+    client("SET", "new", "v")
+    assert left(client) < MANY // 2
+    client("CONFIG", "SET", "maxmemory-policy", "noeviction", "maxmemory", 1)
+    time.sleep(0.11)
+    assert memory(client, "current_eviction_exceeded_time", "stats") > 0
+    assert client("SET", "new", "v").startswith(b"-OOM")
+    client("CONFIG", "SET", "maxmemory", 0)
+    assert memory(client, "current_eviction_exceeded_time", "stats") == 0
+
+
+def test_evictions_that_take_long_are_told(start: Start, wire: Connect) -> None:
+    """LATENCY knows for how long an eviction has kept everybody."""
+    client = crowded(start, wire, 100)
+    client("CONFIG", "SET", "latency-monitor-threshold", 1, "maxmemory", memory(client, "used_memory") // 4)
+    client("SET", "new", "v")
+    assert b"eviction-cycle" in client("LATENCY", "LATEST")

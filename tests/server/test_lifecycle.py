@@ -215,7 +215,7 @@ def test_log_and_pid_files(tmp_path: Path) -> None:
         (["--prot", "7000"], "", "unknown option '--prot'; did you mean 'port'?"),
         (["--port", "abc"], "", "--port abc: argument couldn't be parsed into an integer"),
         (["--port", "70000"], "", "--port 70000: argument must be between 0 and 65535 inclusive"),
-        (["--port"], "", "--port : wrong number of arguments"),
+        (["--port"], "", "--port: wrong number of arguments"),
         (["--save", "900"], "", "--save 900: Invalid save parameters"),
         (["--maxmemory-policy", "lru"], "", "argument(s) must be one of the following: volatile-lru"),
         (["no-such-file.conf"], "", "can't read the configuration file 'no-such-file.conf': No such file"),

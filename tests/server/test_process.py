@@ -7,6 +7,7 @@ import re
 import signal
 import socket
 import subprocess
+import sys
 import syslog
 import time
 from pathlib import Path
@@ -94,7 +95,7 @@ def test_the_level_is_changed_and_the_file_rotated(tmp_path: Path) -> None:
     assert process.wait(10) == 0
 
 
-def test_the_systems_log_is_told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_systems_log_is_told(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
     """With syslog-enabled lines go there as well, under the name and in the place that were asked for."""
     told: list[object] = []
     monkeypatch.setattr(syslog, "openlog", lambda *how: told.append((how[0], how[2])))
@@ -104,7 +105,43 @@ def test_the_systems_log_is_told(monkeypatch: pytest.MonkeyPatch, capsys: pytest
     log("warning", "one")
     log("verbose", "unheard")
     assert told == [("lark", syslog.LOG_LOCAL3), (syslog.LOG_WARNING, "one")]
-    assert capsys.readouterr().out.endswith(" # one\n")
+    assert capfd.readouterr().out.endswith(" # one\n")
+
+
+def test_a_defect_is_told_to_the_log(tmp_path: Path) -> None:
+    """What Python says of an exception that nothing caught is in the log file, where somebody may read it."""
+    code = (
+        "from redlark.server import cli; from redlark.server.commands import registry\n"
+        "def broken(ctx, args): return 1 // 0\n"
+        "registry.FUNCTIONS['DEBUG'] = broken\n"
+        "cli.serve()\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, *own(tmp_path, "--logfile", "log", "--enable-debug-command", "yes")],
+        stderr=subprocess.PIPE,
+    )
+    client = reached(tmp_path)
+    assert client("DEBUG", "x").startswith(b"-ERR ")
+    assert client("PING") == b"+PONG\r\n"
+    process.kill()
+    assert process.communicate()[1] == b""
+    assert re.search(r"# Traceback .*\n(.* #   .*\n)+.* # ZeroDivisionError: .*\n", logged(tmp_path))
+
+
+def test_nobody_need_read_the_log(tmp_path: Path) -> None:
+    """Who has read standard output may go: the server serves on, and ends as ever."""
+    (tmp_path / "log").touch()
+    process = subprocess.Popen([*SERVE, *own(tmp_path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout is not None
+    line = b""
+    while b"Ready" not in line:
+        line = process.stdout.readline()
+    process.stdout.close()
+    client = Wire(int(re.findall(rb"127\.0\.0\.1:(\d+)", line)[-1]))
+    assert client("EVAL", "return redis.log(redis.LOG_WARNING, 'unread')", 0) == b"$-1\r\n"
+    process.terminate()
+    assert process.communicate(timeout=10)[1] == b""
+    assert process.returncode == 0
 
 
 # ------------------------------------------------------------------------------------- background, supervisors, signals

@@ -7,6 +7,7 @@
 // BullMQ does each of its steps in a script at the server, so that a job is never in two places or in none. Commands (by
 // BullMQ): EVALSHA, BZPOPMIN, XADD and XREAD BLOCK (its events), hashes, lists and sorted sets from within the scripts.
 
+import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { FlowProducer, Queue, QueueEvents, Worker } from "bullmq";
@@ -57,13 +58,18 @@ async function work() {
 
 async function send() {
   const queue = new Queue(QUEUE, { ...place, defaultJobOptions: { removeOnComplete: { age: 3600 }, removeOnFail: 100 } });
-  const events = new QueueEvents(QUEUE, place); // a stream that it reads: what became of every job
+  // A stream that it reads: what became of every job. Whoever reads from now on may begin too late for the first.
+  const events = new QueueEvents(QUEUE, { ...place, lastEventId: "0-0" });
   await events.waitUntilReady();
   const result = (job) => job.waitUntilFinished(events, Number(wait) * 1000);
+  const jobId = randomUUID();
   let steps = 0;
-  events.on("progress", () => steps++);
+  events.on("progress", (told) => (steps += told.jobId === jobId));
+  const heard = new Promise((resolve) => events.on("completed", (told) => told.jobId === jobId && resolve()));
   try {
-    console.log(`resize: ${await result(await queue.add("resize", { name: "cat", width: 100 }))} (${steps} steps)`);
+    const cat = await result(await queue.add("resize", { name: "cat", width: 100 }, { jobId }));
+    await heard; // the result may have been asked for, ahead of what the stream tells
+    console.log(`resize: ${cat} (${steps} steps)`);
 
     const again = { attempts: 3, backoff: { type: "fixed", delay: 50 } };
     console.log(`retry: ${await result(await queue.add("fetch", { name: "page" }, again))}`);

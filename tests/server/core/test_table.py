@@ -140,7 +140,7 @@ class Keyspace(RuleBasedStateMachine):
     @rule()
     def expire_actively(self) -> None:
         self.expire()
-        while self.database.expire_cycle(1000):
+        while self.database.expire_cycle(1000)[0]:
             pass
         for _ in range(64):
             self.database.expire_cycle(1000)
