@@ -327,7 +327,8 @@ class Campaign:
         if not names:
             raise CannotRun(f"{self.name}: no command is left to be drawn")
         likely = setup.likely if setup else ()
-        return Pool(Generator(self.grammars), names, weights, likely=likely, foreign=self._foreign)
+        helping = frozenset(HELPERS) - self.sendable
+        return Pool(Generator(self.grammars), names, weights, likely=likely, foreign=self._foreign, helping=helping)
 
     @property
     def gone(self) -> frozenset[str]:

@@ -33,11 +33,12 @@ COMPANY = frozenset((*WAITERS, "CLIENT|UNBLOCK", *LISTENERS, *SPEAKERS, "PUBSUB|
 _MANIFOLD = {TRACKING: 6.0}  # what concerns every command that reads or writes
 
 
-def share(names: tuple[str, ...], weights: tuple[float, ...]) -> float:
-    """How many of a round's histories are in company, of one."""
-    parts = [pair for pair in zip(names, weights, strict=True) if pair[0] in COMPANY or pair[0] in STREAM_WAITERS]
+def share(pool: Pool) -> float:
+    """How many of a round's histories are in company, of one; none for the sake of what only fills the database."""
+    company = COMPANY.union(STREAM_WAITERS) - pool.helping
+    parts = [pair for pair in zip(pool.names, pool.weights, strict=True) if pair[0] in company]
     ours = sum(weight * _MANIFOLD.get(name, 1.0) for name, weight in parts)
-    return 0.0 if not ours else max(0.12, min(0.9, ours / sum(weights) * 1.5))
+    return 0.0 if not ours else max(0.12, min(0.9, ours / sum(pool.weights) * 1.5))
 
 
 @frozen

@@ -20,6 +20,7 @@ from redlark.spec import syntax
 from redlark.spec.profiles import Profile
 
 DAMAGED = 0.14
+_MET = frozenset(("element", "pivot", "member", "member1", "member2", "field"))
 _KEY_NAMES = frozenset(("key", "source", "destination", "newkey", "key1", "key2", "dst", "src"))
 _COMMAND_NAMES = frozenset(("command", "command-name", "commandname"))
 _NO_COMMANDS = (b"nosuchcommand", b"", b"get ", b"client|nosuch", b"x" * 130)
@@ -106,6 +107,14 @@ def _pruned(parts: Iterable[syntax.Part], profile: Profile) -> tuple[syntax.Part
     return tuple(kept)
 
 
+@frozen
+class Among:
+    """What a request is mostly about: one of these keys, and these members, fields or elements."""
+
+    keys: tuple[bytes, ...]
+    members: tuple[bytes, ...]
+
+
 @mutable
 class Generator:
     """Draws requests for the commands of one profile."""
@@ -127,14 +136,16 @@ class Generator:
             if group in _CALLABLE and name not in _NOT_CALLABLE and not name.endswith("|HELP")
         )
 
-    def request(self, name: str, rng: random.Random) -> Request:
+    def request(self, name: str, rng: random.Random, among: Among | None = None) -> Request:
         """A request for the command of this name; its first argument may be in any case."""
-        return Request(tuple(self.parts(name, rng)))
+        return Request(tuple(self.parts(name, rng, damaged=DAMAGED if among is None else DAMAGED / 3, among=among)))
 
-    def parts(self, name: str, rng: random.Random, depth: int = 0, damaged: float = DAMAGED) -> list[Part]:
+    def parts(
+        self, name: str, rng: random.Random, depth: int = 0, damaged: float = DAMAGED, among: Among | None = None
+    ) -> list[Part]:
         """The parts of a request, with that chance to be damaged."""
         command = self.commands[name]
-        walk = _Walk(self, command, rng, depth)
+        walk = _Walk(self, command, rng, depth, among)
         arguments = walk.sequence(command.line, likely=0.8)
         if rng.random() < damaged:
             arguments = _damaged(arguments, command.tokens, rng)
@@ -175,6 +186,7 @@ class _Walk:
     command: Grammar
     rng: random.Random
     depth: int
+    among: Among | None = None
     counters: frozenset[str] = field(init=False)
     counts: dict[str, int] = field(factory=dict, init=False)
     script: bytes = field(default=b"", init=False)
@@ -258,8 +270,11 @@ class _Walk:
         return self.counts.setdefault(repeat[1], self.rng.choice((1, 2)))
 
     def argument(self, argument: syntax.Argument) -> list[Part]:
-        rng, name = self.rng, argument.name
-        if name in self.command.keys or argument.type == "key":
+        rng, name, among = self.rng, argument.name, self.among
+        is_key = name in self.command.keys or argument.type == "key"
+        if among is not None and (is_key or name in _MET) and rng.random() < 0.88:
+            return [rng.choice(among.keys if is_key else among.members)]
+        if is_key:
             return [values.key(rng, "other" if rng.random() < 0.5 else self.command.group)]
         if name in _COMMAND_NAMES:
             return self.command_name()
@@ -277,7 +292,7 @@ class _Walk:
     def called(self) -> list[Part]:
         """A whole request for a script to pass on."""
         names = self.generator.callable
-        return self.generator.parts(self.rng.choice(names), self.rng, depth=1) if names else []
+        return self.generator.parts(self.rng.choice(names), self.rng, depth=1, among=self.among) if names else []
 
     def command_name(self) -> list[Part]:
         """The name of a command, or a whole request where COMMAND GETKEYS wants one."""

@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 
 from attrs import frozen
 
-from redlark.conformance import binary, functions, places, scenes, sorting, streaming, values
-from redlark.conformance.generate import Generator
+from redlark.conformance import binary, filled, functions, places, scenes, sorting, streaming, values
+from redlark.conformance.generate import Among, Generator
 from redlark.conformance.history import ClientAddress, ClientId, Cursor, Request, Step, request, steps_of
 
 CLIENTS = 3
@@ -29,6 +29,7 @@ class Pool:
     weights: tuple[float, ...]
     likely: tuple[Request, ...] = ()
     foreign: frozenset[bytes] = frozenset()  # commands that the server has and the text has not
+    helping: frozenset[str] = frozenset()  # commands that were not asked for
     clients: int = CLIENTS
     alone: bool = False  # for histories in which nobody waits, but now and then
 
@@ -56,10 +57,10 @@ class Pool:
             if seldom == 1.0 or rng.random() < seldom:
                 return name, one
 
-    def of(self, name: str, rng: random.Random) -> Request:
+    def of(self, name: str, rng: random.Random, among: Among | None = None) -> Request:
         """A request of one command; none that asks about what the text does not have."""
         while True:
-            one = self.generator.request(name, rng)
+            one = self.generator.request(name, rng, among)
             if not name.startswith("COMMAND|") or self.foreign.isdisjoint(one.asks_about()):
                 return one
 
@@ -357,11 +358,17 @@ def _one_key(pool: Pool, rng: random.Random) -> Scenario:
     )
 
 
+def _filled(pool: Pool, rng: random.Random) -> Scenario:
+    """Members of one type, and what its own commands do with them."""
+    return filled.scene(pool, rng) or _single(pool, rng)
+
+
 _KINDS: tuple[tuple[Callable[[Pool, random.Random], Scenario], float, tuple[str, ...]], ...] = (
     (_single, 36, ()),
     (_pipeline, 32, ()),
     (_transaction, 9, ("MULTI", "EXEC")),
     (_one_key, 4, ()),
+    (_filled, 24, ()),
     (_watched, 3, ("MULTI", "EXEC", "WATCH", "SET")),
     (_iteration, 2, ("SCAN", "SET")),
     (_member_iteration, 2, ()),
@@ -384,15 +391,10 @@ ITERATIONS = {"SCAN": _iteration, **dict.fromkeys(_COLLECTIONS, _member_iteratio
 
 
 def scenarios(pool: Pool, count: int, rng: random.Random) -> list[Scenario]:
-    """That many scenarios, those with the fewest bytes first."""
+    """That many scenarios."""
     kinds = [(kind, weight) for kind, weight, needs in _KINDS if pool.has(*needs)]
     chosen = rng.choices([kind for kind, _ in kinds], [weight for _, weight in kinds], k=count)
-    return sorted((kind(pool, rng) for kind in chosen), key=_weight)
-
-
-def _weight(scenario: Scenario) -> tuple[int, int]:
-    size = sum(len(one.parts) for step in scenario for one in step.requests)
-    return len(scenario), size
+    return [kind(pool, rng) for kind in chosen]
 
 
 def tells_all(name: str, one: Request) -> bool:
@@ -415,4 +417,5 @@ TELLING = frozenset(("COMMAND", "COMMAND|DOCS", "COMMAND|INFO", "COMMAND|LIST", 
 HELPERS = {
     "SET": 12.0, "RPUSH": 9.0, "SADD": 7.0, "ZADD": 9.0, "HSET": 7.0, "PEXPIRE": 4.0, "DEL": 3.0,
     "XADD": 8.0, "XGROUP|CREATE": 3.0, "XREADGROUP": 3.0, "GEOADD": 5.0,
+    "LRANGE": 1.0, "SMEMBERS": 1.0, "HGETALL": 1.0, "ZRANGE": 1.0,
 }  # fmt: skip

@@ -30,8 +30,7 @@ def flushdb(ctx: Context, args: list[bytes]) -> Reply:
     _check_flush(args)
     ctx.db.flush()
     ctx.propagate(*args)
-    _tell_emptied(ctx, args)
-    return OK
+    return _emptied(ctx, args)
 
 
 @command("FLUSHALL")
@@ -40,15 +39,18 @@ def flushall(ctx: Context, args: list[bytes]) -> Reply:
     for database in ctx.server.databases:
         database.flush()
     ctx.propagate(*args)
-    _tell_emptied(ctx, args)
-    return OK
+    return _emptied(ctx, args)
 
 
-def _tell_emptied(ctx: Context, args: list[bytes]) -> None:
+def _emptied(ctx: Context, args: list[bytes]) -> Reply:
     """Redis empties by itself, while the client waits, unless it was told to do so later or cannot be waited for."""
+    waits = not ctx.executing and (len(args) == 1 or args[1].upper() != b"ASYNC")
     if ctx.server.tracking.on:
-        later = len(args) == 2 and args[1].upper() == b"ASYNC"
-        ctx.server.tracking.emptied(first=not (later or ctx.executing))
+        ctx.server.tracking.emptied(first=waits)
+    if waits and ctx.server.waiting.came:  # who is woken goes on with what it has sent before that is done
+        ctx.server.waiting.park(ctx.client, ctx.now, OK)
+        return NO_REPLY
+    return OK
 
 
 @command("SWAPDB")
