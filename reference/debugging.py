@@ -121,16 +121,17 @@ def _is_digest(frame: Frame) -> bool:
 
 
 @pure
-def object_told(encoding: bytes) -> Predicate:
-    """What DEBUG OBJECT tells of a value that is encoded so: where it is, and how long it was not asked for."""
+def object_told(encodings: tuple[bytes, ...]) -> Predicate:
+    """What DEBUG OBJECT tells of a value in one of these encodings: where it is, and how long it was not asked for."""
     told = rb"Value at:0x[0-9a-f]+ refcount:\d+ encoding:%b (serializedlength:\d+ )?lru:\d+ lru_seconds_idle:\d+( .*)?"
-    pattern = re.compile(told % re.escape(encoding))
-    example = b"Value at:0x1 refcount:1 encoding:%b serializedlength:1 lru:1 lru_seconds_idle:0" % encoding
+    pattern = re.compile(told % b"(%b)" % b"|".join(map(re.escape, encodings)))
+    example = b"Value at:0x1 refcount:1 encoding:%b serializedlength:1 lru:1 lru_seconds_idle:0" % encodings[0]
 
     def holds(frame: Frame) -> bool:
         return frame.kind == b"+" and pattern.fullmatch(frame.value) is not None
 
-    return Predicate(f"where the value is, encoding:{encoding.decode()}", holds, Status(example))
+    told_of = b" or ".join(encodings).decode()
+    return Predicate(f"where the value is, encoding:{told_of}", holds, Status(example))
 
 
 @pure
