@@ -121,14 +121,14 @@ class Parting(Company):
         except Lost:
             if not self._may_be_gone(client):
                 raise
-            return Sent(client, [], now)
+            return Sent(client, [], now, self.begun)
         whole, size = [], 0
         for asked, part in sent:
             size += len(part)
             if size <= cut:
                 whole.append(asked)
         self.broken_off = sum(len(part) for _, part in sent[: len(whole)]) < cut
-        return Sent(client, whole, now + judge.target.clock[0])
+        return Sent(client, whole, now + judge.target.clock[0], self.begun)
 
     def _step(self, step: Step) -> Divergence | None:
         found = super()._step(step)
@@ -175,7 +175,7 @@ def shown(found: Divergence | None) -> str:
     if found is None:
         return ""
     lines = [
-        f"{one.client}> {command_line(one.request)}\n{printed(one.frame.raw) if one.frame else '(nothing)'}"
+        f"{one.client}> {command_line(one.request)}\n{printed(one.reply.raw) if one.reply else '(nothing)'}"
         for one in found.exchanges
     ]
     return "\n".join([*lines, f"seen: {found.seen}", *(f"  {allowed}" for allowed in found.allowed)])
