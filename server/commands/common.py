@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from itertools import chain
-from typing import Final
+from typing import Final, TypeVar
 
 from redlark.server import errors
 from redlark.server.interfaces import FRESH, CommandError, Context, Database, Reply, Value
 from redlark.server.notifications import OVERWRITTEN, TYPE_CHANGED
 from redlark.server.types import Hash, List, Set, SortedSet, Stream
 from redlark.server.values import INT64_MAX, INT64_MIN, int32, integer, to_integer
+
+T = TypeVar("T")
 
 # What takes elements out, and tells so ahead of the change; hdel, srem and the ranges of sorted sets do not.
 AHEAD: Final = frozenset((b"lpop", b"rpop", b"lrem", b"spop", b"zrem", b"zpopmin", b"zpopmax"))
@@ -171,9 +173,17 @@ def counted_keys(args: list[bytes], place: int, too_few: bytes = errors.SYNTAX) 
     return args[place + 1 : place + 1 + number], args[place + 1 + number :]
 
 
-def first_key(ctx: Context, keys: list[bytes]) -> bytes | None:
-    """The first key that is there, whatever it holds."""
-    return next(filter(ctx.db.exists, keys), None)
+def first_there(
+    ctx: Context, keys: list[bytes], value_at: Callable[[Context, bytes], T | None]
+) -> tuple[bytes, T] | None:
+    """The first key that is there, with what it holds.  Raises WRONGTYPE.
+
+    A hash whose fields have all expired is there until it is asked for what it holds.
+    """
+    for key in keys:
+        if ctx.db.exists(key) and (value := value_at(ctx, key)) is not None:
+            return key, value
+    return None
 
 
 def pop_from(args: list[bytes], ends: tuple[bytes, bytes]) -> tuple[list[bytes], bool, int]:

@@ -8,7 +8,7 @@ from itertools import islice
 import attrs
 
 from redlark.server import errors
-from redlark.server.commands.common import ahead, first_key, list_at, part, pop_from, settle
+from redlark.server.commands.common import ahead, first_there, list_at, part, pop_from, settle
 from redlark.server.commands.registry import command
 from redlark.server.interfaces import NULL_ARRAY, OK, CommandError, Context, Reply
 from redlark.server.types import List
@@ -83,9 +83,10 @@ def rpop(ctx: Context, args: list[bytes]) -> Reply:
 @command("LMPOP")
 def lmpop(ctx: Context, args: list[bytes]) -> Reply:
     keys, left, count = pop_from(args, (b"LEFT", b"RIGHT"))
-    key = first_key(ctx, keys)
-    if key is None or (value := list_at(ctx, key)) is None:
+    found = first_there(ctx, keys, list_at)
+    if found is None:
         return NULL_ARRAY
+    key, value = found
     popped = value.pop(count, left)
     settle(ctx, key, value, pop_event(left))
     ctx.propagate(b"LPOP" if left else b"RPOP", key, b"%d" % len(popped))

@@ -9,7 +9,7 @@ import attrs
 
 from redlark.server import doubles, errors
 from redlark.server.commands.common import (
-    first_key,
+    first_there,
     has_word,
     pairs,
     pop_from,
@@ -236,9 +236,10 @@ def zpopmax(ctx: Context, args: list[bytes]) -> Reply:
 @command("ZMPOP")
 def zmpop(ctx: Context, args: list[bytes]) -> Reply:
     keys, lowest, count = pop_from(args, (b"MIN", b"MAX"))
-    key = first_key(ctx, keys)
-    if key is None or (value := zset_at(ctx, key)) is None:
+    found = first_there(ctx, keys, zset_at)
+    if found is None:
         return NULL_ARRAY
+    key, value = found
     popped = pop_scored(ctx, key, value, count, lowest)
     ctx.propagate(b"ZPOPMIN" if lowest else b"ZPOPMAX", key, b"%d" % len(popped))
     return [key, popped]

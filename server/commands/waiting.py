@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from fractions import Fraction
 from math import ceil
+from typing import TypeVar
 
 from redlark.server import errors, longdouble
 from redlark.server.blocking import wait_for
-from redlark.server.commands.common import first_key, list_at, pop_from, settle, zset_at
+from redlark.server.commands.common import first_there, list_at, pop_from, settle, zset_at
 from redlark.server.commands.lists import is_left, move, pop_event
 from redlark.server.commands.registry import command
 from redlark.server.commands.sorted_sets import pop_scored
 from redlark.server.interfaces import NULL_ARRAY, CommandError, Context, Function, Reply
+from redlark.server.types import List, SortedSet
 from redlark.server.values import INT64_MAX
 
-Serve = Callable[[bytes], Reply]
+T = TypeVar("T")
 
 
 def _until(ctx: Context, text: bytes) -> int:
@@ -35,20 +37,20 @@ def _until(ctx: Context, text: bytes) -> int:
 
 
 def _serve_first(
-    ctx: Context, args: list[bytes], keys: list[bytes], kind: bytes, until: int, serve: Serve, function: Function
-) -> Reply:
-    """What the first key that is there gives, whatever it holds; where there is none, wait for one of that kind."""
-    key = first_key(ctx, keys)
-    if key is not None:
-        return serve(key)
+    ctx: Context, args: list[bytes], keys: list[bytes], value_at: Callable[[Context, bytes], T | None], until: int,
+    serve: Callable[[bytes, T], Reply], function: Function,
+) -> Reply:  # fmt: skip
+    """What the first key that is there gives; where there is none, wait for one of that kind.  Raises WRONGTYPE."""
+    found = first_there(ctx, keys, value_at)
+    if found is not None:
+        return serve(*found)
     if ctx.executing:  # nobody waits in a transaction
         return NULL_ARRAY
+    kind = b"list" if value_at is list_at else b"zset"
     return wait_for(ctx, keys, kind, until, NULL_ARRAY, lambda: function(ctx, args))
 
 
-def _pop_elements(ctx: Context, key: bytes, count: int, left: bool) -> list[bytes]:
-    value = list_at(ctx, key)
-    assert value is not None
+def _pop_elements(ctx: Context, key: bytes, value: List, count: int, left: bool) -> list[bytes]:
     popped = value.pop(count, left)
     settle(ctx, key, value, pop_event(left))
     return popped
@@ -56,12 +58,12 @@ def _pop_elements(ctx: Context, key: bytes, count: int, left: bool) -> list[byte
 
 def _list_popper(left: bool) -> Function:
     def pop(ctx: Context, args: list[bytes]) -> Reply:
-        def serve(key: bytes) -> Reply:
-            popped = _pop_elements(ctx, key, 1, left)
+        def serve(key: bytes, value: List) -> Reply:
+            popped = _pop_elements(ctx, key, value, 1, left)
             ctx.propagate(b"LPOP" if left else b"RPOP", key)
             return [key, *popped]
 
-        return _serve_first(ctx, args, args[1:-1], b"list", _until(ctx, args[-1]), serve, pop)
+        return _serve_first(ctx, args, args[1:-1], list_at, _until(ctx, args[-1]), serve, pop)
 
     return pop
 
@@ -74,12 +76,12 @@ command("BRPOP")(_list_popper(left=False))
 def blmpop(ctx: Context, args: list[bytes]) -> Reply:
     keys, left, count = pop_from(args[1:], (b"LEFT", b"RIGHT"))
 
-    def serve(key: bytes) -> Reply:
-        popped = _pop_elements(ctx, key, count, left)
+    def serve(key: bytes, value: List) -> Reply:
+        popped = _pop_elements(ctx, key, value, count, left)
         ctx.propagate(b"LPOP" if left else b"RPOP", key, b"%d" % len(popped))
         return [key, popped]
 
-    return _serve_first(ctx, args, keys, b"list", _until(ctx, args[1]), serve, blmpop)
+    return _serve_first(ctx, args, keys, list_at, _until(ctx, args[1]), serve, blmpop)
 
 
 def _move(
@@ -91,7 +93,8 @@ def _move(
         moved = move(ctx, args[1], args[2], from_left, to_left)
         if moved is not None:
             ctx.propagate(*told)
-        return moved
+        if moved is not None or ctx.executing:
+            return moved
     return wait_for(ctx, [args[1]], b"list", until, NULL_ARRAY, lambda: function(ctx, args))
 
 
@@ -110,14 +113,12 @@ def brpoplpush(ctx: Context, args: list[bytes]) -> Reply:
 
 def _score_popper(lowest: bool) -> Function:
     def pop(ctx: Context, args: list[bytes]) -> Reply:
-        def serve(key: bytes) -> Reply:
-            value = zset_at(ctx, key)
-            assert value is not None
+        def serve(key: bytes, value: SortedSet) -> Reply:
             ((member, score),) = pop_scored(ctx, key, value, 1, lowest)
             ctx.propagate(b"ZPOPMIN" if lowest else b"ZPOPMAX", key)
             return [key, member, score]
 
-        return _serve_first(ctx, args, args[1:-1], b"zset", _until(ctx, args[-1]), serve, pop)
+        return _serve_first(ctx, args, args[1:-1], zset_at, _until(ctx, args[-1]), serve, pop)
 
     return pop
 
@@ -130,11 +131,9 @@ command("BZPOPMAX")(_score_popper(lowest=False))
 def bzmpop(ctx: Context, args: list[bytes]) -> Reply:
     keys, lowest, count = pop_from(args[1:], (b"MIN", b"MAX"))
 
-    def serve(key: bytes) -> Reply:
-        value = zset_at(ctx, key)
-        assert value is not None
+    def serve(key: bytes, value: SortedSet) -> Reply:
         popped = pop_scored(ctx, key, value, count, lowest)
         ctx.propagate(b"ZPOPMIN" if lowest else b"ZPOPMAX", key, b"%d" % len(popped))
         return [key, popped]
 
-    return _serve_first(ctx, args, keys, b"zset", _until(ctx, args[1]), serve, bzmpop)
+    return _serve_first(ctx, args, keys, zset_at, _until(ctx, args[1]), serve, bzmpop)
