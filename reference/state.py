@@ -415,6 +415,6 @@ def verdict() -> Predicate:
     """OK, or what failed: a server's test of itself draws by chance, and now and then is not content."""
 
     def holds(frame: Frame) -> bool:
-        return frame.raw == b"+OK\r\n" or frame.raw.startswith(b"-TESTFAILED ")
+        return frame.raw == b"+OK\r\n" or frame.raw.startswith(b"-ERR TESTFAILED ")
 
-    return Predicate("OK, or an error that begins with TESTFAILED", holds, Status(b"OK"))
+    return Predicate("OK, or the error TESTFAILED", holds, Status(b"OK"))
