@@ -199,6 +199,8 @@ def settled(run: Any, reply: Any) -> Any:
     """A reply with its freedom used up."""
     if isinstance(reply, Uncertain):
         return _number(run, reply)
+    if isinstance(reply, Predicate):
+        return _shown(run, reply)
     if isinstance(reply, (frozenset, Map)):
         reply = Kinded("unordered" if isinstance(reply, frozenset) else "map", reply)
     if isinstance(reply, Kinded):
@@ -217,6 +219,15 @@ def settled(run: Any, reply: Any) -> Any:
 
 def _leaves(run: Any) -> Sequence[Any]:
     return () if run.observed is None else run.observed.leaves()
+
+
+def _shown(run: Any, reply: Predicate) -> Any:
+    """One of what a predicate accepts: such a string or number as the script's own reply shows, else the example."""
+    for leaf in _leaves(run):
+        frames = [Frame(kind, leaf, b"") for kind in ((b":",) if type(leaf) is int else (b"$", b"="))]
+        if type(leaf) in (bytes, int) and any(map(reply.holds, frames)):
+            return leaf
+    return some(reply, run.session["resp"])
 
 
 def _number(run: Any, number: Uncertain) -> int:

@@ -93,7 +93,8 @@ def _expire(seconds: bool, absolute: bool, name: bytes) -> Function:
         key, value = args[1], hash_at(ctx, args[1])
         at = _deadline(ctx, args[2], seconds, absolute, name)
         condition = args[3].upper() if args[3].upper() in (b"NX", b"XX", b"GT", b"LT") else b""
-        fields = _named(args, 4 if condition else 3, _NOT_GREATER)
+        place = 4 if condition else 3
+        fields = _named(args, place, _NOT_GREATER)
         if value is None:
             return [ABSENT] * len(fields)
         value.be_timed()
@@ -104,14 +105,15 @@ def _expire(seconds: bool, absolute: bool, name: bytes) -> Function:
             ctx.db.modified(key)
             ctx.notify(b"hexpire", key)
         if done := [field for field, code in zip(fields, told, strict=True) if code == DONE]:
-            _tell_deadline(ctx, key, at, done, args[3:4] if condition else [])
+            _tell_deadline(ctx, key, at, args[3 : place + 1], done)
         return list[Reply](told)
 
     return expire
 
 
-def _tell_deadline(ctx: Context, key: bytes, at: int, fields: list[bytes], options: Sequence[bytes] = ()) -> None:
-    ctx.propagate(b"HPEXPIREAT", key, b"%d" % at, *options, b"FIELDS", b"%d" % len(fields), *fields)
+def _tell_deadline(ctx: Context, key: bytes, at: int, words: Sequence[bytes], fields: list[bytes]) -> None:
+    """words: the condition, if any, and FIELDS, as they were sent."""
+    ctx.propagate(b"HPEXPIREAT", key, b"%d" % at, *words, b"%d" % len(fields), *fields)
 
 
 def _tell_removed(ctx: Context, key: bytes, value: Hash, then: bytes | None = None) -> None:
@@ -210,11 +212,11 @@ def hgetex(ctx: Context, args: list[bytes]) -> Reply:
             value.set_deadline(field, at)
         ctx.db.modified(key)
         ctx.notify(b"hexpire", key)
-        _tell_deadline(ctx, key, at, fields)
+        _tell_deadline(ctx, key, at, args[place : place + 1], fields)
     elif option == b"PERSIST" and DONE in [_persist(value, field) for field in found]:
         ctx.db.modified(key)
         ctx.notify(b"hpersist", key)
-        ctx.propagate(b"HPERSIST", key, b"FIELDS", b"%d" % len(fields), *fields)
+        ctx.propagate(b"HPERSIST", key, args[place], b"%d" % len(fields), *fields)
     return [value.get(field) for field in fields]
 
 
