@@ -8,7 +8,7 @@ which chose out of a pool before, gave a fifth of the different requests in twic
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from attrs import evolve
 
@@ -99,9 +99,26 @@ def draw(pool: Pool, number: int, protocols: Sequence[int], histories: int = HIS
         if place in places:
             drawn.append(company_draw.history(company_draw.scenarios(pool, length // 2 + 1, rng), protocol))
         else:
-            steps = [step for scenario in scenarios(alone, length, rng) for step in scenario]
+            steps = list(_untorn(step for scenario in scenarios(alone, length, rng) for step in scenario))
             drawn.append(History(tuple(steps) if pool.likely else _joined(steps, rng), protocol))
     return drawn
+
+
+def _untorn(steps: Iterable[Step]) -> Iterator[Step]:
+    """The same without CLIENT REPLY between MULTI and EXEC: its array would end in silence, and nothing could be read."""
+    within: set[int] = set()
+    for step in steps:
+        kept = []
+        for one in step.requests:
+            words = [part.upper() if isinstance(part, bytes) else b"" for part in one.parts[:2]]
+            if words == [b"MULTI"]:
+                within.add(step.client)
+            elif words in ([b"EXEC"], [b"DISCARD"], [b"RESET"]):
+                within.discard(step.client)
+            if not (step.client in within and words == [b"CLIENT", b"REPLY"]):
+                kept.append(one)
+        if kept:
+            yield step if len(kept) == len(step.requests) else evolve(step, requests=tuple(kept))
 
 
 def _joined(steps: Iterable[Step], rng: random.Random) -> tuple[Step, ...]:

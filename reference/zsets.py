@@ -68,6 +68,12 @@ def runs(starts: Flags, stays: Flags, offset: int, packed: bool, leaps: bool) ->
     return tuple(dict.fromkeys(_run(begin, stays, offset, leap) for begin in _edges(starts, packed)))
 
 
+@pure
+def runs_from_anywhere(stays: Flags) -> tuple[tuple[int, int], ...]:
+    """The runs that begin at any element that stays; and none."""
+    return ((0, 0), *((begin, _end(begin, stays)) for begin in range(len(stays)) if stays[begin]))
+
+
 def _edges(starts: Flags, packed: bool) -> list[int]:
     edges = [place for place in range(len(starts)) if starts[place] and (place == 0 or not starts[place - 1])]
     return edges[:1] if packed else edges

@@ -67,6 +67,7 @@ FUNCTIONS: dict[str, Signature] = {
         "selections(any, int) -> list of any",
         "runs(list of bool, list of bool, int, bool, bool) -> list of any",
         "removals(list of bool, list of bool) -> list of any", "run-counts(list of bool, list of bool) -> list of int",
+        "runs-from-anywhere(list of bool) -> list of any",
         "nearest(any, bool, int?, int) -> list of any",
         "united(any, any, text) -> zset", "intersected(any, any, text) -> zset", "less(any) -> zset",
         "sublists(any) -> list of any", "refused-by-target() -> any",

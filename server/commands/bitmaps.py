@@ -238,7 +238,8 @@ class _Operation:
         if self.overflow == b"FAIL":
             return None
         if self.overflow == b"SAT":
-            return min(max(number, low), high)
+            far = self.word == b"SET" and self.signed and number < high - (2**63 - 1)  # Redis's room leaves 64 bits
+            return high if far else min(max(number, low), high)
         return (number - low) % (1 << self.width) + low
 
 

@@ -56,7 +56,9 @@ static int rl_field_outcome(const rl_field *f, int64_t old, int64_t *fresh) {
     if (f->what == RL_PUT && !f->with_sign && number < 0) number += one << 64;  /* it is taken as 64 bits without a sign */
     if (number < low || number > high) {
         if (f->overflow == RL_FAIL) return 0;
-        if (f->overflow == RL_SATURATE) number = number < low ? low : high;
+        /* What is put and so far below that its distance to the highest leaves 64 bits becomes the highest, as in Redis. */
+        if (f->overflow == RL_SATURATE)
+            number = number < low && !(f->what == RL_PUT && high - number > INT64_MAX) ? low : high;
         else number = ((number - low) & ((one << f->width) - 1)) + low;
     }
     *fresh = (int64_t)number;
