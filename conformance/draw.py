@@ -105,7 +105,7 @@ def draw(pool: Pool, number: int, protocols: Sequence[int], histories: int = HIS
 
 
 def _untorn(steps: Iterable[Step]) -> Iterator[Step]:
-    """The same without CLIENT REPLY between MULTI and EXEC: its array would end in silence, and nothing could be read."""
+    """The same without CLIENT REPLY between MULTI and EXEC: its array would end in silence, which cannot be read."""
     within: set[int] = set()
     for step in steps:
         kept = []
