@@ -66,9 +66,9 @@ class Defects(io.TextIOBase):
 
     >>> defects = Defects(lambda level, line: print(level, line))
     >>> defects.write("Traceback ...\\n  ZeroDivi")
+    warning Traceback ...
     24
     >>> defects.write("sionError\\n")
-    warning Traceback ...
     warning   ZeroDivisionError
     10
     """
