@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from redlark.conformance import servers as machine
 from redlark.conformance.campaign import Campaign
-from redlark.conformance.errors import CannotRun
 from redlark.conformance.history import ClientId, Dumped, History, Request, Step, request
 from redlark.conformance.judge import Judge
 from redlark.conformance.options import Options
@@ -56,17 +53,6 @@ def one_short(frame: Frame) -> bytes:
 pytestmark = pytest.mark.slow  # on real servers, with time outs
 
 FAULTS = (missing, doubled, of_another_key, one_short)
-
-
-@pytest.fixture(scope="module")
-def real() -> Iterator[machine.Running]:
-    """A real server that tracks."""
-    try:
-        server = machine.pick("redis:8.2", machine.find_servers())
-    except CannotRun as problem:
-        pytest.skip(str(problem))
-    with machine.running(server) as found:
-        yield found
 
 
 def campaign(running: machine.Running, pusher: Pusher, requests: int, seed: int = 1) -> Campaign:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 import pytest
 from attrs import frozen
 
 from redlark.conformance import servers as machine
 from redlark.conformance.campaign import Campaign, Silent
-from redlark.conformance.errors import CannotRun
 from redlark.conformance.meeting import campaign_on
 from redlark.conformance.options import Options
 from redlark.reference.resp import Frame
@@ -132,17 +130,6 @@ FAULTS = [
 
 # These are found in a set-up that comes late, or by two clients who wait.
 LONG = {"a_message_is_lost", "an_event_is_lost", "an_event_has_another_name", "who_has_waited_longest_is_served_last"}
-
-
-@pytest.fixture(scope="module")
-def real() -> Iterator[machine.Running]:
-    """A real server."""
-    try:
-        server = machine.pick("redis:8.2", machine.find_servers())
-    except CannotRun as problem:
-        pytest.skip(str(problem))
-    with machine.running(server) as found:
-        yield found
 
 
 def campaign(running: machine.Running, fault: Fault, requests: int, seed: int = 1) -> Campaign:
