@@ -52,8 +52,26 @@ def rank_in(values: Sequence[Any], value: Any) -> int | None:
 # ---- walks by name -------------------------------------------------------------------------------------------
 
 
+class Runs(tuple[tuple[int, int], ...]):
+    """Runs to choose from: each is tried, however many they are, for none can be told from a reply by itself."""
+
+    __slots__ = ()
+
+    def candidates(self, _: object) -> Runs:
+        """All of them."""
+        return self
+
+    def all(self, most: int) -> tuple[tuple[int, int], ...]:
+        """The first of them."""
+        return self[:most]
+
+    def whole(self, found: Sequence[object]) -> bool:
+        """Whether these are all."""
+        return len(found) == len(self)
+
+
 @pure
-def runs(starts: Flags, stays: Flags, offset: int, packed: bool, leaps: bool) -> tuple[tuple[int, int], ...]:
+def runs(starts: Flags, stays: Flags, offset: int, packed: bool, leaps: bool) -> Runs:
     """Where a walk along a list may begin and end (that place excluded), element by element.
 
     It begins at the first element that may start it, unless that one is beyond the end; passes over ``offset`` more;
@@ -63,15 +81,15 @@ def runs(starts: Flags, stays: Flags, offset: int, packed: bool, leaps: bool) ->
     first one, whether it is beyond the end.
     """
     if not starts or not starts[-1] or not stays[0]:
-        return ((0, 0),)
+        return Runs(((0, 0),))
     leap = offset if leaps and not packed else 0
-    return tuple(dict.fromkeys(_run(begin, stays, offset, leap) for begin in _edges(starts, packed)))
+    return Runs(dict.fromkeys(_run(begin, stays, offset, leap) for begin in _edges(starts, packed)))
 
 
 @pure
-def runs_from_anywhere(stays: Flags) -> tuple[tuple[int, int], ...]:
+def runs_from_anywhere(stays: Flags) -> Runs:
     """The runs that begin at any element that stays; and none."""
-    return ((0, 0), *((begin, _end(begin, stays)) for begin in range(len(stays)) if stays[begin]))
+    return Runs(((0, 0), *((begin, _end(begin, stays)) for begin in range(len(stays)) if stays[begin])))
 
 
 def _edges(starts: Flags, packed: bool) -> list[int]:
@@ -91,11 +109,11 @@ def _end(begin: int, stays: Flags) -> int:
 
 
 @pure
-def removals(starts: Flags, stays: Flags) -> tuple[tuple[int, int], ...]:
+def removals(starts: Flags, stays: Flags) -> Runs:
     """The runs that a skip list removes: as :func:`runs`, without a look at either end first; perhaps none."""
     edges = _edges(starts, False)
     found = [(begin, _end(begin, stays)) for begin in edges]
-    return tuple(dict.fromkeys(found if starts and starts[-1] else [*found, (0, 0)]))
+    return Runs(dict.fromkeys(found if starts and starts[-1] else [*found, (0, 0)]))
 
 
 @pure

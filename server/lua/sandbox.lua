@@ -362,6 +362,9 @@ function tools.failed(err)
     level = level + 1
     i = getinfo(level, "Sl")
   end
+  if type(err) == "string" then
+    err = gsub(err, "^redlark:%d+: ", "")  -- where an error is said to be of a caller beyond the script
+  end
   return {err, i and i.source, i and i.currentline}
 end
 
