@@ -22,6 +22,7 @@ from redlark.reference.resp import Frame
 from redlark.reference.tracking import answered_as, become
 from redlark.reference.values import NO_REPLY, Entry, ErrorReply, Status, type_of
 from redlark.reference.writes import store
+from redlark.spec.primitives.slots import key_slot
 
 ITERATIONS = "iterations"
 MEMBER_ITERATIONS = "member-iterations"
@@ -36,10 +37,14 @@ def all_databases(run: Any) -> range:
 
 
 @of_run
-def flush(run: Any, number: int) -> None:
-    """Deletes every key of a database; what iterations over it owed is owed no more."""
+def flush(run: Any, number: int, slot: int | None) -> None:
+    """Deletes every key of a database; what iterations over it owed is owed no more.
+
+    slot: where alone a server looks for keys that somebody waits for, if it does not look everywhere.
+    """
     if run.parked:
-        run.signal_all([place for place in run.waited_for(number) if place[1] in run.databases[number]])
+        places = [place for place in run.waited_for(number) if place[1] in run.databases[number]]
+        run.signal_all([place for place in places if slot is None or key_slot(place[1]) == slot])
     told = len(run.happened)
     for key in run.databases[number]:
         run.touch(number, key)

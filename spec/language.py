@@ -88,8 +88,8 @@ FUNCTIONS: dict[str, Signature] = {
 RUN_FUNCTIONS: dict[str, Signature] = {
     signature.name: signature
     for signature in map(parse_signature, (
-        "all-databases() -> list of int", "arity-of(text) -> int", "command-of(any) -> text?", "flush(int) -> any",
-        "has-flag(text, text) -> bool", "is-container(text) -> bool", "owe(int, any) -> any",
+        "all-databases() -> list of int", "arity-of(text) -> int", "command-of(any) -> text?",
+        "flush(int, int?) -> any", "has-flag(text, text) -> bool", "is-container(text) -> bool", "owe(int, any) -> any",
         "owe-of(text, int, any) -> any", "disown(text, any) -> any", "field-is-late(text, text) -> bool",
         "field-is-just-over(text, text) -> bool",
         "clear-late(text, any) -> any", "clear-late-untold(text, any) -> any",
