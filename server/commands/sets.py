@@ -81,6 +81,9 @@ def spop(ctx: Context, args: list[bytes]) -> Reply:
     if count == 0:
         return SetReply([])
     if count >= len(value):
+        ctx.db.counts, counts = 1, ctx.db.counts  # once more, as a union of one set does, which counts
+        ctx.db.get(args[1])
+        ctx.db.counts = counts
         with ahead(ctx):
             ctx.db.delete(args[1])
             ctx.notify(b"spop", args[1])
