@@ -156,8 +156,8 @@ def _by_name(value: SortedSet, up: Test, down: Test, asked: _Range) -> list[Scor
     begin = _last(value, down) if asked.reverse else value.first(up)
     if asked.reverse:
         begin = len(value) - 1 - begin
-    (entrance,) = _picked(value, begin, begin + 1, asked.reverse)
-    if not _holds(stays, entrance):
+    asks = begin if value.encoding == b"listpack" else begin + asked.offset  # a skip list is left at the offset first
+    if asks >= len(value) or not _holds(stays, _picked(value, asks, asks + 1, asked.reverse)[0]):
         return []
     return _walk(value, begin + asked.offset, stays, asked)
 
