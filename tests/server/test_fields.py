@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 
+import pytest
+
 from redlark.server import Server
 
 from .conftest import Connect, Start, Wire
@@ -72,3 +74,27 @@ def test_nobody_sees_what_is_past(server: Server, client: Wire) -> None:
         client(name, "h", *rest) if name != "OBJECT" else client("OBJECT", "ENCODING", "h")
         assert client("HSET", "h", "f", 3) == b":1\r\n", command
         assert client("HVALS", "h") == b"*1\r\n$1\r\n3\r\n"
+
+
+@pytest.mark.parametrize("stopped", [False, True], ids=["taken", "awaited"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("LMPOP", 2, "k", "l", "LEFT"), ("BLMPOP", "0.01", 2, "k", "l", "LEFT"), ("BLPOP", "k", "l", "0.01"),
+        ("BRPOP", "k", "l", "0.01"), ("ZMPOP", 2, "k", "z", "MIN"), ("BZMPOP", "0.01", 2, "k", "z", "MIN"),
+        ("BZPOPMIN", "k", "z", "0.01"),
+    ],
+    ids=lambda words: words[0],
+)  # fmt: skip
+def test_who_pops_passes_over_a_hash_that_is_over(client: Wire, words: tuple[str | int, ...], stopped: bool) -> None:
+    """A hash whose fields have all ended is nothing to take from, whether or not another key holds something."""
+    if not stopped:
+        client("RPUSH", "l", "a")
+        client("ZADD", "z", 1, "a")
+    client("DEBUG", "SET-ACTIVE-EXPIRE", 0)
+    client("HSET", "k", "f", "v")
+    client("HPEXPIRE", "k", 1, "FIELDS", 1, "f")
+    time.sleep(0.003)
+    told = client(*words)
+    client("DEBUG", "SET-ACTIVE-EXPIRE", 1)
+    assert told == b"*-1\r\n" if stopped else told.startswith(b"*") and b"$1\r\na\r\n" in told
