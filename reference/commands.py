@@ -43,17 +43,23 @@ def has_keys(run: Any, name: bytes) -> bool:
 @of_run
 def keys_of(run: Any, request: Request) -> tuple[tuple[bytes, tuple[bytes, ...]], ...] | None:
     """The keys of a request, each with what is done with it; absent where they cannot be told."""
-    profile = run.model.profile
-    return _keys(run, request, by_command=profile.product == "redis" and profile.version < (7, 0))
+    return _keys(run, request, by_command=_is_old(run))
 
 
 @of_run
 def found_keys(run: Any, request: Request) -> tuple[tuple[bytes, tuple[bytes, ...]], ...] | None:
     """The keys that a command itself finds in its request, as `keys_of` has them: nothing else asks specifications."""
-    return _keys(run, request, by_command=True)
+    return _keys(run, request, by_command=True, walks=not _is_old(run))
 
 
-def _keys(run: Any, request: Request, by_command: bool) -> tuple[tuple[bytes, tuple[bytes, ...]], ...] | None:
+def _is_old(run: Any) -> bool:
+    profile = run.model.profile
+    return profile.product == "redis" and profile.version < (7, 0)
+
+
+def _keys(
+    run: Any, request: Request, by_command: bool, walks: bool = False
+) -> tuple[tuple[bytes, tuple[bytes, ...]], ...] | None:
     facts = _facts(run, command_of(run, request))
     if facts is None:
         return None
@@ -66,7 +72,7 @@ def _keys(run: Any, request: Request, by_command: bool) -> tuple[tuple[bytes, tu
         if max(first, stop) >= len(request):
             return None
         return tuple((request[place], ()) for place in range(first, stop + 1, step))
-    found = facts.keys(request, by_command=by_command)
+    found = facts.keys(request, by_command=by_command, walks=walks)
     return None if found is None else tuple((key, tuple(_spelled(f) for f in flags)) for key, flags in found)
 
 

@@ -180,14 +180,15 @@ class Facts:
     def container(self) -> bool:
         return bool(self.subcommands)
 
-    def keys(self, request: Sequence[bytes], by_command: bool = False) -> list[KeyUse] | None:
+    def keys(self, request: Sequence[bytes], by_command: bool = False, walks: bool = False) -> list[KeyUse] | None:
         """The keys of a request, each with what is done with it; None where the request cannot be one of this command.
 
         Where a key specification says ``variable-flags``, the words behind the key tell what is done with it. Where the
-        specifications do not find the keys, or are not asked (``by_command``), the command's own search does.
+        specifications do not find the keys, or are not asked (``by_command``), the command's own search does; from
+        Redis 7.0 on it ``walks`` from option to option.
         """
         if any(spec.unknown or "incomplete" in spec.flags for spec in self.key_specs):
-            return _among_options(self, request, by_command)
+            return _among_options(self, request, by_command and not walks, walks)
         if by_command and any(spec.limit for spec in self.key_specs):
             return _first_half(self, request)
         counted = [spec for spec in self.key_specs if spec.count is not None]
@@ -225,12 +226,13 @@ def _used(spec: KeySpec, request: Sequence[bytes]) -> list[KeyUse] | None:
     return None if places is None else [(request[place], flags) for place in places]
 
 
-def _among_options(facts: Facts, request: Sequence[bytes], by_command: bool) -> list[KeyUse] | None:
+def _among_options(facts: Facts, request: Sequence[bytes], by_command: bool, walks: bool) -> list[KeyUse] | None:
     """Keys at fixed places, and those behind words that specifications do not find: options are walked one by one.
 
     The last word that one key follows counts. A word that all the rest are keys of ends the walk, and puts them in the
     place of the fixed key, which must then be empty. By the command itself (Redis 6.2) such a word is one wherever it
-    stands, even as an option's argument, and is none beside a fixed key.
+    stands, even as an option's argument, and is none beside a fixed key; by one that ``walks``, it leaves no key beside
+    a fixed one, even where none follows it.
     """
     fixed = [spec for spec in facts.key_specs if spec.keyword is None and not spec.unknown]
     worded = {str(spec.keyword).encode(): spec for spec in facts.key_specs if spec.keyword is not None}
@@ -245,9 +247,9 @@ def _among_options(facts: Facts, request: Sequence[bytes], by_command: bool) -> 
         spec = worded.get(word)
         if spec is not None and spec.last:
             if found[0][0]:
-                if not by_command and place + 1 < len(request):
+                if walks or (not by_command and place + 1 < len(request)):
                     return None
-            elif by_command or place + 1 < len(request):
+            elif by_command or walks or place + 1 < len(request):
                 told = tuple(flag for flag in spec.flags if flag != "incomplete")
                 return [(key, told) for key in request[place + 1 :]] or None
         elif spec is not None and place + 1 < len(request):

@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import pytest
 
+from attrs import evolve
+
 from redlark.conformance import clustered
 from redlark.conformance.generate import unreachable
+from redlark.conformance.history import History, Step, request
+from redlark.conformance.judge import Judge
+from redlark.conformance.profiles import model_of
 from redlark.conformance.rehearse import Rehearsal
+from redlark.conformance.target import parse_address, prepare
 from redlark.reference import Model
+from tests.conftest import Starter
 
 SERVERS = ("redis-6.2", "redis-7.0", "redis-8.2", "valkey-8.1", "valkey-9.1")
 ALONE = {"cluster-enabled": "yes", "databases": "16"}
+MOVING = (  # k and 0 have different slots
+    "k 0 0", "k 0 0 KEYS", "k 0 0 keys a", "k 0 0 COPY", "k 0 0 AUTH KEYS", "k 0 0 AUTH KEYS a",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("profile", SERVERS)
@@ -53,3 +63,19 @@ def test_what_puts_right_leaves_every_slot_served(profile: str) -> None:
                 assert clustered.changes(history.truncated(number + 1, 1))
         assert not stage.world.server["unserved"]
         assert taken == clustered.changes(history)
+
+
+@pytest.mark.parametrize("profile", SERVERS)
+def test_a_queue_has_the_keys_that_its_commands_find(profile: str, start_server: Starter) -> None:
+    """MIGRATE with KEYS beside a key has none, from 7.0 on: EXEC then looks at the slots of what else is queued."""
+    product, _, version = profile.partition("-")
+    running = start_server(f"{product}:{version}", **{"cluster-enabled": "yes"})
+    target = prepare(parse_address(running.url), destructive=True)
+    target = evolve(target, config={**target.config, "cluster-enabled": "yes"})
+    clustered.serve_all(target)
+    judge = Judge(model_of(profile, target), target)
+    queues = [(request("SORT", "0"), request(*f"MIGRATE 0 1 {moving}".split())) for moving in MOVING]
+    found = [judge.run(History((Step(0, (request("MULTI"), *queue, request("EXEC"))),))) for queue in queues]
+    judge.close()
+    assert [one and one.seen for one in found] == [None] * len(MOVING)
+    assert judge.model.reached["DISPATCH/cross-slot"]
