@@ -40,9 +40,11 @@ class Compiled:
     facts: dict[str, tuple[Any, ...]] = field(factory=dict)
     first: Step | None = None  # what happens before any argument is read
     key: bytes = field(init=False)  # the full name in small letters, as error messages have it
+    behind: int = field(init=False)  # how many words of a request stand before its arguments
 
     def __attrs_post_init__(self) -> None:
         self.key = self.name.lower().encode()
+        self.behind = 1 + self.name.count("|")
 
     def execute(self, run: Any, arguments: Arguments) -> Any:
         """Parses and runs; gives the reply."""

@@ -54,7 +54,7 @@ def found_keys(run: Any, request: Request) -> tuple[tuple[bytes, tuple[bytes, ..
 
 def _is_old(run: Any) -> bool:
     profile = run.model.profile
-    return profile.product == "redis" and profile.version < (7, 0)
+    return bool(profile.product == "redis" and profile.version < (7, 0))
 
 
 def _keys(

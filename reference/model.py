@@ -393,7 +393,7 @@ class Model(Owing):
         changes = run.changes
         run.request, run.silent_propagation, run.keeps, run.concealed = request, False, False, frozenset()
         run.told = b""
-        reply = command.execute(run, () if command.container else request[1 + command.name.count("|") :])
+        reply = command.execute(run, () if command.container else request[command.behind :])
         if isinstance(reply, ErrorReply):
             if not run.keeps:
                 run.restore(before)

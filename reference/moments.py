@@ -45,16 +45,14 @@ class Comparing:
 
     def _bounds(self, left: Any, right: Any) -> tuple[int, int]:
         """Bounds of left minus right."""
-        lo = _lo(left) - _hi(right)
-        hi = _hi(left) - _lo(right)
-        if isinstance(left, Moment) and isinstance(right, Moment):
-            offset = left.offset - right.offset
-            if left.variable is right.variable:
-                return offset, offset
-            known = self.differences.get((left.variable, right.variable))
-            if known is not None:
-                lo, hi = max(lo, known[0] + offset), min(hi, known[1] + offset)
-        return lo, hi
+        if type(left) is not Moment or type(right) is not Moment:
+            return _lo(left) - _hi(right), _hi(left) - _lo(right)
+        one, other, offset = left.variable, right.variable, left.offset - right.offset
+        if one is other:
+            return offset, offset
+        lo, hi = one.lo - other.hi + offset, one.hi - other.lo + offset
+        known = self.differences.get((one, other)) if self.differences else None
+        return (lo, hi) if known is None else (max(lo, known[0] + offset), min(hi, known[1] + offset))
 
     def at_most(self, left: Any, right: Any) -> bool:
         lo, hi = self._bounds(left, right)

@@ -107,12 +107,8 @@ class Run(Comparing):
         "over",
         "parked", "partial", "pending",
         "position",
-        "propagated",
-        "pushed",
-        "quiet",
-        "reached",
-        "read",
-        "recoded",
+        "propagated", "pushed", "quiet",
+        "reached", "read", "recoded",
         "replied",
         "request",
         "script",
@@ -142,7 +138,8 @@ class Run(Comparing):
         self.selected: int = self.session["selected"]
         self.earliest, self.latest = max(interval[0], world.now), max(interval[1], world.now)
         self.began = self.now = Moment(Variable(self.earliest, self.latest))
-        self.observed, self.encodings, self.pending = observed, model.encodings, list[tuple[int, ...]]()
+        self.observed, self.encodings = observed, model.encodings
+        self.pending: list[tuple[int, ...]] = []
         self.alive: set[tuple[int, bytes]] = set()
         self.deadlines: dict[tuple[int, bytes], Moment] = {}
         self.written: set[tuple[int, bytes]] = set()  # places of deadlines that this run has set, not only looked at
@@ -167,17 +164,20 @@ class Run(Comparing):
         self.caller: Map[str, Any] | None = None  # its client's connection; its calls have a session of their own
         self.about: tuple[Any, ...] = ()  # of a notification that is being sent: its place, and whether it may be early
         self.parked, self.outbox = world.parked, world.outbox
-        self.pushed = self.behind = tuple[Owed, ...]()  # what this client gets before its reply; behind it, in an EXEC
+        self.pushed: tuple[Owed, ...] = ()  # what this client gets before its reply; behind it, in an EXEC
+        self.behind: tuple[Owed, ...] = ()
         self.signalled: list[Place] = []  # keys that clients wait for and that came to be
         self.woken_by: bytes | None = None
         self.woken_with: Any = None  # what the block that was woken has kept from its first run
         self.nested: tuple[bytes, ...] = ()  # errors that calls of the script under way were told
         self.happened: list[Happening] = []  # keys that were read or changed, once somebody tracks
-        # whether misses are told; a hash met as it ended; the latest event of the command under way
-        self.looks, self.vanished, self.told = False, tuple[Any, ...](), b""
+        # whether misses are told; the latest event of the command under way; a hash met as it ended
+        self.looks, self.told = False, b""
+        self.vanished: tuple[Any, ...] = ()
         self.waiting: Waiting | None = None  # where the request's own client is left waiting
-        # for logs: what was asked, bytes answered, microseconds of work at least, words that are secrets, words read
-        self.asked, self.answered, self.busy, self.concealed, self.read = request, (0, 0), 0, frozenset[int](), 0
+        # for logs: what was asked, bytes answered, microseconds of work at least, words read, words that are secrets
+        self.asked, self.answered, self.busy, self.read = request, (0, 0), 0, 0
+        self.concealed: frozenset[int] = frozenset()
 
     # ---- decisions -------------------------------------------------------------------------------------------
 
@@ -252,10 +252,8 @@ class Run(Comparing):
     def _overdue(self, number: int, key: bytes) -> bool:
         """Whether a stored key's deadline lies before this command's moment; at the moment itself, the text says."""
         deadline = self.stored_deadline(number, key)
-        if deadline is None:
-            return False
-        if not self.at_most(self.began, deadline):
-            return True
+        if deadline is None or not self.at_most(self.began, deadline):
+            return deadline is not None
         return self.model.gone_at_deadline and self.equal(self.began, deadline) and self.fork(2) == 1
 
     def is_over(self, deadline: Moment) -> bool:
@@ -297,7 +295,7 @@ class Run(Comparing):
     def put(self, number: int, key: bytes, value: Any) -> None:
         """Stores a value and keeps the deadline; an empty collection removes its key."""
         old = self.entry(number, key)
-        if value is None or (value == EMPTY[type_of(value)] and not isinstance(value, bytes)):
+        if value is None or (not isinstance(value, bytes) and value == EMPTY[type_of(value)]):
             if old is not None:
                 self.delete(number, key)
             return
