@@ -30,6 +30,7 @@ from redlark.reference.transcript import printed
 from redlark.reference.values import ErrorReply
 
 PATIENCE = 2_000_000  # microseconds that judging waits for the reply to what was asked at the same time
+UNHURRIED = 300_000  # and to the reply of who was asked to wait, but may not have had to
 LEAVING = 200  # milliseconds in which a server may not have noticed that a client is gone
 DIVERGES = "diverges"
 CONTEXT = 10  # exchanges that are told with a divergence
@@ -149,7 +150,7 @@ class Observed(Orders):
             return True
         now, since = time.monotonic_ns() // 1000, one.until if one is not None else 0
         for other in self.felt(open_) if one is None else self.among(one, open_):
-            if not self.model.parks(other.words) and now - max(since, other.at) < PATIENCE:
+            if now - max(since, other.at) < (UNHURRIED if self.model.parks(other.words) else PATIENCE):
                 return False
         return True
 
@@ -368,9 +369,8 @@ class Observed(Orders):
             fields = {"in-multi": False, "queue": (), "dirty": False, "watched": Map()}
             world = evolve(world, sessions=world.sessions.set(client, session.update(fields)))
         elif one.name in (b"auth", b"hello") and one.reply is not None and not one.reply.is_error:
-            resp = (
-                int(one.words[1]) if one.name == b"hello" and one.words[1:2] in ((b"2",), (b"3",)) else session["resp"]
-            )
+            says = one.name == b"hello" and one.words[1:2] in ((b"2",), (b"3",))
+            resp = int(one.words[1]) if says else session["resp"]
             changed = session.update({"authenticated": True, "resp": resp})
             world = evolve(world, sessions=world.sessions.set(client, changed))
         if world.waits(client) is not None:

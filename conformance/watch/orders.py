@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import combinations, pairwise, permutations
 
 from attrs import evolve, field, mutable
 
@@ -25,6 +26,7 @@ MOST_CONFIGURATIONS = 256
 MOST_STEPS = 4_000  # questions to the model for one reply
 MOST_COMPARED = 1_000_000  # keys, as one of many configurations is gone on with
 SETTLED = 300  # milliseconds after which who was asked to wait, and was not answered, is taken to wait
+FEW = 4  # who wait at once and may have come in any order
 SCRIPTED = frozenset((b"eval", b"evalsha", b"eval_ro", b"evalsha_ro", b"fcall", b"fcall_ro"))
 _PUBLISHING = frozenset((
     b"publish", b"spublish", b"pubsub", b"subscribe", b"psubscribe", b"ssubscribe", b"unsubscribe", b"punsubscribe",
@@ -151,19 +153,17 @@ class Orders:
                 yield after, ahead
 
     def _settled(self, among: Sequence[Exchange], one: Exchange | None) -> Iterator[Configuration]:
-        """The configurations, in which those wait who were asked to long before anybody asked this, in that order."""
+        """The configurations, in which those wait who were asked to long before anybody asked this."""
         moment = one.interval[0] if one is not None else 0
-        old = [
-            other
-            for other in sorted(among, key=lambda each: each.asked)
-            if not other.answered and self.model.parks(other.words) and other.interval[0] + SETTLED < moment
-        ]
+        old = [each for each in among if self.model.parks(each.words) and each.interval[0] + SETTLED < moment]
         for world, ahead in self.configurations:
-            for other in old:
-                if not _has_begun(world, other.connection) and other.id not in ahead:
-                    waiting = self.model.left_waiting((world,), other.connection, other.words, self._parking(other))
-                    world = waiting[0] if waiting else world
-            yield world, ahead
+            begin = [each for each in old if not _has_begun(world, each.connection) and each.id not in ahead]
+            for order in _queues(begin):
+                waiting = world
+                for other in order:
+                    found = self.model.left_waiting((waiting,), other.connection, other.words, self._parking(other))
+                    waiting = found[0] if found else waiting
+                yield waiting, ahead
 
     def _parking(self, one: Exchange) -> tuple[int, int]:
         """When a request has left its client waiting: a busy server reads it later than it was passed on."""
@@ -290,6 +290,28 @@ def _heads(among: Sequence[Exchange], ahead: frozenset[tuple[int, int]]) -> list
         if one.id not in ahead and one.connection not in found:
             found[one.connection] = one
     return sorted(found.values(), key=lambda each: each.asked)
+
+
+def _queues(some: Sequence[Exchange]) -> Iterable[tuple[Exchange, ...]]:
+    """The orders in which clients may have come to wait: as they were asked, but those asked close together in any.
+
+    Of many who wait, besides, only the order in which they were answered: who waits longest is served first.
+    """
+    asked = tuple(sorted(some, key=lambda each: each.asked))
+    if len(asked) <= FEW:
+        return (
+            order for order in permutations(asked) if all(_may_wait_before(*pair) for pair in combinations(order, 2))
+        )
+    served = list(asked)
+    for _ in served:  # neighbours change places, as far as they may
+        for place, (one, other) in enumerate(pairwise(served)):
+            if other.answered and (not one.answered or one.answered > other.answered) and _may_wait_before(other, one):
+                served[place : place + 2] = other, one
+    return dict.fromkeys((asked, tuple(served)))
+
+
+def _may_wait_before(one: Exchange, other: Exchange) -> bool:
+    return one.interval[0] <= other.interval[0] + SETTLED
 
 
 class _Seen:
