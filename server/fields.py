@@ -98,11 +98,9 @@ def met(database: Database, key: bytes, value: Hash, now: int, most: int = FOREV
 def cycle(database: Database, now: int, budget_us: int) -> None:
     """Take out what is past and nobody asks for, for so long at most (but at least from one hash)."""
     until = time.monotonic_ns() + budget_us * 1000
-    while (key := database.ending.first(now)) is not None:
-        value = database.peek(key)
-        if value is None or isinstance(value, bytes) or value.kind != b"hash":
-            database.ending.forget(key)  # its own deadline has come first
-        else:
+    while (key := database.first_ending(now)) is not None:
+        value = database.peek(key)  # or None: the key's own deadline has come first, and then it is forgotten
+        if value is not None and not isinstance(value, bytes) and value.kind == b"hash":
             met(database, key, value, now, AT_ONCE)
         if time.monotonic_ns() > until:
             return

@@ -176,10 +176,7 @@ class Database(Protocol):
     touching: bool  # False while a client under NO-TOUCH runs a command: reads leave idle times alone
 
     def get(self, key: bytes, /) -> Value | None:
-        """The value, or None.  Counts as an access (idle time).
-
-        Fields of a hash that are past go first, and the key with the last one.
-        """
+        """The value, or None; an access (idle time).  Fields of a hash that are past go before, the key with all."""
 
     def peek(self, key: bytes, /) -> Value | None:
         """The same, but as it is stored: fields that are past among it.  No access."""
@@ -214,6 +211,9 @@ class Database(Protocol):
 
     def modified(self, key: bytes, /) -> None:
         """The value of key was changed in place."""
+
+    def first_ending(self, now: int, /) -> bytes | None:
+        """A key whose hash has a field that is past, None if none has.  By and by it tells each past for 32 ms."""
 
     def idle(self, key: bytes, /) -> int:
         """Whole seconds since the last access or write (0 when absent).  No access."""

@@ -44,7 +44,7 @@ cdef void db_tell(Database db, bytes event, const char* p, size_t n) noexcept:
 cdef void db_expire(Database db, uint64_t h, Place* at) noexcept:
     cdef Entry* e = entry_remove(&db.table, h, at)
     db.expired += 1
-    ending_forget(db.ending, key_of(e), key_size(e))
+    ending_forget(db.ending, entry_first(e))
     if DICT_SIZE(db.awaited):
         db_note(db, key_of(e), key_size(e), False)
     if db.teller is not None:

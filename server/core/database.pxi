@@ -68,7 +68,7 @@ cdef class Database:
         if self.touching:
             entry_used(self, e, db_now(self))
         value = db_value(self, e, &place)
-        if type(value) is Hash and (<Hash>value).ends_of.first < db_now(self) and \
+        if type(value) is Hash and (<Hash>value).v.first < db_now(self) and \
                 not FIELDS_MET(self, key, value, db_now(self)):
             return None
         return value
@@ -179,11 +179,15 @@ cdef class Database:
                 raise TypeError(f"not a value: {type(value).__name__}")
             db_put_object(self, p, n, rl_hash(p, n), value, value.memory(), KEEP if keep_ttl else WITHOUT)
             db_note_packed(self, key, value)
-            if type(value) is Hash and value.timed:
-                self.ending.note(key, value)
+            if type(value) is Hash:
+                (<Hash>value).noted = FAR
+                ending_note(self, rl_hash(p, n), value)
 
     def delete(self, bytes key not None, /):
         return db_erase(self, key, len(key), rl_hash(key, len(key)))
+
+    def first_ending(self, int64_t now, /):
+        return ending_first(self.ending, &self.table, now)
 
     def set_deadline(self, bytes key not None, int64_t at, /):
         cdef Place place
@@ -200,8 +204,8 @@ cdef class Database:
                 value = <object>object_of(e)
                 db_weigh(self, e, value.memory())
                 db_note_packed(self, key, value)
-                if type(value) is Hash and value.timed:
-                    self.ending.note(key, value)
+                if type(value) is Hash:
+                    ending_note(self, rl_hash(key, len(key)), value)
         db_touch(self, key, len(key))
 
     def touch_all(self):
@@ -217,7 +221,7 @@ cdef class Database:
                 self.came.append((self, key, False))
         count = self.table.used
         entries_wipe(&self.table)
-        self.ending.clear()
+        ending_clear(self.ending)
         return count
 
     def swap(self, Database other not None, /):
@@ -258,14 +262,14 @@ cdef class Database:
         return db_memory(self)
 
     def overhead(self):
-        return table_memory(&self.table) - self.table.held, ends_memory(&self.ending.ends), self.table.moving >= 0
+        return table_memory(&self.table) - self.table.held, ending_memory(self.ending), self.table.moving >= 0
 
     def sizes(self):
         return table_sizes(&self.table)
 
     def check(self):
         entries_check(&self.table)
-        self.ending.check(self)
+        ending_check(self)
 
     def rehashing(self):
         """True while two arrays exist."""
@@ -277,7 +281,7 @@ cdef class Database:
 
 
 cdef size_t db_memory(Database db) noexcept:
-    return table_memory(&db.table) + db.table.weight + ends_memory(&db.ending.ends)
+    return table_memory(&db.table) + db.table.weight + ending_memory(db.ending)
 
 cdef inline int64_t db_now(Database db) noexcept:
     return db.loop.now if db.loop is not None else clock_now(db.clock)
@@ -347,6 +351,7 @@ cdef void db_write(Database db, const char* p, size_t n, uint64_t h, int kind, i
     cdef bint there = e != NULL
     cdef int64_t now = db_now(db)
     cdef uint32_t access = e.access if there else 0
+    cdef int64_t first = entry_first(e) if there and is_collection(e) else FAR
     if deadline == KEEP:
         timed = e != NULL and e.flags & TIMED
     if kind == TEXT:
@@ -389,8 +394,7 @@ cdef void db_write(Database db, const char* p, size_t n, uint64_t h, int kind, i
     if db.teller is not None and not there:
         db_tell(db, NEW, p, n)
     db_touch(db, p, n)
-    if there:
-        ending_forget(db.ending, p, n)
+    ending_forget(db.ending, first)
     if DICT_SIZE(db.awaited) and (there or kind >= OBJECT):
         db_note(db, p, n, not there)
     if old != NULL:
@@ -424,11 +428,13 @@ cdef inline void db_set(Database db, const char* p, size_t n, uint64_t h, const 
 
 cdef bint db_erase(Database db, const char* p, size_t n, uint64_t h) noexcept:
     cdef Place at
-    if db_live(db, p, n, h, &at) == NULL:
+    cdef Entry* e = db_live(db, p, n, h, &at)
+    if e == NULL:
         return False
+    if is_collection(e):
+        ending_forget(db.ending, entry_first(e))
     entry_free(entry_remove(&db.table, h, &at))
     db_touch(db, p, n)
-    ending_forget(db.ending, p, n)
     if DICT_SIZE(db.awaited):
         db_note(db, p, n, False)
     return True

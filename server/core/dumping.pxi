@@ -145,15 +145,6 @@ cdef void dump_set(Buffer* to, Buffer* packed, SetData* s) noexcept:
         dump_byte(to, RDB_INTSET)
         dump_intset(to, packed, <rl_intset*>s.data)
 
-cdef void dump_hash(Buffer* to, HashData* s) noexcept:
-    if s.large:
-        dump_byte(to, RDB_PLAIN_HASH)
-        dump_length(to, hash_count(s))
-        table_tell(<Table*>s.data, dump_pairs, to)
-    else:
-        dump_byte(to, RDB_PACKED_HASH)
-        dump_text(to, <char*>s.data, lp_size(<char*>s.data))
-
 cdef inline void pack_element(Buffer* packed, const lp_item* item) noexcept nogil:
     """One more element at the end of a listpack that has no end yet."""
     lp_write(buffer_reserve(packed, item.size), item)
@@ -219,68 +210,11 @@ cdef void dump_zset(Buffer* to, Buffer* packed, const Zset* z) noexcept:
         dump_number(to, rl_as_bits(item.score), 8)
 
 
-# ----------------------------------------------------------------------------------------------- hashes with deadlines
-
-cdef struct TimedRow:           # a field of a packed one
-    int64_t at                  # its deadline; 0: none
-    const char* field           # in the listpack
-    size_t size                 # of it and its value there
+# -------------------------------------------------------------------------------------------------------------- hashes
 
 cdef struct TimedPairs:         # of a table, on their way
     Buffer* to
-    Ends* ends
-
-cdef int rows_order(const void* one, const void* other) noexcept nogil:
-    """The soonest first; of one deadline as they stand."""
-    cdef const TimedRow* a = <const TimedRow*>one
-    cdef const TimedRow* b = <const TimedRow*>other
-    cdef int64_t first = a.at if a.at else RDB_NEVER, second = b.at if b.at else RDB_NEVER
-    if first != second:
-        return 1 if first > second else -1
-    return (a.field > b.field) - (a.field < b.field)
-
-cdef int64_t deadline_near(Ends* ends, const char* field, char** near) noexcept:
-    """The deadline of a field, or 0; near: where it is looked for first, and then what stands behind it."""
-    cdef char[24] room
-    cdef size_t n = lp_whole_n(field)
-    cdef int64_t at = 0
-    cdef Slice text
-    if ends.times.data == NULL:
-        return at
-    if not ends.times.large and not lp_at_end(near[0]) and memcmp(near[0], field, n) == 0:
-        near[0] += n
-        at = <int64_t>rl_load8(lp_text(near[0], room, &n))
-        near[0] += lp_whole_n(near[0])
-        return at
-    text.p = <char*>lp_text(field, room, &text.n)
-    ends_get(ends, text, &at)
-    return at
-
-cdef void dump_timed_pack(Buffer* to, Buffer* packed, Hash hash_) noexcept:
-    """Fields, values and deadlines in turn; the fields that end first stand first, those that do not at the end."""
-    cdef const char* lp = <char*>hash_.v.data
-    cdef size_t i, count = lp_count(lp) // 2
-    cdef TimedRow* rows = <TimedRow*>rl_alloc(count * sizeof(TimedRow) + 1)
-    cdef const char* at = lp + LP_HEAD
-    cdef char* near = NULL
-    cdef lp_item item
-    if not hash_.ends_of.times.large and hash_.ends_of.times.data != NULL:
-        near = <char*>hash_.ends_of.times.data + LP_HEAD
-    for i in range(count):
-        rows[i].field = at
-        rows[i].at = deadline_near(&hash_.ends_of, at, &near)
-        at = lp_skip(at, 2)
-        rows[i].size = <size_t>(at - rows[i].field)
-    qsort(rows, count, sizeof(TimedRow), rows_order)
-    pack_begin(packed)
-    for i in range(count):
-        buffer_add(packed, rows[i].field, rows[i].size)
-        lp_prepare_int(&item, rows[i].at)
-        pack_element(packed, &item)
-    free(rows)
-    dump_byte(to, RDB_PACKED_TIMED_HASH)
-    dump_number(to, <uint64_t>(RDB_NEVER if hash_.ends_of.first == FAR else hash_.ends_of.first), 8)
-    pack_told(to, packed, 3 * count)
+    int64_t first
 
 cdef void dump_timed_pairs(void* on_their_way, Bucket* b) noexcept:
     """The fields and values of a chain, before each how far behind the soonest deadline its own is."""
@@ -292,10 +226,8 @@ cdef void dump_timed_pairs(void* on_their_way, Bucket* b) noexcept:
         for i in range(SLOTS):
             if (b.tags >> (8 * i)) & 0x80:
                 text = member_text(b.slot[i])
-                at = 0
-                if ends_get(pairs.ends, text, &at):
-                    at += 1 - pairs.ends.first
-                dump_length(pairs.to, <uint64_t>at)
+                at = member_end(b.slot[i])
+                dump_length(pairs.to, 0 if at == FAR else <uint64_t>(at + 1 - pairs.first))
                 dump_text(pairs.to, text.p, text.n)
                 text = slice_at(text.p + text.n)
                 dump_text(pairs.to, text.p, text.n)
@@ -303,19 +235,31 @@ cdef void dump_timed_pairs(void* on_their_way, Bucket* b) noexcept:
             return
         b = <Bucket*>b.slot[6]
 
-cdef void dump_timed(Buffer* to, Buffer* packed, Hash hash_) noexcept:
+cdef void dump_timed(Buffer* to, HashData* s) noexcept:
     """A hash whose fields may have deadlines."""
     cdef TimedPairs pairs
-    if not hash_.v.large:
-        dump_timed_pack(to, packed, hash_)
-    elif hash_.ends_of.first == FAR:
-        dump_hash(to, &hash_.v)
+    if not s.large:
+        dump_byte(to, RDB_PACKED_TIMED_HASH)
+        dump_number(to, <uint64_t>(RDB_NEVER if s.first == FAR else s.first), 8)
+        dump_text(to, <char*>s.data, lp_size(<char*>s.data))
+        return
+    pairs.to, pairs.first = to, s.first
+    dump_byte(to, RDB_TIMED_HASH)
+    dump_number(to, <uint64_t>s.first, 8)
+    dump_length(to, hash_count(s))
+    table_tell(<Table*>s.data, dump_timed_pairs, &pairs)
+
+
+cdef void dump_hash(Buffer* to, HashData* s) noexcept:
+    if s.timed and (not s.large or s.first != FAR):
+        dump_timed(to, s)
+    elif s.large:
+        dump_byte(to, RDB_PLAIN_HASH)
+        dump_length(to, hash_count(s))
+        table_tell(<Table*>s.data, dump_pairs, to)
     else:
-        pairs.to, pairs.ends = to, &hash_.ends_of
-        dump_byte(to, RDB_TIMED_HASH)
-        dump_number(to, <uint64_t>hash_.ends_of.first, 8)
-        dump_length(to, hash_count(&hash_.v))
-        table_tell(<Table*>hash_.v.data, dump_timed_pairs, &pairs)
+        dump_byte(to, RDB_PACKED_HASH)
+        dump_text(to, <char*>s.data, lp_size(<char*>s.data))
 
 
 # ------------------------------------------------------------------------------------------------------------- streams
@@ -447,7 +391,7 @@ cdef void dump_packed(Buffer* to, Buffer* packed, uint64_t word) noexcept:
     elif packed_type(word) == PACKED_ZSET:
         dump_byte(to, RDB_PACKED_ZSET)
         dump_scores(to, packed, packed_at(word))
-    elif packed_type(word) == PACKED_HASH:
+    elif packed_type(word) >= PACKED_HASH:
         fields = packed_hash(word)
         dump_hash(to, &fields)
     else:
@@ -463,10 +407,7 @@ cdef bint dump_object(Buffer* to, Buffer* packed, PyObject* held) noexcept:
     elif type(<object>held) is SortedSet and zset_size(&(<SortedSet>held).v):
         dump_zset(to, packed, &(<SortedSet>held).v)
     elif type(<object>held) is Hash:
-        if (<Hash>held).timed:
-            dump_timed(to, packed, <Hash>held)
-        else:
-            dump_hash(to, &(<Hash>held).v)
+        dump_hash(to, &(<Hash>held).v)
     elif type(<object>held) is Stream:
         return dump_stream(to, packed, <Stream>held)
     else:

@@ -31,20 +31,6 @@ cdef bint read_end_option(Loop loop, const Slice* word, const Slice* amount, int
         return read_end_of(loop, amount, 1000, 0, at)
     return word_is(word, b"pxat", 4) and read_end_of(loop, amount, 1, 0, at)
 
-cdef Hash hash_timed(Loop loop, Client c, const Slice* key, uint64_t h, HashFound* f):
-    """The object of a hash that was found, whose fields may have deadlines from now on."""
-    cdef Hash value = <Hash>db_value(c.db, f.e, &f.at)
-    f.e = entry_find(&c.db.table, key.p, key.n, h, &f.at)
-    f.s = &value.v
-    value.timed = True
-    return value
-
-cdef inline void fields_timed(Loop loop, Client c, const Slice* key, uint64_t h, HashFound* f) noexcept:
-    """Deadlines of fields of such a hash have changed."""
-    hash_changed(loop, c, key, h, f)
-    if PyList_GET_SIZE(loop.unpacked):
-        loop_pack(loop)
-
 cdef bint read_condition(const Slice* word, char* condition) noexcept nogil:
     """The first letter of NX or XX, or G of GT, L of LT."""
     if word.n != 2:
@@ -69,8 +55,7 @@ cdef bint expire_fields(Loop loop, Client c, int64_t argc, const Slice* a, uint6
     """Give fields of a hash one deadline, counted from a start."""
     cdef HashFound f
     cdef Found found
-    cdef Hash value
-    cdef int64_t at = 0, before, i, names = 3
+    cdef int64_t at = 0, i, names = 3
     cdef bint done = False
     cdef char condition = 0
     if argc > 3 and read_condition(a + 3, &condition):
@@ -82,26 +67,22 @@ cdef bint expire_fields(Loop loop, Client c, int64_t argc, const Slice* a, uint6
         done |= hash_find(f.s, a[i], &found)
     if not done:
         return False                    # it becomes a hash whose fields may have deadlines all the same
-    value = hash_timed(loop, c, a + 1, h, &f)
+    hash_be_timed(f.s)
     done = False
     out_head(c.out, c'*', argc - names - 2)
     for i in range(names + 2, argc):
-        if not hash_find(&value.v, a[i], &found):
+        if not hash_find(f.s, a[i], &found):
             out_head(c.out, c':', -2)
-            continue
-        if condition:
-            before = FAR
-            ends_get(&value.ends_of, a[i], &before)
-            if is_kept(condition, before, at):
-                out_head(c.out, c':', 0)
-                continue
-        ends_put(&value.ends_of, a[i], at)
-        out_head(c.out, c':', 1)
-        done = True
+        elif condition and is_kept(condition, found_end(f.s, &found), at):
+            out_head(c.out, c':', 0)
+        else:
+            hash_time(f.s, a[i], &found, at)
+            out_head(c.out, c':', 1)
+            done = True
     if done:
-        fields_timed(loop, c, a + 1, h, &f)
-    elif PyList_GET_SIZE(loop.unpacked):
-        loop_pack(loop)
+        hash_changed(loop, c, a + 1, h, &f)
+    else:
+        hash_settled(loop, c, h, &f)
     return True
 
 cdef bint cmd_hexpire(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
@@ -132,11 +113,10 @@ cdef bint fields_left(Loop loop, Client c, int64_t argc, const Slice* a, uint64_
     for i in range(4, argc):
         told = -2
         if there == WANTED and hash_find(f.s, a[i], &found):
-            told = -1
-            if ends_in(&f) != NULL and ends_get(ends_in(&f), a[i], &at):
-                told = at if when else at - loop.now
-                if seconds:
-                    told = (told + 999) // 1000
+            at = found_end(f.s, &found)
+            told = -1 if at == FAR else at if when else at - loop.now
+            if seconds and at != FAR:
+                told = (told + 999) // 1000
         out_head(c.out, c':', told)
     return True
 
@@ -156,22 +136,20 @@ cdef bint cmd_hpersist(Loop loop, Client c, int64_t argc, const Slice* a, uint64
     cdef HashFound f
     cdef Found found
     cdef Content there
-    cdef int64_t i, at = 0, told
-    cdef Ends* ends
+    cdef int64_t i, told
     cdef bint done = False
     if not names_fields(argc, a, 2):
         return False
     there = find_hash(loop, c, a + 1, h, &f)
     if there == ANOTHER:
         return False
-    ends = ends_in(&f)
     out_head(c.out, c'*', argc - 4)
     for i in range(4, argc):
         told = -2
         if there == WANTED and hash_find(f.s, a[i], &found):
             told = -1
-            if ends != NULL and ends_get(ends, a[i], &at):
-                ends_drop(ends, a[i])
+            if found_end(f.s, &found) != FAR:
+                hash_time(f.s, a[i], &found, FAR)
                 done, told = True, 1
         out_head(c.out, c':', told)
     if done:
@@ -193,7 +171,6 @@ cdef bint cmd_hgetex(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t
     cdef HashFound f
     cdef Found found
     cdef Content there
-    cdef Hash value
     cdef int64_t at = WITHOUT, i, names = 2, told = 0
     cdef bint persist = word_is(a + 2, b"persist", 7)
     if persist:
@@ -212,20 +189,20 @@ cdef bint cmd_hgetex(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t
             told += hash_find(f.s, a[i], &found)
         if told == 0:
             return False                # as HEXPIRE
-        value = hash_timed(loop, c, a + 1, h, &f)
+        hash_be_timed(f.s)
         for i in range(names + 2, argc):
             if hash_find(f.s, a[i], &found):
-                ends_put(&value.ends_of, a[i], at)
-    elif there == WANTED and persist and ends_in(&f) != NULL:
+                hash_time(f.s, a[i], &found, at)
+    elif there == WANTED and persist and f.first != FAR:
         for i in range(names + 2, argc):
-            if ends_get(ends_in(&f), a[i], &at):
-                ends_drop(ends_in(&f), a[i])
+            if hash_find(f.s, a[i], &found) and found_end(f.s, &found) != FAR:
+                hash_time(f.s, a[i], &found, FAR)
                 told += 1
     out_head(c.out, c'*', argc - names - 2)
     for i in range(names + 2, argc):
         out_field(c, there, &f, a[i])
     if told:
-        fields_timed(loop, c, a + 1, h, &f)
+        hash_changed(loop, c, a + 1, h, &f)
     return True
 
 cdef bint cmd_hgetdel(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
@@ -243,8 +220,6 @@ cdef bint cmd_hgetdel(Loop loop, Client c, int64_t argc, const Slice* a, uint64_
         out_field(c, there, &f, a[i])
         if there == WANTED and hash_remove(f.s, a[i]):
             gone = True
-            if ends_in(&f) != NULL:
-                ends_drop(ends_in(&f), a[i])
     if gone:
         hash_changed(loop, c, a + 1, h, &f)
     return True
@@ -277,7 +252,6 @@ cdef bint cmd_hsetex(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t
     cdef HashFound f
     cdef Found found
     cdef Content there
-    cdef Hash value = None
     cdef int64_t at = WITHOUT, i, names = 0
     cdef char condition = 0
     cdef bint keep = False
@@ -295,20 +269,15 @@ cdef bint cmd_hsetex(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t
         set_fields(loop, c, there, &f, argc - names, a + names, h, keep, a + 1)
         out_head(c.out, c':', 1)
         return True
-    if there == WANTED:
-        value = hash_timed(loop, c, a + 1, h, &f)
-    put_fields(loop, there, &f, argc - names, a + names)
-    if there == ABSENT:
-        value = hash_around(loop.config, f.s)
-        value.timed = True
+    put_fields(loop, there, &f, argc - names, a + names, False)
+    hash_be_timed(f.s)
     for i in range(names + 2, argc, 2):
-        ends_put(&value.ends_of, a[i], at)
+        if hash_find(f.s, a[i], &found):
+            hash_time(f.s, a[i], &found, at)
     if there == WANTED:
-        fields_timed(loop, c, a + 1, h, &f)
+        hash_changed(loop, c, a + 1, h, &f)
     else:
-        db_put_object(c.db, a[1].p, a[1].n, h, value, HASH_ITSELF + hash_memory(&value.v) + ends_memory(&value.ends_of),
-                      WITHOUT)
-        ending_note(c.db.ending, a + 1, value)
+        hash_new(loop, c, a + 1, h, f.s)
     out_head(c.out, c':', 1)
     return True
 

@@ -10,7 +10,7 @@ cdef struct HashFound:
     HashData* s             # of the object, or `own`
     HashData own            # of a packed one, or a new one
     size_t weight           # of what is packed, before it changes
-    int64_t first           # the earliest deadline of a field; FAR: there is none
+    int64_t first           # the earliest deadline of a field, before it changes; FAR: there is none
 
 
 cdef inline Content find_hash(Loop loop, Client c, const Slice* key, uint64_t h, HashFound* f) noexcept:
@@ -23,7 +23,7 @@ cdef inline Content find_hash(Loop loop, Client c, const Slice* key, uint64_t h,
         return ABSENT
     if kind_of(f.e) == PACKED:
         word = rl_load8(value_of(f.e))
-        if packed_type(word) != PACKED_HASH:
+        if packed_type(word) < PACKED_HASH:
             return ANOTHER
         f.own = packed_hash(word)
         f.s = &f.own
@@ -32,38 +32,42 @@ cdef inline Content find_hash(Loop loop, Client c, const Slice* key, uint64_t h,
         value = object_of(f.e)
         if type(<object>value) is not Hash:
             return ANOTHER
-        f.first = (<Hash>value).ends_of.first
-        if f.first < loop.now:
-            return ANOTHER
         f.s = &(<Hash>value).v
     else:
+        return ANOTHER
+    f.first = f.s.first
+    if f.first < loop.now:
         return ANOTHER
     entry_used(c.db, f.e, loop.now)
     return WANTED
 
-cdef inline Ends* ends_in(const HashFound* f) noexcept:
-    """The deadlines of fields of a hash that was found; NULL: it has none."""
-    return NULL if f.first == FAR else &(<Hash>object_of(f.e)).ends_of
-
-cdef inline void hash_changed(Loop loop, Client c, const Slice* key, uint64_t h, HashFound* f) noexcept:
-    """Fields have come, changed or gone: the entry learns what its hash has become.  It goes with the last."""
-    cdef bint empty = hash_count(f.s) == 0
+cdef inline void hash_settled(Loop loop, Client c, uint64_t h, HashFound* f) noexcept:
+    """The entry learns what its hash has become."""
     cdef size_t weight = hash_memory(f.s)
     cdef Hash value
     if f.s != &f.own:
         value = <Hash>object_of(f.e)
-        db_weigh(c.db, f.e, weight + HASH_ITSELF + ends_memory(&value.ends_of))
-        if value.ends_of.first != f.first and not empty:
-            ending_note(c.db.ending, key, value)
-        if not f.s.large and not value.timed:
+        db_weigh(c.db, f.e, weight + HASH_ITSELF)
+        ending_note(c.db, h, value)
+        if not f.s.large:
             value = None
             db_pack(c.db, f.e, &f.at)
     elif not f.own.large:
         c.db.table.weight += weight - f.weight
-        rl_store8(value_of(f.e), word_for(f.own.data, PACKED_HASH))
+        rl_store8(value_of(f.e), word_of_hash(&f.own))
+        if f.own.timed:
+            ending_told(c.db, h, f.first, f.own.first)
     else:
         c.db.table.weight += weight + HASH_ITSELF - f.weight
-        db_hold(c.db, f.e, &f.at, hash_around(loop.config, f.s), weight + HASH_ITSELF)
+        value = hash_around(loop.config, f.s)
+        value.noted = f.first
+        db_hold(c.db, f.e, &f.at, value, weight + HASH_ITSELF)
+        ending_note(c.db, h, value)
+
+cdef inline void hash_changed(Loop loop, Client c, const Slice* key, uint64_t h, HashFound* f) noexcept:
+    """The same, where fields have come, changed or gone.  The key goes with the last."""
+    cdef bint empty = hash_count(f.s) == 0
+    hash_settled(loop, c, h, f)
     if empty:
         db_erase(c.db, key.p, key.n, h)
     else:
@@ -72,11 +76,15 @@ cdef inline void hash_changed(Loop loop, Client c, const Slice* key, uint64_t h,
 cdef void hash_new(Loop loop, Client c, const Slice* key, uint64_t h, const HashData* s) noexcept:
     """A hash under a key that was not there."""
     cdef char[8] payload
+    cdef Hash value
     if s.large:
-        db_put_object(c.db, key.p, key.n, h, hash_around(loop.config, s), hash_memory(s) + HASH_ITSELF, WITHOUT)
+        value = hash_around(loop.config, s)
+        db_put_object(c.db, key.p, key.n, h, value, hash_memory(s) + HASH_ITSELF, WITHOUT)
+        ending_note(c.db, h, value)
     else:
-        rl_store8(payload, word_for(s.data, PACKED_HASH))
+        rl_store8(payload, word_of_hash(s))
         db_write(c.db, key.p, key.n, h, PACKED, FRESH, payload, sizeof(payload), WITHOUT)
+        ending_told(c.db, h, FAR, s.first)
 
 cdef inline void out_pairs_head(Client c, size_t count) noexcept nogil:
     if c.resp == 2:
@@ -94,14 +102,13 @@ cdef inline void out_found(Buffer* out, const HashData* s, const Found* found) n
         out_element(out, found.value)
 
 
-cdef int64_t put_fields(Loop loop, Content there, HashFound* f, int64_t argc, const Slice* a) noexcept:
+cdef int64_t put_fields(Loop loop, Content there, HashFound* f, int64_t argc, const Slice* a, bint keep) noexcept:
     """Fields and values in turn, from the second argument on, in a hash that may be new; how many were new there."""
     cdef HashData* s
     cdef int64_t i, new = 0
     if there == ABSENT:
         f.s = &f.own
-        f.own.large = False
-        f.own.data = lp_new()
+        hash_begin(&f.own)
     s = f.s
     if not s.large:
         if argc // 2 - 1 > loop.hash_limits.entries:
@@ -112,7 +119,7 @@ cdef int64_t put_fields(Loop loop, Content there, HashFound* f, int64_t argc, co
                     hash_unpack(s, 0)
                     break
     for i in range(2, argc, 2):
-        new += hash_put(s, a[i], a[i + 1])
+        new += hash_put(s, a[i], a[i + 1], keep)
     hash_fit(s, &loop.hash_limits)
     return new
 
@@ -121,15 +128,12 @@ cdef int64_t set_fields(Loop loop, Client c, Content there, HashFound* f, int64_
     """The same, and the entry learns of it.  Deadlines of these fields go, if they are not to be kept.
 
     key: the first argument, where it does not stand before the second."""
-    cdef int64_t i, new = put_fields(loop, there, f, argc, a)
+    cdef int64_t new = put_fields(loop, there, f, argc, a, keep)
     if key == NULL:
         key = a + 1
     if there == ABSENT:
         hash_new(loop, c, key, h, f.s)
         return new
-    if not keep and ends_in(f) != NULL:
-        for i in range(2, argc, 2):
-            ends_drop(ends_in(f), a[i])
     hash_changed(loop, c, key, h, f)
     return new
 
@@ -188,10 +192,7 @@ cdef bint cmd_hdel(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h
         return False
     if there == WANTED:
         for i in range(2, argc):
-            if hash_remove(f.s, a[i]):
-                gone += 1
-                if ends_in(&f) != NULL:
-                    ends_drop(ends_in(&f), a[i])
+            gone += hash_remove(f.s, a[i])
         if gone:
             hash_changed(loop, c, a + 1, h, &f)
     out_head(c.out, c':', gone)
@@ -311,7 +312,8 @@ cdef bint cmd_hrandfield(Loop loop, Client c, int64_t argc, const Slice* a, uint
         text = member_text(cell_random(<Table*>f.s.data, &c.db.random, &place))
         out_bulk(c.out, text.p, text.n)
     else:
-        out_element(c.out, lp_seek(<char*>f.s.data, 2 * <int64_t>random_below(&c.db.random, hash_count(f.s))))
+        out_element(c.out, lp_seek(<char*>f.s.data,
+                                     <int64_t>hash_step(f.s) * <int64_t>random_below(&c.db.random, hash_count(f.s))))
     return True
 
 
@@ -345,6 +347,7 @@ cdef bint tell_halves(Loop loop, Client c, const Slice* a, uint64_t h, bint valu
     """All fields, or all values."""
     cdef HashFound f
     cdef char* at
+    cdef char* value
     cdef Content there = find_hash(loop, c, a + 1, h, &f)
     if there == ANOTHER:
         return False
@@ -356,12 +359,9 @@ cdef bint tell_halves(Loop loop, Client c, const Slice* a, uint64_t h, bint valu
         return True
     at = lp_first(<char*>f.s.data)
     while at != NULL:
-        if values:
-            at = lp_next(at)
-        out_element(c.out, at)
-        at = lp_next(at)
-        if not values:
-            at = lp_next(at)
+        value = lp_next(at)
+        out_element(c.out, value if values else at)
+        at = row_next(f.s, value)
     return True
 
 cdef bint cmd_hkeys(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
@@ -388,6 +388,7 @@ cdef void tell_pairs(void* out, Bucket* b) noexcept:
 
 cdef bint cmd_hgetall(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
     cdef HashFound f
+    cdef char* at
     cdef Content there = find_hash(loop, c, a + 1, h, &f)
     if there == ANOTHER:
         return False
@@ -397,8 +398,15 @@ cdef bint cmd_hgetall(Loop loop, Client c, int64_t argc, const Slice* a, uint64_
     out_pairs_head(c, hash_count(f.s))
     if f.s.large:
         table_tell(<Table*>f.s.data, tell_pairs, c.out)
-    else:
+    elif not f.s.timed:
         out_listpack(c.out, <char*>f.s.data)
+    else:
+        at = lp_first(<char*>f.s.data)
+        while at != NULL:
+            out_element(c.out, at)
+            at = lp_next(at)
+            out_element(c.out, at)
+            at = row_next(f.s, at)
     return True
 
 

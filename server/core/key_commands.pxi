@@ -102,7 +102,7 @@ cdef bint cmd_copy(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h
     cdef Place at
     cdef Entry* e
     cdef uint64_t h2
-    cdef int64_t deadline = WITHOUT
+    cdef int64_t deadline = WITHOUT, first
     cdef Slice text
     cdef char[8] payload
     if argc > 4 or argc == 4 and not word_is(a + 3, b"replace", 7) or \
@@ -113,6 +113,9 @@ cdef bint cmd_copy(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h
         out_head(c.out, c':', 0)
         return True
     if kind_of(e) == OBJECT:
+        return False
+    first = entry_first(e) if kind_of(e) == PACKED else FAR
+    if first < loop.now:
         return False
     entry_used(c.db, e, loop.now)
     h2 = rl_hash(a[2].p, a[2].n)
@@ -126,6 +129,7 @@ cdef bint cmd_copy(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h
     if kind_of(e) == PACKED:
         rl_store8(payload, packed_copy(rl_load8(value_of(e))))
         db_write(c.db, a[2].p, a[2].n, h2, PACKED, FRESH, payload, sizeof(payload), deadline)
+        ending_told(c.db, h2, FAR, first)
     elif kind_of(e) == INTEGER:
         db_write(c.db, a[2].p, a[2].n, h2, INTEGER, FRESH, value_of(e), 8, deadline)
     else:

@@ -3,14 +3,14 @@
 # Must live here: the cell of a member, and how a table of members is searched, changed, walked and drawn from.  Must
 # not: how small collections are packed, which commands exist.
 #
-#     offset 0   size of the member (of a hash: the field), below 255; or 255, and 32 bits of size
+#     offset 0   size of the member (of a hash: the field), below 254; or 255, and 32 bits of size
 #            .   the member's bytes
-#            .   PAIRED: the value's size likewise, and its bytes;  SCORED: 8 bytes of score
+#            .   PAIRED: the value's size likewise, and its bytes; or, of a field that has a deadline, 254, 32 bits of size,
+#                64 of deadline (ms), and the bytes;  SCORED: 8 bytes of score
 #
 # Why one allocation: as for keys (objects.pxi), a lookup that hits touches two cache lines.  Why so small a head:
 # Redis's set gives a short member little more than its text, so eight bytes of head would lose; a member has no access
-# time, no deadline (hashes keep these aside, few fields have one) and no type.  The table knows the layout, the cell
-# does not.
+# time and no type.  The table knows the layout, the cell does not.
 #
 # What an owner does: table_init(t, member_hash); member_find, then member_add or member_remove with the same hash;
 # table_drop_later(t, its layout's dropper).  A cell stays where it is until it is removed or its value is replaced (a
@@ -22,30 +22,44 @@ cdef enum Layout:
     SCORED = 2
 
 cdef enum:
+    ENDING_SIZE = 254       # in front of the value of a field that has a deadline
     LONG_SIZE = 255
+    ENDING_HEAD = 13        # bytes of ENDING_SIZE, the size and the deadline
 
 
 cdef inline size_t sized(size_t n) noexcept nogil:
     """Bytes of a size and what it tells."""
-    return n + 1 if n < LONG_SIZE else n + 5
+    return n + 1 if n < ENDING_SIZE else n + 5
+
+cdef inline size_t ending_sized(size_t n, int64_t ends) noexcept nogil:
+    """The same of a value, with its field's deadline if there is one."""
+    return sized(n) if ends == FAR else n + ENDING_HEAD
 
 cdef inline char* size_put(char* to, size_t n) noexcept nogil:
     """Write a size; where its bytes go."""
-    if n < LONG_SIZE:
+    if n < ENDING_SIZE:
         to[0] = <char>n
         return to + 1
     to[0] = <char>LONG_SIZE
     (<uint32_t*>(to + 1))[0] = <uint32_t>n
     return to + 5
 
+cdef inline char* ending_size_put(char* to, size_t n, int64_t ends) noexcept nogil:
+    if ends == FAR:
+        return size_put(to, n)
+    to[0] = <char>ENDING_SIZE
+    (<uint32_t*>(to + 1))[0] = <uint32_t>n
+    rl_store8(to + 5, <uint64_t>ends)
+    return to + ENDING_HEAD
+
 cdef inline Slice slice_at(const char* p) noexcept nogil:
     """What stands at p, behind its size."""
     cdef Slice s
     s.n = (<const uint8_t*>p)[0]
     s.p = <char*>p + 1
-    if s.n == LONG_SIZE:
+    if s.n >= ENDING_SIZE:
+        s.p = <char*>p + (5 if s.n == LONG_SIZE else <int>ENDING_HEAD)
         s.n = (<const uint32_t*>(p + 1))[0]
-        s.p = <char*>p + 5
     return s
 
 cdef inline Slice member_text(const void* m) noexcept nogil:
@@ -55,6 +69,12 @@ cdef inline Slice member_value(const void* m) noexcept nogil:
     """PAIRED."""
     cdef Slice text = slice_at(<const char*>m)
     return slice_at(text.p + text.n)
+
+cdef inline int64_t member_end(const void* m) noexcept nogil:
+    """PAIRED: the deadline of the field, or FAR."""
+    cdef Slice text = slice_at(<const char*>m)
+    text.p += text.n
+    return <int64_t>rl_load8(text.p + 5) if (<uint8_t*>text.p)[0] == ENDING_SIZE else FAR
 
 cdef inline char* member_score(const void* m) noexcept nogil:
     """SCORED: where the score stands (aligned to nothing: rl_load8, rl_store8)."""
@@ -70,15 +90,15 @@ cdef inline size_t member_size(const void* m, int layout) noexcept nogil:
         text.n += 8
     return <size_t>(text.p - <const char*>m) + text.n
 
-cdef void* member_make(int layout, const char* p, size_t n, const char* value, size_t size) noexcept nogil:
-    """A new cell.  value: its bytes, or 8 bytes of a score."""
-    cdef size_t tail = sized(size) if layout == PAIRED else size
+cdef void* member_make(int layout, const char* p, size_t n, const char* value, size_t size, int64_t ends) noexcept nogil:
+    """A new cell.  value: its bytes, or 8 bytes of a score.  ends: PAIRED: the deadline."""
+    cdef size_t tail = ending_sized(size, ends) if layout == PAIRED else size
     cdef char* m = <char*>rl_slot_alloc(sized(n) + tail)
     cdef char* to = size_put(m, n)
     rl_copy(to, p, n)
     to += n
     if layout == PAIRED:
-        to = size_put(to, size)
+        to = ending_size_put(to, size, ends)
     if size:
         rl_copy(to, value, size)
     return m
@@ -109,7 +129,7 @@ cdef inline uint64_t text_hash(const char* p, size_t n) noexcept nogil:
 
 cdef inline bint has_text(const void* m, const char* p, size_t n) noexcept nogil:
     cdef const uint8_t* at = <const uint8_t*>m
-    if n < LONG_SIZE:
+    if n < ENDING_SIZE:
         return at[0] == n and rl_same(<const char*>at + 1, p, n)
     return at[0] == LONG_SIZE and (<const uint32_t*>(at + 1))[0] == n and rl_same(<const char*>at + 5, p, n)
 
@@ -132,23 +152,40 @@ cdef inline void* member_find(const Table* t, const char* p, size_t n, uint64_t 
         b = <Bucket*>b.slot[6]
 
 cdef inline void* member_add(Table* t, int layout, const char* p, size_t n, uint64_t h, const char* value,
-                             size_t size) noexcept nogil:
+                             size_t size, int64_t ends=FAR) noexcept nogil:
     """Add a member that is not there; its cell.  All places are over with."""
-    cdef void* m = member_make(layout, p, n, value, size)
+    cdef void* m = member_make(layout, p, n, value, size, ends)
     t.held += rl_good_size(member_size(m, layout))
     cell_add(t, h, m, False)
     return m
 
-cdef void member_revalue(Table* t, Place* at, const char* value, size_t size) noexcept nogil:
-    """PAIRED: another value for the member at a place, which stays; its cell may move."""
+cdef void member_revalue(Table* t, Place* at, const char* value, size_t size, int64_t ends) noexcept nogil:
+    """PAIRED: another value and deadline for the member at a place, which stays; its cell may move."""
     cdef void* m = at.bucket.slot[at.slot]
     cdef size_t before = member_size(m, PAIRED)
     cdef Slice text = member_text(m)
     cdef size_t head = <size_t>(text.p - <char*>m) + text.n
-    cdef char* moved = <char*>rl_slot_resize(m, before, head + sized(size))
-    rl_copy(size_put(moved + head, size), value, size)
-    t.held += rl_good_size(head + sized(size)) - rl_good_size(before)
+    cdef size_t after = head + ending_sized(size, ends)
+    cdef char* moved = <char*>rl_slot_resize(m, before, after)
+    rl_copy(ending_size_put(moved + head, size, ends), value, size)
+    t.held += rl_good_size(after) - rl_good_size(before)
     at.bucket.slot[at.slot] = moved
+
+cdef void member_retime(Table* t, Place* at, int64_t ends) noexcept nogil:
+    """PAIRED: another deadline, or none; the cell may move."""
+    cdef char* m = <char*>at.bucket.slot[at.slot]
+    cdef Slice text = member_text(m), value = member_value(m)
+    cdef size_t before = member_size(m, PAIRED), head = <size_t>(text.p - m) + text.n
+    cdef size_t after = head + ending_sized(value.n, ends)
+    cdef size_t from_ = <size_t>(value.p - m)
+    if after > before:
+        m = <char*>rl_slot_resize(m, before, after)
+    memmove(m + after - value.n, m + from_, value.n)
+    ending_size_put(m + head, value.n, ends)
+    if after < before:
+        m = <char*>rl_slot_resize(m, before, after)
+    t.held += rl_good_size(after) - rl_good_size(before)
+    at.bucket.slot[at.slot] = m
 
 cdef void member_remove(Table* t, int layout, uint64_t h, Place* at) noexcept nogil:
     """Take out the member at a place.  All places are over with."""

@@ -5,8 +5,7 @@
 #
 # Why: an object takes 32 bytes and more, and its weight eight; a list of one short element takes 16.  Hot commands need
 # the listpack alone.  A Python command needs the object: it is made when the value is asked for (db_value), and once the
-# request is over and nobody refers to it any more, the entry has the listpack again (loop_pack).  A hash whose fields may
-# have deadlines keeps its object.
+# request is over and nobody refers to it any more, the entry has the listpack again (loop_pack).
 #
 # The eight bytes are the address of a slot (slab.h), a multiple of eight, and in its lowest three bits the type.
 
@@ -16,6 +15,7 @@ cdef enum:
     PACKED_NUMBERS = 2          # a set's intset
     PACKED_SET = 3              # a set's listpack
     PACKED_HASH = 4             # a hash's listpack
+    PACKED_TIMED_HASH = 5       # one whose fields may have deadlines
     PACKED_TYPE = 7
     UNPACKED_AT_MOST = 2048     # databases and keys that are remembered before some are packed again
 
@@ -45,7 +45,7 @@ cdef void packed_free(uint64_t word) noexcept nogil:
         lp_free(packed_at(word))
 
 cdef bytes packed_kind(uint64_t word):
-    return (List.kind, SortedSet.kind, Set.kind, Set.kind, Hash.kind)[packed_type(word)]
+    return (List.kind, SortedSet.kind, Set.kind, Set.kind, Hash.kind, Hash.kind)[packed_type(word)]
 
 cdef bint packed_check(uint64_t word) except -1:
     cdef const char* lp = packed_at(word)
@@ -53,7 +53,7 @@ cdef bint packed_check(uint64_t word) except -1:
         return len(pack_check(lp)) > 0
     if packed_type(word) == PACKED_NUMBERS:
         return (<rl_intset*>lp).count > 0
-    return packed_type(word) <= PACKED_HASH and lp_check(lp, lp_size(lp)) and lp_count(lp) > 0
+    return packed_type(word) <= PACKED_TIMED_HASH and lp_check(lp, lp_size(lp)) and lp_count(lp) > 0
 
 cdef inline SetData packed_set(uint64_t word) noexcept nogil:
     cdef SetData s
@@ -64,8 +64,14 @@ cdef inline SetData packed_set(uint64_t word) noexcept nogil:
 cdef inline HashData packed_hash(uint64_t word) noexcept nogil:
     cdef HashData s
     s.data = packed_at(word)
+    s.heap = NULL
     s.large = False
+    s.timed = packed_type(word) == PACKED_TIMED_HASH
+    s.first = pack_first(<char*>s.data) if s.timed else FAR
     return s
+
+cdef inline uint64_t word_of_hash(const HashData* s) noexcept nogil:
+    return word_for(s.data, PACKED_TIMED_HASH if s.timed else PACKED_HASH)
 
 cdef inline uint64_t word_of_set(const SetData* s) noexcept nogil:
     return word_for(s.data, PACKED_NUMBERS if s.form == INTSET else PACKED_SET)
@@ -106,9 +112,10 @@ cdef object db_value(Database db, Entry* e, Place* at):
         value, itself = list_around(db.loop.config, <size_t>word), LIST_ITSELF
     elif packed_type(word) == PACKED_ZSET:
         value, itself = zset_around(db.loop.config, NULL, packed_at(word)), ZSET_ITSELF
-    elif packed_type(word) == PACKED_HASH:
+    elif packed_type(word) >= PACKED_HASH:
         fields = packed_hash(word)
         value, itself = hash_around(db.loop.config, &fields), HASH_ITSELF
+        (<Hash>value).noted = fields.first
     else:
         members = packed_set(word)
         value = set_around(db.loop.config, &members)
@@ -141,7 +148,7 @@ cdef Set set_around(object limits, const SetData* data):
 cdef Hash hash_around(object limits, const HashData* data):
     """The same of a hash."""
     cdef Hash s = Hash(limits)
-    hash_drop(s.v.large, s.v.data)
+    hash_drop(&s.v)
     s.v = data[0]
     return s
 
@@ -153,8 +160,8 @@ cdef uint64_t packed_word(object value) noexcept:
         return <size_t>(<SortedSet>value).v.pack | PACKED_ZSET
     if type(value) is Set:
         return 0 if (<Set>value).v.form == HASHTABLE else word_of_set(&(<Set>value).v)
-    if type(value) is Hash and not (<Hash>value).v.large and not (<Hash>value).timed:
-        return word_for((<Hash>value).v.data, PACKED_HASH)
+    if type(value) is Hash and not (<Hash>value).v.large:
+        return word_of_hash(&(<Hash>value).v)
     return 0
 
 cdef void packed_leave(object value) noexcept:
@@ -185,6 +192,8 @@ cdef bint db_pack(Database db, Entry* e, Place* at) noexcept:
     word = packed_word(<object>held)
     if word == 0 or limits_of(<object>held) is not db.loop.config:
         return False
+    if type(<object>held) is Hash and (<Hash>held).noted != (<Hash>held).v.first:
+        return False                    # whoever has changed it has not told
     rl_store8(payload, word)
     db.table.weight -= weight_of(e) - packed_memory(word)
     db_reshape(db, e, at, PACKED, payload, 8)

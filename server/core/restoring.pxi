@@ -240,32 +240,16 @@ cdef object restored_timed_hash(Payload* s, limits):
     """Fields, values and deadlines in turn; 0 is none.  What stands before them, the soonest deadline, they say."""
     cdef Hash value
     cdef HashLimits most
-    cdef Slice text, field
-    cdef char[24] room
-    cdef const char* at
-    cdef const char* begin
-    cdef size_t n = 0, count = 0
-    cdef int64_t ends
-    if payload_take(s, 8) == NULL or not payload_pack(s, &text, 3, &count):
+    cdef Slice text
+    cdef size_t count = 0
+    if payload_take(s, 8) == NULL or not payload_pack(s, &text, 3, &count) or not pack_ordered(text.p):
         return None
     read_hash_limits(limits, &most)
     value = Hash(limits)
-    value.timed = True
-    pack_begin(&s.other)
-    at = text.p + LP_HEAD
-    while not lp_at_end(at):
-        begin = at
-        field.p = <char*>lp_text(at, room, &field.n)
-        at = lp_skip(at, 2)
-        buffer_add(&s.other, begin, <size_t>(at - begin))
-        if lp_read(at, &n, &ends) != NULL or not 0 <= ends < <int64_t>1 << 48:
-            return None
-        if ends:
-            ends_add(&value.ends_of, field, ends)
-        at = lp_skip(at, 1)
-    pack_end(&s.other, 2 * count)
     lp_free(<char*>value.v.data)
-    value.v.data = lp_from(s.other.p, s.other.used)
+    value.v.data = lp_from(text.p, text.n)
+    value.v.timed = True
+    value.v.first = pack_first(text.p)
     hash_fit(&value.v, &most)
     return value
 

@@ -88,7 +88,7 @@ cdef Wanted type_of(const Entry* e) noexcept:
         packed = packed_type(rl_load8(value_of(e)))
         if packed == PACKED_LIST:
             return LISTS
-        return ZSETS if packed == PACKED_ZSET else HASHES if packed == PACKED_HASH else SETS
+        return ZSETS if packed == PACKED_ZSET else HASHES if packed >= PACKED_HASH else SETS
     held = object_of(e)
     if type(<object>held) is List:
         return LISTS
@@ -190,26 +190,26 @@ cdef inline bint out_nothing(Client c) noexcept nogil:
     return True
 
 cdef size_t out_packed_walk(Client c, const Walking* w, char* lp, int step, bint tells) noexcept:
-    """Of every step-th element that matches, with what belongs to it; or only how many elements that are."""
+    """Of every step-th element that matches, with the value that belongs to it; or only how many elements that are."""
     cdef char[24] room
     cdef size_t n = 0, count = 0
     cdef const char* text
     cdef char* at = lp_first(lp)
     cdef char* value
     if not tells and w.pattern == NULL:
-        return lp_count(lp) // 2 if w.no_values else lp_count(lp)
+        return lp_count(lp) // <size_t>step * (1 if step == 1 or w.no_values else 2)
     while at != NULL:
-        value = lp_next(at) if step == 2 else NULL
+        value = lp_next(at) if step > 1 else NULL
         text = lp_text(at, room, &n)
         if fits_walk(w, text, n):
             count += 1
             if tells:
                 out_bulk(c.out, text, n)
-            if step == 2 and not w.no_values:
+            if step > 1 and not w.no_values:
                 count += 1
                 if tells:
                     out_element(c.out, value)
-        at = lp_next(at if step == 1 else value)
+        at = lp_next(at if step == 1 else value if step == 2 else lp_next(value))
     return count
 
 cdef inline bint tell_packed_walk(Client c, const Walking* w, char* lp, int step) noexcept:
@@ -268,7 +268,7 @@ cdef bint cmd_hscan(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t 
     if there != WANTED:
         return there == ABSENT and out_nothing(c)
     if not f.s.large:
-        return tell_packed_walk(c, &w, <char*>f.s.data, 2)
+        return tell_packed_walk(c, &w, <char*>f.s.data, <int>hash_step(f.s))
     cells = walk_members(loop, <Table*>f.s.data, &w, &count)
     out_walk_head(c, w.cursor, count if w.no_values else 2 * count)
     for i in range(count):

@@ -32,7 +32,7 @@ cdef void entry_sized(Sizes* sizes, const Entry* e) noexcept:
             size_add(sizes, 1, <size_t>list_count(<size_t>word))
         elif packed_type(word) == PACKED_ZSET:
             size_add(sizes, 3, pack_count(packed_at(word)))
-        elif packed_type(word) == PACKED_HASH:
+        elif packed_type(word) >= PACKED_HASH:
             fields = packed_hash(word)
             size_add(sizes, 4, hash_count(&fields))
         else:

@@ -27,11 +27,13 @@ cdef bint cmd_object_encoding(Loop loop, Client c, int64_t argc, const Slice* a,
     if e == NULL:
         out_null(c.out, c.resp)
         return True
+    if kind_of(e) == PACKED and packed_type(rl_load8(value_of(e))) == PACKED_TIMED_HASH:
+        return False
     if kind_of(e) == PACKED:
         text = slice_of(packed_encoding(rl_load8(value_of(e))))
     elif kind_of(e) == OBJECT:
         held = object_of(e)
-        if type(<object>held) is Hash and (<Hash>held).timed:
+        if type(<object>held) is Hash and (<Hash>held).v.timed:
             return False
         text = slice_of(<bytes>(<object>held).encoding)
     else:
@@ -123,10 +125,10 @@ cdef void db_put_value(Database db, const Slice* key, uint64_t h, object value) 
         rl_store8(payload, word)
         db_write(db, key.p, key.n, h, PACKED, FRESH, payload, sizeof(payload), WITHOUT)
         packed_leave(value)
-        return
-    db_put_object(db, key.p, key.n, h, value, value.memory(), WITHOUT)
-    if type(value) is Hash and (<Hash>value).timed:
-        db.ending.note(slice_bytes(key[0]), value)
+    else:
+        db_put_object(db, key.p, key.n, h, value, value.memory(), WITHOUT)
+    if type(value) is Hash:
+        ending_note(db, h, value)
 
 cdef bint cmd_restore(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
     """A good payload, for good, under a key that is free or has no deadline; of all else Python says what it is."""

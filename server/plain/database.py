@@ -248,6 +248,9 @@ class Database:
         elif self.ending.keys:
             self.ending.forget(key)
 
+    def first_ending(self, now: int, /) -> bytes | None:
+        return self.ending.first(now)
+
     def flush(self) -> int:
         count = len(self._entries)
         for key in [key for key in self.watched if key in self._entries]:
