@@ -213,9 +213,11 @@ class Orders:
 
     def among(self, one: Exchange, others: Sequence[Exchange]) -> list[Exchange]:
         """Those of the others that may have to happen before it: they share something, directly or by more of them."""
-        if not others:
-            return []
-        chosen, left, grew = [one], [o for o in others if o.connection != one.connection], True
+        return self._with_those_met([one], [o for o in others if o.connection != one.connection])[1:]
+
+    def _with_those_met(self, chosen: list[Exchange], left: list[Exchange]) -> list[Exchange]:
+        """Some exchanges, and those of the others that share something with them, directly or by more of them."""
+        grew = True
         while grew and left:
             grew = False
             for other in list(left):
@@ -225,7 +227,7 @@ class Orders:
                     left = [o for o in left if o not in mine]
                     grew = True
                     break
-        return chosen[1:]
+        return chosen
 
     def _meet(self, one: Exchange, other: Exchange) -> bool:
         mine, theirs = self.things(one), self.things(other)
@@ -236,7 +238,7 @@ class Orders:
         return not (self._reads(one) and self._reads(other))
 
     def felt(self, others: Iterable[Exchange]) -> list[Exchange]:
-        """Those of some exchanges because of which something may be pushed to others, and what stands before them."""
+        """Those of some exchanges because of which something may be pushed to others, and what may come before them."""
         server, some = self.configurations[0][0].server, list(others)
         if server.get("tracking") or server["config"].get(b"notify-keyspace-events"):
             return some
@@ -246,7 +248,8 @@ class Orders:
             scripted = any(words[0].lower() in SCRIPTED for words in one.queue or (one.words,))
             if scripted or not self.things(one).isdisjoint(telling):
                 last[one.connection] = max(one.number, last.get(one.connection, 0))
-        return [one for one in some if one.number <= last.get(one.connection, 0)]
+        chosen = [one for one in some if one.number <= last.get(one.connection, 0)]
+        return self._with_those_met(chosen, [one for one in some if one not in chosen])
 
     def things(self, one: Exchange) -> frozenset[Thing]:
         if one.things is None:

@@ -1,4 +1,4 @@
-"""Watched clients that wait: whose turn it is, where it cannot be told in which order a server read what they asked."""
+"""Watched clients that ask at once, and wait: whose turn it is, where a server may have read them in any order."""
 
 from __future__ import annotations
 
@@ -29,11 +29,15 @@ class Script:
         for client in range(clients):
             self.judge.happened(Happening("open", client))
 
-    def ask(self, client: int, at: int, *words: str) -> Exchange:
+    def ask(self, client: int, at: int, *words: str, queue: tuple[Words, ...] = (), queued: bool = False) -> Exchange:
         asked: Words = tuple(word.encode() for word in words)
         one = Exchange(client, next(self.numbers), asked, b"", at * 1000, (at, at), next(self.events))
+        one.queue, one.queued = queue, queued
         self.judge.asked(one)
         return one
+
+    def push(self, client: int, at: int, raw: bytes) -> None:
+        self.judge.happened(Happening("push", client, at, frame(raw)))
 
     def answer(self, one: Exchange, at: int, raw: bytes) -> None:
         one.frames.append(frame(raw))
@@ -92,3 +96,20 @@ def test_what_did_not_have_to_wait_may_be_seen_later(monkeypatch: pytest.MonkeyP
         script.judge.process()
         monkeypatch.undo()
     assert script.found() == []
+
+
+def test_what_a_transaction_writes_and_publishes_may_be_read_before() -> None:
+    """A message that a transaction sends comes before the reply to a read that came before the transaction."""
+    script = Script(3)
+    script.answer(script.ask(0, 0, "SUBSCRIBE", "c"), 1, b"*3\r\n$9\r\nsubscribe\r\n$1\r\nc\r\n:1\r\n")
+    read = script.ask(1, 2, "GET", "k")
+    script.answer(script.ask(2, 2, "MULTI"), 3, b"+OK\r\n")
+    queue = (b"SET", b"k", b"v"), (b"PUBLISH", b"c", b"m")
+    for words in queue:
+        script.answer(script.ask(2, 3, *(word.decode() for word in words), queued=True), 4, b"+QUEUED\r\n")
+    ends = script.ask(2, 5, "EXEC", queue=queue)
+    script.push(0, 6, b"*3\r\n$7\r\nmessage\r\n$1\r\nc\r\n$1\r\nm\r\n")
+    script.answer(ends, 7, b"*2\r\n+OK\r\n:1\r\n")
+    script.answer(read, 8, b"$-1\r\n")
+    assert script.found() == []
+    assert script.judge.judged["(pushes)"] == 1
