@@ -42,7 +42,7 @@ _SKIPPED = "needs a secret that is not in the trace"
 
 @mutable(eq=False)
 class _Bench:
-    """A judge, fed at once with what the replay does."""
+    """A judge, fed with what the replay does; it judges at the end, for clients would wait for it."""
 
     judge: Observed
     recorder: Recorder = field(init=False)
@@ -55,7 +55,6 @@ class _Bench:
         while self.recorder.queue:
             what, thing = self.recorder.queue.popleft()
             getattr(self.judge, what)(thing)
-        self.judge.process()
 
 
 @mutable(eq=False)
@@ -201,7 +200,7 @@ class Replay:
             if recorded is not None:
                 recorded.exchange = exchange
                 self._found[exchange.id] = recorded
-        left = self._push(link, memoryview(wire))  # before it is judged, which takes its time
+        left = self._push(link, memoryview(wire))
         self._tell(event)
         while left and not link.gone:
             self._read([client], 0.05)
@@ -317,9 +316,9 @@ class Replay:
         end = time.monotonic() + seconds
         while not done():
             left = end - time.monotonic()
+            self._read([c for c, link in self._links.items() if not link.gone], max(0.0, min(left, 0.05)))
             if left <= 0:
                 return
-            self._read([c for c, link in self._links.items() if not link.gone], min(left, 0.05))
 
     def _read(self, clients: list[int], seconds: float) -> None:
         socks = {self._links[client].sock: client for client in clients}
