@@ -9,6 +9,7 @@ are those of a divergence. What must not live here: sockets and threads (``watch
 
 from __future__ import annotations
 
+import sys
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
@@ -121,10 +122,10 @@ class Observed(Orders):
         """How many events are still to be judged."""
         return len(self._events)
 
-    def process(self, *, final: bool = False) -> None:
-        """Judge what can be judged now; `final`: all, whatever is not answered."""
-        events = self._events
-        while events:
+    def process(self, *, final: bool = False, most: int = sys.maxsize) -> None:
+        """Judge what can be judged now, so many events at most; `final`: whatever is not answered."""
+        events, until = self._events, len(self._events) - most
+        while len(events) > max(0, until):
             event = events[0]
             if isinstance(event, Exchange):
                 self.open.setdefault(event.connection, deque()).append(event)
@@ -493,8 +494,7 @@ class Observed(Orders):
 
 def _is_felt(world: World, client: int) -> bool:
     """Whether others may notice that a connection is there."""
-    session = world.sessions.get(client)
-    if session is None:
+    if (session := world.sessions.get(client)) is None:
         return False
     listens = session["channels"] or session["patterns"] or session.get("shards") or session.get("tracking")
     return bool(listens) or world.waits(client) is not None

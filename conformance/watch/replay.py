@@ -16,7 +16,7 @@ import contextlib
 import select
 import socket
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from attrs import field, mutable
@@ -35,6 +35,7 @@ from redlark.reference import Model
 from redlark.reference.resp import Frame, encode_request, frame
 from redlark.spec.profiles import PROFILES
 
+AT_ONCE = 200  # events that are judged between two looks at how far it is
 PUSHES = 1.0  # seconds that a push may take to come
 _CURSORS = {b"scan": 1, b"sscan": 2, b"hscan": 2, b"zscan": 2}
 _SKIPPED = "needs a secret that is not in the trace"
@@ -79,6 +80,7 @@ class Replay:
     excuses: Excuses
     timeout: float = 5.0
     pace: bool = False
+    progress: Callable[[str, int, int], None] = lambda what, done, of: None  # called as it goes: `sent` or `judged`
     notes: dict[str, int] = field(factory=dict)
     replayed: list[Replayed] = field(factory=list)
     _links: dict[int, _Link] = field(factory=dict, init=False)
@@ -91,7 +93,7 @@ class Replay:
     _found: dict[tuple[int, int], Replayed] = field(factory=dict, init=False)
 
     def run(self) -> list[Replayed]:
-        """Replay it all."""
+        """Replay it all; interrupted, judge what was sent until then."""
         self._benches = [_Bench(self._judge(self.model, True))]
         if self.source is not None:
             self._benches.append(_Bench(self._judge(self.source, False)))
@@ -112,15 +114,28 @@ class Replay:
                     continue
                 self._follow(line)
                 at += 1
+                self.progress("sent", at, len(lines))
             self._look(0.05, lambda: False)
+        except KeyboardInterrupt:
+            self._note(f"interrupted: {len(self.replayed):,} of {len(self._asked):,} recorded requests were sent")
+            for one in self.replayed:
+                if one.exchange is None or one.exchange.due > 0:
+                    one.skipped = "interrupted before its reply"
         finally:
             for client in list(self._links):
                 self._close(client)
-        for bench in self._benches:
-            bench.judge.process(final=True)
-            bench.judge.overdue()
+        self._judge_all()
         self._missing()
         return self.replayed
+
+    def _judge_all(self) -> None:
+        of, most = sum(bench.judge.left for bench in self._benches), 0
+        for bench in self._benches:
+            most += bench.judge.left
+            while bench.judge.left:
+                bench.judge.process(final=True, most=AT_ONCE)
+                self.progress("judged", most - bench.judge.left, of)
+            bench.judge.overdue()
 
     @property
     def recorded(self) -> list[Replayed]:

@@ -14,6 +14,7 @@ from typing import Any
 import click
 from rich.console import Console
 from rich.markup import escape
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -76,7 +77,8 @@ def replay(
                     header = recording.header
                     console.print(f"{trace}: {header['server']}, held to {header['profile']}", soft_wrap=True)
                     console.print(f"{target} is held to {choice.profile} ({choice.why})", soft_wrap=True)
-                run.run()
+                with _progress(console, run, quiet):
+                    run.run()
     except (CannotRun, Lost) as problem:
         click.echo(f"redlark: {problem}", err=True)
         sys.exit(COULD_NOT)
@@ -97,6 +99,20 @@ def replay(
             click.echo(f"redlark: the report cannot be written to {json_file}: {reason}", err=True)
             code = COULD_NOT
     sys.exit(code)
+
+
+@contextlib.contextmanager
+def _progress(console: Console, run: Replay, quiet: bool) -> Iterator[None]:
+    """How far it is, on a terminal."""
+    columns = (TextColumn("{task.description}"), BarColumn(24), TaskProgressColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True, disable=quiet or not console.is_terminal) as progress:
+        task = progress.add_task("sent", total=None)
+
+        def told(what: str, done: int, of: int) -> None:
+            progress.update(task, description=what, completed=done, total=of)
+
+        run.progress = told
+        yield
 
 
 @contextlib.contextmanager

@@ -176,6 +176,26 @@ def test_secrets_are_the_targets_own(start_server: Starter, tmp_path: Path) -> N
         assert {one.command for one in found if one.kind == SKIPPED} <= {"AUTH", "CONFIG|SET"}
 
 
+def test_who_interrupts_it_hears_what_it_found(address: Address, tmp_path: Path) -> None:
+    """Ctrl-C in the midst of sending: what was answered is judged and told, the rest is not taken for silence."""
+    path = recorded(address("redis:8.2"), tmp_path / "trace", busy)
+    told: list[tuple[str, int, int]] = []
+
+    def progress(what: str, done: int, of: int) -> None:
+        told.append((what, done, of))
+        if what == "sent" and done > of // 2:
+            raise KeyboardInterrupt
+
+    target = prepare(parse_address(address("redis:8.2")), destructive=True)
+    run = replaying.of(read(path), target, profiles.model_of("redis-8.2", target), progress=progress)
+    run.run()
+    assert 10 < len(run.replayed) < len(run.recorded)
+    assert [note for note in run.notes if note.startswith("interrupted: ")]
+    assert {one.kind for one in of(run)} <= {FREE, SKIPPED}
+    assert told[-1][0] == "judged"
+    assert told[-1][1] == told[-1][2]
+
+
 def test_pauses_are_kept_where_that_is_asked(address: Address, tmp_path: Path) -> None:
     """A key that had expired is there without its pause, which the text allows, and is not with it."""
 
