@@ -184,7 +184,9 @@ class Company(Attempt):
                 self._question()  # it is answered while this is judged
             interval = (at, judge.connection(client).received + judge.target.clock[1])
             behind = judge.connection(client).ready() if request[0].lower() in _OF_SEVERAL else ()
-            worlds, more = model.answers(self.worlds, client, request, interval, frames, behind)
+            worlds, more = model.answers(
+                self.worlds, client, request, interval, frames, behind, lambda: self._come_to_others(client)
+            )
             if worlds:
                 break
             for one in self._alike(client, request, interval, frames[-1]) if not more else ():
@@ -208,6 +210,12 @@ class Company(Attempt):
         self.worlds = worlds
         judge.most_worlds = max(judge.most_worlds, len(worlds))
         return None
+
+    def _come_to_others(self, client: int) -> dict[int, tuple[Frame, ...]]:
+        """What has come to those who have asked for nothing that is still to be judged."""
+        self._barrier()
+        others = [one for one in self.history.clients if one != client and self.judge.connected(one)]
+        return {one: self.judge.connection(one).ready() for one in others if not self.backlog.get(one)}
 
     def _leave_waiting(self, client: int, request: tuple[bytes, ...], at: int) -> None:
         self.worlds = self.judge.model.left_waiting(self.worlds, client, request, (at, self._now()))

@@ -57,3 +57,33 @@ class Nearest:
 def nearest(found: Sequence[Found], descending: bool, count: int | None, width: int) -> Nearest:
     """The first `count` of some lists by their last element; all where it is absent."""
     return Nearest(found, descending, count, width)
+
+
+class ByChance:
+    """Some of what could be found, in any order: where a server looks is its own affair."""
+
+    def __init__(self, found: Sequence[Found], width: int) -> None:
+        self.found, self.width = tuple(found), width
+
+    def candidates(self, leaves: list[Any]) -> Iterable[tuple[Found, ...]]:
+        """What the reply shows, where each member takes `width` texts and numbers; some ways where it shows none."""
+        if not self.width:
+            return self.all(SOME)
+        known = {each[0]: each for each in self.found}
+        return [tuple(known[name] for name in dict.fromkeys(leaves[:: self.width]) if name in known)]
+
+    def all(self, bound: int) -> Iterable[tuple[Found, ...]]:
+        """All of it, none, and what lies between."""
+        sizes = range(len(self.found), -1, -1)
+        ways = itertools.chain.from_iterable(itertools.combinations(self.found, size) for size in sizes)
+        return list(itertools.islice(ways, min(bound, SOME)))
+
+    def whole(self, found: Sequence[Any]) -> bool:
+        """Whether no way was left out."""
+        return len(self.found) < 2
+
+
+@pure
+def found_by_chance(found: Sequence[Found], width: int) -> ByChance:
+    """Some of these lists, in any order; in a reply each is `width` texts and numbers."""
+    return ByChance(found, width)

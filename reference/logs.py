@@ -203,6 +203,12 @@ def be_busy(run: Run, microseconds: int) -> None:
 
 
 @of_run
+def answer_late(run: Run) -> None:
+    """The request comes to its end when those whom it wakes have been served: it stands behind them in the logs."""
+    run.answers_late = True
+
+
+@of_run
 def words_read(run: Run) -> int:
     """How many words behind the command's own name have been read as ``on ARGUMENT`` runs."""
     return run.read

@@ -28,7 +28,7 @@ import redlark.reference.sorting
 import redlark.reference.state
 import redlark.reference.streams
 import redlark.reference.zsets  # noqa: F401 - these register the functions of the notation
-from redlark.reference import counting, logs, tracking
+from redlark.reference import counting, logs, tracking, watching
 from redlark.reference.blocks import Compiled, compile_command
 from redlark.reference.expressions import expression
 from redlark.reference.functions import arity_holds
@@ -349,8 +349,11 @@ class Model(Owing):
         tracked = run.server.get("tracking")
         if tracked:
             tracking.answered(run, type(reply) is Waiting)
+        late, run.answers_late = run.answers_late, False
         if run.signalled:
             wake(run)
+        if late and run.server.get("logs"):
+            logs.log(run, request, reply)
         if tracked:
             tracking.ended(run)
         if type(reply) is Waiting:
@@ -404,10 +407,11 @@ class Model(Owing):
                 run.happened.append((READ, request, -1))
             if run.script is None:
                 tracking.tell(run)
+        watching.notice(run)
         run.silent_propagation = True  # for an EXEC around it: what it ran has told its own
         if run.server.get(counting.COUNTS) is not None:
             counting.ended(run, request, reply, type(reply) is Waiting)
-        if run.server.get("logs") and type(reply) is not Waiting:
+        if run.server.get("logs") and type(reply) is not Waiting and not run.answers_late:
             logs.log(run, request, reply, logs.WAITED if run.delay > before_it[2] and not run.busy else logs.RAN)
         run.concealed, run.busy = before_it[:2]
         if not dispatching:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from attrs import evolve
@@ -88,13 +88,14 @@ class Owing:
 
     def answers(
         self, worlds: Worlds, client: int, request: Request, interval: Interval, frames: tuple[Frame, ...],
-        behind: tuple[Frame, ...] = (),
+        behind: tuple[Frame, ...] = (), elsewhere: Callable[[], Mapping[int, tuple[Frame, ...]]] | None = None,
     ) -> tuple[Worlds, bool]:  # fmt: skip
         """The worlds in which these frames came on a client's connection, the last of them the reply to its request.
 
         Before it comes what the client was owed already. Of a reply of several frames the last is the first; the others
         are owed then, and those that are here already (``behind``) say how choices went. And whether more frames may
-        have to come, before the reply.
+        have to come, before the reply. Where there are more worlds than are kept, what has come to others by then
+        (``elsewhere``) tells which of them can be.
         """
         found: list[World] = []
         before, last = frames[:-1], frames[-1]
@@ -112,6 +113,9 @@ class Owing:
                 known, added = run.world.outbox, run.outbox[len(run.world.outbox) :]
                 run.outbox = (*[one for one in known if one.client != client], *rest, *added)
                 self._keep(run, found)
+        if len(found) > MAX_WORLDS and elsewhere is not None:
+            come = elsewhere()
+            found = [w for w in found if all(_may_get(w, one, there) for one, there in come.items())] or found
         return tuple(found[:MAX_WORLDS]), not found and self._more(worlds, client, request, interval, frames)
 
     def _keep(self, run: Run, found: list[World]) -> None:
@@ -276,6 +280,19 @@ def key_deadline(world: World, place: Place) -> tuple[int, int] | None:
 
 def _of(world: World, client: int) -> tuple[Owed, ...]:
     return world.owed(client) if world.outbox else ()
+
+
+def _may_get(world: World, client: int, frames: tuple[Frame, ...]) -> bool:
+    """Whether what a client gets may begin with these frames; of what keys are told to go through, nothing is sure."""
+    owed = tuple(one for one in world.owed(client) if one.about is None)
+    come = tuple(frame for frame in frames if not _is_notification(frame))
+    number = min(len(owed), len(come))
+    return left_after(owed, come[:number]) is not None
+
+
+def _is_notification(frame: Frame) -> bool:
+    leaves = frame.value if type(frame.value) is tuple else ()
+    return any(type(one.value) is bytes and one.value.startswith(b"__key") for one in leaves)
 
 
 def _owe_pushed(run: Run) -> None:

@@ -21,6 +21,7 @@ from redlark.reference.replies import Predicate
 from redlark.reference.resp import Frame
 from redlark.reference.tracking import answered_as, become
 from redlark.reference.values import NO_REPLY, Entry, ErrorReply, Status, type_of
+from redlark.reference.watching import exchange
 from redlark.reference.writes import store
 from redlark.spec.primitives.slots import key_slot
 
@@ -72,6 +73,7 @@ def swap(run: Any, one: int, other: int) -> None:
     for place, (number, was_live) in before.items():
         changed = was_live or _is_live(run, place)
         run.versions = run.versions.set(place, number + changed - run.expired(*place))
+    exchange(run, [place for place in watched if _is_live(run, place)])
     _forget_iterations(run, {one, other})
 
 
@@ -288,6 +290,22 @@ def lost_field(run: Any, place: tuple[int, bytes]) -> bool:
     if entry is None or entry.fields is None or run.expired(number, key):
         return False
     return any(is_late(run, number, key, field) for field in entry.fields) and run.fork(2) == 1
+
+
+@of_run
+def store_fieldless(run: Any, number: int, key: bytes) -> None:
+    """Stores a hash without fields, with the deadline that the key has."""
+    old = run.databases[number].get(key) or Entry(Map())
+    store(run, number, key, old._replace(value=Map(), fields=None))
+    run.touch(number, key)
+
+
+@of_run
+def clear_fieldless(run: Any, key: bytes) -> None:
+    """Takes a hash without fields out, which nobody is told of."""
+    entry = run.databases[run.selected].get(key)
+    if entry is not None and entry.value == Map():
+        run.remove(run.selected, key)
 
 
 @pure

@@ -34,6 +34,7 @@ from redlark.reference.values import (
     Waiting,
     type_of,
 )
+from redlark.reference.watching import notice
 from redlark.reference.writes import set_own, store, without
 
 if TYPE_CHECKING:
@@ -71,12 +72,9 @@ class Run(Comparing):
     """One attempt to execute a request; raises :class:`~values.Dead` where its decisions cannot have been."""
 
     __slots__ = (
-        "about",
-        "alive",
-        "answered",
+        "about", "alive", "answered", "answers_late",
         "asked",
-        "began",
-        "behind",
+        "began", "behind",
         "busy",
         "caller",
         "changes",
@@ -171,9 +169,9 @@ class Run(Comparing):
         self.woken_with: Any = None  # what the block that was woken has kept from its first run
         self.nested: tuple[bytes, ...] = ()  # errors that calls of the script under way were told
         self.happened: list[Happening] = []  # keys that were read or changed, once somebody tracks
-        # whether misses are told; the latest event of the command under way; a hash met as it ended
-        self.looks, self.told = False, b""
-        self.vanished: tuple[Any, ...] = ()
+        # whether misses are told; whether who asks is answered behind those who are woken; the command's latest event
+        self.looks, self.answers_late, self.told = False, False, b""
+        self.vanished: tuple[Any, ...] = ()  # a hash met as it ended
         self.waiting: Waiting | None = None  # where the request's own client is left waiting
         # for logs: what was asked, bytes answered, microseconds of work at least, words read, words that are secrets
         self.asked, self.answered, self.busy, self.read = request, (0, 0), 0, 0
@@ -241,6 +239,7 @@ class Run(Comparing):
         self.count(number, key)
         if self.server.get("tracking"):
             self.happened.append((EXPIRED, (number, key), -1))
+        notice(self)
 
     def expired(self, number: int, key: bytes) -> bool:
         """Whether a stored key is gone by its deadline, or by that of its last field."""

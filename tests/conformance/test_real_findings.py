@@ -1,0 +1,88 @@
+"""Histories in which the text and some server once differed: asked of each server, in their shortest form."""
+
+from __future__ import annotations
+
+import pytest
+from attrs import evolve, frozen
+
+from redlark.conformance import servers as machine
+from redlark.conformance import written
+from redlark.conformance.judge import Judge
+from redlark.conformance.profiles import model_of
+from redlark.conformance.servers import Server
+from redlark.conformance.target import parse_address, prepare
+from redlark.spec.profiles import PROFILES, recognise
+
+TIMES = 2  # what hangs on the moment at which a server clears keys away goes otherwise now and then
+EVENTS = {"notify-keyspace-events": "KEA"}
+
+
+@frozen
+class Case:
+    """What it is about, the lines of the history, its protocol, and the servers that it is of (none: all)."""
+
+    about: str
+    lines: tuple[str, ...]
+    protocol: int = 2
+    of: tuple[str, ...] = ()
+
+
+def case(about: str, *lines: str, protocol: int = 2, of: tuple[str, ...] = ()) -> Case:
+    """A case as the table below writes it."""
+    return Case(about, lines, protocol, of)
+
+
+LATE = ("SET k v PX 1", "(after 4 ms) WATCH k", "2> RESTORE k 0 <dump:whole:0> REPLACE")
+FIELDLESS = ("HSET k j 1 ; HPEXPIRE k 1 FIELDS 1 j", "(after 4 ms) COPY k a", "EXISTS a", "HLEN a")
+NINE = ("valkey-9.1",)
+
+CASES = (
+    # SORT reads no key for an element that it does not tell of
+    case("SORT LIMIT 44 0", "SADD s 4", "SET k4 v PX 2", "(after 5 ms) SORT s LIMIT 44 0 GET k*->f", "DBSIZE"),
+    case("SORT LIMIT 0 1", "RPUSH s 4 5", "MSET k4 v k5 v", "PEXPIRE k4 1 ; PEXPIRE k5 1",
+         "(after 4 ms) SORT s BY nosort LIMIT 0 1 GET k*", "DBSIZE"),
+    case("SORT LIMIT 0 1 of a set", "SADD s 4 5 6", "MSET k4 v k5 v", "PEXPIRE k4 1 ; PEXPIRE k5 1",
+         "(after 4 ms) SORT s BY nosort LIMIT 0 1 GET k*", "DBSIZE"),
+    # RESTORE over a key that had expired before it was watched
+    case("RESTORE", *LATE, "MULTI", "EXEC"),
+    case("RESTORE, SET", *LATE, "2> SET k w", "MULTI", "EXEC"),
+    case("RESTORE, DEL, SET", *LATE, "2> DEL k ; SET k w", "MULTI", "EXEC"),
+    case("RESTORE, RENAME", *LATE, "2> SET j w ; RENAME j k", "MULTI", "GET k", "EXEC"),
+    case("RESTORE, FLUSHALL, SET", *LATE, "2> FLUSHALL ; SET k w", "MULTI", "EXEC"),
+    case("RESTORE, SWAPDB", *LATE, "2> SELECT 1 ; SET k w", "2> SWAPDB 0 1", "MULTI", "EXEC"),
+    # COPY of a hash whose fields are over
+    case("COPY, some over", "HSET k j 1 i 2 ; HPEXPIRE k 1 FIELDS 1 j", "(after 4 ms) COPY k a", "HLEN a", "HGETALL a",
+         of=NINE),
+    case("COPY, all over", *FIELDLESS, "TYPE a", "HGETALL a", "OBJECT ENCODING a", "HTTL a FIELDS 1 j", "HDEL a j",
+         "HRANDFIELD a 3", "PEXPIRE a 100000", "RENAME a b", "COPY b c", "MOVE c 1", "HLEN b", "HMGET b j", "EXISTS b",
+         "DBSIZE", of=NINE),
+    case("COPY, all over, then a field", "2> PSUBSCRIBE *", *FIELDLESS, "HSET a x 1", "HDEL a x", "EXISTS a", of=NINE),
+    case("COPY, all over, then a time that is over", "2> PSUBSCRIBE *", *FIELDLESS, "HSETEX a EX 0 FIELDS 1 j v",
+         "EXISTS a", of=NINE),
+    # A polygon whose middle has no cell
+    case("BYPOLYGON", "GEOADD k 1 37.3 2 100 20 3", "GEOSEARCH k BYPOLYGON 3 0 84.9 179.99 2 0 1",
+         "GEOSEARCH k FROMLONLAT 1 37 BYRADIUS 100 km",
+         "GEOSEARCH k BYPOLYGON 3 0 84.9 179.99 2 0 1 WITHDIST WITHCOORD",
+         "GEOSEARCHSTORE a k BYPOLYGON 3 0 84.9 179.99 2 0 1", "ZRANGE a 0 -1", of=NINE),
+    # What takes long comes to its end behind those whom it wakes
+    *(case(f"{flush}, whom it wakes, in the log", "CONFIG SET slowlog-log-slower-than 0", "SLOWLOG RESET",
+           "2> XGROUP CREATE j g 0 MKSTREAM", "XREADGROUP GROUP g 0 BLOCK 0 STREAMS j >", f"2> {flush}", "SLOWLOG GET")
+      for flush in ("FLUSHDB", "FLUSHALL ASYNC", "MULTI ; FLUSHALL ; EXEC")),
+    # A full tracking table forgets again and again, before anything of it is read
+    case("a full table", "2> CLIENT ID", "2> CONFIG SET tracking-table-max-keys 1", "2> HELLO 3", "3> BLPOP l 0",
+         "3> CLIENT TRACKING ON REDIRECT <id:2> ; EXISTS 0 1 a ; EXISTS k k3 a b ; EXISTS k1 k2 k4 a b ; PING",
+         "2> RPUSH l 1", protocol=3),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("server", [*machine.find_servers(), None], ids=lambda one: one.name if one else "embedded")
+def test_what_once_differed(server: Server | None) -> None:
+    """Each history goes on this server as the text says."""
+    profile = recognise(server.product, server.version) if server else PROFILES["redis-8.2"]
+    with machine.running(server, EVENTS) as running:
+        target = prepare(parse_address(running.url), destructive=True)
+        judge = Judge(model_of(profile.name, evolve(target, config={**target.config, **EVENTS})), target)
+        cases = [one for one in CASES if not one.of or profile.name in one.of]
+        found = [(one.about, judge.run(written.history(one.lines, one.protocol))) for one in cases * TIMES]
+        judge.close()
+    assert [(about, divergence.seen, divergence.exchanges) for about, divergence in found if divergence] == []
