@@ -15,9 +15,9 @@ from attrs import evolve
 from redlark.conformance import company_draw, tracking_draw, values
 from redlark.conformance.generate import Generator
 from redlark.conformance.history import History, Request, Step, request, steps_of
+from redlark.conformance.iterating import ITERATIONS
 from redlark.conformance.scenarios import (
     ALONE,
-    ITERATIONS,
     TELLING,
     Pool,
     Scenario,
@@ -56,10 +56,9 @@ def tour(pool: Pool, protocols: Sequence[int], rng: random.Random) -> list[Histo
     found = [History(steps, protocol) for protocol in protocols if steps]
     for name, iteration in ITERATIONS.items():
         if pool.has(name, *(("SET",) if name == "SCAN" else ())):
-            weights = tuple(float(one == name) for one in pool.names)
-            one = evolve(pool, weights=weights)
+            one = evolve(pool, weights=tuple(float(one == name) for one in pool.names))
             whole = tuple(step for _ in range(4) for step in iteration(one, rng))
-            found += [History(whole, protocol) for protocol in protocols]
+            found += [History(whole, protocol) for protocol in protocols if whole]
     if pool.has(tracking_draw.TRACKING) and {"SUBSCRIBE", "CLIENT|ID", "QUIT"} <= pool.generator.commands.keys():
         found += map(tracking_draw.redirected, protocols)
     return found

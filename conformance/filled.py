@@ -2,7 +2,7 @@
 
 Of what is drawn from everything few requests meet a value of their type, and hardly one a member that is there: in a
 million requests LINSERT had found its pivot seven times. What must not live here: scenes of one feature
-(``scenes.py``, ``scenarios.py``).
+(``scenes.py``, ``scenarios.py``, ``iterating.py``).
 """
 
 from __future__ import annotations
@@ -23,11 +23,16 @@ if TYPE_CHECKING:
 
 @frozen
 class Kind:
-    """A type: what fills a key, which words make one member, and what tells all that is there."""
+    """A type: what fills a key, which words make one member, what tells all that is there and takes members away.
+
+    `scan` iterates over the members; empty where nothing does.
+    """
 
     fill: str
     words: Callable[[bytes, random.Random], tuple[bytes, ...]]
     tell: tuple[str, ...]
+    take: str
+    scan: str = ""
 
 
 def _scored(member: bytes, rng: random.Random) -> tuple[bytes, ...]:
@@ -43,10 +48,10 @@ def _bare(member: bytes, rng: random.Random) -> tuple[bytes, ...]:
 
 
 KINDS: Mapping[str, Kind] = {
-    "list": Kind("RPUSH", _bare, ("LRANGE", "0", "-1")),
-    "set": Kind("SADD", _bare, ("SMEMBERS",)),
-    "hash": Kind("HSET", _paired, ("HGETALL",)),
-    "sorted-set": Kind("ZADD", _scored, ("ZRANGE", "0", "-1", "WITHSCORES")),
+    "list": Kind("RPUSH", _bare, ("LRANGE", "0", "-1"), "LREM"),
+    "set": Kind("SADD", _bare, ("SMEMBERS",), "SREM", "SSCAN"),
+    "hash": Kind("HSET", _paired, ("HGETALL",), "HDEL", "HSCAN"),
+    "sorted-set": Kind("ZADD", _scored, ("ZRANGE", "0", "-1", "WITHSCORES"), "ZREM", "ZSCAN"),
 }
 MEMBERS = (b"a", b"b", b"c", b"d", b"1", b"2", b"f1", b"")
 

@@ -18,8 +18,9 @@ from attrs import evolve, field, frozen, mutable
 from redlark.conformance import company_draw, streaming, values
 from redlark.conformance.attempts import attempt
 from redlark.conformance.history import History, Part, Request, Step, request, steps_of
+from redlark.conformance.iterating import ITERATIONS
 from redlark.conformance.rehearse import Rehearsal, Stage
-from redlark.conformance.scenarios import ALONE, HELPERS, ITERATIONS, Pool, scenarios
+from redlark.conformance.scenarios import ALONE, HELPERS, Pool, scenarios
 
 TRIES = 40  # for each command, in each turn
 TURNS = 40  # as long as something is lacking

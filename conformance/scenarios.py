@@ -7,13 +7,13 @@ What must live here: the pool that scenarios are made from, and every kind of sc
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from attrs import frozen
 
-from redlark.conformance import binary, filled, functions, places, scenes, sorting, streaming, values
+from redlark.conformance import binary, filled, functions, iterating, places, scenes, sorting, streaming, values
 from redlark.conformance.generate import Among, Generator
-from redlark.conformance.history import ClientAddress, ClientId, Cursor, Request, Step, request, steps_of
+from redlark.conformance.history import ClientAddress, ClientId, Request, Step, request, steps_of
 
 CLIENTS = 3
 
@@ -127,64 +127,9 @@ def _touching(pool: Pool, key: bytes, rng: random.Random) -> Request:
     return request(*chosen) if pool.has(str(chosen[0])) and rng.random() < 0.7 else pool.requests(1, rng)[0]
 
 
-_OPTIONS = ((), ("COUNT", "1"), ("COUNT", "2"), ("MATCH", "k*"), ("MATCH", "[a-m]*"), ("COUNT", "100"))
-
-# What fills a key for an iteration over its members, and what takes a member away: before it each word is one member.
-_COLLECTIONS: dict[str, tuple[str, tuple[str, ...], str]] = {
-    "SSCAN": ("SADD", (), "SREM"),
-    "HSCAN": ("HSET", ("v",), "HDEL"),
-    "ZSCAN": ("ZADD", ("1",), "ZREM"),
-}
-
-
-def _iteration(pool: Pool, rng: random.Random) -> Scenario:
-    """A whole SCAN, some keys and writes in its way."""
-    client = pool.client(rng)
-    options = rng.choice((*_OPTIONS, ("TYPE", "string")))
-    fill = [request("SET", b"s%d" % number, b"v") for number in range(rng.choice((0, 2, 8, 20)))]
-    steps = [Step(client, tuple(fill))] if fill else []
-    return (*steps, *_calls(("SCAN",), options, lambda: pool.requests(1, rng)[0], pool, rng, client))
-
-
 def _member_iteration(pool: Pool, rng: random.Random) -> Scenario:
-    """A whole iteration over the members of one key, large enough for a table, some writes to it in its way."""
-    able = [name for name, (fill, _, take) in _COLLECTIONS.items() if pool.has(name, fill, take)]
-    if not able:
-        return _single(pool, rng)
-    name = rng.choice(able)
-    add, value, take = _COLLECTIONS[name]
-    client, key = pool.client(rng), values.key(rng)
-    members = [b"k%d" % number for number in range(rng.choice((3, 10, 30)))]
-    members.append(b"m" * rng.choice((1, 70)))  # one long member makes it a table
-
-    def added(*names: bytes) -> Request:
-        words: list[bytes | str] = []
-        for member in names:
-            words += (*value, member) if name == "ZSCAN" else (member, *value)
-        return request(add, key, *words)
-
-    def meddled() -> Request:
-        member = rng.choice(members)
-        kinds = (added(member, b"n%d" % rng.randrange(9)), request(take, key, member), pool.requests(1, rng)[0])
-        return rng.choice(kinds)
-
-    options = rng.choice(_OPTIONS)
-    fill = Step(client, (request("DEL", key), added(*members)) if pool.has("DEL") else (added(*members),))
-    return (fill, *_calls((name, key), options, meddled, pool, rng, client))
-
-
-def _calls(
-    asked: tuple[str | bytes, ...], options: Sequence[str], meddled: Callable[[], Request], pool: Pool,
-    rng: random.Random, client: int,
-) -> list[Step]:  # fmt: skip
-    """The calls of one iteration, now and then another request between two of them."""
-    steps = [Step(client, (request(*asked, "0", *options),))]
-    words = tuple(word if isinstance(word, bytes) else word.encode() for word in asked)
-    for _ in range(rng.randrange(1, 7)):
-        if rng.random() < 0.3:
-            steps.append(Step(pool.client(rng), (meddled(),)))
-        steps.append(Step(client, (Request((*words, Cursor(), *(option.encode() for option in options))),)))
-    return steps
+    """An iteration over the members of one key, of any type that is to be drawn."""
+    return iterating.of_members(pool, rng) or _single(pool, rng)
 
 
 def _sketch(pool: Pool, rng: random.Random) -> Scenario:
@@ -370,7 +315,7 @@ _KINDS: tuple[tuple[Callable[[Pool, random.Random], Scenario], float, tuple[str,
     (_one_key, 4, ()),
     (_filled, 24, ()),
     (_watched, 3, ("MULTI", "EXEC", "WATCH", "SET")),
-    (_iteration, 2, ("SCAN", "SET")),
+    (iterating.of_keys, 2, ("SCAN", "SET")),
     (_member_iteration, 2, ()),
     (_elsewhere, 2.5, ("SELECT", "SET")),
     (_expiry, 4, ("SET", "RPUSH", "PEXPIRE")),
@@ -385,9 +330,6 @@ _KINDS: tuple[tuple[Callable[[Pool, random.Random], Scenario], float, tuple[str,
     (_silence, 1, ("CLIENT|REPLY",)),
     (_murder, 0.4, ("CLIENT|ID", "CLIENT|KILL")),
 )
-
-
-ITERATIONS = {"SCAN": _iteration, **dict.fromkeys(_COLLECTIONS, _member_iteration)}
 
 
 def scenarios(pool: Pool, count: int, rng: random.Random) -> list[Scenario]:

@@ -200,7 +200,7 @@ def hgetex(ctx: Context, args: list[bytes]) -> Reply:
     fields = _named(args, place)
     if value is None:
         return [None] * len(fields)
-    if at is not None:
+    if at is not None or option == b"PERSIST":
         value.be_timed()
     found = [field for field in fields if field in value]
     if at is not None and at <= ctx.now:

@@ -193,7 +193,9 @@ cdef bint cmd_hgetex(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t
         for i in range(names + 2, argc):
             if hash_find(f.s, a[i], &found):
                 hash_time(f.s, a[i], &found, at)
-    elif there == WANTED and persist and f.first != FAR:
+    elif there == WANTED and persist:
+        if f.first == FAR:
+            return False                # it is kept otherwise from now on
         for i in range(names + 2, argc):
             if hash_find(f.s, a[i], &found) and found_end(f.s, &found) != FAR:
                 hash_time(f.s, a[i], &found, FAR)

@@ -24,6 +24,7 @@ class Link:
         self.decoder = Decoder()
         self.in_multi = False
         self.replies = "on"
+        self.tables: dict[bytes, int] = {}  # what a fault remembers of keys: how many places their tables had
 
     def ask(self, *request: bytes) -> bytes:
         """Send a request and give its raw reply; nothing when CLIENT REPLY has asked for silence."""

@@ -25,6 +25,7 @@ Answered = Callable[[bytes, Request], bytes | None]
 SPINE = ("string", "generic", "transactions", "connection")
 MODULES = (
     "strings", "keys", "sessions", "lists", "sets", "hashes", "sorted_sets", "streams", "bits", "places", "scripts",
+    "iterations",
 )  # fmt: skip
 
 
