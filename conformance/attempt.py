@@ -54,7 +54,7 @@ class Arrived:
     lost: Lost | None = None
 
 
-_CLOSING = frozenset((b"quit", b"client", b"exec"))
+_CLOSING = frozenset((b"quit", b"client", b"exec", b"shutdown"))
 
 
 class Unheard(Exception):
@@ -177,6 +177,8 @@ class Attempt:
         """Take leave, where that is still to be done, and see that each connection answers exactly that."""
         judge, steps = self.judge, self.history.steps
         self.reached = (len(steps), len(steps[-1].requests) if steps else 0)
+        if judge.last:
+            return None
         if not self.leaving:
             self._take_leave()
         flushed = False

@@ -16,11 +16,11 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from functools import cached_property
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from attrs import evolve, field, mutable
 
-from redlark.conformance import clustered, draw, examples, refused
+from redlark.conformance import clustered, draw, examples, harmful, refused
 from redlark.conformance.again import Again, run_again
 from redlark.conformance.coverage import Coverage
 from redlark.conformance.crowd import Crowd, several_at_once
@@ -31,6 +31,7 @@ from redlark.conformance.findings import look_into
 from redlark.conformance.generate import Generator, Grammar, grammar, group_of, optional_words
 from redlark.conformance.history import History
 from redlark.conformance.judge import Judge, seldom_collected
+from redlark.conformance.listener import Listener, Silent
 from redlark.conformance.options import ELSEWHERE, NOT_REACHED, Options
 from redlark.conformance.profiles import Choice
 from redlark.conformance.pursuit import Pursuit
@@ -67,22 +68,6 @@ REPEATED = 12  # or this many in all
 FAMILIAR = 500  # reviewed ones, which cut histories short: the command may have others
 
 
-class Listener(Protocol):
-    """Who wants to know how the campaign goes."""
-
-    def phase(self, text: str) -> None: ...
-    def tick(self, campaign: Campaign) -> None: ...
-    def found(self, finding: Finding) -> None: ...
-
-
-class Silent:
-    """A listener that does not care."""
-
-    def phase(self, text: str) -> None: ...
-    def tick(self, campaign: Campaign) -> None: ...
-    def found(self, finding: Finding) -> None: ...
-
-
 @mutable
 class Campaign:
     """One target, one model, and what was found so far."""
@@ -93,6 +78,7 @@ class Campaign:
     choice: Choice
     options: Options
     launch: Launch | None = None
+    starts: bool = False  # whether `launch` gives a server of its own
     listener: Listener = field(factory=Silent)
     enough: int | None = None  # findings after which it ends
     no_launch: str = "the target cannot be configured otherwise"
@@ -233,7 +219,7 @@ class Campaign:
             self.rehearsal.reached.update(self.ledger.resumed.get("rehearsed", {}))
             judge.close()  # CLIENT KILL in a set-up would reach these connections too
             for number, setup in enumerate(SETUPS):
-                self._set_up(setup, number)
+                self.set_up(setup, number)
             if not self.over() or self.ledger.resumed.get("crowd"):  # what was found is told, whatever is left
                 several_at_once(self)
             self.listener.phase(phase := "every command in its plain shapes")
@@ -338,7 +324,7 @@ class Campaign:
         found = Counter(finding.command for finding in self.findings.values() if not finding.known)
         return frozenset(self.unsupported | often | {name for name, count in found.items() if count >= ENOUGH})
 
-    def _set_up(self, setup: Setup, number: int) -> None:
+    def set_up(self, setup: Setup, number: int) -> None:
         """Some rounds on a server set up otherwise, if there are rules that need it."""
         mine = self.options.share.has(number)  # of another unit's, what has failed before may still be asked for here
         needed = [rule for rule in self.rules if mine and setup.reaches(rule)]
@@ -346,6 +332,9 @@ class Campaign:
             self.skipped[setup.name] = ELSEWHERE
         wanted = (needed and self.ledger.done.get(setup.name, 0) < SETUP_ROUNDS) or self.examples_for(setup.name)
         if not wanted or self.over() or not setup.is_of(self.model.profile.name):
+            return
+        if setup.harmed and not self.starts:
+            self.skipped[setup.name] = "only one that a run starts is harmed"
             return
         requests = self.requests + (self.options.requests or 1 << 60) * SETUP_SHARE
         if self.launch is None:
@@ -371,7 +360,9 @@ class Campaign:
                         asked = clustered.scripts(self.grammars, self._protocols, self.model.rules)
                         asked = [*clustered.put_right(self.grammars, self._protocols), *asked]
                         self._fixed(judge, [*refused.of(self, target.config), *asked], setup, rehearsal)
-                    while (turn := self.ledger.done.get(setup.name, 0)) < SETUP_ROUNDS:
+                    if setup.harmed:
+                        self._harm(judge, setup, rehearsal)
+                    while not setup.harmed and (turn := self.ledger.done.get(setup.name, 0)) < SETUP_ROUNDS:
                         if over() or ((turn or not needed) and all(rehearsal.reached[rule] for rule in needed)):
                             break
                         self.ledger.claim(setup.name)
@@ -387,6 +378,18 @@ class Campaign:
             raise
         except CannotRun as problem:
             self.skipped[setup.name] = str(problem)
+
+    def _harm(self, judge: Judge, setup: Setup, rehearsal: Rehearsal) -> None:
+        """Ask of a server what takes it away from others, and at last that it ends."""
+        if "aclfile" in setup.config:
+            self._fixed(judge, harmful.of_users(self.grammars, self._protocols), setup, rehearsal)
+            return
+        assert self.launch is not None
+        with self.launch({}) as other:
+            asked = harmful.histories(self.grammars, self._protocols, other.address)
+            self._fixed(judge, asked, setup, rehearsal)
+        judge.last = True
+        self._fixed(judge, harmful.last(self.grammars, self._protocols), setup, rehearsal, "at the end")
 
     def _fixed(
         self, judge: Judge, histories: Iterable[History], setup: Setup, rehearsal: Rehearsal, when: str = "at first"
@@ -469,14 +472,15 @@ class Campaign:
         else:
             verdict = CONFORMS if self.asked[name] else NOT_RUN
         grammar = self.grammars[name]
+        reason = "" if self.asked[name] else grammar.never_sent
         sent = {word: self.optional[name, word.upper().encode()] for word in optional_words(grammar.line)}
-        return Verdict(name, verdict, grammar.group, self.asked[name], rules, reason=grammar.never_sent, options=sent)
+        return Verdict(name, verdict, grammar.group, self.asked[name], rules, reason=reason, options=sent)
 
     def _reason(self, rule: str) -> str:
         name = rule.split("/")[0]
         if name in self.unsupported:
             return "the server does not know the command"
-        if name in self.grammars and self.grammars[name].never_sent:
+        if name in self.grammars and self.grammars[name].never_sent and not self.starts:
             return f"never sent: {self.grammars[name].never_sent}"
         if any(f.command == name for f in self.findings.values()):
             return "not reached: the command diverges, and was not drawn to the end"

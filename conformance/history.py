@@ -65,7 +65,7 @@ Symbol = Moment | Learnt
 Part = bytes | Symbol
 
 # Requests after which a connection may be gone or silent; from the first of them on a history is watched for it.
-_WATCHED = frozenset((b"quit", b"shutdown"))
+_WATCHED = frozenset((b"quit", b"shutdown", b"monitor", b"psync"))
 _WATCHED_OF_CLIENT = frozenset((b"kill", b"reply"))
 
 # Requests that are felt by other clients, or answered later: a history that holds one is judged with all its clients.

@@ -125,9 +125,9 @@ class Judge:
             raise
         if self.target.config.get("cluster-enabled") == "yes" and not self.last and clustered.changes(history):
             clustered.serve_all(self.target)
-        if found or history.lasting or not self.resettable or not self.target.signed_in:
+        if found or history.lasting or self.last or not self.resettable or not self.target.signed_in:
             self.close()
-        if found:
+        if found and not self.last:
             with contextlib.suppress(Lost):
                 self.flush()
         return found

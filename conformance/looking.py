@@ -71,7 +71,7 @@ class Looking:
         yield "trying hints", self._each(self._hinted, known=True)
         yield "searching on", self._each(lambda one: plain.witnesses(one, SOME, MANY))
         for setup in SETUPS:
-            if setup.is_of(self.comparison.first) and setup.is_of(self.comparison.second):
+            if setup.is_of(self.comparison.first) and setup.is_of(self.comparison.second) and not setup.harmed:
                 yield f"where {setup.name}", self._each(partial(self._on, setup))
         yield "together with others", self._each(lambda one: plain.witnesses(one, 0, MANY // 2, between=True))
         yield "searching long", self._each(lambda one: plain.witnesses(one, MANY, MOST))

@@ -9,8 +9,9 @@ from attrs import evolve
 
 from redlark.conformance import profiles
 from redlark.conformance import servers as machine
-from redlark.conformance.campaign import Campaign, Listener
+from redlark.conformance.campaign import Campaign
 from redlark.conformance.configure import configured
+from redlark.conformance.listener import Listener
 from redlark.conformance.options import Options
 from redlark.conformance.target import Target, at, leave_empty, parse_address, prepare
 
@@ -39,7 +40,7 @@ def campaign_on(name: str, options: Options, listener: Listener) -> Iterator[Cam
 
     with launch({}) as target:
         campaign = _on(name, target, options, listener)
-        campaign.launch = launch
+        campaign.launch, campaign.starts = launch, True
         yield campaign
 
 

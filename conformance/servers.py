@@ -206,6 +206,8 @@ def start(server: Server | None, config: Mapping[str, str] | None = None, wait: 
     name = server.name if server else EMBEDDED
     folder = Path(tempfile.mkdtemp(prefix="redlark-"))
     program = [server.path] if server else [sys.executable, "-m", "redlark.server"]
+    for name in filter(None, [(config or {}).get("aclfile")]):
+        (folder / name).touch()  # a server does not start without its file
     extra = [part for key, value in (config or {}).items() for part in (f"--{key}", *value.split(" "))]
     for _ in range(5):  # another process may take the port between our look and the server's bind
         port = free_port()

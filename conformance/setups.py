@@ -11,7 +11,7 @@ import re
 
 from attrs import evolve, frozen
 
-from redlark.conformance import clustered
+from redlark.conformance import clustered, harmful
 from redlark.conformance.history import Dumped, History, Request, Step, request
 
 PASSWORD = "secret"
@@ -31,6 +31,7 @@ class Setup:
     begins: tuple[Request, ...] = ()  # what a client of its own asks for before each history, to hear of the others
     profiles: str = ".*"  # a pattern over the profiles' names: others have not all of these parameters
     alone: bool = False  # a node that is alone in its cluster: it serves every slot before anything else is asked
+    harmed: bool = False  # a server that nobody needs: what is asked of it, and nothing else, takes it away (`harmful`)
 
     def is_of(self, profile: str) -> bool:
         """Whether this set-up is one for servers of that profile."""
@@ -48,11 +49,8 @@ class Setup:
 # Rules that need a server of a kind that no run starts yet, each with the reason. What no server can be brought to, the
 # text says itself (`unreachable`).
 OUT_OF_REACH: tuple[tuple[str, str], ...] = (
-    (r"MIGRATE/(sent|taken-out)", "needs another server that takes the keys: tests/reference/test_migrate.py has one"),
     (r"CONFIG\|[GS]ET/syntax", "whatever stands there is taken as an argument"),
-    (r"MODULE\|(LOAD|LOADEX|UNLOAD)/(told|syntax)", "needs a server that was started to allow it"),
-    (r"CONFIG\|SET/(protected|special|too-small)", "a run leaves parameters of that kind as they are"),
-    ("ACL\\|LOAD/told", "needs a server that was started with a file of users"),
+    ("SYNC/told", "it makes the connection a replica's, and what comes then is another protocol"),
 )
 
 # Rules that hang on what only a server can choose, so no rehearsal reaches them; every run goes through some whole
@@ -134,6 +132,12 @@ _DEBUGGING = (
     request("DEBUG", "OBJECT", "k1"),
     *(request("DEBUG", "PROTOCOL", kind) for kind in ("double", "map", "bignum", "attrib", "push", "set", "integer")),
     request("DEBUG", "SLEEP", "0.001"),
+)
+_AT_ONCE = {"repl-diskless-sync-delay": "0"}  # who asks to be a replica is answered
+_HARMED = (
+    r"(SAVE|BGSAVE|BGREWRITEAOF|REPLICAOF|SLAVEOF|REPLCONF|MONITOR|PSYNC)/told|SHUTDOWN/ended|CLIENT\|PAUSE/paused"
+    r"|CONFIG\|(REWRITE/told|SET/(protected|special))|FAILOVER/(?!in-cluster).*"
+    r"|MIGRATE/(sent|taken-out)|MODULE\|(LOAD|LOADEX|UNLOAD)/.*"
 )
 _MEASURED = r"LATENCY\|(GRAPH|HISTORY|LATEST|RESET)/(told|drawn|all|some)"
 
@@ -381,5 +385,14 @@ SETUPS: tuple[Setup, ...] = (
         ),
         spares=clustered.CHANGING | clustered.SCRIPTS,
         alone=True,
+    ),
+    Setup("users stand in a file", {"aclfile": harmful.USERS}, r"ACL\|(SETUSER|DELUSER|SAVE|LOAD)/told", harmed=True),
+    Setup("nobody else is", _AT_ONCE, _HARMED, profiles="redis-6.2", harmed=True),
+    Setup(
+        "nobody else is",
+        {**_AT_ONCE, "enable-module-command": "yes"},
+        _HARMED,
+        profiles=r"(?!redis-6.2).*",
+        harmed=True,
     ),
 )

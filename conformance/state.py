@@ -37,7 +37,10 @@ if TYPE_CHECKING:
     from redlark.conformance.crowd import Crowd
 
 # The parameters that a run may change, and puts back unless it is killed.
-CHANGED = sorted({name for setup in SETUPS for name in setup.config} | {name.decode() for name in parameters.VALUES})
+CHANGED = sorted(
+    {name for setup in SETUPS if not setup.harmed for name in setup.config}
+    | {name.decode() for name in parameters.VALUES}
+)
 COUNTS = ("requests", "histories", "most_worlds", "given_up", "judging", "shrinking")
 COUNTERS = ("asked", "diverged", "familiar")
 

@@ -264,9 +264,9 @@ class Model(Owing):
         return tuple(found)
 
     def silent(self, worlds: Worlds, client: int, request: Request) -> bool:
-        """Whether no reply will come: the connection asked for silence (CLIENT REPLY)."""
+        """Whether no reply will come: the connection asked for silence (CLIENT REPLY), or is closed (SHUTDOWN)."""
         modes = {w.sessions[client].get("reply-mode", b"on") for w in worlds}
-        if modes == {b"on"} and request[0].upper() != b"CLIENT":
+        if modes == {b"on"} and request[0].upper() not in (b"CLIENT", b"SHUTDOWN"):
             return False
         world = worlds[0]
         replies = [reply for _, reply in self._runs(world, client, request, (world.now, world.now), None)]

@@ -187,7 +187,7 @@ class Gathered:
 def places(model: Model) -> list[Place]:
     """Where cases of a profile are looked for, in order."""
     name = model.profile.name
-    return [Place(None), *(Place(setup) for setup in SETUPS if setup.is_of(name))]
+    return [Place(None), *(Place(setup) for setup in SETUPS if setup.is_of(name) and not setup.harmed)]
 
 
 def _apart(step: Step) -> list[Step]:

@@ -8,7 +8,8 @@ import pytest
 from attrs import frozen
 
 from redlark.conformance import servers as machine
-from redlark.conformance.campaign import Campaign, Silent
+from redlark.conformance.campaign import Campaign
+from redlark.conformance.listener import Silent
 from redlark.conformance.meeting import campaign_on
 from redlark.conformance.options import Options
 from redlark.reference.resp import Frame
