@@ -63,6 +63,7 @@ class Wait:
     again: Callable[[], Reply] = lambda: NO_REPLY
     command: Command | None = None  # what it asked, once that has run for the first time
     request: list[bytes] = attrs.Factory(list)
+    may_be_freed: bool = True  # by CLIENT UNBLOCK
 
 
 @attrs.define(slots=True, eq=False)
@@ -82,6 +83,12 @@ class Waiting:
             # `until` was counted from a clock cut to milliseconds, and nobody is freed before the time is over.
             wait.timer = self.timers.at(until + 1, lambda: self.end(wait, late))
         return wait
+
+    def yield_to_others(self, client: Client, reply: Reply) -> None:
+        """The client is answered in a later turn of the loop: who can go on does, and is told what was put off."""
+        wait = self.park(client, 0, reply)
+        wait.may_be_freed = False
+        wait.timer = self.timers.at(0, lambda: self.end(wait, reply))
 
     def end(self, wait: Wait, reply: Reply, nanoseconds: int = 0) -> None:
         """The waiting is over; its client is told so, and goes on with what it has sent meanwhile.
@@ -153,8 +160,6 @@ class Waiting:
         context.ran()
         tracking.answered(wait.client)
         tracking.writer = writer
-        if writer is None and tracking.pending:  # nobody's request: what has expired was waited for
-            tracking.broadcast()
 
 
 def _concerns(wait: Wait, database: Database, key: bytes, came: bool) -> bool:

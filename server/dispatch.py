@@ -77,10 +77,6 @@ def process(ctx: Context, request: list[bytes]) -> None:
         propagation.finish()
     if ctx.server.waiting.came and ctx.server.busy is None:
         ctx.server.waiting.serve()
-    if tracking.on:
-        tracking.shrink(ctx.server.config.tracking_table_max_keys)
-    if tracking.pending:
-        tracking.broadcast()
     tracking.writer = None
 
 
@@ -128,6 +124,8 @@ def _refusal(ctx: Context, command: Command, request: list[bytes]) -> bytes | No
         return errors.OOM
     if server.lacks_replicas and any(one.write for one in _runs(ctx, command)):
         return errors.NO_REPLICAS
+    if server.tracking.on:
+        server.tracking.shrink(server.config.tracking_table_max_keys, client)
     if client.subscribed and client.resp == 2 and command.name not in WHILE_SUBSCRIBED:
         return errors.subscribed(command.name)
     if client in server.observer.monitors and command.flags & {"write", "readonly"}:

@@ -293,7 +293,6 @@ class State:
         if self.waiting.came:
             self.waiting.serve()
         self.propagation.finish()
-        self.tracking.shrink(self.config.tracking_table_max_keys)
         if self.config.timeout and self.now - self._idle_checked >= 1000:
             self._idle_checked = self.now
             limit = self.now - self.config.timeout * 1000

@@ -2,7 +2,7 @@
 
 A database calls `Tracker.changed` for each change of a key, but only while anybody tracks (`Database.tracker`); a
 command that reads ends in `called`.  Others are told of a change at once; who has made it, behind the reply
-(`answered`); of prefixes all are told when the request, with those who waited for what it did, has ended (`broadcast`).
+(`answered`); of prefixes all are told before the loop sleeps, once it has served whom it could (`broadcast`).
 What a connection has read stays remembered when it tracks no longer: it may track again.
 
 Must live here: what is remembered of whom, and what is told.  Must not: the commands (`commands.tracking`).
@@ -129,14 +129,12 @@ class Tracker:
         readers = self.readers.pop(key, None)
         if readers is not None:
             self._tell_readers(key, readers)
-        if self.writer is None and self.pending:
-            self.broadcast()
 
-    def _tell_readers(self, key: bytes, readers: Iterable[Client]) -> None:
+    def _tell_readers(self, key: bytes, readers: Iterable[Client], asking: Client | None = None) -> None:
         for client in sorted(readers, key=_id):
             track = client.context.track
             track.remembered.discard(key)
-            if not track.on or track.bcast:
+            if not track.on or track.bcast or (track.noloop and client is asking):
                 continue
             if not client.context.running:
                 self._tell(client, _array((key,)))
@@ -175,14 +173,21 @@ class Tracker:
                 if keys:
                     self._tell(client, _array(keys))
 
-    def shrink(self, most: int) -> None:
+    def shrink(self, most: int, asking: Client | None = None) -> None:
         """Remember no more keys than so many (0: any number): of those that go it is told as if they had changed.
 
         While nobody tracks nothing goes: who has read them may track again.
+        asking: whose request is about to run, as if it had changed them.
         """
         while self.clients and 0 < most < len(self.readers):
             key = next(iter(self.readers))
-            self._tell_readers(key, self.readers.pop(key))
+            self._tell_readers(key, self.readers.pop(key), asking)
+
+    def rest(self, most: int) -> None:
+        """Nobody is to be served just now: what was put off until then is done."""
+        self.shrink(most)
+        if self.pending:
+            self.broadcast()
 
     def _tell(self, client: Client, keys: bytes, first: bool = False) -> None:
         """Tell a connection, or the one that it redirects to, what has changed."""

@@ -43,12 +43,15 @@ def flushall(ctx: Context, args: list[bytes]) -> Reply:
 
 
 def _emptied(ctx: Context, args: list[bytes]) -> Reply:
-    """Redis empties by itself, while the client waits, unless it was told to do so later or cannot be waited for."""
+    """Redis empties by itself, while the client waits, unless it was told to do so later or cannot be waited for.
+
+    So others go on before it is answered, and what is put off until then is told: nothing else shows that we do not.
+    """
     waits = not ctx.executing and (len(args) == 1 or args[1].upper() != b"ASYNC")
     if ctx.server.tracking.on:
         ctx.server.tracking.emptied(first=waits)
-    if waits and ctx.server.waiting.came:  # who is woken goes on with what it has sent before that is done
-        ctx.server.waiting.park(ctx.client, ctx.now, OK)
+    if waits:
+        ctx.server.waiting.yield_to_others(ctx.client, OK)
         return NO_REPLY
     return OK
 

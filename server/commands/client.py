@@ -318,7 +318,7 @@ def client_unblock(ctx: Context, args: list[bytes]) -> Reply:
         raise CommandError(b"ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR")
     waiting = ctx.server.waiting
     wait = waiting.clients.get(integer(args[2]))
-    if wait is None:
+    if wait is None or not wait.may_be_freed:
         return 0
     waiting.end(wait, wait.late if reason == b"TIMEOUT" else CommandError(UNBLOCKED))
     return 1

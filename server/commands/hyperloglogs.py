@@ -69,6 +69,7 @@ def pfcount(ctx: Context, args: list[bytes]) -> Reply:
             return 0
         count = sketch.cached
         if count is None:
+            _keep(ctx, args[1], sketch)  # though it may turn out not to be one
             count = estimate(sketch.registers())
             sketch.keep(count)
             _put(ctx, args[1], sketch)

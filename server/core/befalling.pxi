@@ -39,6 +39,16 @@ cdef void db_tell(Database db, bytes event, const char* p, size_t n) noexcept:
         loop_failed(db.loop, error)
 
 
+cdef int loop_rest(Loop loop) except -1:
+    """Nobody else is to be served just now: what was put off until then is done (`Tracker.rest`)."""
+    if loop.noted:
+        loop.look_after()
+    if loop.telling and loop.aside is None:
+        loop.server.tracking.rest(loop.config.tracking_table_max_keys)
+        loop.look_after()
+    return 0
+
+
 # --------------------------------------------------------------------------------------------------------------- expiry
 
 cdef void db_expire(Database db, uint64_t h, Place* at) noexcept:

@@ -363,8 +363,7 @@ cdef class Loop:
             elif events[i].events & (EPOLLERR | EPOLLHUP) and c.state != CLOSED:
                 client_close(c)
         replies_flush(self, False)
-        if self.noted:
-            self.look_after()
+        loop_rest(self)
         if self.closed and self.aside is None:
             clients_end(self.closed)
         return 0
@@ -460,14 +459,14 @@ cdef class Loop:
             self.argv_room = ARGV_FIRST
             self.argv = <Slice*>rl_resize(self.argv, self.argv_room * sizeof(Slice))
         PyErr_CheckSignals()
-        self.look_after()
+        loop_rest(self)
         return 0
 
     cdef int fire(self) except -1:
         loop_tell_time(self)
         self.server.timers.run(self.now)
         self.python_ran = True
-        self.look_after()
+        loop_rest(self)
         return 0
 
     cdef int shut(self) except -1:

@@ -54,10 +54,10 @@ class Loop:
                     self._watch_limits()
                     next_cron = now + 1000 // self.server.config.hz
                 self.server.timers.run(now)
-                self._work()
-                self._settle()
+                self._rest()
                 self._slept_ns = 0
                 self._wait(next_cron)
+                self._rest()
                 self.stats.turns += 1
                 ended = time.perf_counter_ns()
                 self.stats.busy_ns += ended - began - self._slept_ns
@@ -84,7 +84,7 @@ class Loop:
             client.parser.longest_bulk = self.server.config.proto_max_bulk_len
 
     def has_input(self, client: Client) -> None:
-        """Execute what the client has sent already, in the next round."""
+        """Execute what the client has sent already, once those are done of whom something has come."""
         self._input.append(client)
 
     def has_output(self, client: Client) -> None:
@@ -137,7 +137,7 @@ class Loop:
         timer = self.server.timers.next()
         if timer is not None:
             until = min(until, timer)
-        self._serve(0.0 if self._input else max(0, until - now) / 1000, None)
+        self._serve(max(0, until - now) / 1000, None)
 
     def _serve(self, timeout: float, aside: AnyClient | None) -> None:
         """What has come within so many seconds, but from one client."""
@@ -156,6 +156,13 @@ class Loop:
                     self.has_output(key.data)
             else:
                 self._accept(key.data)
+        self._settle()
+
+    def _rest(self) -> None:
+        """Serve who goes on, and do what was put off until nobody else was to be served (`Tracker.rest`)."""
+        while self._input:
+            self._work()
+        self.server.tracking.rest(self.server.config.tracking_table_max_keys)
         self._settle()
 
     def _work(self) -> None:

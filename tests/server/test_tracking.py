@@ -106,6 +106,37 @@ def test_a_transaction_is_broadcast_as_one(server: Server, client: Wire, wire: C
     assert everything.frame() == of("t"), "its time is over"
 
 
+def requests(*lines: str) -> bytes:
+    """Several requests to be sent at once."""
+    asked = [line.split() for line in lines]
+    return b"".join(
+        b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%b\r\n" % (len(word), word.encode()) for word in words)
+        for words in asked
+    )
+
+
+def test_what_comes_at_once_is_broadcast_as_one(server: Server, real_port: int, wire: Connect) -> None:
+    """Of what a client has sent at once, and those whom it wakes, prefixes are told together, behind every event."""
+    heard = []
+    for port in (server.port, real_port):
+        wire(port)("FLUSHALL")
+        wire(port)("CONFIG", "SET", "notify-keyspace-events", "EA")
+        listening, waiter, client = tracker(port, wire, "BCAST"), wire(port), wire(port)
+        listening("PSUBSCRIBE", "__keyevent*")
+        waiter.send("BLPOP", "l", 0)
+        while b"blocked_clients:1" not in client("INFO", "clients"):
+            pass
+        waiter.send("SET", "theirs", "1")
+        client.raw(requests("RPUSH l a", "SET b 1", "FLUSHDB", "MGET theirs b", "RPUSH a 1"))
+        heard.append(([client.frame() for _ in range(5)], [waiter.frame() for _ in range(2)], told(listening)))
+        client("CONFIG", "SET", "notify-keyspace-events", "")
+    replies, _, pushes = heard[0]
+    assert heard[0] == heard[1]
+    assert replies[3] == b"*2\r\n$1\r\n1\r\n$-1\r\n", "who was woken went on before FLUSHDB was answered"
+    changed = [frame for frame in pushes if b"invalidate" in frame]
+    assert changed == [INVALID + b"_\r\n", of("b", "l", "theirs"), of("a")]
+
+
 def test_another_connection_is_told(server: Server, client: Wire, wire: Connect) -> None:
     """One of RESP2 that listens gets messages, one that has gone is told of, and only once it is missed."""
     listener = wire(server.port)
@@ -175,3 +206,21 @@ def test_no_more_keys_are_remembered_than_may_be(start: Start, wire: Connect) ->
         pass
     assert b"tracking_total_keys:0\r\n" in client("INFO", "stats")
     assert client("SET", "a", "1") == b"+OK\r\n"
+
+
+def test_who_asks_makes_room_itself(start: Start, wire: Connect) -> None:
+    """A full table forgets as the next request begins, in its name: who asked for NOLOOP is told of none of that."""
+    running = start("--tracking-table-max-keys", "1")
+    own = tracker(running.port, wire, "NOLOOP")
+    own.raw(requests("MGET a b", "GET a", "GET b", "MGET a b", "PING"))
+    assert [own.frame() for _ in range(5)][-1] == b"+PONG\r\n"
+    assert told(own) == []
+
+
+def test_a_sketch_that_is_corrupt_is_raw_once_it_was_counted(client: Wire) -> None:
+    """PFCOUNT of one key makes it a string of its own before it counts."""
+    client("SET", "k", b"HYLL\x01" + bytes(10) + b"\x80\x7f\xff\x80")
+    assert client("PFCOUNT", "k", "k").startswith(b"-INVALIDOBJ")
+    assert client("OBJECT", "ENCODING", "k") == b"$6\r\nembstr\r\n"
+    assert client("PFCOUNT", "k").startswith(b"-INVALIDOBJ")
+    assert client("OBJECT", "ENCODING", "k") == b"$3\r\nraw\r\n"
