@@ -41,6 +41,8 @@ def _server(server: State) -> Figures:
         "arch_bits": 64 if sys.maxsize > 2**32 else 32,
         "monotonic_clock": "POSIX clock_gettime",
         "multiplexing_api": "epoll",
+        "atomicvar_api": "gil",  # no variable is shared that the interpreter's lock does not guard
+        "gcc_version": cores.choose(server.core).COMPILER,
         "process_id": server.process_id,
         "process_supervised": supervisor(server.config),
         "run_id": server.run_id,
@@ -187,6 +189,7 @@ def _persistence(server: State) -> Figures:
         "current_fork_perc": "0.00",
         "current_save_keys_processed": 0,
         "current_save_keys_total": 0,
+        "rdb_changes_since_last_save": sum(database.changes for database in server.databases),
         "rdb_bgsave_in_progress": 0,
         "rdb_last_save_time": server.started // 1000,
         "rdb_last_bgsave_status": "ok",
@@ -221,6 +224,7 @@ def _stats(server: State) -> Figures:
     stats = server.loop.stats
     requests, read, written, turns, busy_ns = server.rates.a_second()
     exceeded, exceeds = server.eviction.exceeded()
+    counted = usage.told(server)
     return {
         "total_connections_received": stats.connections,
         "total_commands_processed": stats.commands,
@@ -261,13 +265,16 @@ def _stats(server: State) -> Figures:
         "tracking_total_items": sum(map(len, server.tracking.readers.values())),
         "tracking_total_prefixes": len(server.tracking.prefixes),
         "total_error_replies": stats.errors,
+        "dump_payload_sanitizations": counted[b"restore"].calls if b"restore" in counted else 0,  # each is looked at
         "total_reads_processed": stats.reads,
         "total_writes_processed": stats.writes,
         "client_query_buffer_limit_disconnections": stats.query_overflows,
+        "reply_buffer_shrinks": stats.output_shrunk,
+        "reply_buffer_expands": stats.output_grown,
         "client_output_buffer_limit_disconnections": stats.output_overflows,
         "eventloop_cycles": stats.turns,
         "eventloop_duration_sum": stats.busy_ns // 1000,
-        "eventloop_duration_cmd_sum": sum(one.nanoseconds for one in usage.told(server).values()) // 1000,
+        "eventloop_duration_cmd_sum": sum(one.nanoseconds for one in counted.values()) // 1000,
         "instantaneous_eventloop_cycles_per_sec": round(turns),
         "instantaneous_eventloop_duration_usec": round(busy_ns / turns / 1000) if turns else 0,
     }

@@ -157,12 +157,12 @@ class Database(Protocol):
     """One numbered keyspace.
 
     Every access by key expires lazily: a key whose deadline lies in the past (deadline < now, as Redis has it) is
-    gone, is counted in `expired`, and touches its watchers.  The writes (`put`, `delete`, `set_deadline`, `modified`,
-    `flush`) mark the clients in `watched` for that key as `touched`, so no command can forget WATCH.
+    gone, is counted in `expired`, and touches its watchers.  The writes mark the clients in `watched` as `touched`.
     """
 
     index: int
     expired: int  # keys that have expired here since the server started
+    changes: int  # and how often a key was written, or has gone otherwise
     watched: dict[bytes, list[Client]]  # WATCH; kept by `dispatch` and transactions, read by the writes
     awaited: dict[bytes, dict[Wait, None]]  # who waits for which key, in the order of their coming; kept by `blocking`
     came: list[Came]  # what has become of keys that somebody waits for

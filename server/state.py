@@ -46,7 +46,7 @@ EMPTY = 1024  # bytes that an empty server is said to use
 MOST_KINDS = 128  # of errors that are counted apart: scripts may invent any number of them
 COUNTS = (
     *("connections", "rejected", "commands", "errors", "net_in", "net_out", "reads", "writes"),
-    *("output_overflows", "query_overflows", "turns", "busy_ns"),
+    *("output_overflows", "query_overflows", "turns", "busy_ns", "output_grown", "output_shrunk"),
 )
 EXPIRE_SHARE = 0.25  # of the time between two crons may go into active expiry,
 EFFORT_SHARE = 0.02  # and so much more for each step of active-expire-effort, which stops at

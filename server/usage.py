@@ -64,6 +64,8 @@ class Stats:
     query_overflows: int = 0
     turns: int = 0  # eventloop_cycles,
     busy_ns: int = 0  # and how long they took, without what they waited
+    output_grown: int = 0  # reply_buffer_expands: room for what a client does not take at once,
+    output_shrunk: int = 0  # reply_buffer_shrinks: and that it was given back
 
 
 @attrs.define(slots=True, eq=False)

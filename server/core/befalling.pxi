@@ -6,6 +6,7 @@
 # ---------------------------------------------------------------------------------------------------------------- WATCH
 
 cdef inline void db_touch(Database db, const char* p, size_t n, bint expired=False) noexcept:
+    db.changes += not expired
     if DICT_SIZE(db.watched):
         mark_watchers(db, p, n)
     if db.tracker is not None:

@@ -233,9 +233,11 @@ cdef size_t socket_send(Client c, const char* p, size_t n) noexcept:
 
 cdef void client_send(Client c) noexcept:
     """Send what waits in the client's own buffer."""
+    cdef size_t room = c.own.room
     c.own.sent += socket_send(c, c.own.p + c.own.sent, c.own.used - c.own.sent)
     if c.own.sent == c.own.used:
         buffer_emptied(&c.own)
+        c.loop.stats.output_shrunk += c.own.room != room
 
 cdef inline void client_note(Client c) noexcept:
     """Look after it once nobody is in the midst of anything."""
@@ -251,7 +253,7 @@ cdef void replies_flush(Loop loop, bint within) noexcept:
     """
     cdef Client c
     cdef Segment* segment
-    cdef size_t done
+    cdef size_t done, room
     while loop.segment_next < loop.segment_count:
         segment = loop.segments + loop.segment_next
         loop.segment_next += 1
@@ -263,7 +265,9 @@ cdef void replies_flush(Loop loop, bint within) noexcept:
         if c.own.used == c.own.sent:
             done = socket_send(c, loop.replies.p + segment.start, segment.size)
         if done < segment.size and not c.doomed:
+            room = c.own.room
             buffer_add(&c.own, loop.replies.p + segment.start + done, segment.size - done)
+            loop.stats.output_grown += c.own.room != room
             client_check_output(c, 0)
         if not within:
             client_settle(c)

@@ -99,7 +99,20 @@ from redlark.server.interfaces import Verbatim as VERBATIM
 from redlark.server.notifications import EXPIRED, MISSED, NEW
 from redlark.server.observing import NEVER
 
+cdef extern from *:
+    """
+    #define RL_SAID(x) #x
+    #define RL_VERSION(a, b, c) RL_SAID(a) "." RL_SAID(b) "." RL_SAID(c)
+    #if defined(__GNUC__) && !defined(__clang__)
+    #define RL_COMPILER RL_VERSION(__GNUC__, __GNUC_MINOR__, __GNUC_PATCHLEVEL__)
+    #else
+    #define RL_COMPILER "0.0.0"
+    #endif
+    """
+    const char* RL_COMPILER
+
 NAME = "compiled"
+COMPILER = RL_COMPILER.decode()     # GCC's version; of another one 0.0.0
 
 cdef class Loop
 cdef class Client
@@ -151,16 +164,19 @@ include "restoring_streams.pxi"
 include "value_commands.pxi"
 include "stream_commands.pxi"
 include "group_commands.pxi"
+include "stream_info.pxi"
 include "packed.pxi"
 include "sizes.pxi"
 include "roll.pxi"
 include "set_algebra.pxi"
 include "zset_algebra.pxi"
+include "zset_ranges.pxi"
 include "geo.pxi"
 include "list_commands.pxi"
 include "name_commands.pxi"
 include "blocking_commands.pxi"
 include "key_commands.pxi"
+include "moving.pxi"
 include "sort.pxi"
 include "luacalls.pxi"
 include "bytework.pxi"

@@ -22,6 +22,7 @@ cdef class Database:
     cdef object clock
     cdef public Py_ssize_t index
     cdef public Py_ssize_t expired
+    cdef public uint64_t changes
     cdef public dict watched
     cdef public dict awaited
     cdef public list came
@@ -220,6 +221,7 @@ cdef class Database:
             if self.exists(key):
                 self.came.append((self, key, False))
         count = self.table.used
+        self.changes += count
         entries_wipe(&self.table)
         ending_clear(self.ending)
         return count

@@ -37,6 +37,8 @@ cdef enum:
     WHOLE_HOT = 16          # bytes of a name that two numbers hold
     LONGEST_HOT = 24        # and of any
     OBJECT_OF = 1 << 8      # numbers of containers
+    MEMORY_OF = 2 << 8
+    XINFO_OF = 3 << 8
     BATCH = 16
     FLUSH_AT = 1 << 18      # output that is sent before the rest of the input is executed
 

@@ -175,7 +175,8 @@ cdef void ending_told(Database db, uint64_t h, int64_t before, int64_t first) no
     """The hash of a key of such a hash, which stands in the table, has another earliest deadline.  FAR: none."""
     cdef Ending ending = db.ending
     if first >= before:
-        ending.keys -= first == FAR and before != FAR
+        if first == FAR:
+            ending_forget(ending, before)
         return
     ending.keys += before == FAR
     ending_push(ending, end_word(first, h))
@@ -190,7 +191,10 @@ cdef inline void ending_note(Database db, uint64_t h, Hash value) noexcept:
 
 cdef inline void ending_forget(Ending ending, int64_t first) noexcept:
     """An entry of which `entry_first` was this is gone."""
-    ending.keys -= first != FAR
+    if first != FAR:
+        ending.keys -= 1
+        if ending.keys == 0:
+            ending_clear(ending)
 
 cdef int ending_check(Database db) except -1:
     """Each hash that ends has a word that is not later, and the order is that of a heap."""

@@ -203,4 +203,93 @@ static int rl_sketch_change(char *data, size_t *size, size_t limit, rl_sketch_sp
     return RL_CHANGED;
 }
 
+/* The larger one of each two registers, of what is dense, eight at once where they are packed: of 48 bits every second
+ * register has the next one's bits to spare, and the bit above it stays set where it is not less than the other's. */
+#define RL_EVERY_SECOND 0x3F03F03F03FULL
+#define RL_ABOVE 0x40040040040ULL
+
+static inline uint64_t rl_sketch_larger(uint64_t one, uint64_t other) {
+    uint64_t least = ((one | RL_ABOVE) - other) & RL_ABOVE;
+    return other ^ ((one ^ other) & (least - (least >> 6)));
+}
+
+static inline void rl_sketch_merge_eight(char *to, const char *other) {
+    uint64_t one = 0, two = 0;
+    memcpy(&one, to, 6);
+    memcpy(&two, other, 6);
+    one = rl_sketch_larger(one & RL_EVERY_SECOND, two & RL_EVERY_SECOND) |
+          rl_sketch_larger(one >> 6 & RL_EVERY_SECOND, two >> 6 & RL_EVERY_SECOND) << 6;
+    memcpy(to, &one, 6);
+}
+
+#if defined(__x86_64__) && defined(__GNUC__)
+#include <immintrin.h>
+/* The same of 32 registers at a time; how many bytes were done. */
+__attribute__((target("avx2"))) static inline __m256i rl_sketch_larger_wide(__m256i one, __m256i other) {
+    const __m256i above = _mm256_set1_epi64x(RL_ABOVE);
+    __m256i least = _mm256_and_si256(_mm256_sub_epi64(_mm256_or_si256(one, above), other), above);
+    __m256i mask = _mm256_sub_epi64(least, _mm256_srli_epi64(least, 6));
+    return _mm256_xor_si256(other, _mm256_and_si256(_mm256_xor_si256(one, other), mask));
+}
+
+__attribute__((target("avx2"))) static inline __m256i rl_sketch_load_wide(const char *p) {
+    const __m256i spread = _mm256_setr_epi8(0, 1, 2, 3, 4, 5, -1, -1, 6, 7, 8, 9, 10, 11, -1, -1,
+                                            0, 1, 2, 3, 4, 5, -1, -1, 6, 7, 8, 9, 10, 11, -1, -1);
+    __m128i low = _mm_loadu_si128((const __m128i *)p), high = _mm_loadu_si128((const __m128i *)(p + 12));
+    return _mm256_shuffle_epi8(_mm256_inserti128_si256(_mm256_castsi128_si256(low), high, 1), spread);
+}
+
+static inline void rl_sketch_store4(char *to, int bits) { memcpy(to, &bits, 4); }
+
+__attribute__((target("avx2"))) static size_t rl_sketch_merge_wide(char *to, const char *other, size_t size) {
+    const __m256i second = _mm256_set1_epi64x(RL_EVERY_SECOND);
+    const __m256i close = _mm256_setr_epi8(0, 1, 2, 3, 4, 5, 8, 9, 10, 11, 12, 13, -1, -1, -1, -1,
+                                           0, 1, 2, 3, 4, 5, 8, 9, 10, 11, 12, 13, -1, -1, -1, -1);
+    size_t at = 0;
+    for (; at + 28 <= size; at += 24) {
+        __m256i one = rl_sketch_load_wide(to + at), two = rl_sketch_load_wide(other + at), odd;
+        __m128i half;
+        odd = rl_sketch_larger_wide(_mm256_and_si256(_mm256_srli_epi64(one, 6), second),
+                                    _mm256_and_si256(_mm256_srli_epi64(two, 6), second));
+        one = rl_sketch_larger_wide(_mm256_and_si256(one, second), _mm256_and_si256(two, second));
+        one = _mm256_shuffle_epi8(_mm256_or_si256(one, _mm256_slli_epi64(odd, 6)), close);
+        half = _mm256_castsi256_si128(one);
+        _mm_storel_epi64((__m128i *)(to + at), half);
+        rl_sketch_store4(to + at + 8, _mm_extract_epi32(half, 2));
+        half = _mm256_extracti128_si256(one, 1);
+        _mm_storel_epi64((__m128i *)(to + at + 12), half);
+        rl_sketch_store4(to + at + 20, _mm_extract_epi32(half, 2));
+    }
+    return at;
+}
+#define RL_MERGE_WIDE(to, other, size) \
+    (__builtin_cpu_supports("avx2") ? rl_sketch_merge_wide((to), (other), (size)) : 0)
+#else
+#define RL_MERGE_WIDE(to, other, size) 0
+#endif
+
+static void rl_sketch_merge_dense(char *to, const char *other) {
+    size_t at = RL_SKETCH_HEAD;
+    at += RL_MERGE_WIDE(to + at, other + at, RL_SKETCH_DENSE - at);
+    for (; at < RL_SKETCH_DENSE; at += 6)
+        rl_sketch_merge_eight(to + at, other + at);
+}
+
+/* Raise the registers of a dense one to another's; false where that is corrupted. */
+static int rl_sketch_merge(char *to, const char *other, size_t size) {
+    rl_sketch_run run;
+    unsigned first = 0;
+    if (other[4] == 0) {
+        rl_sketch_merge_dense(to, other);
+        return 1;
+    }
+    for (run.at = RL_SKETCH_HEAD; run.at < size; run.at += run.size, first += run.count) {
+        if (!rl_sketch_run_at(other, size, &run) || first + run.count > RL_SKETCH_REGISTERS)
+            return 0;
+        for (unsigned i = 0; run.value && i < run.count; i++)
+            rl_sketch_raise_dense(to, first + i, run.value);
+    }
+    return first == RL_SKETCH_REGISTERS;
+}
+
 #endif

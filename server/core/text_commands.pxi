@@ -7,9 +7,10 @@ cdef extern from "longdouble.h":
     int rl_sum(const char* a, size_t an, const char* b, size_t bn, char* to) nogil
 
 cdef extern from "sketch.h":
-    enum: RL_UNABLE, RL_SKETCH_DENSE, RL_SKETCH_GROWS
+    enum: RL_UNABLE, RL_SKETCH_DENSE, RL_SKETCH_GROWS, RL_SKETCH_HEAD
     const char[18] rl_sketch_empty
     int rl_sketch_is(const char* data, size_t size) nogil
+    int rl_sketch_merge(char* to, const char* other, size_t size) nogil
     ctypedef struct rl_sketch_spot:
         pass
     int rl_sketch_add(char* data, size_t size, const char* p, size_t n, rl_sketch_spot* spot) nogil
@@ -280,6 +281,55 @@ cdef bint cmd_pfcount(Loop loop, Client c, int64_t argc, const Slice* a, uint64_
     out_head(c.out, c':', count)
     return True
 
+cdef bint cmd_pfmerge(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
+    """Of some of which one is dense: the result is, too.  Where all are, the first is changed where it stands."""
+    cdef Place at
+    cdef Entry* into = NULL
+    cdef Entry* e
+    cdef char* data
+    cdef int64_t i
+    cdef int64_t dense = 0, sparse = 0
+    for i in range(1, argc):
+        e = db_lookup(c.db, a[i].p, a[i].n, h if i == 1 else rl_hash(a[i].p, a[i].n), &at)
+        if e == NULL:
+            continue
+        if kind_of(e) != TEXT or not rl_sketch_is(value_of(e), text_size(e)):
+            return False
+        if value_of(e)[4] == 0:
+            dense += 1
+        else:
+            sparse += 1
+    if not dense:
+        return False
+    into = db_live(c.db, a[1].p, a[1].n, h, &at)
+    if into != NULL and not sparse and form_of(into) == RAW:
+        data = value_of(into)
+    else:
+        loop.cells.used = 0
+        data = buffer_reserve(&loop.cells, RL_SKETCH_DENSE)
+        memset(data, 0, RL_SKETCH_DENSE)
+        memcpy(data, value_of(into) if into != NULL else <const char*>rl_sketch_empty, RL_SKETCH_HEAD)
+        data[4] = 0
+        if into != NULL and not rl_sketch_merge(data, value_of(into), text_size(into)):
+            return False
+    for i in range(2, argc):
+        e = db_live(c.db, a[i].p, a[i].n, rl_hash(a[i].p, a[i].n), &at)
+        if e == NULL:
+            continue
+        entry_used(c.db, e, loop.now)
+        if not rl_sketch_merge(data, value_of(e), text_size(e)):
+            return False
+    if data != loop.cells.p:
+        entry_used(c.db, into, loop.now)
+        data[15] = <char>(<uint8_t>data[15] | 0x80)
+        db_touch(c.db, a[1].p, a[1].n)
+        out_ok(c.out)
+        return True
+    data[15] = <char>(<uint8_t>data[15] | 0x80)
+    db_write(c.db, a[1].p, a[1].n, h, TEXT, RAW, data, RL_SKETCH_DENSE, KEEP)
+    out_ok(c.out)
+    return True
+
 cdef bint cmd_lcs(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
     """The subsequence, or how long it is."""
     cdef Place at
@@ -377,6 +427,7 @@ cdef int hot_texts(Loop loop) except -1:
     hot_add(loop, b"substr", cmd_getrange, True)
     hot_add(loop, b"setrange", cmd_setrange, True)
     hot_add(loop, b"pfadd", cmd_pfadd, True)
+    hot_add(loop, b"pfmerge", cmd_pfmerge, True)
     hot_add(loop, b"pfcount", cmd_pfcount, True)
     hot_add(loop, b"lcs", cmd_lcs, True)
     hot_add(loop, b"incrbyfloat", cmd_incrbyfloat, True)

@@ -16,7 +16,7 @@ cdef class Stats:
     """Counters; see redlark.server.usage.Stats."""
 
     cdef public uint64_t connections, rejected, commands, errors, net_in, net_out, reads, writes
-    cdef public uint64_t output_overflows, query_overflows, turns, busy_ns
+    cdef public uint64_t output_overflows, query_overflows, turns, busy_ns, output_grown, output_shrunk
 
 
 cdef enum:

@@ -382,9 +382,6 @@ cdef bint tell_places(Loop loop, Client c, int64_t argc, const Slice* a, uint64_
     return out_items_of(c, o.z, size - 1 - start if backward else start, end - start + 1, backward,
                         with_scores)
 
-cdef bint cmd_zrange(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
-    return tell_places(loop, c, argc, a, h, False)
-
 cdef bint cmd_zrevrange(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
     return tell_places(loop, c, argc, a, h, True)
 
@@ -471,7 +468,6 @@ cdef int hot_zsets(Loop loop) except -1:
     hot_add(loop, b"zrank", cmd_zrank, True, 2)
     hot_add(loop, b"zrevrank", cmd_zrevrank, True, 2)
     hot_add(loop, b"zcount", cmd_zcount, True)
-    hot_add(loop, b"zrange", cmd_zrange, True)
     hot_add(loop, b"zrevrange", cmd_zrevrange, True)
     hot_add(loop, b"zrangebyscore", cmd_zrangebyscore, True)
     hot_add(loop, b"zrevrangebyscore", cmd_zrevrangebyscore, True)

@@ -16,8 +16,10 @@ from redlark.server.plain.sorted_set import SortedSet
 from redlark.server.plain.stream import Stream
 
 NAME = "plain"
+COMPILER = "0.0.0"  # none
 
 __all__ = [
+    "COMPILER",
     "NAME",
     "Database",
     "Group",

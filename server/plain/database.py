@@ -46,6 +46,7 @@ class Database:
     def __init__(self, index: int, clock: State) -> None:
         self.index = index
         self.expired = 0
+        self.changes = 0
         self.watched: dict[bytes, list[Client]] = {}
         self.awaited: dict[bytes, dict[Wait, None]] = {}
         self.came: list[interfaces.Came] = []
@@ -253,6 +254,7 @@ class Database:
 
     def flush(self) -> int:
         count = len(self._entries)
+        self.changes += count
         for key in [key for key in self.watched if key in self._entries]:
             self._mark(key)
         for key in [key for key in self.awaited if key in self._entries]:
@@ -289,6 +291,7 @@ class Database:
         self._touch(key, expired=True)
 
     def _touch(self, key: bytes, expired: bool = False) -> None:
+        self.changes += not expired
         if self.watched:
             self._mark(key)
         if self.tracker is not None:

@@ -289,6 +289,8 @@ class Loop:
             del client.output[:sent]
         if client.waits_for_room != bool(client.output):
             client.waits_for_room = bool(client.output)
+            self.stats.output_grown += client.waits_for_room
+            self.stats.output_shrunk += not client.waits_for_room
             events = selectors.EVENT_READ | (selectors.EVENT_WRITE if client.waits_for_room else 0)
             self._selector.modify(client.connection, events, client)
 

@@ -89,6 +89,11 @@ REQUESTS = st.one_of(
     asked(b"PFADD", KEYS, TEXTS, NUMBERS),
     asked(b"PFCOUNT", KEYS),
     asked(b"PFDEBUG", b"TODENSE", KEYS),
+    asked(b"PFMERGE", KEYS, KEYS),
+    asked(st.sampled_from((b"RENAME", b"RENAMENX")), KEYS, KEYS),
+    asked(b"MOVE", KEYS, st.sampled_from((b"0", b"1", b"15", b"16", b"-1", b"x"))),
+    asked(b"COPY", KEYS, KEYS),
+    asked(b"EXPIREAT", KEYS, st.just(b"4000000000")),
     asked(b"APPEND", KEYS, TEXTS),
     asked(b"PERSIST", KEYS),
     asked(b"RPUSH", st.just(b"l"), TEXTS),
@@ -133,4 +138,30 @@ def test_sketches_come_to_the_same(both: list[Wire], elements: list[bytes], dens
             wire("PFADD", "s", "first")
             wire("PFDEBUG", "TODENSE", "s")
         said.append([*(wire("PFADD", "s", one, b"again") for one in elements), wire("GET", "s"), wire("PFCOUNT", "s")])
+    assert said[0] == said[1]
+
+
+@settings(max_examples=40)
+@given(
+    sketches=st.lists(st.tuples(st.integers(0, 4000), st.booleans(), st.none() | st.integers(18, 12304)), max_size=4),
+    there=st.booleans(),
+    seed=st.integers(0, 1000),
+)
+def test_merged_sketches_come_to_the_same(
+    both: list[Wire], sketches: list[tuple[int, bool, int | None]], there: bool, seed: int
+) -> None:
+    """Every byte of what sketches are merged to, whichever core does it: sparse, dense and corrupted ones."""
+    said = []
+    names = [b"s%d" % number for number in range(len(sketches))]
+    for wire in both:
+        wire("FLUSHALL")
+        wire("CONFIG", "SET", "hll-sparse-max-bytes", 3000)
+        for name, (count, dense, cut) in zip(names, sketches, strict=True):
+            wire("PFADD", name, *(b"%b-%d" % (name[-1 + seed % 2 :], number * (seed + 1)) for number in range(count)))
+            if dense:
+                wire("PFDEBUG", "TODENSE", name)
+            if cut is not None and len(sketches) > 2:
+                wire("SETRANGE", name, cut % (40 + 8 * count), b"\x41")
+        into = names[:1] if there and names else [b"new"]
+        said.append([wire("PFMERGE", *into, *names), wire("GET", into[0]), wire("PFCOUNT", into[0])])
     assert said[0] == said[1]
