@@ -159,9 +159,8 @@ class Company(Attempt):
             sure = model.waits(self.worlds, client, request, (at, self._now())) == {True}
             if sure or not (judge.connection(client).has_come() or self._has_come(client)):
                 self._barrier()
-                if sure or True in model.waits(
-                    self.worlds, client, request, (at, self._now())
-                ):  # as it is known by now
+                ways = model.waits(self.worlds, client, request, (at, self._now()))  # it may have run later than that
+                if ways == {True} or (True in ways and not judge.connection(client).has_come()):
                     self._leave_waiting(client, request, at)
                     return None
         if self._begun(client, request, at):
@@ -188,6 +187,9 @@ class Company(Attempt):
                 self.worlds, client, request, interval, frames, behind, lambda: self._come_to_others(client)
             )
             if worlds:
+                if model.parks(request) and _hangs_on_time(self.worlds):  # it may have waited, and then got the same
+                    waited = self._if_waited(client, request, at, frames)
+                    worlds = tuple(dict.fromkeys((*worlds, *waited)))
                 break
             for one in self._alike(client, request, interval, frames[-1]) if not more else ():
                 worlds, _ = model.answers(self.worlds, client, request, interval, (*frames[:-1], one))
@@ -223,13 +225,17 @@ class Company(Attempt):
 
     def _has_waited(self, client: int, request: tuple[bytes, ...], at: int, frames: tuple[Frame, ...]) -> bool:
         """Whether these frames came to a client that a request had left waiting; they are then to be read again."""
-        model = self.judge.model
-        worlds = model.left_waiting(self.worlds, client, request, (at, self._now())) if model.parks(request) else ()
-        for frame in frames:
-            worlds = model.arrives(worlds, client, frame, self._now())
+        worlds = self._if_waited(client, request, at, frames) if self.judge.model.parks(request) else ()
         for frame in reversed(frames) if worlds else ():
             self.judge.connection(client).put_back(frame)
         return bool(worlds)
+
+    def _if_waited(self, client: int, request: tuple[bytes, ...], at: int, frames: tuple[Frame, ...]) -> Worlds:
+        """The worlds in which these frames came to a client that a request had left waiting."""
+        worlds = self.judge.model.left_waiting(self.worlds, client, request, (at, self._now()))
+        for frame in frames:
+            worlds = self.judge.model.arrives(worlds, client, frame, self._now())
+        return worlds
 
     def _tell(self, client: int, frames: Iterable[Frame]) -> None:
         self.exchanges += [Exchange(client, (), frame) for frame in frames]
@@ -456,6 +462,11 @@ class Company(Attempt):
 def _answered(world: World) -> list[int]:
     """Those who are owed a reply, which ends their waiting, in order."""
     return list(dict.fromkeys(o.client for o in world.outbox if getattr(o.reply, "kind", None) != "push"))
+
+
+def _hangs_on_time(worlds: Worlds) -> bool:
+    """Whether anything that is stored has a deadline."""
+    return any(e.deadline or e.fields for world in worlds[:1] for one in world.databases for e in one.values())
 
 
 def _is_broken(frame: Frame) -> bool:

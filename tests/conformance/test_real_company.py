@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import socket
+import time
+from contextlib import suppress
+
+from attrs import evolve
+
 from redlark.conformance import servers as machine
+from redlark.conformance import written
 from redlark.conformance.history import ClientId, History, Request, Step, request
 from redlark.conformance.judge import Judge
 from redlark.conformance.profiles import choose, model_of
 from redlark.conformance.target import parse_address, prepare
+from tests.quality import proxy
 
 
 def test_what_a_killed_connection_had_asked_is_forgotten(real: machine.Running) -> None:
@@ -51,3 +59,32 @@ def test_many_channels_are_left_in_any_order(real: machine.Running) -> None:
         assert found is None, (found.seen, found.exchanges)
     finally:
         judge.close()
+
+
+def test_who_asks_to_wait_may_be_met_later_than_the_judge_has_looked(real_server: machine.Server) -> None:
+    """A request that would wait reaches the server as the key has expired, or is told then."""
+
+    class Late(proxy.Tap):
+        """Requests that may wait are on their way for longer than the key lives."""
+
+        def _forward(self, client: socket.socket) -> None:
+            with suppress(OSError):
+                if b"BLOCK" in client.recv(1 << 16, socket.MSG_PEEK):
+                    time.sleep(0.006)
+            super()._forward(client)
+
+    lines = (
+        "3> PSUBSCRIBE __keyevent*", "XGROUP CREATE k g $ MKSTREAM", "2> PEXPIRE k 3",
+        "XREADGROUP GROUP g c BLOCK 3 STREAMS k > ; XREADGROUP GROUP g e STREAMS k 0", "2> (after 2 ms) EXISTS k",
+    )  # fmt: skip
+    config = {"notify-keyspace-events": "KEA"}
+    with (
+        machine.running(real_server, config) as running,
+        proxy.tap(running.host, running.port, lambda frame: frame.raw, kind=Late) as url,
+    ):
+        target = prepare(parse_address(url), destructive=True)
+        target = evolve(target, config={**target.config, **config})
+        judge = Judge(model_of(choose(target.info, None).profile, target), target)
+        found = [judge.run(written.history(lines, protocol)) for protocol in (2, 3, 2)]
+        judge.close()
+    assert [one and (one.seen, one.exchanges) for one in found] == [None] * 3

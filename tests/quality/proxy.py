@@ -129,7 +129,7 @@ def proxy(host: str, port: int, handler: Handler) -> Iterator[str]:
 Pusher = Callable[[Frame], bytes]  # what becomes of a frame on its way to the client
 
 
-class _Tap:
+class Tap:
     """Passes frames on between clients and a server, in one thread: in the order in which the server wrote them.
 
     A judge asks on one connection whether all has been done, and then looks whether something has come on another. So
@@ -223,12 +223,12 @@ def _received(one: socket.socket) -> bytes:
 
 
 @contextlib.contextmanager
-def tap(host: str, port: int, pusher: Pusher, *, fair: bool = True) -> Iterator[str]:
+def tap(host: str, port: int, pusher: Pusher, *, fair: bool = True, kind: type[Tap] = Tap) -> Iterator[str]:
     """The address of a proxy that passes frames on as they come, pushes too, through a function; stopped at the end.
 
-    `fair=False`: of those who wait with the same request who came last is served first.
+    `fair=False`: of those who wait with the same request who came last is served first. `kind`: one that does more.
     """
-    one = _Tap(host, port, pusher, fair)
+    one = kind(host, port, pusher, fair)
     thread = threading.Thread(target=one.serve, daemon=True)
     thread.start()
     try:
