@@ -5,7 +5,7 @@ from __future__ import annotations
 import attrs
 
 from redlark.server import errors
-from redlark.server.commands.common import ahead, bury, writing_over
+from redlark.server.commands.common import ahead, writing_over
 from redlark.server.commands.registry import command
 from redlark.server.interfaces import OK, CommandError, Context, Reply
 from redlark.server.rdb import BadFormat, dump, is_whole, restore
@@ -54,7 +54,7 @@ def _read(words: list[bytes]) -> _Options:
 @command("RESTORE", "RESTORE-ASKING")
 def restore_(ctx: Context, args: list[bytes]) -> Reply:
     key, payload, options = args[1], args[3], _read(args[4:])
-    if not options.replace and ctx.db.exists(key):
+    if ctx.db.exists(key) and not options.replace:  # one that has expired is met even where it is replaced
         raise CommandError(b"BUSYKEY Target key name already exists.")
     lives = integer(args[2])
     if lives < 0:
@@ -66,9 +66,8 @@ def restore_(ctx: Context, args: list[bytes]) -> Reply:
     except BadFormat:
         raise CommandError(b"ERR Bad data format") from None
     at = lives if options.absolute else lives + ctx.now
-    buried = bury(ctx, key)
     if lives and not ctx.now < at <= INT64_MAX:  # too late a time comes round below 0
-        if ctx.db.delete(key) or buried:
+        if ctx.db.delete(key):
             ctx.notify(b"del", key)
             ctx.propagate(b"DEL", key)
         return OK

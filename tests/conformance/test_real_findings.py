@@ -50,6 +50,15 @@ CASES = (
     case("RESTORE, RENAME", *LATE, "2> SET j w ; RENAME j k", "MULTI", "GET k", "EXEC"),
     case("RESTORE, FLUSHALL, SET", *LATE, "2> FLUSHALL ; SET k w", "MULTI", "EXEC"),
     case("RESTORE, SWAPDB", *LATE, "2> SELECT 1 ; SET k w", "2> SWAPDB 0 1", "MULTI", "EXEC"),
+    # RESTORE over an expired key, and with a time that is over: what is told first, and what is cleared away by errors
+    *(case(f"{made}, {words}", made, "3> CLIENT ID", "3> PSUBSCRIBE __key*", "CLIENT TRACKING ON REDIRECT <id:3>",
+           "EXISTS k", f"{words}", "PING", protocol=3)
+      for made in ("SET k v", "SET k v PX 1")
+      for words in ("3> RESTORE-ASKING k 3 <dump:whole:0> REPLACE ABSTTL", "3> RESTORE k 0 <dump:whole:0> REPLACE",
+                    "2> (after 2 ms) RESTORE k 0 <dump:whole:0> REPLACE",
+                    "2> (after 2 ms) RESTORE k 3 <dump:whole:0> REPLACE ABSTTL")),
+    case("RESTORE that fails", "SET k v PX 1", "(after 4 ms) RESTORE k -1 x REPLACE", "DBSIZE"),
+    case("RESTORE that fails early", "SET k v PX 1", "(after 4 ms) RESTORE k 0 x REPLACE FREQ 999", "DBSIZE"),
     # COPY of a hash whose fields are over
     case("COPY, some over", "HSET k j 1 i 2 ; HPEXPIRE k 1 FIELDS 1 j", "(after 4 ms) COPY k a", "HLEN a", "HGETALL a",
          of=NINE),

@@ -311,14 +311,14 @@ def shown_of(wire: Wire) -> tuple[Any, bytes]:
     return shown(wire, b"hash"), wire("OBJECT", "ENCODING", "hash")
 
 
-def test_a_key_that_is_over_is_replaced_without_a_word(client: Wire, server: Server, wire: Connect) -> None:
-    """REPLACE does not meet it: no event tells that it has expired, as if it were there until it is replaced."""
+def test_a_key_that_is_over_is_met_as_it_is_replaced(client: Wire, server: Server, wire: Connect) -> None:
+    """An event tells that it has expired, with REPLACE and without, as in Redis 8.2 (not in older ones)."""
     listener, payload = wire(server.port), sealed(b"\0\1v")
     client("CONFIG", "SET", "notify-keyspace-events", "KEAn", "hz", 1)
     listener("PSUBSCRIBE", "__keyevent*")
     for asked, told in (
-        (["0", payload, "REPLACE"], [b"new", b"restore"]),
-        (["1", payload, "ABSTTL", "REPLACE"], [b"del"]),
+        (["0", payload, "REPLACE"], [b"expired", b"new", b"restore"]),
+        (["1", payload, "ABSTTL", "REPLACE"], [b"expired"]),
         (["0", payload], [b"expired", b"new", b"restore"]),
     ):
         client("DEL", "k")
