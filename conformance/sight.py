@@ -282,6 +282,10 @@ class Beside:
         """Begin to hear."""
         raise AssertionError
 
+    def _next(self) -> Words:
+        value = self.connection.frame().value
+        return tuple(child.value for child in value) if isinstance(value, tuple) else ()
+
     def told(self) -> tuple[Words, ...]:
         """What was heard up to now."""
         raise AssertionError
@@ -311,8 +315,7 @@ class Follower(Beside):
         self.mark()
         found: list[Words] = []
         while True:
-            value = self.connection.frame().value
-            words = tuple(child.value for child in value) if isinstance(value, tuple) else ()
+            words = self._next()
             if words[:1] == (b"PUBLISH",) and _MARK in words:
                 return tuple(found[:-1] if found[-1:] == [(b"FLUSHALL",)] else found)  # the judge's own
             if words and words[0].upper() not in _ASIDE:
@@ -337,8 +340,7 @@ class Listener(Beside):
         self.mark()
         found: list[Words] = []
         while True:
-            value = self.connection.frame().value
-            words = tuple(child.value for child in value) if isinstance(value, tuple) else ()
+            words = self._next()
             if words[-1:] == (_MARK,):
                 break
             found.append((words[2].partition(b":")[2], words[3]))
