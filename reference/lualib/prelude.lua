@@ -169,9 +169,25 @@ local function fatal(ok, ...)
 end
 
 local base = {
-  _VERSION = _VERSION, assert = assert, collectgarbage = collectgarbage, error = error, gcinfo = gcinfo, ipairs = ipairs,
+  _VERSION = _VERSION, assert = assert, collectgarbage = collectgarbage, gcinfo = gcinfo, ipairs = ipairs,
   rawequal = rawequal, select = select, tonumber = tonumber, type = type, unpack = unpack,
 }
+-- Where a level leads: to functions of scripts and of C. One that stands here for a function of C has called that one,
+-- which counts already.
+function base.error(...)
+  local message, level = (...), c_int(tools.whole_or(1, 2, ...))
+  if level == 1 then error(message, 2) end
+  if level < 1 or type(message) ~= "string" and type(message) ~= "number" then error(message, 0) end
+  local at = 2
+  local i = getinfo(at, "Sl")
+  while i and level > 1 do
+    at = at + 1
+    i = getinfo(at, "Sl")
+    if i and i.source ~= "=redlark" then level = level - 1 end
+  end
+  local here = i and i.currentline > 0 and i.source ~= "=redlark"
+  error((here and i.short_src .. ":" .. i.currentline .. ": " or "") .. message, 0)
+end
 function base.pcall(...)
   if select("#", ...) == 0 then argument_error(1, 1, "value expected") end
   return checked(pcall(...))

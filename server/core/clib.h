@@ -219,6 +219,11 @@ static inline int64_t rl_unix_ms(void) {
     clock_gettime(CLOCK_REALTIME, &t);
     return t.tv_sec * 1000LL + t.tv_nsec / 1000000;
 }
+static inline int64_t rl_unix_us(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    return t.tv_sec * 1000000LL + t.tv_nsec / 1000;
+}
 static inline uint64_t rl_steady_ns(void) {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);

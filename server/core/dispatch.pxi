@@ -39,6 +39,7 @@ cdef enum:
     OBJECT_OF = 1 << 8      # numbers of containers
     MEMORY_OF = 2 << 8
     XINFO_OF = 3 << 8
+    CLIENT_OF = 4 << 8
     BATCH = 16
     FLUSH_AT = 1 << 18      # output that is sent before the rest of the input is executed
 

@@ -79,6 +79,16 @@ static inline rl_place rl_place_of(double score) {
     return at;
 }
 
+/* Ten letters of five bits of a grid that reaches to the poles, and a 0: see redlark.server.geo.text. */
+static inline void rl_geohash(rl_place at, char *to) {
+    uint64_t column = (uint64_t)((at.longitude - RL_WEST) / (RL_EAST - RL_WEST) * RL_CELLS);
+    uint64_t row = (uint64_t)((at.latitude + 90.0) / 180.0 * RL_CELLS);
+    uint64_t bits = rl_spread(column) << 1 | rl_spread(row);
+    for (int i = 0; i < 10; i++)
+        to[i] = "0123456789bcdefghjkmnpqrstuvwxyz"[bits >> (47 - 5 * i) & 31];
+    to[10] = '0';
+}
+
 /* How far two places are apart along a meridian, in metres. */
 static inline double rl_upward(rl_place here, rl_place there) {
     return RL_EARTH * fabs(there.latitude * RL_RADIAN - here.latitude * RL_RADIAN);

@@ -18,6 +18,7 @@ cdef extern from "geo.h" nogil:
         RL_CELLS_MOST
     bint rl_on_map(rl_place at)
     double rl_place_score(rl_place at)
+    void rl_geohash(rl_place at, char* to)
     rl_place rl_place_of(double score)
     double rl_distance(rl_place here, rl_place there)
     bint rl_area_measures(const rl_area* area, rl_place there, double* metres)

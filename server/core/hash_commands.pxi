@@ -423,7 +423,6 @@ cdef int hot_hashes(Loop loop) except -1:
     hot_add(loop, b"hsetnx", cmd_hsetnx, True, 2)
     hot_add(loop, b"hincrbyfloat", cmd_hincrbyfloat, True, 2)
     hot_add(loop, b"hstrlen", cmd_hstrlen, True, 2)
-    hot_add(loop, b"hrandfield", cmd_hrandfield, True)
     hot_add(loop, b"hkeys", cmd_hkeys, True)
     hot_add(loop, b"hvals", cmd_hvals, True)
     return 0

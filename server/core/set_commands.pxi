@@ -297,5 +297,4 @@ cdef int hot_sets(Loop loop) except -1:
     hot_add(loop, b"scard", cmd_scard, True)
     hot_add(loop, b"smembers", cmd_smembers, True)
     hot_add(loop, b"spop", cmd_spop, True)
-    hot_add(loop, b"srandmember", cmd_srandmember, True)
     return 0

@@ -317,6 +317,7 @@ cdef int hot_table(Loop loop) except -1:
     hot_stream_info(loop)
     hot_ranges(loop)
     hot_moves(loop)
+    hot_seldom(loop)
     hot_keys(loop)
     hot_blocking(loop)
     hot_names(loop)

@@ -328,13 +328,24 @@ cdef bint cmd_zmscore(Loop loop, Client c, int64_t argc, const Slice* a, uint64_
 cdef bint tell_rank(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h, bint from_end) noexcept:
     cdef OpenZset o
     cdef Py_ssize_t rank = -1
-    cdef Content there = ANOTHER if argc > 3 else zset_open(loop, c, a + 1, h, &o)
+    cdef double score = 0
+    cdef Content there
+    if argc > 4 or argc == 4 and not word_is(a + 3, b"withscore", 9):
+        return False
+    there = zset_open(loop, c, a + 1, h, &o)
     if there == ANOTHER:
         return False
     if there == WANTED:
         rank = zset_rank(o.z, a[2].p, a[2].n)
-    if rank < 0:
+    if rank < 0 and argc == 4 and c.resp == 2:
+        buffer_add(c.out, b"*-1\r\n", 5)
+    elif rank < 0:
         out_null(c.out, c.resp)
+    elif argc == 4:
+        zset_score(o.z, a[2].p, a[2].n, &score)
+        out_head(c.out, c'*', 2)
+        out_head(c.out, c':', <Py_ssize_t>zset_size(o.z) - 1 - rank if from_end else rank)
+        out_score(c.out, score, c.resp)
     else:
         out_head(c.out, c':', <Py_ssize_t>zset_size(o.z) - 1 - rank if from_end else rank)
     return True

@@ -167,9 +167,24 @@ end
 
 local collected = false               -- a script has changed how garbage is collected
 local basic = {
-  _VERSION = _VERSION, assert = assert, error = error, gcinfo = gcinfo, ipairs = ipairs, rawequal = rawequal, select = select,
+  _VERSION = _VERSION, assert = assert, gcinfo = gcinfo, ipairs = ipairs, rawequal = rawequal, select = select,
   tonumber = tonumber, type = type, unpack = unpack,
 }
+-- A level counts functions of scripts and of C; what stands here for a function of C calls that one, which counts already.
+function basic.error(...)
+  local message, level = (...), c_int(tools.whole(1, 2, ...))
+  if level == 1 then error(message, 2) end
+  if level < 1 or not tools.is_string(message) then error(message, 0) end
+  local at = 2
+  local i = getinfo(at, "Sl")
+  while i and level > 1 do
+    at = at + 1
+    i = getinfo(at, "Sl")
+    if i and i.source ~= "=redlark" then level = level - 1 end
+  end
+  local here = i and i.currentline > 0 and i.source ~= "=redlark"
+  error((here and i.short_src .. ":" .. i.currentline .. ": " or "") .. message, 0)
+end
 function basic.collectgarbage(...)
   collected = true
   return native("collectgarbage", collectgarbage, ...)

@@ -24,6 +24,9 @@ WORDS: Sequence[bytes] = (
     b"FROMLONLAT", b"BYRADIUS", b"BYBOX", b"ASC", b"ANY", b"REPLACE", b"ABSTTL", b"SET", b"GET", b"SETNAME", b"0",
     b"1", b"-1", b"2", b"3", b"100", b"9223372036854775807", b"-9223372036854775808", b"1.5", b"-inf", b"nan",
     b"1e400", b"", b"*", b"$", b">", b"-", b"+", b"(", b"[", b"(a", b"[b", b"0-0", b"1-1", b"a", b"b", b"c", b"g",
+    b"MSETNX", b"SMOVE", b"RENAMENX", b"MOVE", b"MEMORY", b"USAGE", b"SAMPLES", b"GROUPS", b"CONSUMERS", b"HSETEX",
+    b"HGETEX", b"HPEXPIREAT", b"HTTL", b"HSCAN", b"PXAT", b"4000000000000", b"4000000000001", b"IDX", b"LEN", b"OR",
+    b"XOR", b"PFDEBUG", b"TODENSE", b"EVAL_RO", b"FCALL_RO",
     b"\x00", b"\xff\xfe", b"return redis.call(unpack(ARGV))", b"x" * 70, b"y" * 600,
 )  # fmt: skip
 

@@ -176,3 +176,14 @@ def test_cancelled_timers_are_given_up() -> None:
     for _ in range(10_000):
         timers.cancel(timers.at(10**12, lambda: None))
     assert len(timers._heap) < 200
+
+
+def test_nobody_ends_the_moment_that_a_flush_lasts(server: Server, wire: Connect) -> None:
+    """CLIENT UNBLOCK frees no one whose FLUSHALL lets others go on first: it is answered with OK, as in Redis."""
+    one, other = wire(server.port), wire(server.port)
+    number = int(one("CLIENT", "ID")[1:])
+    for reason in (b"ERROR", b"TIMEOUT") * 50:
+        one.send("FLUSHALL")
+        one.send("FLUSHDB", "SYNC")
+        assert other("CLIENT", "UNBLOCK", number, reason) == b":0\r\n"
+        assert [one.frame(), one.frame()] == [b"+OK\r\n"] * 2
