@@ -133,8 +133,11 @@ def still(old: Deadlines | None, value: Any) -> Deadlines | None:
     return old or None
 
 
-def take_away(run: Run, number: int, key: bytes, fields: Any) -> None:
-    """Clears expired fields away, and the key with the last one: what a server does on its own, or as it meets them."""
+def take_away(run: Run, number: int, key: bytes, fields: Any, *, stays: bool = False) -> None:
+    """Clears expired fields away, and the key with the last one: what a server does on its own, or as it meets them.
+
+    ``stays``: not the key, which is about to be given other fields.
+    """
     entry = run.entry(number, key)
     if entry is None or entry.fields is None:
         return
@@ -146,7 +149,7 @@ def take_away(run: Run, number: int, key: bytes, fields: Any) -> None:
         value, deadlines = value.delete(field), deadlines.delete(field)
         run.propagated.append((number, (b"HDEL", key, field)))
     run.notify(number, b"hexpired", key, early=True)
-    if value:
+    if value or stays:
         kept = entry._replace(value=value, fields=deadlines or None)
         run.databases[number] = run.databases[number].set(key, kept)
     else:

@@ -274,6 +274,13 @@ def clear_late(run: Any, key: bytes, fields: Iterable[bytes]) -> None:
 
 
 @of_run
+def clear_late_but_key(run: Any, key: bytes, fields: Iterable[bytes]) -> None:
+    """Clears fields away as :func:`clear_late` does, but not the key with the last one: it is about to have others."""
+    if run.databases[run.selected].get(key, Entry(None)).fields is not None:
+        take_away(run, run.selected, key, fields, stays=True)
+
+
+@of_run
 def clear_late_untold(run: Any, key: bytes, fields: Iterable[bytes]) -> None:
     """Clears fields away as :func:`clear_late` does, without an event."""
     events, outbox = len(run.events), run.outbox

@@ -93,7 +93,7 @@ RUN_FUNCTIONS: dict[str, Signature] = {
         "flush(int, int?) -> any", "has-flag(text, text) -> bool", "is-container(text) -> bool", "owe(int, any) -> any",
         "owe-of(text, int, any) -> any", "disown(text, any) -> any", "field-is-late(text, text) -> bool",
         "field-is-just-over(text, text) -> bool",
-        "clear-late(text, any) -> any", "clear-late-untold(text, any) -> any",
+        "clear-late(text, any) -> any", "clear-late-but-key(text, any) -> any", "clear-late-untold(text, any) -> any",
         "lost-field(any) -> bool",
         "store-fieldless(int, text) -> any", "clear-fieldless(text) -> any", "owed-of(text, int) -> set of text",
         "microseconds() -> list of int", "owed(int) -> list of text", "swap(int, int) -> any", "version(any) -> int",

@@ -68,6 +68,13 @@ CASES = (
     case("COPY, all over, then a field", "2> PSUBSCRIBE *", *FIELDLESS, "HSET a x 1", "HDEL a x", "EXISTS a", of=NINE),
     case("COPY, all over, then a time that is over", "2> PSUBSCRIBE *", *FIELDLESS, "HSETEX a EX 0 FIELDS 1 j v",
          "EXISTS a", of=NINE),
+    # HSETEX over fields that are over, or are in this very millisecond
+    case("HSETEX FNX", "2> PSUBSCRIBE *", "HSET k a 1 ; HPEXPIRE k 1 FIELDS 1 a",
+         "(after 4 ms) HSETEX k FNX PX 90000 FIELDS 1 a w", "EXISTS k", of=("redis-8.2", "valkey-9.1")),
+    *(case(f"HSETEX FXX KEEPTTL, {part}", "2> PSUBSCRIBE *", "HSETEX k PX 1 FIELDS 2 a v c w ; HSTRLEN k a",
+           f"HMGET k a b ; {part}HSETEX k FXX KEEPTTL FIELDS 1 a v", "HTTL k FIELDS 2 a c",
+           of=("redis-8.2", "valkey-9.1"))
+      for part in ("", "HLEN k ; ", "HLEN k ; DUMP k ; HGETALL k ; ")),
     # A polygon whose middle has no cell
     case("BYPOLYGON", "GEOADD k 1 37.3 2 100 20 3", "GEOSEARCH k BYPOLYGON 3 0 84.9 179.99 2 0 1",
          "GEOSEARCH k FROMLONLAT 1 37 BYRADIUS 100 km",
@@ -101,6 +108,18 @@ CLUSTERED = (
       for other in ("PING", "SET a b", "SET k b")),
 )  # fmt: skip
 
+FULL = tuple(
+    # Valkey refuses a script of whatever engine before it looks who can run it
+    case(f"a script in a full server, {script}", f"EVAL {script} 0", f"EVAL_RO {script} 3", f"EVAL {script} x")
+    for script in (
+        '"#!JS\\nR"',
+        '"#!JS flags=no-writes\\nR"',
+        '"#!\\nreturn 1"',
+        '"#!lua\\nreturn 1"',
+        '"#!JS x=1\\nR"',
+    )
+)
+
 
 @pytest.mark.parametrize("server", [*machine.find_servers(), None], ids=lambda one: one.name if one else "embedded")
 def test_what_once_differed(server: Server | None) -> None:
@@ -112,6 +131,12 @@ def test_what_once_differed(server: Server | None) -> None:
 def test_what_once_differed_in_a_cluster(server: Server) -> None:
     """The same of a node that is alone in its cluster."""
     assert differing(server, CLUSTERED, {"cluster-enabled": "yes"}) == []
+
+
+@pytest.mark.parametrize("server", machine.find_servers(), ids=lambda one: one.name)
+def test_what_once_differed_without_memory(server: Server) -> None:
+    """The same of a server that is full from the first."""
+    assert differing(server, FULL, {"maxmemory": "1"}) == []
 
 
 def differing(server: Server | None, cases: tuple[Case, ...], config: dict[str, str]) -> list[tuple[object, ...]]:
