@@ -67,6 +67,7 @@ class Judge:
     _beginnings: dict[tuple[int, ...], Worlds] = field(factory=dict, init=False)
     _names: dict[tuple[bytes, ...], str] = field(factory=dict, init=False)
     resettable: bool = field(default=True, init=False)
+    _flushed: bool = field(default=True, init=False)  # else the next history must begin with that
     latest: Attempt | None = field(default=None, init=False)
 
     @classmethod
@@ -111,6 +112,8 @@ class Judge:
 
     def run(self, history: History) -> Divergence | None:
         """Run one history from empty to empty; the first divergence ends it. Raises `CannotRun` if nobody is there."""
+        if not self._flushed:
+            self._flush_late()
         kind = Company if history.social else Attempt
         attempt = kind(self, history, watched=not self.target.signed_in)
         self.latest = attempt
@@ -128,6 +131,7 @@ class Judge:
         if found or history.lasting or self.last or not self.resettable or not self.target.signed_in:
             self.close()
         if found and not self.last:
+            self._flushed = False
             with contextlib.suppress(Lost):
                 self.flush()
         return found
@@ -180,6 +184,14 @@ class Judge:
         with self.target.address.enter(self.timeout) as connection:
             for request in (PING, (b"FLUSHALL",), *self.forgetting, *changed):
                 connection.ask(*request)
+        self._flushed = True
+
+    def _flush_late(self) -> None:
+        """Empty a server that was too busy to be emptied behind what diverged. Raises `CannotRun`."""
+        try:
+            self.flush()
+        except Lost as lost:
+            raise CannotRun(f"{self.target.address.text}: {lost.what} as it was to be emptied") from None
 
     def close(self) -> None:
         """Close every connection; the next history opens its own."""

@@ -129,7 +129,8 @@ _DELAYS = (
 _DEBUGGING = (
     *([request("DEBUG", "DIGEST")] * 3),
     *([request("DEBUG", "DIGEST-VALUE", "k1", "k2", "k3", "k4", "{tag}5")] * 3),
-    request("DEBUG", "OBJECT", "k1"),
+    *([request("SET", "k1", "v", "PX", "1")] * 3),  # what has expired and is still stored
+    *([request("DEBUG", "OBJECT", "k1")] * 3),
     *(request("DEBUG", "PROTOCOL", kind) for kind in ("double", "map", "bignum", "attrib", "push", "set", "integer")),
     request("DEBUG", "SLEEP", "0.001"),
 )
