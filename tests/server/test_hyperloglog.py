@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from redlark.server.hyperloglog import Sketch, estimate, is_sketch, largest, place_of
 from redlark.spec.primitives import hyperloglog as text
 
+from .conftest import Wire
+
 ELEMENTS = st.lists(st.binary(max_size=20), max_size=60)
 LIMITS = st.sampled_from([0, 24, 60, 3000])
 
@@ -65,3 +67,12 @@ def test_an_element_has_its_place(element: bytes) -> None:
     register, value = place_of(element)
     assert 0 <= register < 16384
     assert 1 <= value <= 51
+
+
+def test_a_sketch_that_is_corrupt_is_raw_once_it_was_counted(client: Wire) -> None:
+    """PFCOUNT of one key makes it a string of its own before it counts."""
+    client("SET", "k", b"HYLL\x01" + bytes(10) + b"\x80\x7f\xff\x80")
+    assert client("PFCOUNT", "k", "k").startswith(b"-INVALIDOBJ")
+    assert client("OBJECT", "ENCODING", "k") == b"$6\r\nembstr\r\n"
+    assert client("PFCOUNT", "k").startswith(b"-INVALIDOBJ")
+    assert client("OBJECT", "ENCODING", "k") == b"$3\r\nraw\r\n"

@@ -215,12 +215,3 @@ def test_who_asks_makes_room_itself(start: Start, wire: Connect) -> None:
     own.raw(requests("MGET a b", "GET a", "GET b", "MGET a b", "PING"))
     assert [own.frame() for _ in range(5)][-1] == b"+PONG\r\n"
     assert told(own) == []
-
-
-def test_a_sketch_that_is_corrupt_is_raw_once_it_was_counted(client: Wire) -> None:
-    """PFCOUNT of one key makes it a string of its own before it counts."""
-    client("SET", "k", b"HYLL\x01" + bytes(10) + b"\x80\x7f\xff\x80")
-    assert client("PFCOUNT", "k", "k").startswith(b"-INVALIDOBJ")
-    assert client("OBJECT", "ENCODING", "k") == b"$6\r\nembstr\r\n"
-    assert client("PFCOUNT", "k").startswith(b"-INVALIDOBJ")
-    assert client("OBJECT", "ENCODING", "k") == b"$3\r\nraw\r\n"
