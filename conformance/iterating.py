@@ -57,7 +57,7 @@ def of_members(pool: Pool, rng: random.Random, kinds: Sequence[Kind] = ()) -> tu
     first = [request("DEL", key)] if pool.has("DEL") else []
     long = b"m" * rng.choice((1, 70))  # one long member makes it a table
     if rng.random() < 0.5:
-        whole = _Whole(asked, added, lambda names: [request(kind.take, key, *names)], (*first, *added([long])))
+        whole = _Whole(asked, added, lambda names: [request(kind.take, key, *names)], tuple(first), (long,))
         return whole.steps(pool, client, rng)
     members = [*(b"k%d" % number for number in range(rng.choice((3, 10, 30)))), long]
 
@@ -86,8 +86,9 @@ class _Whole:
         added: Callable[[Sequence[bytes]], list[Request]],
         taken: Callable[[Sequence[bytes]], list[Request]],
         first: tuple[Request, ...] = (),
+        beside: tuple[bytes, ...] = (),
     ) -> None:
-        self.asked, self.added, self.taken, self.first = asked, added, taken, first
+        self.asked, self.added, self.taken, self.first, self.beside = asked, added, taken, first, beside
 
     def steps(self, pool: Pool, client: int, rng: random.Random) -> tuple[Step, ...]:
         """Its steps, with any other request at one place."""
@@ -102,7 +103,7 @@ class _Whole:
         calls.insert(rng.choice((0, 0, 0, 1)), Step(pool.client(rng), tuple(changes)))
         if rng.random() < 0.3:
             calls.insert(rng.randrange(len(calls)), Step(pool.client(rng), pool.requests(1, rng)))
-        fill = Step(client, (*self.first, *self.added(there)))
+        fill = Step(client, (*self.first, *self.added([*self.beside, *there])))
         return (fill, Step(client, (request(*self.asked, "0", *options),)), *calls)
 
 
