@@ -9,6 +9,7 @@ since a wrong effect is seen by whatever reads it first. Most faults change what
 from __future__ import annotations
 
 import importlib
+import re
 from collections.abc import Callable
 
 from attrs import frozen
@@ -111,7 +112,7 @@ def instead(request: Request, word: bytes, other: bytes) -> Request | None:
 
 def with_word(request: Request, place: int, change: Callable[[int], int]) -> Request | None:
     """The request with another number at a place; None where there stands none."""
-    if len(request) <= place or not request[place].lstrip(b"-").isdigit() or len(request[place]) > 9:
+    if len(request) <= place or not re.fullmatch(rb"-?[0-9]{1,9}", request[place]):
         return None
     return (*request[:place], b"%d" % change(int(request[place])), *request[place + 1 :])
 
