@@ -378,7 +378,7 @@ class Model(Owing):
             found = self._by_words.get(name + b"|" + request[1].upper())
             if found is not None and (not self._by_arity or arity_holds(found.arity, len(request))):
                 return found
-        return self._by_words.get(name)
+        return None if b"|" in name else self._by_words.get(name)  # a subcommand is not called by both in one word
 
     def execute(self, run: Run, request: Request, dispatching: bool) -> Any:
         """``run request``: executes a request that dispatch let pass; a failed one gives back what it wrote."""

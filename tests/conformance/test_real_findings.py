@@ -68,6 +68,9 @@ CASES = (
     case("COPY, all over, then a field", "2> PSUBSCRIBE *", *FIELDLESS, "HSET a x 1", "HDEL a x", "EXISTS a", of=NINE),
     case("COPY, all over, then a time that is over", "2> PSUBSCRIBE *", *FIELDLESS, "HSETEX a EX 0 FIELDS 1 j v",
          "EXISTS a", of=NINE),
+    # A subcommand is not called by one word with a bar
+    case("CLIENT|ID", "CLIENT|ID", "COMMAND GETKEYS CLUSTER|SET-CONFIG-EPOCH", "COMMAND GETKEYS OBJECT|ENCODING k",
+         "XGROUP|CREATE k g $ MKSTREAM", "COMMAND INFO client|id"),
     # HSETEX over fields that are over, or are in this very millisecond
     case("HSETEX FNX", "2> PSUBSCRIBE *", "HSET k a 1 ; HPEXPIRE k 1 FIELDS 1 a",
          "(after 4 ms) HSETEX k FNX PX 90000 FIELDS 1 a w", "EXISTS k", of=("redis-8.2", "valkey-9.1")),
