@@ -97,8 +97,12 @@ class Attempt:
         return [Step(client, tuple(first)) for client in self.history.clients] if first else []
 
     def run(self) -> Divergence | None:
+        self.judge.model.left_out = False
         try:
-            return self._go() or self._settle()
+            found = self._go() or self._settle()
+            if found and self.judge.model.left_out:  # the world that the server is in may be among them
+                raise Unheard
+            return found
         except Lost as lost:
             client, request = self.waiting
             self.exchanges.append(Exchange(client, request, None))

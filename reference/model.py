@@ -238,7 +238,7 @@ class Model(Owing):
                 if run.delay and observed is not None and interval[1] - interval[0] < run.delay:
                     continue
                 self._keep(run, found)
-        return tuple(found[:MAX_WORLDS])
+        return self._some(found) if len(found) > MAX_WORLDS else tuple(found)
 
     def _waited(self, run: Run) -> Any:
         assert run.waiting is not None

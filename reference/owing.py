@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from attrs import evolve
@@ -35,6 +35,7 @@ class Owing:
 
     reached: Counter[str]
     reached_in: dict[int, Counter[str]]  # what requests of connections in RESP2 and in RESP3 reached; less by itself
+    left_out: bool = False  # whether there were more worlds than are kept, since somebody last said that there were not
 
     @abstractmethod
     def _runs(
@@ -116,7 +117,7 @@ class Owing:
         if len(found) > MAX_WORLDS and elsewhere is not None:
             come = elsewhere()
             found = [w for w in found if all(_may_get(w, one, there) for one, there in come.items())] or found
-        return tuple(found[:MAX_WORLDS]), not found and self._more(worlds, client, request, interval, frames)
+        return self._some(found), not found and self._more(worlds, client, request, interval, frames)
 
     def _keep(self, run: Run, found: list[World]) -> None:
         """Adds the world after a run to those that were found, where there can be one."""
@@ -132,6 +133,11 @@ class Owing:
             reached[rule] += 1
         if not found or after not in found:
             found.append(evolve(after, noted=()) if after.noted else after)
+
+    def _some(self, found: Collection[World]) -> Worlds:
+        """As many worlds as are kept; where that is not all of them, nothing is certain any more."""
+        self.left_out = self.left_out or len(found) > MAX_WORLDS
+        return tuple(found)[:MAX_WORLDS]
 
     def _counted(self, world: World) -> World:
         """The world, once what the server did by itself on the way to it counts as done."""
@@ -165,7 +171,7 @@ class Owing:
                 elif not found or tracking.tells(world):  # the same may be told of more, or of what expired meanwhile
                     unmet.append(world)
             waiting = dict.fromkeys(after for world in unmet for after in self.spontaneous(world, until))
-        return tuple(found)[:MAX_WORLDS]
+        return self._some(found)
 
     def spontaneous(self, world: World, until: int) -> Iterable[World]:
         """The worlds that come of this one by nobody's request: someone has waited long enough, something expired."""
