@@ -13,7 +13,7 @@ from redlark.conformance.errors import CannotRun
 from redlark.conformance.history import History, Step, request, steps_of
 from redlark.conformance.judge import Judge
 from redlark.conformance.target import Target, parse_address
-from redlark.reference import Model
+from redlark.reference import Model, model, owing
 
 from .conftest import Answer, polite
 
@@ -158,3 +158,21 @@ def test_a_history_that_cannot_be_followed_is_left(judged) -> None:
         return polite(asked) if asked[0].upper() in (b"FLUSHALL", b"RESET") else b""
 
     assert judged(deaf, History(steps)) is None
+
+
+@pytest.mark.parametrize("kept", [b"a", b"b"])
+def test_nothing_is_called_wrong_where_worlds_were_left_out(
+    scripted, monkeypatch: pytest.MonkeyPatch, kept: bytes
+) -> None:
+    """What a silent SPOP took nobody knows: where one world alone is kept, the other is not a divergence."""
+    for module in (owing, model):
+        monkeypatch.setattr(module, "MAX_WORLDS", 1)
+    replies = {b"SADD": b":2\r\n", b"CLIENT": b"", b"SPOP": b"", b"SMEMBERS": b"*1\r\n$1\r\n%b\r\n" % kept}
+    lines = request("SADD", "s", "a", "b"), request("CLIENT", "REPLY", "SKIP"), request("SPOP", "s")
+    history = History(steps_of(0, (*lines, request("SMEMBERS", "s"))))
+    answer: Answer = lambda asked: replies[name] if (name := asked[0].upper()) in replies else fine(asked)  # noqa: E731
+    judge = Judge(Model.load("redis-8.2"), Target(parse_address(scripted(answer).url), {}, 16, {}, (0, 0)), timeout=0.3)
+    found = judge.run(history)
+    judge.close()
+    assert found is None
+    assert judge.given_up + judge.model.reached["SMEMBERS/told"] == 1
