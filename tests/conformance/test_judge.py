@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 
@@ -125,18 +126,19 @@ def test_nobody_there_is_no_divergence() -> None:
 def test_a_server_too_busy_to_be_emptied_is_emptied_before_the_next_history(scripted) -> None:
     """What a history that diverged has left behind is not taken for the fault of the one that comes next."""
     asked: list[bytes] = []
+    at_leisure = threading.Event()
 
     def answer(request_: tuple[bytes, ...]) -> bytes | None:
         asked.append(request_[0].upper())
         if asked.count(b"FLUSHALL") == 2 and asked[-1] == b"FLUSHALL":  # the first is the history's own
-            time.sleep(0.6)
+            at_leisure.wait(10)
         return b"+wrong\r\n" if asked[-1] == b"ECHO" else fine(request_)
 
     target = Target(parse_address(scripted(answer).url), {}, 16, {}, (0, 0))
     with Judge(Model.load("redis-8.2"), target, timeout=0.3) as judge:
         assert judge.run(History(steps_of(0, (request("ECHO", "a"),)))) is not None
         before = len(asked)
-        time.sleep(0.6)
+        at_leisure.set()
         assert judge.run(PING) is None
     assert asked[before:][:2] == [b"PING", b"FLUSHALL"]
     assert b"PING" in asked[before + 2 :]
