@@ -72,5 +72,5 @@ def test_a_server_that_is_given_is_asked_nothing_of_it(start_server: Starter, tm
     result = CliRunner().invoke(main, [*arguments, "--requests", "200", "--no-saved", "--quiet", "--json", str(told)])
     assert result.exit_code == 0, result.output
     (target,) = json.loads(told.read_text())["targets"]
-    assert [target["commands"][name]["rules"][f"{name}/told"] for name in ("SAVE", "MONITOR")] == [0, 0]
+    assert [target["commands"][name]["reached"].get(f"{name}/told", 0) for name in ("SAVE", "MONITOR")] == [0, 0]
     assert target["unreached"]["SHUTDOWN/ended"] == "never sent: it ends the server"
