@@ -105,13 +105,13 @@ class Attempt:
             return found
         except Lost as lost:
             client, request = self.waiting
+            if self._is_signed_out(client):
+                self._leave()
+                return None
             self.exchanges.append(Exchange(client, request, None))
             return self._divergence(client, request, None, lost.what)
         except Unheard:
-            for client in self.history.clients:
-                self.judge.drop(client)
-            self.judge.flush()
-            self.judge.given_up += 1
+            self._leave()
             return None
         except CannotRun:
             raise
@@ -120,6 +120,25 @@ class Attempt:
                 raise
             said = f"the model failed on {command_line(self.waiting[1])} ({problem!r}): a fault of Redlark"
             raise CannotRun(said) from problem
+
+    def _leave(self) -> None:
+        """Nobody can tell what comes next: the history ends without a verdict."""
+        for client in self.history.clients:
+            self.judge.drop(client)
+        self.judge.flush()
+        self.judge.given_up += 1
+
+    def _is_signed_out(self, client: int) -> bool:
+        """Whether a server may close a connection with what it has not sent yet: a finding about Redis since 7.0.
+
+        One that is not signed in may have 1,024 bytes waiting, and RESET in a pipeline signs out who has more.
+        """
+        profile = self.judge.model.profile
+        if self.judge.target.signed_in or profile.product != "redis" or profile.version < (7, 0):
+            return False
+        pipelines = [step.requests for step in self.history.steps if step.client == client and len(step.requests) > 1]
+        words = (one.parts[0] for requests in pipelines for one in requests if one.parts)
+        return any(isinstance(word, bytes) and word.upper() == b"RESET" for word in words)
 
     def _go(self) -> Divergence | None:
         """Greet on all connections at once, and run every step; each reply is judged.

@@ -7,11 +7,13 @@ from attrs import evolve, frozen
 
 from redlark.conformance import clustered, written
 from redlark.conformance import servers as machine
+from redlark.conformance.history import History, Step, request
 from redlark.conformance.judge import Judge
 from redlark.conformance.profiles import model_of
 from redlark.conformance.servers import Server
 from redlark.conformance.target import parse_address, prepare
 from redlark.spec.profiles import PROFILES, recognise
+from tests.conftest import Starter
 
 TIMES = 2  # what hangs on the moment at which a server clears keys away goes otherwise now and then
 EVENTS = {"notify-keyspace-events": "KEA"}
@@ -155,3 +157,18 @@ def differing(server: Server | None, cases: tuple[Case, ...], config: dict[str, 
         found = [(one.about, judge.run(written.history(one.lines, one.protocol))) for one in asked * TIMES]
         judge.close()
     return [(about, divergence.seen, divergence.exchanges) for about, divergence in found if divergence]
+
+
+@pytest.mark.parametrize(("name", "left"), [("redis:8.2", 1), ("valkey:9.1", 0)])
+def test_who_signs_out_may_lose_what_waits(start_server: Starter, name: str, left: int) -> None:
+    """RESET behind a reply in memory of its own, where a password is required: no verdict where Redis closes."""
+    port = start_server(name, requirepass="secret").port
+    target = prepare(parse_address(f"redis://:secret@127.0.0.1:{port}"), destructive=True)
+    target = evolve(target, signed_in=False, config={**target.config, "requirepass": "secret"})
+    judge = Judge(model_of("redis-8.2" if left else "valkey-9.1", target), target)
+    found = None
+    for lines in (("PING", "RESET", "PING"), ("KEYS 0", "RESET", "PING")):
+        steps = Step(0, (request("AUTH", "secret"),)), Step(0, tuple(request(*line.split()) for line in lines))
+        found = found or judge.run(History(steps))
+    judge.close()
+    assert (found and found.seen, judge.given_up) == (None, left)
