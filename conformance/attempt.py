@@ -105,7 +105,7 @@ class Attempt:
             return found
         except Lost as lost:
             client, request = self.waiting
-            if self._is_signed_out(client):
+            if lost.what.startswith("closed") and self._is_signed_out(client):
                 self._leave()
                 return None
             self.exchanges.append(Exchange(client, request, None))
@@ -133,11 +133,11 @@ class Attempt:
 
         One that is not signed in may have 1,024 bytes waiting, and RESET in a pipeline signs out who has more.
         """
-        profile = self.judge.model.profile
+        profile, (begun, _) = self.judge.model.profile, self.reached
         if self.judge.target.signed_in or profile.product != "redis" or profile.version < (7, 0):
             return False
-        pipelines = [step.requests for step in self.history.steps if step.client == client and len(step.requests) > 1]
-        words = (one.parts[0] for requests in pipelines for one in requests if one.parts)
+        mine = (step.requests for step in self.history.steps[:begun] if step.client == client)
+        words = (one.parts[0] for requests in mine if len(requests) > 1 for one in requests if one.parts)
         return any(isinstance(word, bytes) and word.upper() == b"RESET" for word in words)
 
     def _go(self) -> Divergence | None:
