@@ -259,13 +259,16 @@ def order_of(
     """An order in which these operations may have happened, None if there is none.
 
     ``worlds`` are those before the first operation; their clients are called as the operations call them. Raises
-    `Undecided` after `most` questions to the model.
+    `Undecided` after `most` questions to the model, or where it has left worlds out in which an order may stand.
     """
     footprints = footprints_of(model)
     orders = []
     for part in components(footprints, operations):
+        model.left_out = False
         order = _order_of_part(model, footprints, worlds, part, most)
         if order is None:
+            if model.left_out:
+                raise Undecided
             return None
         orders.append(order)
     return merged(orders)

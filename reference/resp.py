@@ -73,9 +73,6 @@ class _Incomplete(Exception):
     """More bytes are needed."""
 
 
-_INCOMPLETE = _Incomplete()
-
-
 def _parse(data: bytes, start: int, depth: int = 0) -> tuple[Frame, int]:
     end = data.find(b"\r\n", start)
     if end < 0:
@@ -83,7 +80,7 @@ def _parse(data: bytes, start: int, depth: int = 0) -> tuple[Frame, int]:
             raise ProtocolError(f"no line end within 64 KiB: {data[start : start + 40]!r}...")
         if start < len(data) and data[start : start + 1] not in _NAMES:
             raise ProtocolError(f"not RESP: {data[start : start + 40]!r}")
-        raise _INCOMPLETE
+        raise _Incomplete
     kind, line, after = data[start : start + 1], data[start + 1 : end], end + 2
     if kind in b"+-,":
         value: Any = line
@@ -97,7 +94,7 @@ def _parse(data: bytes, start: int, depth: int = 0) -> tuple[Frame, int]:
         else:
             stop = after + length
             if len(data) < stop + 2:
-                raise _INCOMPLETE
+                raise _Incomplete
             value, after = data[after:stop], stop + 2
             if data[stop:after] != b"\r\n":
                 raise ProtocolError(f"a string of {length} bytes does not end in CRLF: {data[stop:after]!r}")

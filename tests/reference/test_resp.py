@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from immutables import Map
 
 from redlark.reference.replies import Predicate, describe, encode, matches, some
-from redlark.reference.resp import Decoder, ProtocolError, encode_request, frame
+from redlark.reference.resp import Decoder, Frame, ProtocolError, encode_request, frame
 from redlark.reference.values import NIL_ARRAY, OK, ErrorReply, Kinded, Moment, Status, Variable
 
 LINE = st.binary(max_size=12).filter(lambda text: b"\r" not in text and b"\n" not in text)
@@ -156,3 +157,18 @@ def test_a_long_frame_costs_no_more_than_its_bytes() -> None:
 
     seconds(100)
     assert seconds(20_000) < 1.5
+
+
+def test_a_decoder_keeps_no_reply_alive() -> None:
+    """What was read is gone once nobody holds it, in however many pieces it came: a long run does not grow."""
+
+    def alive() -> int:
+        gc.collect()
+        return sum(type(one) is Frame for one in gc.get_objects())
+
+    raw, before = b"*2\r\n*1\r\n:1\r\n$5\r\nhello\r\n", alive()
+    for cut in range(1, len(raw)):
+        decoder = Decoder()
+        assert not decoder.feed(raw[:cut])
+        assert len(decoder.feed(raw[cut:])) == 1
+    assert alive() == before

@@ -62,7 +62,7 @@ MAKERS = {
 }
 # Nobody waits here, nor for PFSELFTEST; and CLIENT REPLY, which tears an EXEC around it, has a rule of its own.
 WAITING = frozenset(name.upper() for name, facts in TABLE.commands.items() if "blocking" in facts.flags)
-LEFT_OUT = {*WAITING, "CLIENT|REPLY", "PFSELFTEST"}
+LEFT_OUT = {*WAITING, "CLIENT|REPLY", "CLIENT|TRACKING", "PFSELFTEST"}
 GROUPS_LEFT_OUT = ("pubsub",)  # frames that nobody asked for: `redlark conform` and test_pubsub.py judge them
 
 Words = tuple[bytes, ...]
