@@ -28,6 +28,7 @@ RAN, WAITS, SERVED, GAVE_UP, UNBLOCKED, REFUSED = b"ran", b"waits", b"served", b
 UNTIMED, TIMED = b"untimed ", b"timed "
 DEFAULT = b"ERR"  # of an error that has no word of its own
 WITHIN = 31  # bytes of an error among which its first word ends, if it has one
+_AN_ERROR = decode(b"-ERR\r\n")
 _SAFE = bytes.maketrans(b"#:\n\r", b"____")  # as INFO spells it
 
 
@@ -50,6 +51,9 @@ def lose_count(run: Run, name: bytes) -> None:
 def told(run: Run, request: tuple[bytes, ...], reply: Any, how: bytes) -> None:
     """Tells the text's block that a request has ended in this way, with this reply, if anything is counted."""
     if run.server.get(COUNTS) is None:
+        return
+    if isinstance(reply, Predicate) and run.observed is None and reply.shape is not None and reply.holds(_AN_ERROR):
+        run.server = run.server.set(COUNTS, None)  # nobody has seen whether it failed: nothing is known any more
         return
     before, run.request = run.request, request
     if isinstance(reply, Predicate):  # which reply it was, the text leaves open

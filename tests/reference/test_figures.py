@@ -10,6 +10,7 @@ from redlark.reference import Model, Observed
 from redlark.reference.figures import InfoTexts, memory_bounds
 
 NOW = 1_000_000_000_000
+OK = b"+OK\r\n"
 COUNTS = st.dictionaries(st.integers(0, 15), st.tuples(st.integers(1, 9), st.integers(0, 9)), max_size=4)
 
 
@@ -128,3 +129,18 @@ def test_the_model_tells_a_histogram_of_its_calls(calls: int, protocol: int) -> 
     _, said = model.perform(world, 1, asked, NOW)
     assert model.allows((world,), 1, asked, (NOW, NOW), Observed(said))
     assert (b":%d\r\n" % calls in said) == bool(calls)
+
+
+def test_what_nobody_saw_fail_may_have_failed() -> None:
+    """Behind an answer that was not seen, and may have been an error, INFO may count a failure or none."""
+    model = Model.load("redis-8.2")
+    worlds = model.connect(model.start(), 1)
+    silence, back = (b"CLIENT", b"REPLY", b"OFF"), (b"CLIENT", b"REPLY", b"ON")
+    asked = ((b"CONFIG", b"RESETSTAT"), OK), (silence, None), ((b"ACL", b"DRYRUN", b"0", b"0"), None), (back, OK)
+    for request, seen in asked:
+        worlds = model.allows(worlds, 1, request, (NOW, NOW), seen and Observed(seen))
+    row = b"cmdstat_acl|dryrun:calls=1,usec=8,usec_per_call=8.00,rejected_calls=0,failed_calls=%d\r\n"
+    for failed in range(2):
+        told = b"# Commandstats\r\n" + row % failed
+        reply = Observed(b"$%d\r\n%b\r\n" % (len(told), told))
+        assert model.allows(worlds, 1, (b"INFO", b"COMMANDSTATS"), (NOW, NOW), reply)

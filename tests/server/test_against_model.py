@@ -101,6 +101,7 @@ class Link:
     decoder: Decoder = field(factory=Decoder)
     frames: list[Frame] = field(factory=list)
     cursor: bytes = b"0"
+    is_reset: bool = False  # the server closed it with bytes unread: TCP drops what had been sent and was not received
 
     def frame(self) -> Frame:
         """The next frame; EOFError where the server closes, TimeoutError where nothing comes."""
@@ -247,8 +248,8 @@ class AgainstModel(RuleBasedStateMachine):
         for begin, end in zip([0, *places], [*places, len(wire)], strict=True):
             with suppress(OSError):  # QUIT may have closed the connection in the middle: the replies will tell
                 link.socket.sendall(wire[begin:end])
-        for words in resolved:
-            self.judge(client, link, words, sent)
+        for place, words in enumerate(resolved):
+            self.judge(client, link, words, sent, resolved[place + 1 :])
             if client not in self.links:
                 return  # what stood behind went down with the connection
         if link.frames or link.decoder.pending:
@@ -266,15 +267,18 @@ class AgainstModel(RuleBasedStateMachine):
             return b"%d" % ids[0] if ids and ids[0] else b"0"
         return "{}:{}".format(*self.links[place].socket.getsockname()).encode() if place in self.links else b"0.0.0.0:0"
 
-    def judge(self, client: int, link: Link, words: Words, sent: int) -> None:
+    def judge(self, client: int, link: Link, words: Words, sent: int, behind: Sequence[Words]) -> None:
         frame, said = None, "(no reply)"
-        if words and not self.model.silent(self.worlds, client, words):
+        if words and not self.model.silent(self.worlds, client, words) and not link.is_reset:
             try:
                 frame = link.frame()
-            except (EOFError, ConnectionError):
-                if not self.gone(client):
-                    self.diverges(client, words, "the connection closed")
-                return
+            except (EOFError, ConnectionError) as problem:
+                link.is_reset = isinstance(problem, ConnectionError) and any(map(may_close, behind))
+                if not link.is_reset:
+                    if not self.gone(client):
+                        self.diverges(client, words, "the connection closed")
+                    return
+                said = "(lost)"
             except TimeoutError:
                 self.diverges(client, words, "no reply")
             said = printed(frame.raw) if frame else said
@@ -329,6 +333,11 @@ def line(words: Words) -> bytes:
 def can_be_typed(words: Words) -> bool:
     """Whether a line holds these words without quotes and begins like none that is RESP."""
     return all(re.fullmatch(rb"[\w.:+-]+", word, re.ASCII) for word in words) and words[0][:1].isalpha()
+
+
+def may_close(words: Words) -> bool:
+    """Whether a request may close connections, and leave unread what stands behind it."""
+    return [word.upper() for word in words[:2]] in ([b"QUIT"], [b"CLIENT", b"KILL"])
 
 
 def milliseconds() -> int:
