@@ -32,7 +32,7 @@ from redlark.conformance.generate import Generator, Grammar, grammar, group_of, 
 from redlark.conformance.history import History
 from redlark.conformance.judge import Judge, seldom_collected
 from redlark.conformance.listener import Listener, Silent
-from redlark.conformance.options import ELSEWHERE, NOT_REACHED, Options
+from redlark.conformance.options import ELSEWHERE, NOT_REACHED, NOT_SHOWN, Options
 from redlark.conformance.profiles import Choice
 from redlark.conformance.pursuit import Pursuit
 from redlark.conformance.rehearse import Rehearsal
@@ -492,7 +492,7 @@ class Campaign:
         for setup in SETUPS:
             if setup.reaches(rule) and setup.is_of(self.model.profile.name):
                 return f"needs a server where {setup.name}: {self.skipped.get(setup.name, 'not reached there')}"
-        return NOT_REACHED
+        return NOT_SHOWN if self.rehearsal.reached[rule] else NOT_REACHED
 
     @cached_property
     def _foreign(self) -> frozenset[bytes]:

@@ -53,6 +53,7 @@ _SENT: tuple[tuple[str, ...], ...] = (
 _LAST: tuple[tuple[str, ...], ...] = (
     ("PING", "2> MONITOR", "2> QUIT"),
     ("PING", "2> PSYNC ? -1"),
+    ("MULTI", "SHUTDOWN NOSAVE", "DISCARD"),
     ("SET k v", "SHUTDOWN NOSAVE"),
 )
 

@@ -14,6 +14,8 @@ from redlark.conformance.target import TIMEOUT
 Anything = TypeVar("Anything")
 ELSEWHERE = "that is another unit's part"
 NOT_REACHED = "not reached within the budget"
+# A rehearsal takes one of the ways that a server is free to take.
+NOT_SHOWN = f"{NOT_REACHED}: the model came there as it rehearsed, and the server went another way, or was not asked"
 
 
 @frozen

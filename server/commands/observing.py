@@ -68,20 +68,17 @@ def latency_reset(ctx: Context, args: list[bytes]) -> Reply:
 
 @command("LATENCY|HISTOGRAM")
 def latency_histogram(ctx: Context, args: list[bytes]) -> Reply:
-    """Of the commands named, a container's name standing for all that it holds, or of all that were called."""
+    """Of the commands named, as often as they are (a container stands for all that it holds), or of all that ran."""
     told = usage.told(ctx.server) if ctx.server.config.latency_tracking else {}
     asked = [word.lower() for word in args[2:]]
-    names = dict.fromkeys(
-        name
-        for word in asked or list(told)
-        for name in told
-        if name == word or (asked and name.startswith(word + b"|"))
+    names = [name for word in asked for name in told if name == word or name.startswith(word + b"|")] if asked else told
+    return Pairs(
+        [
+            [name, {b"calls": sum(told[name].times.values()), b"histogram_usec": _as_reply(told[name])}]
+            for name in names
+            if told[name].times
+        ]
     )
-    return {
-        name: {b"calls": sum(told[name].times.values()), b"histogram_usec": _as_reply(told[name])}
-        for name in names
-        if told[name].times
-    }
 
 
 def _as_reply(one: Usage) -> Reply:
