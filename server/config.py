@@ -70,6 +70,7 @@ class Config:
     proc_title_template: bytes = b"{title} {listen-addr} {server-mode}"
     min_replicas_to_write: int = 0
     min_replicas_max_lag: int = 10
+    lazyfree_lazy_user_flush: bool = False
     latency_tracking: bool = True
     latency_tracking_info_percentiles: tuple[bytes, ...] = (b"50", b"99", b"99.9")
     shutdown_on_sigint: tuple[bytes, ...] = (b"default",)

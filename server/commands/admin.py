@@ -20,7 +20,7 @@ def dbsize(ctx: Context, args: list[bytes]) -> Reply:
 
 
 def _check_flush(args: list[bytes]) -> None:
-    """SYNC and ASYNC do the same here: nobody can see the difference.  Raises a syntax error."""
+    """SYNC and ASYNC empty in the same way here.  Raises a syntax error."""
     if len(args) > 2 or (len(args) == 2 and args[1].upper() not in (b"SYNC", b"ASYNC")):
         raise errors.syntax()
 
@@ -47,7 +47,8 @@ def _emptied(ctx: Context, args: list[bytes]) -> Reply:
 
     So others go on before it is answered, and what is put off until then is told: nothing else shows that we do not.
     """
-    waits = not ctx.executing and (len(args) == 1 or args[1].upper() != b"ASYNC")
+    later = args[1].upper() == b"ASYNC" if len(args) > 1 else ctx.server.config.lazyfree_lazy_user_flush
+    waits = not ctx.executing and not later
     if ctx.server.tracking.on:
         ctx.server.tracking.emptied(first=waits)
     if waits:

@@ -37,6 +37,7 @@ def case(about: str, *lines: str, protocol: int = 2, of: tuple[str, ...] = ()) -
 LATE = ("SET k v PX 1", "(after 4 ms) WATCH k", "2> RESTORE k 0 <dump:whole:0> REPLACE")
 FIELDLESS = ("HSET k j 1 ; HPEXPIRE k 1 FIELDS 1 j", "(after 4 ms) COPY k a", "EXISTS a", "HLEN a")
 NINE = ("valkey-9.1",)
+LATER = ("redis-7.0", "redis-7.2", "redis-8.2", "valkey-8.1", "valkey-9.1")  # 6.2.5 tells otherwise than 6.2.14
 
 CASES = (
     # SORT reads no key for an element that it does not tell of
@@ -89,6 +90,10 @@ CASES = (
     *(case(f"{flush}, whom it wakes, in the log", "CONFIG SET slowlog-log-slower-than 0", "SLOWLOG RESET",
            "2> XGROUP CREATE j g 0 MKSTREAM", "XREADGROUP GROUP g 0 BLOCK 0 STREAMS j >", f"2> {flush}", "SLOWLOG GET")
       for flush in ("FLUSHDB", "FLUSHALL ASYNC", "MULTI ; FLUSHALL ; EXEC")),
+    # What is emptied in the background is answered before it is told, as ASYNC or as the configuration has it
+    *(case(f"{flush}, lazyfree-lazy-user-flush {lazily}", f"CONFIG SET lazyfree-lazy-user-flush {lazily}",
+           "CLIENT TRACKING ON", flush, "PING", protocol=3, of=LATER)
+      for flush in ("FLUSHALL", "FLUSHDB SYNC", "FLUSHALL ASYNC") for lazily in ("yes", "no")),
     # A full tracking table forgets again and again, before anything of it is read
     case("a full table", "2> CLIENT ID", "2> CONFIG SET tracking-table-max-keys 1", "2> HELLO 3", "3> BLPOP l 0",
          "3> CLIENT TRACKING ON REDIRECT <id:2> ; EXISTS 0 1 a ; EXISTS k k3 a b ; EXISTS k1 k2 k4 a b ; PING",
