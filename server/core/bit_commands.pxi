@@ -17,15 +17,9 @@ cdef extern from "bitfield.h" nogil:
     void rl_field_write(const rl_field* f, char* data, uint64_t number)
     bint rl_field_outcome(const rl_field* f, int64_t old, int64_t* fresh)
 
-cdef extern from *:
-    """
-    #ifdef __GNUC__
-    #define rl_ones(v) __builtin_popcountll(v)
-    #else
-    static int rl_ones(unsigned long long v) { int n = 0; for (; v; v &= v - 1) n++; return n; }
-    #endif
-    """
-    int rl_ones(uint64_t v) nogil
+cdef extern from "ones.h" nogil:
+    int64_t rl_ones(const char* p, size_t n)
+    int64_t rl_ones_between(const char* p, uint64_t first, uint64_t last)
 
 cdef enum:
     FIELDS_AT_ONCE = 32         # operations of one BITFIELD
@@ -101,14 +95,15 @@ cdef bint cmd_setbit(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t
     return True
 
 cdef bint cmd_bitcount(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
-    """Of a whole string."""
     cdef Place at
     cdef Entry* e
     cdef char[24] digits
     cdef const char* text
-    cdef size_t size = 0, i = 0
-    cdef int64_t ones = 0
-    if argc != 2:
+    cdef size_t size = 0
+    cdef int64_t first = 0, last = -1, ones = 0
+    cdef bint bits = argc == 5 and word_is(a + 4, b"bit", 3)
+    if argc == 3 or argc > 5 or argc == 5 and not bits and not word_is(a + 4, b"byte", 4) or \
+            argc > 3 and not (rl_parse_int(a[2].p, a[2].n, &first) and rl_parse_int(a[3].p, a[3].n, &last)):
         return False
     e = db_lookup(c.db, a[1].p, a[1].n, h, &at)
     if e != NULL:
@@ -116,13 +111,22 @@ cdef bint cmd_bitcount(Loop loop, Client c, int64_t argc, const Slice* a, uint64
             return False
         entry_used(c.db, e, loop.now)
         text = text_of(e, digits, &size)
-        while i + 8 <= size:
-            ones += rl_ones(rl_load8(text + i))
-            i += 8
-        while i < size:
-            ones += rl_ones(<uint8_t>text[i])
-            i += 1
+        if argc == 2:
+            ones = rl_ones(text, size)
+        elif not 0 > first > last and bits_within(size, bits, &first, &last):
+            ones = rl_ones_between(text, <uint64_t>first, <uint64_t>last)
     out_head(c.out, c':', ones)
+    return True
+
+cdef bint bits_within(size_t size, bint bits, int64_t* first, int64_t* last) noexcept nogil:
+    """Two places, of bits or of bytes and below 0 from the end, become those of bits in a text; False where none is between."""
+    cdef int64_t length = <int64_t>size * (8 if bits else 1)
+    first[0] = max(first[0] + length, 0) if first[0] < 0 else first[0]
+    last[0] = min(max(last[0] + length, 0) if last[0] < 0 else last[0], length - 1)
+    if first[0] > last[0]:
+        return False
+    if not bits:
+        first[0], last[0] = 8 * first[0], 8 * last[0] + 7
     return True
 
 
@@ -152,7 +156,7 @@ cdef bint cmd_bitpos(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t
     cdef char[24] digits
     cdef const char* text
     cdef size_t size = 0
-    cdef int64_t first = 0, last = -1, length, found
+    cdef int64_t first = 0, last = -1, found
     cdef bint bit, bits = argc == 6 and word_is(a + 5, b"bit", 3)
     if argc > 6 or a[2].n != 1 or a[2].p[0] | 1 != c'1' or argc == 6 and not bits and not word_is(a + 5, b"byte", 4) or \
             argc > 3 and not rl_parse_int(a[3].p, a[3].n, &first) or \
@@ -167,13 +171,10 @@ cdef bint cmd_bitpos(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t
         return False
     entry_used(c.db, e, loop.now)
     text = text_of(e, digits, &size)
-    length = <int64_t>size * (8 if bits else 1)
-    first = max(first + length, 0) if first < 0 else first
-    last = min(max(last + length, 0) if last < 0 else last, length - 1)
-    if first > last:
+    if not bits_within(size, bits, &first, &last):
         out_head(c.out, c':', -1)
         return True
-    found = first_bit(text, first, last, bit) if bits else first_bit(text, 8 * first, 8 * last + 7, bit)
+    found = first_bit(text, first, last, bit)
     if found < 0 and not bit and argc < 5:      # zeros follow behind the end
         found = 8 * <int64_t>size
     out_head(c.out, c':', found)

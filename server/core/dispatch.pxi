@@ -110,6 +110,13 @@ cdef int hot_add(Loop loop, bytes name, HotFunction run, int key, int member=0) 
         return 0
     return hot_put(loop, command, name, run, key, 0, member)
 
+cdef int hot_counts(Loop loop, bytes name) except -1:
+    """A command that has been added says for itself what is a hit or a miss."""
+    cdef Hot* hot = hot_find(loop.hot, name, <size_t>len(name), 0)
+    if hot != NULL:
+        hot.counts = True
+    return 0
+
 cdef int hot_contain(Loop loop, bytes name, size_t container) except -1:
     """A container whose subcommands are to be added, if the server has it."""
     command = loop.server.commands.get(name.upper())

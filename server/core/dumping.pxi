@@ -29,6 +29,7 @@ cdef enum:                      # rdb.objects, rdb.writing, rdb.payload
     SHORTEST_PACKED = 21        # bytes of a text that is worth compressing
     SAVED_LEAST = 4             # bytes that compressing must save
     LONGEST_INT32 = 11          # bytes of a text that may be a number of 32 bits
+    COUNT_ROOM = 10             # bytes of any number in a listpack
 
 cdef int64_t RDB_NEVER = (<int64_t>1 << 46) - 1     # in the place of the soonest deadline where there is none
 
@@ -276,24 +277,24 @@ cdef inline void dump_id(Buffer* to, Id id_) noexcept nogil:
     dump_length(to, id_.ms)
     dump_length(to, id_.seq)
 
-cdef inline void pack_int(Buffer* packed, int64_t number) noexcept nogil:
+cdef inline char* put_int(char* to, int64_t number) noexcept nogil:
     """What an entry has beside its texts is nearly always a small number: itself, and one byte in all."""
     cdef lp_item item
-    cdef char* to
     if 0 <= number < 128:
-        to = buffer_reserve(packed, 2)
         to[0] = <char>number
         to[1] = 1
-        packed.used += 2
-        return
+        return to + 2
     lp_prepare_int(&item, number)
-    pack_element(packed, &item)
+    return lp_write(to, &item)
+
+cdef inline void pack_int(Buffer* packed, int64_t number) noexcept nogil:
+    packed.used = <size_t>(put_int(buffer_reserve(packed, COUNT_ROOM), number) - packed.p)
 
 cdef void dump_node(Buffer* to, Buffer* packed, const Node* node) noexcept:
     """Entries and their fields as they stand; what was deleted is gone."""
-    cdef Record record
     cdef char* at = node.lp + node.head
     cdef char* end
+    cdef char* out
     cdef size_t n, count = 4 + node.fields
     pack_begin(packed)
     pack_int(packed, node.live)
@@ -301,17 +302,32 @@ cdef void dump_node(Buffer* to, Buffer* packed, const Node* node) noexcept:
     pack_int(packed, node.fields)
     buffer_add(packed, node.lp + LP_HEAD, node.head - LP_HEAD)
     pack_int(packed, 0)
+    out = buffer_reserve(packed, lp_size(node.lp) + node.live * COUNT_ROOM)
     while not lp_at_end(at):
-        record_read(node, at, &record)
-        end = record_end(node, &record)
-        pack_int(packed, RDB_SAME_FIELDS if record.same else 0)
-        at += lp_whole_n(at)
-        buffer_add(packed, at, <size_t>(end - at))
-        n = 3 + record.pairs if record.same else 4 + 2 * record.pairs
-        pack_int(packed, <int64_t>n)
+        end = at + 2                            # whether it has the same fields is 1 or 0: a byte, and one behind it
+        out[0] = RDB_SAME_FIELDS if at[0] else 0
+        out[1] = 1
+        n = skip_entry(node, at[0] != 0, &end)
+        rl_copy(out + 2, at + 2, <size_t>(end - at) - 2)
+        out = put_int(out + (end - at), <int64_t>n)
         count += n + 1
         at = end
+    packed.used = <size_t>(out - packed.p)
     pack_told(to, packed, count)
+
+cdef inline size_t skip_entry(const Node* node, bint same, char** at) noexcept nogil:
+    """From an entry's id to its end; how many elements it has."""
+    cdef int64_t pairs = 0
+    cdef size_t n = 0, i, left = node.fields
+    at[0] += lp_whole_n(at[0])
+    at[0] += lp_whole_n(at[0])
+    if not same:
+        lp_read(at[0], &n, &pairs)
+        at[0] += lp_whole_n(at[0])
+        left = 2 * <size_t>pairs
+    for i in range(left):
+        at[0] += lp_whole_n(at[0])
+    return ENTRY_HEAD + left + (not same)
 
 cdef Id first_id(Stream s) noexcept:
     """Of the oldest entry; 0-0 where there is none."""

@@ -299,7 +299,7 @@ cdef int nearest_last(const void* one, const void* other) noexcept nogil:
 
 cdef void out_nearby(Client c, const Search* s, const Nearby* one) noexcept:
     if s.shown:
-        out_head(c.out, c'*', 1 + rl_ones(<uint64_t>s.shown))
+        out_head(c.out, c'*', 1 + rl_count_ones(<uint64_t>s.shown))
     out_named(c.out, &one.member)
     if s.shown & SHOWN_LENGTH:
         out_length(c.out, one.metres / s.unit)

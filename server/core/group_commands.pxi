@@ -21,6 +21,7 @@ cdef inline Group find_group(Stream s, const Slice* name):
 cdef inline void group_changed(Client c, Entry* e, Stream s) noexcept:
     """Nobody watches that."""
     db_weigh(c.db, e, stream_memory(s))
+    c.db.changes += 1
 
 cdef inline bint id_zero(Id id_) noexcept nogil:
     return id_.ms == 0 and id_.seq == 0

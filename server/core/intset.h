@@ -104,4 +104,11 @@ static rl_intset *rl_intset_remove(rl_intset *s, size_t i) {
     s->count--;
     return (rl_intset *)rl_slot_resize(s, before, before - s->width);
 }
+
+/* Keep the first so many; the set may have moved. */
+static rl_intset *rl_intset_shorten(rl_intset *s, size_t count) {
+    size_t before = rl_intset_bytes(s);
+    s->count = (uint32_t)count;
+    return (rl_intset *)rl_slot_resize(s, before, rl_intset_bytes(s));
+}
 #endif

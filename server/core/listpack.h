@@ -305,6 +305,14 @@ static inline char *lp_delete(char *lp, char **at, size_t count) {
     return lp_give(lp, at, (size_t)(end - *at), 0, -(int64_t)gone);
 }
 
+/* Keep the first so many, which end where the end mark may stand then. */
+static inline char *lp_shorten(char *lp, const char *end, size_t count) {
+    size_t size = (size_t)(end - lp) + 1;
+    lp = rl_slot_resize(lp, lp_size(lp), size);
+    lp_set_ends(lp, size, count);
+    return lp;
+}
+
 /* ------------------------------------------------------------------------------------------------------------- invariants */
 
 /* Are these n bytes a listpack, each number in the fewest bytes and no text that reads as one? */

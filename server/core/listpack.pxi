@@ -43,6 +43,7 @@ cdef extern from "listpack.h" nogil:
     char* lp_prepend(char* lp, const lp_item* items, size_t count)
     char* lp_replace(char* lp, char** at, const lp_item* item)
     char* lp_delete(char* lp, char** at, size_t count)
+    char* lp_shorten(char* lp, const char* end, size_t count)
     bint lp_check(const char* lp, size_t n)
 
 

@@ -19,6 +19,8 @@ cdef extern from "intset.h" nogil:
     bint rl_intset_has(const rl_intset* s, int64_t v)
     rl_intset* rl_intset_add(rl_intset* s, int64_t v, bint* added)
     rl_intset* rl_intset_remove(rl_intset* s, size_t i)
+    void rl_intset_put(rl_intset* s, size_t i, int64_t v)
+    rl_intset* rl_intset_shorten(rl_intset* s, size_t count)
 
 cdef enum Packing:
     INTSET = 0
@@ -160,20 +162,12 @@ cdef class Set:
 
     def take(self, Py_ssize_t count):
         cdef SetLimits limits
-        cdef list gone = self.sample(count), left
+        cdef list gone = self.sample(count)
         cdef bytes member
-        cdef bint packs
         for member in gone:
             set_remove(&self.v, slice_of(member))
-        if self.v.form != INTSET and <Py_ssize_t>set_count(&self.v) * KEPT_SHARE <= count:
-            read_set_limits(self.limits, &limits)
-            left = set_list(&self.v)
-            packs = len(left) <= limits.entries and all([len(<bytes>member) <= limits.longest for member in left])
-            set_drop(self.v.form, self.v.data)
-            set_make(&self.v)
-            set_become(&self.v, LISTPACK if packs else HASHTABLE, <size_t>len(left))
-            for member in left:
-                set_insert(&self.v, slice_of(member))
+        read_set_limits(self.limits, &limits)
+        set_keep(&self.v, <size_t>count, &limits)
         return gone
 
     # ---------------------------------------------------------------------------------------------- as a whole
@@ -409,3 +403,56 @@ cdef void set_become(SetData* s, Packing form, size_t expected) noexcept:
     set_drop(s.form, s.data)
     s.form = form
     s.data = lp if t == NULL else <void*>t
+
+cdef struct Keeping:            # what is left of a table, on its way into a listpack
+    char* lp
+    size_t longest
+    bint fits
+
+cdef void keep_members(void* arg, Bucket* b) noexcept:
+    """arg: a Keeping, which gets the members of a chain."""
+    cdef Keeping* keeping = <Keeping*>arg
+    cdef Slice text
+    cdef lp_item item
+    cdef int i
+    while True:
+        for i in range(SLOTS):
+            if (b.tags >> (8 * i)) & 0x80:
+                text = member_text(b.slot[i])
+                lp_prepare(&item, text.p, text.n)
+                if text.n <= keeping.longest and lp_fits(keeping.lp, item.size):
+                    keeping.lp = lp_append(keeping.lp, &item, 1)
+                else:
+                    keeping.fits = False
+        if not b.tags & CHAINED:
+            return
+        b = <Bucket*>b.slot[6]
+
+cdef void set_keep(SetData* s, size_t gone, const SetLimits* limits) noexcept:
+    """Once so many have gone at once: what is left is kept anew, where it is far less than that."""
+    cdef Keeping keeping
+    cdef Table* t
+    cdef char* at
+    cdef char[24] room
+    cdef size_t n = 0, count = set_count(s), longest = 0
+    if s.form == INTSET or count * KEPT_SHARE > gone:
+        return
+    if s.form == LISTPACK:
+        at = lp_first(<char*>s.data)
+        while at != NULL:
+            lp_text(at, room, &n)
+            longest = max(longest, n)
+            at = lp_next(at)
+        if <int64_t>count > limits.entries or <int64_t>longest > limits.longest:
+            set_become(s, HASHTABLE, count)
+        return
+    t = <Table*>s.data
+    keeping.lp, keeping.longest, keeping.fits = lp_new(), <size_t>max(limits.longest, 0), <int64_t>count <= limits.entries
+    if keeping.fits:
+        table_tell(t, keep_members, &keeping)
+    if keeping.fits:
+        s.form, s.data = LISTPACK, keeping.lp
+    else:
+        lp_free(keeping.lp)
+        s.data = members_copy(t, LONE)
+    members_free(t, lone_drop)

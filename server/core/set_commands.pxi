@@ -195,7 +195,11 @@ cdef bint cmd_smembers(Loop loop, Client c, int64_t argc, const Slice* a, uint64
     if there == ABSENT:
         out_set_head(c, 0)
         return True
-    s = f.s
+    out_members(c, f.s)
+    return True
+
+cdef void out_members(Client c, SetData* s) noexcept:
+    """Every member."""
     out_set_head(c, set_count(s))
     if s.form == HASHTABLE:
         table_tell(<Table*>s.data, tell_members, c.out)
@@ -203,7 +207,6 @@ cdef bint cmd_smembers(Loop loop, Client c, int64_t argc, const Slice* a, uint64
         out_listpack(c.out, <char*>s.data)
     else:
         out_numbers(c.out, <rl_intset*>s.data)
-    return True
 
 cdef void table_tell(Table* t, Visitor visit, void* out) noexcept:
     cdef uint64_t cursor = 0
@@ -231,7 +234,7 @@ cdef bint cmd_spop(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h
     """One member, any."""
     cdef SetFound f
     cdef SetData* s
-    cdef Content there = ANOTHER if argc > 2 else find_set(loop, c, a + 1, h, &f)
+    cdef Content there = find_set(loop, c, a + 1, h, &f)
     cdef Slice text
     cdef Place place
     cdef char* at
@@ -258,6 +261,90 @@ cdef bint cmd_spop(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h
         else:
             out_bulk(c.out, number, <size_t>rl_format_int(number, rl_intset_at(<rl_intset*>s.data, i)))
             s.data = rl_intset_remove(<rl_intset*>s.data, i)
+    set_changed(loop, c, a + 1, h, &f)
+    return True
+
+cdef void pop_numbers(Client c, SetData* s, size_t lacks) noexcept:
+    """So many different ones in one walk, each with the chance that as many are found as are lacking."""
+    cdef rl_intset* numbers = <rl_intset*>s.data
+    cdef char[24] text
+    cdef size_t i, kept = 0, count = numbers.count
+    for i in range(count):
+        if lacks and random_below(&c.db.random, count - i) < lacks:
+            out_bulk(c.out, text, <size_t>rl_format_int(text, rl_intset_at(numbers, i)))
+            lacks -= 1
+        else:
+            rl_intset_put(numbers, kept, rl_intset_at(numbers, i))
+            kept += 1
+    s.data = rl_intset_shorten(numbers, kept)
+
+cdef void pop_elements(Client c, SetData* s, size_t lacks) noexcept:
+    """The same of a listpack; what stays moves to the front."""
+    cdef char* lp = <char*>s.data
+    cdef char* at = lp + LP_HEAD
+    cdef char* to = at
+    cdef size_t n, count = lp_count(lp), kept = count - lacks
+    while lacks:
+        n = lp_whole_n(at)
+        if random_below(&c.db.random, count) < lacks:
+            out_element(c.out, at)
+            lacks -= 1
+        else:
+            if to != at:
+                memmove(to, at, n)
+            to += n
+        at += n
+        count -= 1
+    n = <size_t>(lp_end(lp) - at)
+    memmove(to, at, n)
+    s.data = lp_shorten(lp, to + n, kept)
+
+cdef void pop_cells(Client c, SetData* s, size_t count) noexcept:
+    """The same of a table: one after another."""
+    cdef Table* t = <Table*>s.data
+    cdef Place place
+    cdef Slice text
+    cdef void* m
+    while count:
+        m = cell_random(t, &c.db.random, &place)
+        text = member_text(m)
+        out_bulk(c.out, text.p, text.n)
+        member_remove(t, LONE, rl_hash(text.p, text.n), &place)
+        count -= 1
+
+cdef bint cmd_spops(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
+    """One, or so many; what goes altogether is a hit, since it is read as a union is."""
+    cdef SetFound f
+    cdef Content there
+    cdef uint64_t found = c.db.found, missed = c.db.missed
+    cdef int64_t count = 0
+    cdef bint done
+    if argc == 2:
+        done = cmd_spop(loop, c, argc, a, h)
+        c.db.found, c.db.missed = found, missed
+        return done
+    if argc != 3 or not rl_parse_int(a[2].p, a[2].n, &count) or count < 0:
+        return False
+    there = find_set(loop, c, a + 1, h, &f)
+    c.db.found, c.db.missed = found, missed
+    if there == ANOTHER:
+        return False
+    if there == ABSENT or count == 0:
+        out_set_head(c, 0)
+        return True
+    if <size_t>count >= set_count(f.s):
+        c.db.found += 1
+        out_members(c, f.s)
+        db_erase(c.db, a[1].p, a[1].n, h)
+        return True
+    out_set_head(c, <size_t>count)
+    if f.s.form == HASHTABLE:
+        pop_cells(c, f.s, <size_t>count)
+    elif f.s.form == LISTPACK:
+        pop_elements(c, f.s, <size_t>count)
+    else:
+        pop_numbers(c, f.s, <size_t>count)
+    set_keep(f.s, <size_t>count, &loop.set_limits)
     set_changed(loop, c, a + 1, h, &f)
     return True
 
@@ -296,5 +383,6 @@ cdef int hot_sets(Loop loop) except -1:
     hot_add(loop, b"smismember", cmd_smismember, True)
     hot_add(loop, b"scard", cmd_scard, True)
     hot_add(loop, b"smembers", cmd_smembers, True)
-    hot_add(loop, b"spop", cmd_spop, True)
+    hot_add(loop, b"spop", cmd_spops, True)
+    hot_counts(loop, b"spop")
     return 0

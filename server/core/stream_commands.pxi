@@ -160,6 +160,52 @@ cdef bint cmd_xdel(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h
     out_head(c.out, c':', gone)
     return True
 
+cdef bint is_behind_all(Stream s, Id last) noexcept:
+    """Is no entry behind an id?"""
+    cdef Course course
+    cdef Record record
+    cdef Id low, high
+    cdef Node* node
+    if s.live == 0 or id_order(last, node_at(s, s.count - 1).last) >= 0:
+        return True
+    low.ms = low.seq = 0
+    high.ms = high.seq = <uint64_t>-1
+    course_begin(s, low, high, True, &course)
+    node = course_next(s, &course, &record)
+    course_end(&course)
+    return node == NULL or id_order(last, record.id) >= 0
+
+cdef bint cmd_xsetid(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t h) noexcept:
+    cdef Entry* e
+    cdef PyObject* value
+    cdef Stream s
+    cdef Id last, deleted
+    cdef int64_t i = 3, added = -1
+    deleted.ms = deleted.seq = 0
+    if not read_plain_id(a + 2, 0, &last):
+        return False
+    while i + 1 < argc:
+        if word_is(a + i, b"entriesadded", 12):
+            if not rl_parse_int(a[i + 1].p, a[i + 1].n, &added) or added < 0:
+                return False
+        elif not word_is(a + i, b"maxdeletedid", 12) or not read_plain_id(a + i + 1, 0, &deleted) or \
+                id_order(last, deleted) < 0:
+            return False
+        i += 2
+    if i < argc or find_stream(loop, c, a + 1, h, &e, &value) != WANTED:
+        return False
+    s = <Stream>value
+    if id_order(last, s.deleted_) < 0 or not is_behind_all(s, last) or (s.live and 0 <= added < <int64_t>s.live):
+        return False
+    s.last_ = last
+    if added >= 0:
+        s.added = <uint64_t>added
+    if deleted.ms or deleted.seq:
+        s.deleted_ = deleted
+    c.db.changes += 1                       # of which no watcher is told
+    out_ok(c.out)
+    return True
+
 
 # -------------------------------------------------------------------------------------------------------------- reading
 
@@ -299,6 +345,7 @@ cdef bint cmd_xread(Loop loop, Client c, int64_t argc, const Slice* a, uint64_t 
 cdef int hot_streams(Loop loop) except -1:
     hot_add(loop, b"xadd", cmd_xadd, True)
     hot_add(loop, b"xdel", cmd_xdel, True)
+    hot_add(loop, b"xsetid", cmd_xsetid, True)
     hot_add(loop, b"xlen", cmd_xlen, True)
     hot_add(loop, b"xrange", cmd_xrange, True)
     hot_add(loop, b"xrevrange", cmd_xrevrange, True)

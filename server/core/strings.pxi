@@ -314,6 +314,7 @@ cdef int hot_table(Loop loop) except -1:
     hot_zsets(loop)
     hot_streams(loop)
     hot_groups(loop)
+    hot_references(loop)
     hot_stream_info(loop)
     hot_ranges(loop)
     hot_moves(loop)

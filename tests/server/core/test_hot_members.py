@@ -167,6 +167,33 @@ def test_all_that_was_added_is_popped_once(
     assert got[-2:] == [b":0", b"$-1"]
 
 
+@given(
+    total=st.integers(0, 700), counts=st.lists(st.integers(0, 400), max_size=6), text=st.booleans(), resp3=st.booleans()
+)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=40)
+def test_several_are_popped_once(
+    both: tuple[Server, Server], total: int, counts: list[int], text: bool, resp3: bool
+) -> None:
+    """SPOP with counts gives different members, of which none is there any more; both cores count and keep the same."""
+    members = [b"%s%d" % (b"m" if text else b"", number) for number in range(total)]
+    history: list[list[bytes]] = [[b"CONFIG", b"RESETSTAT"], [b"CONFIG", b"SET", *LIMITS[0:1], b"64"]]
+    history += [[b"SADD", b"s", *members[at : at + 50]] for at in range(0, total, 50)]
+    rounds = [
+        request for count in counts for request in ([b"SPOP", b"s", b"%d" % count], [b"OBJECT", b"ENCODING", b"s"])
+    ]
+    history += [*rounds, [b"SMEMBERS", b"s"], [b"INFO", b"stats"]]
+    told = []
+    for server in both:
+        got: list[Any] = list(frames(replies(server, history, resp3)))[: len(history)]
+        popped = [member for _, some in got[-2 - len(rounds) : -2 : 2] for member in some]
+        assert sorted([*popped, *got[-2][1]]) == sorted(members)
+        sizes = [len(some) for _, some in got[-2 - len(rounds) : -2 : 2]]
+        kinds = got[-1 - len(rounds) : -2 : 2]
+        told.append((sizes, kinds, re.findall(rb"keyspace_\w+:\d+", repr(got[-1]).encode())))
+    assert told[0] == told[1]
+    check(both[0])
+
+
 @pytest.mark.parametrize("key", [b"numbers", b"words", b"hash", b"timed"])
 def test_a_small_collection_has_an_object_for_one_command_only(both: tuple[Server, Server], key: bytes) -> None:
     """What commands of Python have looked at, changed and stored takes as much as before."""

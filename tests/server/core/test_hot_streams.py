@@ -28,6 +28,11 @@ IDS = [
 FIELDS = [b"f", b"g", b"", b"12", b"-7", b"long field " * 9]
 VALUES = [*FIELDS, b"v", b"9223372036854775807", b"w" * 5000]
 COUNTS = [b"1", b"2", b"100", b"0", b"-1", b"x", b"9223372036854775807"]
+SETTINGS = [
+    *([b"ENTRIESADDED", count] for count in (*COUNTS, b"5")),
+    *([b"maxdeletedid", id_] for id_ in (b"0-0", b"1-1", b"2-0", b"9-9", b"x")),
+    [b"OTHER", b"1"],
+]
 LENGTHS = [b"0", b"1", b"5", b"100", b"-1", b"x"]
 AROUND = [
     [b"DEL", b"x"],
@@ -60,6 +65,7 @@ def words_of(rng: random.Random, name: bytes, key: bytes) -> list[bytes]:
         b"XADD": [key, *cut, new, *pairs],
         b"XDEL": [key, *(some(IDS[:12] + IDS) for _ in range(some((1, 1, 3))))],
         b"XLEN": [key],
+        b"XSETID": [key, some(IDS), *(word for _ in range(some((0, 0, 1, 2))) for word in some(SETTINGS))],
         b"XRANGE": [key, some(IDS), some([b"+", *IDS]), *count],
         b"XREVRANGE": [key, some([b"+", *IDS]), some(IDS), *count],
         b"XREAD": [*count, b"STREAMS", key, *([some(KEYS)] if rng.random() < 0.1 else []), some(IDS)],
@@ -73,7 +79,7 @@ def draw(rng: random.Random, count: int) -> list[list[bytes]]:
         if rng.random() < 0.15:
             history.append(rng.choice(AROUND))
             continue
-        name = rng.choice([b"XADD", b"XADD", b"XADD", b"XDEL", b"XLEN", b"XRANGE", b"XREVRANGE", b"XREAD"])
+        name = rng.choice([b"XADD", b"XADD", b"XADD", b"XDEL", b"XLEN", b"XSETID", b"XRANGE", b"XREVRANGE", b"XREAD"])
         words = words_of(rng, name, rng.choice(KEYS[:2] * 9 + KEYS))
         if rng.random() < 0.03:
             words = words[:-1] if rng.random() < 0.5 else [*words, rng.choice(VALUES)]

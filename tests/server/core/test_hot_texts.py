@@ -76,6 +76,8 @@ REQUESTS = st.one_of(
     asked(b"GETBIT", KEYS, NUMBERS),
     asked(b"SETBIT", KEYS, NUMBERS, st.sampled_from((b"0", b"1", b"2"))),
     asked(b"BITCOUNT", KEYS),
+    asked(b"BITCOUNT", KEYS, NUMBERS, NUMBERS),
+    asked(b"BITCOUNT", KEYS, NUMBERS, NUMBERS, st.sampled_from((b"BIT", b"byte", b"bit", b"other"))),
     st.tuples(asked(st.sampled_from((b"BITFIELD", b"BITFIELD_RO")), KEYS), FIELDS).map(lambda both: both[0] + both[1]),
     st.tuples(asked(b"BITFIELD", KEYS), FIELDS).map(lambda both: both[0] + both[1]),
     asked(b"INCR", KEYS),
