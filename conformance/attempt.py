@@ -426,7 +426,10 @@ class Attempt:
     def _gone(self, client: int, closed: Worlds) -> None:
         """The connection is closed: only the worlds in which it is remain."""
         self.judge.drop(client)
-        self.worlds = self.judge.model.disconnect(closed, client)
+        self.worlds = self._without(closed, client)
+
+    def _without(self, worlds: Worlds, client: int) -> Worlds:
+        return self.judge.model.disconnect(worlds, client)
 
     def _reconnect(self, client: int) -> Connection:
         connection = self.judge.connection(client)

@@ -42,6 +42,7 @@ class Company(Attempt):
     freed: deque[int] = field(factory=deque)
     # Those who are answered when what others ask is done, each with its request:
     paused: deque[tuple[int, tuple[bytes, ...]]] = field(factory=deque)
+    _lingering: set[int] = field(factory=set)  # closed in this step, and perhaps still there for what it did before
     _control: Connection | None = None
     _questioned: bool = False  # whether the server was asked already what tells that it has written all
 
@@ -49,6 +50,9 @@ class Company(Attempt):
 
     def _step(self, step: Step) -> Divergence | None:
         self.reached = (self.begun, 0)
+        while self._lingering:
+            if not self.judge.connected(client := self._lingering.pop()):
+                self.worlds = self.judge.model.disconnect(self.worlds, client)
         if step.wait:
             time.sleep(step.wait / 1000)
         found = self._overdue()
@@ -249,6 +253,13 @@ class Company(Attempt):
         """What a connection had still to be asked is gone with it: the next one answers only for itself."""
         super()._gone(client, closed)
         self.backlog.get(client, deque()).clear()
+
+    def _without(self, worlds: Worlds, client: int) -> Worlds:
+        """Whoever the step woke was served before the connection went: what it listened to is still known to them."""
+        if not any(backlog for other, backlog in self.backlog.items() if other != client):
+            return super()._without(worlds, client)
+        self._lingering.add(client)
+        return self.judge.model.disconnect(worlds, client, lingers=True)
 
     # -- what comes unasked ------------------------------------------------------------------------------------------
 

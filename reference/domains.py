@@ -7,6 +7,7 @@ they are about. Where nothing was observed ``all`` offers members, and ``whole``
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -45,7 +46,7 @@ class Numbers:
         return True
 
 
-FEW = 3  # members of a list whose every order is tried
+FEW = 12  # lists that may be drawn, if they are so few, are all tried where nothing shows which one was
 SOME = 64  # members of a domain of lists or sets that are tried where no reply shows which
 
 
@@ -115,11 +116,15 @@ class Draws:
 
     def all(self, bound: int) -> Iterable[tuple[Any, ...]]:
         """The first members, and those again where that is allowed; of a few different ones, every list."""
-        if self.different and len(self.members) <= FEW:
+        if self._are_few:
             return list(itertools.permutations(self.members, self.count))
         count = min(self.count, bound)
         return [tuple(itertools.islice(itertools.cycle(self.members), count))]
 
     def whole(self, found: Sequence[Any]) -> bool:
         """Whether no list was left out."""
-        return len(set(self.members)) < 2 or (self.different and len(self.members) <= FEW)
+        return len(set(self.members)) < 2 or self._are_few
+
+    @property
+    def _are_few(self) -> bool:
+        return self.different and math.perm(len(self.members), self.count) <= FEW

@@ -171,12 +171,15 @@ class Model(Owing):
         """A new connection, called by any whole number."""
         return tuple(evolve(w, sessions=w.sessions.set(client, Map(self._fields("session", w)))) for w in worlds)
 
-    def disconnect(self, worlds: Worlds, client: int) -> Worlds:
-        """A connection is gone; what it watched, queued and waited for is forgotten."""
+    def disconnect(self, worlds: Worlds, client: int, lingers: bool = False) -> Worlds:
+        """A connection is gone; what it watched, queued and waited for is forgotten.
+
+        One that `lingers` is closed, and may still be told of to who is served in the same turn: its session is left.
+        """
         return tuple(
             evolve(
                 w,
-                sessions=w.sessions.delete(client),
+                sessions=w.sessions if lingers else w.sessions.delete(client),
                 parked=tuple(one for one in w.parked if one.client != client),
                 outbox=tuple(one for one in w.outbox if one.client != client),
             )

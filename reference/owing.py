@@ -35,7 +35,7 @@ class Owing:
 
     reached: Counter[str]
     reached_in: dict[int, Counter[str]]  # what requests of connections in RESP2 and in RESP3 reached; less by itself
-    left_out: bool = False  # whether there were more worlds than are kept, since somebody last said that there were not
+    left_out: bool = False  # whether there were more worlds than are here, since somebody last said that there were not
 
     @abstractmethod
     def _runs(
@@ -125,6 +125,8 @@ class Owing:
             after = run.finish()
         except Dead:
             return
+        if run.partial and after.databases != run.world.databases:
+            self.left_out = True
         reached, spoken, noted = self.reached, self.reached_in[run.session["resp"]], run.world.noted
         for rule in run.reached:
             reached[rule] += 1

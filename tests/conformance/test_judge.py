@@ -162,6 +162,22 @@ def test_a_history_that_cannot_be_followed_is_left(judged) -> None:
     assert judged(deaf, History(steps)) is None
 
 
+@pytest.mark.parametrize(("members", "given_up"), [(9, 0), (99, 1)])
+def test_a_silent_choice_among_many_is_no_divergence(scripted, members: int, given_up: int) -> None:
+    """What SPOP takes unseen is any of a few members, each tried; of many, whichever it was has no verdict."""
+    names = [b"%d" % n for n in range(members)]
+    left = b"*%d\r\n" % (members - 1) + b"".join(b"$%d\r\n%b\r\n" % (len(one), one) for one in names if one != b"7")
+    replies = {b"SADD": b":%d\r\n" % members, b"CLIENT": b"", b"SPOP": b"", b"SMEMBERS": left}
+    lines = request("SADD", "s", *map(bytes.decode, names)), request("CLIENT", "REPLY", "SKIP"), request("SPOP", "s")
+    history = History(steps_of(0, (*lines, request("SMEMBERS", "s"))))
+    answer: Answer = lambda asked: replies[name] if (name := asked[0].upper()) in replies else fine(asked)  # noqa: E731
+    judge = Judge(Model.load("redis-8.2"), Target(parse_address(scripted(answer).url), {}, 16, {}, (0, 0)), timeout=0.3)
+    found = judge.run(history)
+    judge.close()
+    assert found is None
+    assert judge.given_up == given_up
+
+
 @pytest.mark.parametrize("kept", [b"a", b"b"])
 def test_nothing_is_called_wrong_where_worlds_were_left_out(
     scripted, monkeypatch: pytest.MonkeyPatch, kept: bytes

@@ -94,6 +94,11 @@ CASES = (
     *(case(f"{flush}, lazyfree-lazy-user-flush {lazily}", f"CONFIG SET lazyfree-lazy-user-flush {lazily}",
            "CLIENT TRACKING ON", flush, "PING", protocol=3, of=LATER)
       for flush in ("FLUSHALL", "FLUSHDB SYNC", "FLUSHALL ASYNC") for lazily in ("yes", "no")),
+    # Who is woken is served before the connection goes of who woke it, and is told of what that one listened to
+    case("QUIT behind what wakes", "3> BLPOP k 0 ; PUBSUB CHANNELS ; PUBSUB NUMSUB k ; PUBSUB NUMPAT",
+         "2> SUBSCRIBE k ; PSUBSCRIBE l ; RPUSH k a ; QUIT", "1> PING", "1> PUBSUB CHANNELS", protocol=3),
+    # What nobody has heard of may have gone each way
+    case("a silent SPOP", "SADD k c 1 2 d", "CLIENT REPLY SKIP", "SPOP k", "SSCAN k 0"),
     # A full tracking table forgets again and again, before anything of it is read
     case("a full table", "2> CLIENT ID", "2> CONFIG SET tracking-table-max-keys 1", "2> HELLO 3", "3> BLPOP l 0",
          "3> CLIENT TRACKING ON REDIRECT <id:2> ; EXISTS 0 1 a ; EXISTS k k3 a b ; EXISTS k1 k2 k4 a b ; PING",
