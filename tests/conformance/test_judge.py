@@ -135,7 +135,7 @@ def test_a_server_too_busy_to_be_emptied_is_emptied_before_the_next_history(scri
         return b"+wrong\r\n" if asked[-1] == b"ECHO" else fine(request_)
 
     target = Target(parse_address(scripted(answer).url), {}, 16, {}, (0, 0))
-    with Judge(Model.load("redis-8.2"), target, timeout=0.3) as judge:
+    with Judge(Model.load("redis-8.2"), target, timeout=1.0) as judge:
         assert judge.run(History(steps_of(0, (request("ECHO", "a"),)))) is not None
         before = len(asked)
         at_leisure.set()
