@@ -47,6 +47,7 @@ cdef enum:
     SLOTS = 7
     FULL = 8                # cells a bucket at which the table grows
     CELL_SPAN = 24          # a small cell may lie across two cache lines
+    AT_ONCE = 64            # buckets that are moved in one go when a table shrinks
     SMALL = 8               # buckets that lie in one slot of the slab, which is aligned to a cache line
 
 cdef struct Bucket:
@@ -223,6 +224,8 @@ cdef inline void table_fit(Table* t) noexcept nogil:
         while count * 3 < t.used:
             count *= 2
         table_resize(t, count)
+        if t.now.mask < AT_ONCE:        # what is done soon is done at once, and few members do not keep two arrays
+            table_step(t, AT_ONCE)
 
 cdef bint table_upkeep(Table* t, Py_ssize_t buckets) noexcept nogil:
     """What is to be done between requests; False when there is nothing."""

@@ -134,11 +134,26 @@ cdef void dump_intset(Buffer* to, Buffer* packed, const rl_intset* numbers) noex
         dump_number(packed, <uint64_t>rl_intset_at(numbers, i), width)
     dump_text(to, packed.p, packed.used)
 
+cdef void dump_elements(Buffer* to, const char* lp) noexcept:
+    """Those of a listpack, one by one."""
+    cdef const char* at = lp_first(lp)
+    cdef char[24] room
+    cdef const char* text
+    cdef size_t n = 0
+    while at != NULL:
+        text = lp_text(at, room, &n)
+        dump_text(to, text, n)
+        at = lp_next(at)
+
 cdef void dump_set(Buffer* to, Buffer* packed, SetData* s) noexcept:
     if s.form == HASHTABLE:
         dump_byte(to, RDB_PLAIN_SET)
         dump_length(to, set_count(s))
         table_tell(<Table*>s.data, dump_members, to)
+    elif s.few:
+        dump_byte(to, RDB_PLAIN_SET)
+        dump_length(to, set_count(s))
+        dump_elements(to, <char*>s.data)
     elif s.form == LISTPACK:
         dump_byte(to, RDB_PACKED_SET)
         dump_text(to, <char*>s.data, lp_size(<char*>s.data))

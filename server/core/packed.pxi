@@ -14,8 +14,9 @@ cdef enum:
     PACKED_ZSET = 1
     PACKED_NUMBERS = 2          # a set's intset
     PACKED_SET = 3              # a set's listpack
-    PACKED_HASH = 4             # a hash's listpack
-    PACKED_TIMED_HASH = 5       # one whose fields may have deadlines
+    PACKED_FEW = 4              # one that is told as a table
+    PACKED_HASH = 5             # a hash's listpack
+    PACKED_TIMED_HASH = 6       # one whose fields may have deadlines
     PACKED_TYPE = 7
     UNPACKED_AT_MOST = 2048     # databases and keys that are remembered before some are packed again
 
@@ -45,7 +46,7 @@ cdef void packed_free(uint64_t word) noexcept nogil:
         lp_free(packed_at(word))
 
 cdef bytes packed_kind(uint64_t word):
-    return (List.kind, SortedSet.kind, Set.kind, Set.kind, Hash.kind, Hash.kind)[packed_type(word)]
+    return (List.kind, SortedSet.kind, Set.kind, Set.kind, Set.kind, Hash.kind, Hash.kind)[packed_type(word)]
 
 cdef bint packed_check(uint64_t word) except -1:
     cdef const char* lp = packed_at(word)
@@ -59,7 +60,11 @@ cdef inline SetData packed_set(uint64_t word) noexcept nogil:
     cdef SetData s
     s.data = packed_at(word)
     s.form = INTSET if packed_type(word) == PACKED_NUMBERS else LISTPACK
+    s.few = packed_type(word) == PACKED_FEW
     return s
+
+cdef inline bint is_packed_set(uint64_t word) noexcept nogil:
+    return PACKED_NUMBERS <= packed_type(word) <= PACKED_FEW
 
 cdef inline HashData packed_hash(uint64_t word) noexcept nogil:
     cdef HashData s
@@ -74,7 +79,7 @@ cdef inline uint64_t word_of_hash(const HashData* s) noexcept nogil:
     return word_for(s.data, PACKED_TIMED_HASH if s.timed else PACKED_HASH)
 
 cdef inline uint64_t word_of_set(const SetData* s) noexcept nogil:
-    return word_for(s.data, PACKED_NUMBERS if s.form == INTSET else PACKED_SET)
+    return word_for(s.data, PACKED_NUMBERS if s.form == INTSET else PACKED_FEW if s.few else PACKED_SET)
 
 
 cdef Entry* db_reshape(Database db, Entry* e, Place* at, int kind, const char* payload, size_t size) noexcept:

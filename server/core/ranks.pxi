@@ -21,29 +21,10 @@
 
 from libc.math cimport INFINITY, isinf, isnan, nextafter, signbit
 
-cdef extern from *:
-    """
-    static inline int rl_order(const char *a, size_t n, const char *b, size_t m) {
-        int order = memcmp(a, b, n < m ? n : m);
-        return order ? order : (n > m) - (n < m);
-    }
-    static inline double rl_as_double(uint64_t bits) { double d; memcpy(&d, &bits, 8); return d; }
-    static inline uint64_t rl_as_bits(double d) { uint64_t bits; memcpy(&bits, &d, 8); return bits; }
-    """
-    int rl_order(const char* a, size_t n, const char* b, size_t m) nogil
-    double rl_as_double(uint64_t bits) nogil
-    uint64_t rl_as_bits(double d) nogil
-
 cdef enum:
-    FAN = 64                # elements of a leaf, children of an inner node
     SPARSE = 32             # below it a node looks for a neighbour to be merged with
     MERGED = 48             # that both together may have
     DEEPEST = 16            # levels: neighbours among nodes that have lost something hold 49 together
-
-cdef struct Leaf:
-    size_t n
-    double[64] score
-    void* member[64]
 
 cdef struct Inner:          # score and first of child 0 are not used: they are the parent's business
     size_t n
@@ -66,26 +47,26 @@ cdef struct Way:            # from the root to a place in a leaf
     int place               # may be leaf.n: behind its last element
 
 
-cdef inline double score_of(const void* m) noexcept nogil:
-    return rl_as_double(rl_load8(member_score(m)))
-
-cdef inline int name_order(const void* m, const char* p, size_t n) noexcept nogil:
-    """Below 0 where the member m comes before p, 0 where it is the same."""
-    cdef Slice text = member_text(m)
-    return rl_order(text.p, text.n, p, n)
-
-cdef inline bint is_before(double one, const void* m, double score, const char* p, size_t n) noexcept nogil:
-    """Whether element (one, m) comes before (score, p)."""
-    return one < score or one == score and name_order(m, p, n) < 0
-
-cdef void ranks_init(Ranks* t) noexcept nogil:
+cdef void ranks_init(Ranks* t, size_t expected) noexcept nogil:
+    """An empty tree, in which so many elements are expected."""
     memset(t, 0, sizeof(Ranks))
-    t.root = leaf_make(t)
+    t.root = leaf_make(room_for_elements(expected))
+    t.leaves = 1
 
-cdef Leaf* leaf_make(Ranks* t) noexcept nogil:
-    cdef Leaf* leaf = <Leaf*>rl_alloc(sizeof(Leaf))
-    leaf.n = 0
+cdef Leaf* leaf_further(Ranks* t) noexcept nogil:
+    """One that is not the only one."""
     t.leaves += 1
+    return leaf_make(FAN)
+
+cdef Leaf* leaf_resize(Ranks* t, uint32_t room) noexcept nogil:
+    """Have an only leaf with another room, which is enough."""
+    cdef Leaf* old = <Leaf*>t.root
+    cdef Leaf* leaf = leaf_make(room)
+    leaf.n = old.n
+    memcpy(leaf.score, old.score, old.n * sizeof(double))
+    memcpy(leaf.member, old.member, old.n * sizeof(void*))
+    leaf_free(old)
+    t.root = leaf
     return leaf
 
 cdef Inner* inner_make(Ranks* t) noexcept nogil:
@@ -100,10 +81,14 @@ cdef void ranks_free(void* node, int height) noexcept nogil:
     if height:
         for i in range((<Inner*>node).n):
             ranks_free((<Inner*>node).child[i], height - 1)
-    free(node)
+        free(node)
+    else:
+        leaf_free(<Leaf*>node)
 
 cdef inline size_t ranks_memory(const Ranks* t) noexcept nogil:
-    return t.leaves * (sizeof(Leaf) + 8) + t.inners * (sizeof(Inner) + 8)
+    if t.height == 0 and (<Leaf*>t.root).room < FAN:
+        return rl_good_size(leaf_size((<Leaf*>t.root).room))
+    return t.leaves * (leaf_size(FAN) + 8) + t.inners * (sizeof(Inner) + 8)
 
 
 # -------------------------------------------------------------------------------------------------------------- looking
@@ -296,7 +281,7 @@ cdef void leaf_split(Ranks* t, Way* way, double score, void* m) noexcept nogil:
     cdef bint last = way.place == FAN
     cdef int level, i
     cdef Leaf* leaf = way.leaf
-    cdef Leaf* right = leaf_make(t)
+    cdef Leaf* right = leaf_further(t)
     cdef Inner* parent
     cdef size_t where
     for level in range(t.height):
@@ -328,6 +313,8 @@ cdef void ranks_add(Ranks* t, double score, void* m) noexcept nogil:
     ranks_seek(t, score, name.p, name.n, &way)
     if way.leaf.n == FAN:
         leaf_split(t, &way, score, m)
+    elif way.leaf.n == way.leaf.room:
+        way.leaf = leaf_resize(t, room_for_elements(way.leaf.n + 1))
     leaf = way.leaf
     make_gap(<char*>leaf.score, way.place, leaf.n, 8)
     make_gap(<char*>leaf.member, way.place, leaf.n, 8)
@@ -373,7 +360,7 @@ cdef void leaves_merge(Ranks* t, Way* way, int i) noexcept nogil:
     left.n += right.n
     parent.count[i] = left.n
     child_remove(way, t.height - 1, i + 1)
-    free(right)
+    leaf_free(right)
     t.leaves -= 1
 
 cdef void inners_merge(Ranks* t, Way* way, int level, int i) noexcept nogil:
@@ -399,7 +386,7 @@ cdef void leaf_fit(Ranks* t, Way* way) noexcept nogil:
     elif i and parent.count[i - 1] + parent.count[i] <= MERGED:
         leaves_merge(t, way, i - 1)
     elif parent.count[i] == 0:
-        free(way.leaf)
+        leaf_free(way.leaf)
         t.leaves -= 1
         child_remove(way, t.height - 1, i)
 
@@ -430,7 +417,10 @@ cdef void ranks_cut(Ranks* t, Way* way, size_t count) noexcept nogil:
         way.node[level].count[way.at[level]] -= count
     if way.place == 0 and leaf.n:
         first_changed(way, t.height - 1, leaf.score[0], leaf.member[0])
-    if leaf.n >= SPARSE or t.height == 0:
+    if t.height == 0:
+        root_fit(t)
+        return
+    if leaf.n >= SPARSE:
         return
     leaf_fit(t, way)
     for level in range(t.height - 1, 0, -1):
@@ -443,6 +433,14 @@ cdef void ranks_cut(Ranks* t, Way* way, size_t count) noexcept nogil:
         t.height -= 1
         free(root)
         t.inners -= 1
+    if t.height == 0:
+        root_fit(t)
+
+cdef inline void root_fit(Ranks* t) noexcept nogil:
+    """An only leaf that is empty by three quarters gets narrower by half at least."""
+    cdef Leaf* leaf = <Leaf*>t.root
+    if leaf.room > 1 and 4 * leaf.n <= leaf.room:
+        leaf_resize(t, room_for_elements(2 * leaf.n))
 
 cdef void ranks_move(Ranks* t, void* m, double old, double score) noexcept nogil:
     """An element has another score: it stays where it is if it may, else it goes to where it belongs."""
@@ -472,7 +470,8 @@ cdef list node_check(void* node, int height, bint only, size_t[2] sums):
     if height == 0:
         leaf = <Leaf*>node
         sums[0] += 1
-        assert leaf.n <= FAN and (leaf.n or only), "elements of a leaf"
+        assert leaf.n <= leaf.room <= FAN and (leaf.n or only), "elements of a leaf"
+        assert leaf.room == FAN or only, "room of a leaf"
         for i in range(leaf.n):
             assert rl_as_bits(leaf.score[i]) == rl_as_bits(score_of(leaf.member[i])), "score"
             found.append((leaf.score[i], slice_bytes(member_text(leaf.member[i]))))

@@ -267,7 +267,7 @@ cdef bint source_of(Entry* e, bint scored, Source* s) noexcept:
         return True
     if kind_of(e) == PACKED:
         word = rl_load8(value_of(e))
-        if packed_type(word) == PACKED_NUMBERS or packed_type(word) == PACKED_SET:
+        if is_packed_set(word):
             members = packed_set(word)
         elif scored and packed_type(word) == PACKED_ZSET:
             s.form = SCORED_PACK

@@ -4,6 +4,9 @@
 # Must live here: the three forms and the steps between them, which are those of redlark.server.plain.set and Redis's.
 # Must not: how a form works inside (intset.h, listpack.h, members.pxi), replies.
 #
+# Sets of a few members of which one is too long for a listpack are kept in one all the same, though they are told as tables
+# (`few`): so they take no object, no table and no bucket.
+#
 # Why three: what most sets hold takes a byte or two beside its text in a packed form, and a search through a few
 # hundred bytes costs no more than a hash and two cache misses.  A large set is a table, which grows in bounded steps.
 
@@ -29,6 +32,8 @@ cdef enum Packing:
 
 cdef enum:
     COLLECTION = 48         # bytes of the object of a set
+    FEW_MEMBERS = 7         # that a set told as a table may have in a listpack,
+    FEW_BYTES = 1024        # and bytes of it
     KEPT_SHARE = 5          # what SPOP leaves is kept anew where it is less than a fifth of what it takes
 
 cdef tuple PACKINGS = (b"intset", b"listpack", b"hashtable")
@@ -55,6 +60,7 @@ cdef inline Slice slice_of(bytes text) noexcept:
 cdef struct SetData:
     void* data              # an rl_intset, a listpack or a Table; NULL: somebody else has it now
     Packing form
+    bint few                # a listpack that is told as a table
 
 @cython.final
 @cython.no_gc               # it refers to the configuration alone
@@ -88,7 +94,7 @@ cdef class Set:
 
     @property
     def encoding(self):
-        return PACKINGS[self.v.form]
+        return PACKINGS[HASHTABLE if self.v.few else self.v.form]
 
     def memory(self):
         return COLLECTION + set_memory(&self.v)
@@ -183,7 +189,7 @@ cdef class Set:
             other.v.data = lp_copy(<char*>self.v.data)
         else:
             other.v.data = members_copy(<Table*>self.v.data, LONE)
-        other.v.form = self.v.form
+        other.v.form, other.v.few = self.v.form, self.v.few
         return other
 
     def check(self):
@@ -191,6 +197,7 @@ cdef class Set:
         cdef size_t i
         cdef list members
         if self.v.form == INTSET:
+            assert not self.v.few, "an intset"
             assert numbers.width in (2, 4, 8)
             for i in range(1, numbers.count):
                 assert rl_intset_at(numbers, i - 1) < rl_intset_at(numbers, i), "order"
@@ -198,13 +205,15 @@ cdef class Set:
             assert lp_check(<char*>self.v.data, lp_size(<char*>self.v.data))
             members = set_list(&self.v)
             assert len(members) == len(set(members)), "a member twice"
+            assert not self.v.few or len(members) <= FEW_MEMBERS, "more than a few"
         else:
+            assert not self.v.few, "a table"
             members_check(<Table*>self.v.data, LONE)
 
 
 cdef void set_make(SetData* s) noexcept nogil:
     """An empty one."""
-    s.form = INTSET
+    s.form, s.few = INTSET, False
     s.data = rl_intset_make()
 
 cdef void set_drop(int form, void* data) noexcept:
@@ -325,24 +334,34 @@ cdef bint set_add(SetData* s, Slice member, const SetLimits* limits) noexcept:
             if rl_intset_has(<rl_intset*>s.data, number):
                 return False
             set_become(s, HASHTABLE, 0)
+        elif set_packs(s, max(member.n, longest_number(s)), limits):
+            set_become(s, LISTPACK, 0)
         else:
-            set_become(s, LISTPACK if set_packs(s, max(member.n, longest_number(s)), limits) else HASHTABLE, 0)
+            set_outgrow(s, member.n)
     else:
         lp_prepare(&item, member.p, member.n)
         if lp_find(lp_first(<char*>s.data), &item, 1) != NULL:
             return False
-        if not set_packs(s, member.n, limits):
-            set_become(s, HASHTABLE, 0)
+        if s.few or not set_packs(s, member.n, limits):
+            set_outgrow(s, member.n)
     set_insert(s, member)
     return True
+
+cdef void set_outgrow(SetData* s, size_t more) noexcept:
+    """Be told as a table, and become one where another member of so many bytes makes it more than a few."""
+    if set_count(s) >= FEW_MEMBERS or set_memory(s) + more > FEW_BYTES:
+        set_become(s, HASHTABLE, 0)
+    else:
+        set_become(s, LISTPACK, 0)
+        s.few = True
 
 cdef inline void set_add_new(SetData* s, Slice member, const SetLimits* limits) noexcept:
     """The same of a member that is known not to be there."""
     if s.form == INTSET:
         set_add(s, member, limits)
         return
-    if s.form == LISTPACK and not set_packs(s, member.n, limits):
-        set_become(s, HASHTABLE, 0)
+    if s.few or s.form == LISTPACK and not set_packs(s, member.n, limits):
+        set_outgrow(s, member.n)
     set_insert(s, member)
 
 cdef inline bint set_packs(SetData* s, size_t longest, const SetLimits* limits) noexcept:
@@ -364,7 +383,7 @@ cdef void set_announce(SetData* s, Slice first, int64_t count, const SetLimits* 
     cdef bint packs = count <= limits.entries, fits = count <= limits.intset
     if set_count(s) == 0:
         if not fits or not rl_parse_int(first.p, first.n, &number):
-            if s.form == HASHTABLE:                     # all its members are gone
+            if s.form == HASHTABLE or s.few:            # all its members are gone
                 set_drop(s.form, s.data)
                 set_make(s)
             set_become(s, LISTPACK if packs else HASHTABLE, <size_t>count)
@@ -401,7 +420,7 @@ cdef void set_become(SetData* s, Packing form, size_t expected) noexcept:
             member_add(t, LONE, p, n, rl_hash(p, n), NULL, 0)
             at = lp_next(at)
     set_drop(s.form, s.data)
-    s.form = form
+    s.form, s.few = form, False
     s.data = lp if t == NULL else <void*>t
 
 cdef struct Keeping:            # what is left of a table, on its way into a listpack
@@ -435,6 +454,7 @@ cdef void set_keep(SetData* s, size_t gone, const SetLimits* limits) noexcept:
     cdef char* at
     cdef char[24] room
     cdef size_t n = 0, count = set_count(s), longest = 0
+    cdef bint packs
     if s.form == INTSET or count * KEPT_SHARE > gone:
         return
     if s.form == LISTPACK:
@@ -443,7 +463,10 @@ cdef void set_keep(SetData* s, size_t gone, const SetLimits* limits) noexcept:
             lp_text(at, room, &n)
             longest = max(longest, n)
             at = lp_next(at)
-        if <int64_t>count > limits.entries or <int64_t>longest > limits.longest:
+        packs = <int64_t>count <= limits.entries and <int64_t>longest <= limits.longest
+        if packs:
+            s.few = False
+        elif not s.few:
             set_become(s, HASHTABLE, count)
         return
     t = <Table*>s.data
@@ -451,7 +474,7 @@ cdef void set_keep(SetData* s, size_t gone, const SetLimits* limits) noexcept:
     if keeping.fits:
         table_tell(t, keep_members, &keeping)
     if keeping.fits:
-        s.form, s.data = LISTPACK, keeping.lp
+        s.form, s.few, s.data = LISTPACK, False, keeping.lp
     else:
         lp_free(keeping.lp)
         s.data = members_copy(t, LONE)

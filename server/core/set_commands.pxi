@@ -26,7 +26,7 @@ cdef inline Content find_set(Loop loop, Client c, const Slice* key, uint64_t h, 
         return ABSENT
     if kind_of(f.e) == PACKED:
         word = rl_load8(value_of(f.e))
-        if packed_type(word) != PACKED_NUMBERS and packed_type(word) != PACKED_SET:
+        if not is_packed_set(word):
             return ANOTHER
         f.own = packed_set(word)
         f.s = &f.own

@@ -335,7 +335,7 @@ cdef void zset_unpack(Zset* z, size_t expected=0) noexcept:
         return
     z.large = <Scores*>rl_slot_alloc(sizeof(Scores))
     table_init(&z.large.table, member_hash, max(expected, pack_count(z.pack)))
-    ranks_init(&z.large.ranks)
+    ranks_init(&z.large.ranks, max(expected, pack_count(z.pack)))
     while at < end:
         item_read(z.pack, at, &item)
         item_text(&item)

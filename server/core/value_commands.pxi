@@ -7,7 +7,7 @@
 cdef bytes packed_encoding(uint64_t word):
     if packed_type(word) == PACKED_NUMBERS:
         return b"intset"
-    return b"listpack"
+    return b"hashtable" if packed_type(word) == PACKED_FEW else b"listpack"
 
 cdef inline bytes text_encoding(const Entry* e):
     """values.encoding_of, of a string."""

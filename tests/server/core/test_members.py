@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import random
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -242,6 +243,44 @@ def test_each_member_is_drawn_as_often() -> None:
     drawn = value.draw(100_000)
     counts = [drawn.count(member) for member in value]
     assert sum((count - 1000) ** 2 / 1000 for count in counts) < 200  # chi squared, 99 degrees: 180 once in a million
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 60), st.integers(0, 400), st.randoms(use_true_random=False))
+def test_what_has_shrunk_takes_little_more_than_what_has_not(kept: int, lost: int, rng: random.Random) -> None:
+    """What a few members in a table take does not depend on how many there have been."""
+    config = Config(set_max_listpack_entries=0, hash_max_listpack_entries=0)
+    members = [b"member:%d" % number for number in range(kept + lost)]
+    gone = rng.sample(members[kept:], lost)
+    few, many = core.Set(config), core.Set(config)
+    few.add(members[:kept])
+    many.add(members)
+    fewer, more = core.Hash(config), core.Hash(config)
+    fewer.set(members[:kept], members[:kept])
+    more.set(members, members)
+    for member in gone:
+        many.remove([member])
+        more.remove([member])
+        many.check()
+        more.check()
+    assert many.memory() <= 3 * few.memory() + 100  # where there never was any, there is no table
+    assert more.memory() <= 3 * fewer.memory() + 100
+
+
+def test_few_long_members_take_no_table() -> None:
+    """What is told as a table, since a member is too long, takes little more than its members until they are eight."""
+    value, members = core.Set(Config()), [b"long:%d" % number * 12 for number in range(9)]
+    value.add([b"7"])
+    for count, member in enumerate(members, 2):
+        assert value.add([member]) == 1
+        assert value.add([member]) == 0
+        value.check()
+        assert value.encoding == b"hashtable"
+        assert len(value) == count
+        assert value.memory() < 48 + 16 + 80 * count or count > 7
+    assert sorted(value) == sorted([b"7", *members])
+    assert sorted(value.copy()) == sorted(value)
+    assert value.copy().encoding == b"hashtable"
 
 
 def test_growth_of_a_set_is_incremental() -> None:

@@ -245,3 +245,25 @@ def test_a_walk_goes_on_in_a_copy(seed: int) -> None:
     """A member that stays is told though a copy takes the value's place at each step, as ZUNIONSTORE may."""
     walked = Copied()
     walk_meets_all(walked, walked.add, seed)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 60), st.integers(0, 400), st.booleans(), st.randoms(use_true_random=False))
+def test_one_that_has_shrunk_takes_little_more_than_one_that_has_not(
+    kept: int, lost: int, at_once: bool, rng: random.Random
+) -> None:
+    """What few members take does not depend on how many there have been."""
+    few, many = (core.SortedSet(SimpleNamespace(zset_max_listpack_entries=0, zset_max_listpack_value=64)) for _ in "ab")
+    for value, count in ((few, kept), (many, kept + lost)):
+        value.unpack()
+        for number in range(count):
+            value.put(b"member:%d" % number, float(number % 7))
+    if at_once:
+        many.remove_range(kept, kept + lost)
+    else:
+        for number in rng.sample(range(kept, kept + lost), lost):
+            many.remove([b"member:%d" % number])
+            many.check()
+    many.check()
+    assert len(many) == kept
+    assert many.memory() <= 3 * few.memory()
