@@ -25,6 +25,8 @@ from redlark.conformance.divergence import Divergence
 from redlark.conformance.errors import CannotRun
 from redlark.conformance.history import History
 from redlark.conformance.reports import kind
+from redlark.conformance.whole_files import put, why
+from redlark.spec.profiles import PROFILES
 
 TABLE = "divergence"
 NO_RULE = "(none)"  # stands for the rule where a connection was lost: nothing would have applied
@@ -100,7 +102,7 @@ def read(path: Path, *, drafts: bool = False) -> tuple[Entry, ...]:
         text = path.read_text(encoding="utf-8")
         told = tomllib.loads(text)
     except OSError as problem:
-        raise CannotRun(f"{path}: cannot be read: {(problem.strerror or str(problem)).lower()}") from None
+        raise CannotRun(f"{path}: cannot be read: {why(problem)}") from None
     except ValueError as problem:  # of the encoding, or of TOML
         raise CannotRun(f"{path}: not TOML: {problem}") from None
     other = sorted(told.keys() - {TABLE})
@@ -135,6 +137,8 @@ def _entry(table: Mapping[str, Any], where: str, at: int, drafts: bool) -> Entry
         raise CannotRun(f"{where}: its reason is empty; say why {table['rule']} may diverge, or remove the entry")
     if table["rule"] != NO_RULE and not RULE.fullmatch(table["rule"]):
         raise CannotRun(f"{where}: {table['rule']!r} is no rule's full name, as SET/stored is")
+    if table.get("profile") not in (None, *PROFILES):  # it would be of nothing for ever
+        raise CannotRun(f"{where}: no profile {table['profile']}; there are {', '.join(PROFILES)}")
     entry = Entry(**{**table, "example": tuple(table["example"])}, at=at)
     try:
         asked = entry.history.size
@@ -185,11 +189,11 @@ def write(path: Path, entries: Iterable[Entry]) -> None:
     try:
         text = document(entries, path.read_text(encoding="utf-8") if path.exists() else "")
         tomllib.loads(text)  # a table behind `divergence = []` would be none
-        path.write_text(text, encoding="utf-8")
+        put(path, text)
     except ValueError as problem:
         raise CannotRun(f"{path}: nothing can be put behind what stands there: {problem}") from None
     except OSError as problem:
-        raise CannotRun(f"{path}: cannot be written: {(problem.strerror or str(problem)).lower()}") from None
+        raise CannotRun(f"{path}: cannot be written: {why(problem)}") from None
 
 
 def document(entries: Iterable[Entry], text: str = "") -> str:

@@ -26,6 +26,7 @@ from redlark.conformance.meeting import campaign_on
 from redlark.conformance.memory import Memory
 from redlark.conformance.options import Options
 from redlark.conformance.state_file import seed_of
+from redlark.conformance.whole_files import writable, write
 
 Result = TypeVar("Result")
 CONFORMED, DIVERGED, COULD_NOT = 0, 1, 2
@@ -81,7 +82,7 @@ QUICK, USUAL = 10.0, 60.0  # seconds
 @click.option("--no-saved", is_flag=True, help="Keep none, and run none.")
 @click.option("--strict/--loose", default=True, help="Loose: errors count by their first word only.")
 @click.option("--destructive", is_flag=True, help="Use servers that hold data; it will be deleted.")
-@click.option("--timeout", type=click.FloatRange(0, min_open=True), default=5.0, show_default=True, metavar="SECONDS")
+@click.option("--timeout", type=duration.Seconds(), default=5.0, show_default=True, metavar="SECONDS")
 @click.option("--quiet", is_flag=True, help="Only the last line of each target.")
 def conform(
     targets: tuple[str, ...],
@@ -122,6 +123,8 @@ def conform(
     """
     if quick and budget is not None:
         raise click.UsageError("--quick is a budget: give one of --quick and --budget")
+    if exhaustive and concurrent:
+        raise click.UsageError("--exhaustive and --concurrent each mean nothing else: give one of them")
     files = {"html": html, "junit": junit, "markdown": markdown, "badge": badge}
     options = Options(
         profile=profile,
@@ -142,7 +145,7 @@ def conform(
         workers=processes or (0 if engine else 1),
         engine=engine,
     )
-    _or_end(lambda: report_cli.writable((json_file, write_baseline, *files.values())))
+    _or_end(lambda: writable((json_file, write_baseline, *files.values())))
     memory = _or_end(lambda: Memory.of(baseline, None if no_saved else saved))
     console = Console(highlight=False, emoji=False)
     reports: list[report.TargetReport] = []
@@ -154,7 +157,7 @@ def conform(
                 break
     told = report.as_json(our_version(), options.seed, reports, options, began)
     if json_file is not None:
-        _or_end(lambda: report_cli.write(json_file, json.dumps(told, indent=2) + "\n"))
+        _or_end(lambda: write(json_file, json.dumps(told, indent=2) + "\n"))
     _or_end(lambda: report_cli.deliver(told, files, annotate=annotations))
     if write_baseline is not None:
         drafted = _or_end(lambda: report_cli.draft(told, write_baseline))

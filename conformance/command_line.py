@@ -6,12 +6,15 @@ So no package imports another for the command line's sake. Must not live here: w
 
 from __future__ import annotations
 
+import os
+import sys
 from importlib.metadata import EntryPoint, PackageNotFoundError, distribution, entry_points, version
-from typing import Final
+from typing import Any, Final
 
 import click
 
 GROUP: Final = "redlark.commands"
+COULD_NOT: Final = 2
 
 
 def our_version() -> str:
@@ -22,7 +25,36 @@ def our_version() -> str:
         return "unknown"
 
 
-class Commands(click.Group):
+class Plain(click.Group):
+    """Subcommands of which users see one line for what went wrong, with status 2, and never a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a subcommand. What click itself makes of wrong options and of a closed pipe stays so."""
+        try:
+            return super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
+            raise
+        except KeyboardInterrupt:
+            line = "interrupted"
+        except Exception as problem:
+            if os.environ.get("REDLARK_DEBUG"):
+                raise
+            line = _line(problem)
+        click.echo(f"redlark: {line}", err=True)
+        sys.exit(COULD_NOT)
+
+
+def _line(problem: Exception) -> str:
+    from redlark.conformance.errors import CannotRun, Lost
+
+    if isinstance(problem, CannotRun | Lost):
+        return str(problem)
+    if isinstance(problem, OSError) and problem.strerror:
+        return problem.strerror.lower() + (f": {problem.filename}" if problem.filename is not None else "")
+    return f"a fault of Redlark: {problem!r}; REDLARK_DEBUG=1 shows where"
+
+
+class Commands(Plain):
     """The subcommands that are installed, loaded when they are asked for."""
 
     def _found(self) -> dict[str, EntryPoint]:

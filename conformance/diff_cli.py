@@ -59,8 +59,8 @@ def diff(
     \b
     For example: redlark spec diff redis-7.0 redis-8.2
     """
-    wanted = {name.strip().upper().replace(" ", "|") for name in (commands or "").split(",") if name.strip()}
     comparison = Comparison(first, second)
+    wanted = _wanted(comparison, commands or "")
     found = [
         one
         for one in comparison.differences
@@ -71,6 +71,17 @@ def diff(
         click.echo(json.dumps(as_data(first, second, found, outcomes), indent=2))
         return
     show(Console(highlight=False, emoji=False), first, second, found, outcomes)
+
+
+def _wanted(comparison: Comparison, commands: str) -> frozenset[str]:
+    """The commands that are asked for; of a container, all that it holds."""
+    known, found = frozenset().union(*comparison.commands), set[str]()
+    for name in (one.strip().upper().replace(" ", "|") for one in commands.split(",") if one.strip()):
+        named = {one for one in known if one == name or one.split("|")[0] == name}
+        if not named:
+            raise click.BadParameter(f"neither profile has a command {name}", param_hint="--commands")
+        found |= named
+    return frozenset(found)
 
 
 def look(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
+from typing import Any, Final
 
 import click
 
@@ -27,6 +29,21 @@ def seconds(text: str) -> float:
     if found <= 0:
         raise ValueError(f"{text!r} is no time at all")
     return found
+
+
+class Seconds(click.FloatRange):
+    """A number of seconds as an option's type: more than none, and no more than clocks and sockets can wait."""
+
+    MOST: Final = 31 * UNITS["d"]
+
+    def __init__(self) -> None:
+        super().__init__(0, self.MOST, min_open=True)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        found = float(super().convert(value, param, ctx))
+        if math.isnan(found):
+            self.fail(f"{value} is no number of seconds", param, ctx)
+        return found
 
 
 def option(ctx: click.Context, param: click.Parameter, value: str | None) -> float | None:

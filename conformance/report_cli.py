@@ -8,18 +8,19 @@ from __future__ import annotations
 import datetime
 import json
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
 from redlark.conformance import baseline, reports
-from redlark.conformance.errors import CannotRun
+from redlark.conformance.command_line import Plain
 from redlark.conformance.reports import actions, badge, difference, html, junit, markdown
+from redlark.conformance.whole_files import write
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-SAME, WORSE, COULD_NOT = 0, 1, 2
+SAME, WORSE = 0, 1
 FILE = click.Path(path_type=Path)
 
 
@@ -57,13 +58,6 @@ def options(command: Command) -> Command:
     return command
 
 
-def writable(paths: Iterable[Path | None]) -> None:
-    """See that there is a directory for each file before a run begins. Raises `CannotRun`."""
-    for path in paths:
-        if path is not None and not path.parent.is_dir():
-            raise CannotRun(f"the report cannot be written to {path}: no such directory")
-
-
 def deliver(report: reports.Json, files: dict[str, Path | None], *, annotate: bool) -> None:
     """Write a report in every form that was asked for. Raises `CannotRun` for a file that cannot be written."""
     for form, path in files.items():
@@ -74,28 +68,7 @@ def deliver(report: reports.Json, files: dict[str, Path | None], *, annotate: bo
             click.echo(line)
 
 
-def write(path: Path, text: str) -> None:
-    """Write a file whole. Raises `CannotRun`."""
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as problem:
-        raise CannotRun(
-            f"the report cannot be written to {path}: {(problem.strerror or str(problem)).lower()}"
-        ) from None
-
-
-class _Group(click.Group):
-    """Subcommands for which what cannot be read or written is one line and status 2."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return super().invoke(ctx)
-        except CannotRun as problem:
-            click.echo(f"redlark: {problem}", err=True)
-            sys.exit(COULD_NOT)
-
-
-@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Plain, context_settings={"help_option_names": ["-h", "--help"]})
 def report() -> None:
     """Other forms of a report of `redlark conform --json`, and what two of them differ in."""
 

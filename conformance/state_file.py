@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from redlark.conformance.errors import CannotRun
+from redlark.conformance.whole_files import why, write
 
 FORM = 1
 
@@ -23,19 +24,16 @@ def read_file(path: Path) -> dict[str, Any]:
             raise ValueError("it has another form")
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError) as problem:
-        raise CannotRun(f"{path}: not the state of a run ({problem}); remove it") from None
+    except OSError as problem:
+        raise CannotRun(f"{path}: the state of a run cannot be read there: {why(problem)}") from None
+    except (ValueError, RecursionError) as problem:
+        raise CannotRun(f"{path}: not the state of a run ({problem}); remove it, or name another file") from None
     return told
 
 
 def write_file(path: Path, text: str) -> None:
     """Put a text in the place of the file, whole or not at all. Raises `CannotRun`."""
-    temporary = path.with_name(path.name + ".new")
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
-    except OSError as problem:
-        raise CannotRun(f"{path}: the state cannot be kept there: {problem.strerror}") from None
+    write(path, text, "the state of the run")
 
 
 def seed_of(path: Path) -> int | None:

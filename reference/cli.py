@@ -20,7 +20,13 @@ from redlark.spec.profiles import PROFILES
 
 
 @click.command()
-@click.option("--port", default=7379, show_default=True, help="The port to listen on; 0 takes a free one.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=7379,
+    show_default=True,
+    help="The port to listen on; 0 takes a free one.",
+)
 @click.option("--bind", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--profile", default="redis-8.2", show_default=True, type=click.Choice(profiles()))
 @click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="A parameter: requirepass=secret.")

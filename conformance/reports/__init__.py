@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from functools import cache
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 from attrs import frozen
 
 from redlark.conformance.errors import CannotRun
@@ -30,12 +33,27 @@ def read(path: Path) -> dict[str, Any]:
         told = json.loads(path.read_text())
     except OSError as problem:
         raise CannotRun(f"{path}: cannot be read: {(problem.strerror or str(problem)).lower()}") from None
-    except ValueError as problem:
+    except (ValueError, RecursionError) as problem:
         raise CannotRun(f"{path}: not a report of `redlark conform --json`: {problem}") from None
-    targets = told.get("targets") if isinstance(told, dict) else None
-    if not isinstance(targets, list) or not all(isinstance(one, dict) and "totals" in one for one in targets):
-        raise CannotRun(f"{path}: not a report of `redlark conform --json`: it has no targets")
+    wrong = jsonschema.exceptions.best_match(_form().iter_errors(told))
+    if wrong is not None:
+        where = f"{wrong.json_path}: {wrong.message[-160:]}"
+        raise CannotRun(f"{path}: not a report of `redlark conform --json`: {where}")
     return dict(told)
+
+
+@cache
+def _form() -> jsonschema.Draft202012Validator:
+    """The schema of a report, but for fields that it does not know: a later Redlark may tell more."""
+
+    def open_(schema: Any) -> Any:
+        if isinstance(schema, dict):
+            kept = {name: open_(value) for name, value in schema.items()}
+            return {name: value for name, value in kept.items() if (name, value) != ("additionalProperties", False)}
+        return [open_(one) for one in schema] if isinstance(schema, list) else schema
+
+    text = files("redlark.conformance").joinpath("schema/report.schema.json").read_text()
+    return jsonschema.Draft202012Validator(open_(json.loads(text)))
 
 
 def kind(seen: str) -> str:

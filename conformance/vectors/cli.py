@@ -12,19 +12,23 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from redlark.conformance import duration
+from redlark.conformance.command_line import Plain
 from redlark.conformance.errors import CannotRun
+from redlark.conformance.interrupts import interrupts
 from redlark.conformance.options import Options
 from redlark.conformance.vectors import files
 from redlark.conformance.vectors.fill import Filling
 from redlark.conformance.vectors.runner import Failure
 from redlark.conformance.vectors.session import Session
+from redlark.conformance.whole_files import writable, write
 from redlark.reference import Model
 from redlark.spec.profiles import PROFILES
 
 PASSED, FAILED, COULD_NOT = 0, 1, 2
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Plain, context_settings={"help_option_names": ["-h", "--help"]})
 def vectors() -> None:
     """Test vectors: cases of the text as JSON, for a consumer in any language."""
 
@@ -40,15 +44,12 @@ def fill(profile: str, out: Path, seed: int, commands: str | None, groups: str |
     """Write the vectors of a profile into DIR, and which rules they show; the rest with the reason."""
     console = Console(highlight=False, emoji=False)
     options = Options(profile=profile, seed=seed, commands=_upper(commands), groups=_lower(groups))
+    held = out.exists() and any(out.iterdir())
+    if held and not (out / files.INDEX).exists():
+        raise CannotRun(f"{out}: holds other files, which would be lost among the vectors")
+    files.made(out)
     filling = Filling(Model.load(profile), seed, options, _teller(console, quiet))
-    try:
-        filling.run()
-    except CannotRun as problem:
-        click.echo(f"redlark: {problem}", err=True)
-        sys.exit(COULD_NOT)
-    if out.exists() and any(out.iterdir()) and not (out / files.INDEX).exists():
-        click.echo(f"redlark: {out}: holds other files, which would be lost among the vectors", err=True)
-        sys.exit(COULD_NOT)
+    filling.run()
     index = files.write(out, filling)
     shown, count = len(filling.shown), sum(index["files"].values())
     console.print(f"{out}: {count} cases of {escape(profile)}, which show {shown} of {len(filling.rules)} rules")
@@ -71,7 +72,7 @@ def _lower(words: str | None) -> frozenset[str]:
 @click.argument("target")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), metavar="FILE", help="Write what was run there.")
 @click.option("--destructive", is_flag=True, help="Use a server that holds data; it will be deleted.")
-@click.option("--timeout", type=click.FloatRange(0, min_open=True), default=5.0, show_default=True, metavar="SECONDS")
+@click.option("--timeout", type=duration.Seconds(), default=5.0, show_default=True, metavar="SECONDS")
 @click.option("--quiet", is_flag=True, help="Only the last line.")
 def run(folder: Path, target: str, json_file: Path | None, destructive: bool, timeout: float, quiet: bool) -> None:
     """Run the vectors in DIR against TARGET: an address or the name of a server of this machine.
@@ -79,25 +80,22 @@ def run(folder: Path, target: str, json_file: Path | None, destructive: bool, ti
     Exit status: 0 every case that could be run passes, 1 some fail, 2 could not run.
     """
     console = Console(highlight=False, emoji=False)
-    try:
-        index, cases = files.read(folder)
-        session = Session(target, index, cases, destructive, timeout)
-        with _progress(console, session, quiet):
-            session.run()
-    except CannotRun as problem:
-        click.echo(f"redlark: {problem}", err=True)
-        sys.exit(COULD_NOT)
+    writable((json_file,))
+    index, cases = files.read(folder)
+    session = Session(target, index, cases, destructive, timeout)
+    with interrupts(), _progress(console, session, quiet):
+        session.run()
     for failure in () if quiet else session.failures:
         _show(console, failure)
     for reason, names in session.skipped.items() if not quiet else ():
         console.print(f"[yellow]skipped[/] {len(names)}: {escape(reason)}")
     if json_file is not None:
-        json_file.write_text(json.dumps(session.as_json(), indent=1) + "\n")
+        write(json_file, json.dumps(session.as_json(), indent=1) + "\n")
     left_out = sum(map(len, session.skipped.values()))
     style = "red" if session.failures else "green"
     said = f"{session.passed} passed, {len(session.failures)} failed, {left_out} skipped"
     console.print(f"{escape(target)}: [{style}]{said}[/] (vectors of {index['profile']})")
-    sys.exit(FAILED if session.failures else PASSED)
+    sys.exit(FAILED if session.failures else PASSED if session.passed else COULD_NOT)
 
 
 def _progress(console: Console, session: Session, quiet: bool) -> Progress:

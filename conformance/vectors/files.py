@@ -20,8 +20,12 @@ from redlark.conformance.generate import group_of
 from redlark.conformance.vectors.fill import Filling, Shown
 from redlark.conformance.vectors.follow import Case
 from redlark.conformance.vectors.gather import Place
+from redlark.conformance.whole_files import why
+from redlark.conformance.whole_files import write as put
 
 FORMAT = 1
+DEFAULT = "as it comes"
+WHAT = "the vectors"
 INDEX = "index.json"
 CLEARING = ("FLUSHALL", "SCRIPT|FLUSH", "FUNCTION|FLUSH", "CONFIG|RESETSTAT", "SLOWLOG|RESET", "LATENCY|RESET")
 
@@ -46,13 +50,30 @@ def write(folder: Path, filling: Filling) -> dict[str, Any]:
             for rule in filling.rules
         },
     }
-    folder.mkdir(parents=True, exist_ok=True)
-    for old in folder.glob("*.json"):  # what an earlier fill has left there
-        old.unlink()
+    made(folder)
+    for old in _left(folder):
+        (folder / old).unlink(missing_ok=True)
     for name, ones in by_file.items():
-        (folder / name).write_text(_lines(ones))
-    (folder / INDEX).write_text(json.dumps(index, indent=1) + "\n")
+        put(folder / name, _lines(ones), WHAT)
+    put(folder / INDEX, json.dumps(index, indent=1) + "\n", WHAT)
     return index
+
+
+def made(folder: Path) -> None:
+    """Make the folder, if it is not there. Raises `CannotRun`."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        raise CannotRun(f"{WHAT} cannot be written to {folder}: {why(problem)}") from None
+
+
+def _left(folder: Path) -> list[str]:
+    """The files that an earlier fill has left there, by its index; what else stands there is not ours."""
+    try:
+        named = json.loads((folder / INDEX).read_text())["files"]
+        return [name for name in named if name == Path(name).name and name.endswith(".json")]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
 
 
 def _lines(ones: Iterable[dict[str, Any]]) -> str:
@@ -132,11 +153,42 @@ def read(folder: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     try:
         index: dict[str, Any] = json.loads((folder / INDEX).read_text())
         cases = [case for name in index["files"] for case in json.loads((folder / name).read_text())]
-    except (OSError, ValueError, KeyError, TypeError) as problem:
+    except OSError as problem:
+        raise CannotRun(f"{folder}: holds no vectors: {Path(problem.filename).name}: {why(problem)}") from None
+    except (ValueError, KeyError, TypeError, RecursionError) as problem:
         raise CannotRun(f"{folder}: holds no vectors: {problem}") from None
     if index.get("format") != FORMAT:
         raise CannotRun(f"{folder}: vectors of format {index.get('format')}; this is for format {FORMAT}")
+    try:
+        validate(index, cases)
+    except jsonschema.ValidationError as problem:
+        raise CannotRun(f"{folder}: holds no vectors: {_where(problem)}") from None
+    for case in cases:
+        found = _amiss(case, index)
+        if found:
+            raise CannotRun(f"{folder}: holds no vectors: {case['name']}: {found}")
     return index, cases
+
+
+def _where(problem: jsonschema.ValidationError) -> str:
+    return f"{problem.json_path}: {problem.message[:200]}"
+
+
+def _amiss(case: Mapping[str, Any], index: Mapping[str, Any]) -> str:
+    """What is wrong with a case that the schema cannot say: it names what is not there."""
+    if case.get("server", DEFAULT) not in index["servers"]:
+        return f"no set-up {case['server']!r}"
+    clients, steps = case.get("clients", 1), case["steps"]
+    for at, step in enumerate(steps):
+        words = [word for word in step.get("send", ()) if isinstance(word, dict)]
+        named = [step.get("client", 1), *(word.get("id", word.get("address", 1)) for word in words)]
+        if max(named) > clients:
+            return f"there is no connection {max(named)}"
+        if any(not steps[word["reply"]].get("expect") for word in words if word.get("reply", at) < at):
+            return "a word is a reply that does not come"
+        if any(word["reply"] >= at for word in words if "reply" in word):
+            return "a word is a reply that has not come yet"
+    return ""
 
 
 def schema() -> dict[str, Any]:

@@ -18,9 +18,8 @@ from redlark.conformance import servers as machine
 from redlark.conformance.configure import configured
 from redlark.conformance.errors import CannotRun
 from redlark.conformance.target import Target, at, leave_empty, parse_address, prepare
+from redlark.conformance.vectors.files import DEFAULT
 from redlark.conformance.vectors.runner import Failure, Runner, Slow, Unspoken, running
-
-DEFAULT = "as it comes"
 
 
 @mutable(slots=False)

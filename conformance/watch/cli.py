@@ -11,12 +11,14 @@ from pathlib import Path
 import click
 from rich.console import Console
 
+from redlark.conformance import duration
 from redlark.conformance.cli import COULD_NOT, our_version
 from redlark.conformance.errors import CannotRun
 from redlark.conformance.interrupts import interrupts
 from redlark.conformance.target import parse_address
 from redlark.conformance.watch import told
 from redlark.conformance.watch.watching import Watch
+from redlark.conformance.whole_files import writable, write
 
 FINE, FOUND = 0, 1
 LOOK = 0.5  # seconds between two looks at whether the server is still there
@@ -29,7 +31,7 @@ class _Place(click.ParamType):  # type: ignore[type-arg,unused-ignore]
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, int]:
         host, _, port = str(value).rpartition(":")
-        if not port.isdigit() or int(port) > 65535:
+        if not (port.isascii() and port.isdigit()) or int(port) > 65535:
             self.fail(f"{value!r} is not a port, or host:port", param, ctx)
         return host.strip("[]") or "127.0.0.1", int(port)
 
@@ -42,7 +44,7 @@ class _Place(click.ParamType):  # type: ignore[type-arg,unused-ignore]
 @click.option("--judge/--no-judge", default=True, help="Hold each exchange to the text, or only record.")
 @click.option("--profile", help="Hold the server to this profile (default: recognised from INFO, and said).")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), metavar="FILE", help="Write the report there.")
-@click.option("--seconds", type=click.FloatRange(0, min_open=True), help="End by itself after so long.")
+@click.option("--seconds", type=duration.Seconds(), help="End by itself after so long.")
 @click.option("--quiet", is_flag=True, help="Only the last line.")
 def watch(
     listen: tuple[str, int],
@@ -61,10 +63,8 @@ def watch(
     or the server is gone.
     """
     console = Console(highlight=False, emoji=False)
-    if json_file is not None and not json_file.parent.is_dir():
-        click.echo(f"redlark: the report cannot be written to {json_file}: no such directory", err=True)
-        sys.exit(COULD_NOT)
     try:
+        writable((json_file,))
         with interrupts():
             watching = Watch(
                 parse_address(upstream),
@@ -117,8 +117,8 @@ def _wait(watching: Watch, seconds: float | None) -> str:
 
 def _write(path: Path, watching: Watch) -> int:
     try:
-        path.write_text(json.dumps(told.as_json(watching, our_version()), indent=2) + "\n")
-    except OSError as problem:
-        click.echo(f"redlark: the report cannot be written to {path}: {(problem.strerror or '').lower()}", err=True)
+        write(path, json.dumps(told.as_json(watching, our_version()), indent=2) + "\n")
+    except CannotRun as problem:
+        click.echo(f"redlark: {problem}", err=True)
         return COULD_NOT
     return FINE

@@ -21,6 +21,7 @@ from typing import Any
 
 from attrs import field, mutable
 
+from redlark.conformance.errors import CannotRun
 from redlark.conformance.target import Address, Target
 from redlark.conformance.watch import forward
 from redlark.conformance.watch.differing import Replayed
@@ -32,13 +33,17 @@ from redlark.conformance.watch.trace import Line, Recording
 from redlark.conformance.watch.watching import Recorder
 from redlark.conformance.watch.wire import Exchange, Requests, Talk, Words
 from redlark.reference import Model
-from redlark.reference.resp import Frame, encode_request, frame
+from redlark.reference.resp import Frame, ProtocolError, encode_request, frame
 from redlark.spec.profiles import PROFILES
 
 AT_ONCE = 200  # events that are judged between two looks at how far it is
 PUSHES = 1.0  # seconds that a push may take to come
 _CURSORS = {b"scan": 1, b"sscan": 2, b"hscan": 2, b"zscan": 2}
 _SKIPPED = "needs a secret that is not in the trace"
+
+
+def _damaged(line: Line, what: str, number: int) -> str:
+    return f"the trace is damaged: connection {line.connection}, {what} {number}: not RESP: {line.data[:40]!r}"
 
 
 @mutable(eq=False)
@@ -168,15 +173,20 @@ class Replay:
         return judge
 
     def _prepare(self) -> None:
-        """What was recorded of each request: its words, and the frames of its reply."""
+        """What was recorded of each request: its words, and the frames of its reply. Raises `CannotRun`."""
         readers: dict[int, Requests] = {}
         for line in self.recording.lines:
             if line.ask:
                 found = list(readers.setdefault(line.connection, Requests()).feed(line.data))
-                words = found[0][0] if found else ()
+                if len(found) != 1:
+                    raise CannotRun(_damaged(line, "request", line.ask))
+                words = found[0][0]
                 self._asked[line.connection, line.ask] = Replayed(line.connection, line.ask, words, secret=line.secret)
             elif line.reply and (line.connection, line.reply) in self._asked:
-                self._asked[line.connection, line.reply].recorded.append(frame(line.data))
+                try:
+                    self._asked[line.connection, line.reply].recorded.append(frame(line.data))
+                except ProtocolError:
+                    raise CannotRun(_damaged(line, "reply", line.reply)) from None
         hashed = bool(self.recording.header.get("redacted"))
         for one in self._asked.values():
             one.hashed = hashed

@@ -18,7 +18,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from redlark.conformance import profiles
+from redlark.conformance import duration, profiles
 from redlark.conformance import servers as machine
 from redlark.conformance.attempt import command_of
 from redlark.conformance.cli import COULD_NOT, our_version
@@ -31,6 +31,7 @@ from redlark.conformance.watch.replay import Replay
 from redlark.conformance.watch.told import asked
 from redlark.conformance.watch.trace import Recording, read
 from redlark.conformance.watch.wire import Words
+from redlark.conformance.whole_files import writable, write
 
 NOTHING_BREAKS, BREAKS = 0, 1
 _SHOWN = 160
@@ -43,7 +44,7 @@ _SHOWN = 160
 @click.option("--destructive", is_flag=True, help="Use a target that holds data; it will be deleted.")
 @click.option("--as-it-is", is_flag=True, help="Leave what the target holds: it has been given the application's data.")
 @click.option("--pace", is_flag=True, help="Keep the pauses that were recorded (default: do not wait).")
-@click.option("--timeout", type=click.FloatRange(0, min_open=True), default=5.0, show_default=True, metavar="SECONDS")
+@click.option("--timeout", type=duration.Seconds(), default=5.0, show_default=True, metavar="SECONDS")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), metavar="FILE", help="Write the report there.")
 @click.option("--quiet", is_flag=True, help="Only the last line.")
 def replay(
@@ -63,10 +64,8 @@ def replay(
     0 nothing breaks, 1 something does, 2 could not run.
     """
     console = Console(highlight=False, emoji=False)
-    if json_file is not None and not json_file.parent.is_dir():
-        click.echo(f"redlark: the report cannot be written to {json_file}: no such directory", err=True)
-        sys.exit(COULD_NOT)
     try:
+        writable((json_file,))
         with interrupts():
             recording = read(trace)
             with _target(target, recording, destructive, as_it_is) as met:
@@ -93,10 +92,9 @@ def replay(
     code = BREAKS if any(one.breaks for one in found) else NOTHING_BREAKS
     if json_file is not None:
         try:
-            json_file.write_text(json.dumps(report, indent=2) + "\n")
-        except OSError as problem:
-            reason = (problem.strerror or "").lower()
-            click.echo(f"redlark: the report cannot be written to {json_file}: {reason}", err=True)
+            write(json_file, json.dumps(report, indent=2) + "\n")
+        except CannotRun as problem:
+            click.echo(f"redlark: {problem}", err=True)
             code = COULD_NOT
     sys.exit(code)
 

@@ -22,6 +22,7 @@ from redlark.conformance.watch.wire import Exchange, Words
 from redlark.reference.resp import Frame, encode_request
 
 VERSION = 1
+HEADER = {"server": str, "profile": str, "empty": bool, "databases": int, "redacted": bool}
 
 
 def text_of(data: bytes) -> str:
@@ -132,18 +133,32 @@ def read(path: Path) -> Recording:
         raise CannotRun(f"{path}: not a trace of redlark watch")
     if parsed[0]["redlark-trace"] != VERSION:
         raise CannotRun(f"{path}: a trace of version {parsed[0]['redlark-trace']}; this reads version {VERSION}")
-    return Recording(parsed[0], tuple(_line_of(row) for row in parsed[1:]), cut)
+    for name, kind in HEADER.items():
+        if type(parsed[0].get(name)) is not kind:
+            raise CannotRun(f"{path}: not a trace of redlark watch: its first line tells of no {name!r}")
+    return Recording(parsed[0], tuple(_line_of(row, at, path) for at, row in enumerate(parsed[1:], 2)), cut)
 
 
-def _parsed(rows: list[bytes], path: Path) -> Iterator[dict[str, Any]]:
+def _parsed(rows: list[bytes], path: Path) -> Iterator[Any]:
     for number, row in enumerate(rows[:-1], 1):  # what stands behind the last line's end was cut
         try:
             yield json.loads(row)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise CannotRun(f"{path}, line {number}: not JSON") from None
 
 
-def _line_of(row: dict[str, Any]) -> Line:
+def _line_of(row: Any, number: int, path: Path) -> Line:
+    """One line as data. Raises `CannotRun` for one that is none; the schema, line by line, would take as long again."""
+    try:
+        line = _read(row)
+        if not all(type(number) is int for number in (line.at, line.connection, line.ask, line.reply)):
+            raise TypeError
+    except (AttributeError, TypeError, ValueError):
+        raise CannotRun(f"{path}, line {number}: no line of a trace: {json.dumps(row)[:100]}") from None
+    return line
+
+
+def _read(row: dict[str, Any]) -> Line:
     return Line(
         row.get("at", 0),
         row.get("on", 0),

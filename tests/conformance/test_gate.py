@@ -33,6 +33,7 @@ from redlark.conformance.history import (
     Step,
 )
 from redlark.conformance.report_cli import report as report_group
+from redlark.spec.profiles import PROFILES
 from tests.quality.faults import FAULTS
 from tests.quality.proxy import Link, proxy
 
@@ -93,7 +94,7 @@ entries = st.builds(
     protocol=st.sampled_from([2, 3]),
     setup=st.none() | texts,
     target=st.none() | texts,
-    profile=st.none() | texts,
+    profile=st.none() | st.sampled_from(list(PROFILES)),
     seldom=st.booleans(),
 )
 

@@ -307,6 +307,7 @@ class Runner {
 }
 
 async function main([folder, host, port, ...options]) {
+  if (!(Number(port) >= 1)) throw new Error("give DIR HOST PORT: node consume.mjs vectors 127.0.0.1 6379");
   const name = options.includes("--server") ? options[options.indexOf("--server") + 1] : "as it comes";
   const read = (file) => JSON.parse(readFileSync(join(folder, file), "utf8"));
   const index = read("index.json");
@@ -334,6 +335,6 @@ async function main([folder, host, port, ...options]) {
 }
 
 main(process.argv.slice(2)).then((code) => process.exit(code), (problem) => {
-  console.error(String(problem.stack ?? problem));
+  console.error(`consume.mjs: ${problem.message || problem.code || problem}`);
   process.exit(2);
 });
