@@ -81,6 +81,8 @@ def watch(
         sys.exit(COULD_NOT)
     (told.show_totals if quiet else told.show)(console, watching)
     code = FOUND if watching.judge is not None and watching.judge.findings else FINE
+    if watching.recorder.trace is not None and watching.recorder.trace.broken:  # which the report has told
+        code = COULD_NOT
     if json_file is not None:
         code = max(code, _write(json_file, watching))
     if gone:

@@ -241,6 +241,18 @@ def test_a_file_that_cannot_be_written_whole_stays_as_it_was(tmp_path: Path) -> 
     assert os.listdir(tmp_path) == ["known.toml"]
 
 
+def test_a_trace_that_ends_early_is_no_success(tmp_path: Path) -> None:
+    """A trace that cannot be written on (a limit, as a full disk) is told of, and the status is 2."""
+
+    def limited() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20, 20))
+
+    with Server() as server:
+        line = ["watch", "--listen", "0", "--upstream", server.url, "--trace", str(tmp_path / "t"), "--seconds", "0.5"]
+        done = subprocess.run([*COMMAND, *line], capture_output=True, text=True, timeout=60, preexec_fn=limited)
+    assert (done.returncode, "the trace ends early: file too large" in done.stdout) == (2, True), done
+
+
 def test_a_file_keeps_its_mode_and_a_link_its_place(tmp_path: Path) -> None:
     """What is written anew has the permissions of what stood there; through a link the file behind it is written."""
     file, link = tmp_path / "real", tmp_path / "link"
