@@ -6,12 +6,14 @@ What must not live here: the faults (`faults`), and what is asked of the outcome
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 from attrs import frozen
 
 from redlark.conformance import servers as machine
 from redlark.conformance import written
 from redlark.conformance.campaign import Campaign
+from redlark.conformance.history import Part
 from redlark.conformance.judge import Judge
 from redlark.conformance.options import Options
 from redlark.conformance.profiles import choose, model_of
@@ -66,7 +68,7 @@ def campaign(
             if one.facts["group"][0] in groups and not one.container and b"blocking" not in one.flags
         }
         commands = (ALWAYS | own) - APART
-        options = Options(profile=PROFILE, seed=seed, budget=120, requests=requests, commands=frozenset(commands))
+        options = Options(profile=PROFILE, seed=seed, budget=600, requests=requests, commands=frozenset(commands))
         one = Campaign(url, target, model, choose(target.info, PROFILE), options, enough=1)
         one.run()
     return one
@@ -106,7 +108,33 @@ def _is_found_again(running: machine.Running, fault: Fault, model: Model, findin
     return found is not None and found.rules == finding.rules
 
 
-def measure(seed: int, place: int) -> Power:
+@frozen
+class Short:
+    """What searches with some seeds found in the end, in how many requests of all of them, and what of it counts."""
+
+    run: Campaign
+    requests: int
+    finding: Finding | None
+    asked: tuple[tuple[Part, ...], ...] = ()
+
+
+def until_short(search: Callable[[int], Campaign], counts: Callable[[tuple[Part, ...]], bool], longest: int) -> Short:
+    """Search with another seed while what is found has more requests that count: how far it shrinks hangs on it."""
+    asked = 0
+    for seed in range(1, TRIES + 1):
+        run = search(seed)
+        asked += run.requests
+        finding = next(iter(run.findings.values()), None)
+        steps = finding.divergence.history.steps if finding else ()
+        parts = (one.parts for step in steps for one in step.requests)
+        short = Short(run, asked, finding, tuple(one for one in parts if counts(one)))
+        if finding is None or len(short.asked) <= longest:
+            break
+    return short
+
+
+def measure(seed: int, name: str) -> Power:
     """One fault, before a server of its own."""
+    fault = next(one for one in FAULTS if one.name == name)
     with machine.running(None) as running:
-        return measured(running, FAULTS[place], seed)
+        return measured(running, fault, seed)

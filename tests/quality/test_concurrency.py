@@ -173,13 +173,20 @@ def polling() -> Handler:
     return handle
 
 
-@pytest.mark.parametrize("fault", [split_exec, split_mset, stale_reads, lost_updates], ids=lambda one: one.__name__)
+# Of each whether it is one of clients who wait.
+BETWEEN = {
+    **dict.fromkeys((split_exec, split_mset, stale_reads, lost_updates), False),
+    **dict.fromkeys((lost_wakeups, split_blmove, polling), True),
+}
+
+
+@pytest.mark.parametrize("fault", [one for one, waits in BETWEEN.items() if not waits], ids=lambda f: f.__name__)
 def test_what_is_not_atomic_is_found(embedded: machine.Running, fault: Callable[[], Handler]) -> None:
     """A fault of atomicity or of freshness is found, and the picture of it is short."""
     found_and_short(crowd(embedded, fault(), HISTORIES))
 
 
-@pytest.mark.parametrize("fault", [lost_wakeups, split_blmove, polling], ids=lambda one: one.__name__)
+@pytest.mark.parametrize("fault", [one for one, waits in BETWEEN.items() if waits], ids=lambda f: f.__name__)
 def test_who_waits_and_is_served_wrongly_is_found(start_server: Starter, fault: Callable[[], Handler]) -> None:
     """A waiter that is not woken, or whose waiting is not one request, is found, and told as a short picture."""
     found_and_short(crowd(start_server("redis:8.2"), fault(), HISTORIES, waits=True))

@@ -6,7 +6,7 @@ import pytest
 
 from redlark.conformance import servers as machine
 from redlark.conformance.campaign import Campaign
-from redlark.conformance.history import ClientId, Dumped, History, Request, Step, request
+from redlark.conformance.history import ClientId, Dumped, History, Part, Request, Step, request
 from redlark.conformance.judge import Judge
 from redlark.conformance.options import Options
 from redlark.conformance.profiles import choose, model_of
@@ -14,6 +14,7 @@ from redlark.conformance.target import parse_address, prepare
 from redlark.reference.resp import Frame
 from redlark.spec.profiles import recognise
 
+from .power import Short, until_short
 from .proxy import Pusher, tap
 
 PROFILE = "redis-8.2"
@@ -67,6 +68,15 @@ def campaign(running: machine.Running, pusher: Pusher, requests: int, seed: int 
         one = Campaign(url, target, model_of(PROFILE, sound), choose(target.info, PROFILE), options, enough=1)
         one.run()
     return one
+
+
+def measured(running: machine.Running, fault: Pusher) -> Short:
+    """What is found of a fault, and how soon."""
+    return until_short(lambda seed: campaign(running, fault, BUDGET, seed), _counts, LONGEST)
+
+
+def _counts(parts: tuple[Part, ...]) -> bool:
+    return parts[0] != b"HELLO" and parts[1:] != (b"ID",)
 
 
 def test_without_a_fault_no_invalidation_is_wrong(real: machine.Running) -> None:
@@ -195,17 +205,10 @@ def test_what_is_told_together_or_never_is_no_divergence(server: machine.Server)
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)
 def test_each_fault_is_found_and_shrunk(real: machine.Running, fault: Pusher) -> None:
     """A fault shows itself within the budget, again when repeated, in a few requests that conform without it."""
-    for seed in (1, 2, 3):  # how far a finding is shrunk in its seconds hangs on what was found first
-        run = campaign(real, fault, BUDGET, seed)
-        findings = list(run.findings.values())
-        assert findings, f"not found in {run.requests} requests: {run.notes}"
-        history = findings[0].divergence.history
-        asked = [r.parts for step in history.steps for r in step.requests]
-        asked = [parts for parts in asked if parts[0] != b"HELLO" and parts[1:] != (b"ID",)]
-        if len(asked) <= LONGEST:
-            break
-    assert findings[0].reproduced
-    assert len(asked) <= LONGEST, findings[0].paste
-    sound = Judge(run.model, prepare(parse_address(real.url), destructive=True))
-    assert sound.run(history) is None, findings[0].paste
+    short = measured(real, fault)
+    assert short.finding is not None, f"not found in {short.requests} requests: {short.run.notes}"
+    assert short.finding.reproduced
+    assert len(short.asked) <= LONGEST, short.finding.paste
+    sound = Judge(short.run.model, prepare(parse_address(real.url), destructive=True))
+    assert sound.run(short.finding.divergence.history) is None, short.finding.paste
     sound.close()

@@ -14,6 +14,7 @@ from redlark.conformance.meeting import campaign_on
 from redlark.conformance.options import Options
 from redlark.reference.resp import Frame
 
+from .power import Short, until_short
 from .proxy import Pusher, tap
 
 PROFILE = "redis-8.2"
@@ -147,6 +148,11 @@ def campaign(running: machine.Running, fault: Fault, requests: int, seed: int = 
     return one
 
 
+def measured(running: machine.Running, fault: Fault) -> Short:
+    """What is found of a fault, and how soon."""
+    return until_short(lambda seed: campaign(running, fault, BUDGET, seed), lambda one: one[0] not in SET_UP, LONGEST)
+
+
 @pytest.mark.campaign
 @pytest.mark.parametrize("commands", [MESSAGES, EVENTS, WAITING], ids=["messages", "events", "waiting"])
 def test_without_a_fault_nothing_is_wrong(real: machine.Running, commands: frozenset[str]) -> None:
@@ -171,14 +177,8 @@ def test_without_a_fault_nothing_is_wrong(real: machine.Running, commands: froze
 )
 def test_each_fault_is_found_and_shrunk(real: machine.Running, fault: Fault) -> None:
     """A fault shows itself within the budget, again when repeated, in a few requests that conform without it."""
-    for seed in (1, 2, 3):  # how far a finding is shrunk in its seconds hangs on what was found first
-        run = campaign(real, fault, BUDGET, seed)
-        findings = list(run.findings.values())
-        assert findings, f"not found in {run.requests} requests: {run.notes}"
-        asked = [r.parts for step in findings[0].divergence.history.steps for r in step.requests]
-        asked = [parts for parts in asked if parts[0] not in SET_UP]
-        if len(asked) <= LONGEST:
-            break
-    print(f"{fault.name}: {run.requests} requests, {len(asked)}:\n{findings[0].paste}")
-    assert findings[0].reproduced
-    assert len(asked) <= LONGEST, findings[0].paste
+    short = measured(real, fault)
+    assert short.finding is not None, f"not found in {short.requests} requests: {short.run.notes}"
+    print(f"{fault.name}: {short.requests} requests, {len(short.asked)}:\n{short.finding.paste}")
+    assert short.finding.reproduced
+    assert len(short.asked) <= LONGEST, short.finding.paste

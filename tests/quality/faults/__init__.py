@@ -140,5 +140,8 @@ def elements(raw: bytes, change: Callable[[list[bytes]], list[bytes]], kinds: by
     return b"%b%d\r\n%b" % (frame.kind, len(parts), b"".join(parts))
 
 
+LAYERS: dict[str, str] = {}  # of each fault, the module in which it stands
 for module in MODULES:
     importlib.import_module(f"{__name__}.{module}")
+    for one in FAULTS[len(LAYERS) :]:
+        LAYERS[one.name] = module.replace("_", " ")
