@@ -57,7 +57,7 @@ def tour(pool: Pool, protocols: Sequence[int], rng: random.Random) -> list[Histo
     for name, iteration in ITERATIONS.items():
         if pool.has(name, *(("SET",) if name == "SCAN" else ())):
             one = evolve(pool, weights=tuple(float(one == name) for one in pool.names))
-            whole = tuple(step for _ in range(4) for step in iteration(one, rng))
+            whole = tuple(step for share in (1.0, 0.5, 1.0, 0.5) for step in iteration(one, rng, share))
             found += [History(whole, protocol) for protocol in protocols if whole]
     if pool.has(tracking_draw.TRACKING) and {"SUBSCRIBE", "CLIENT|ID", "QUIT"} <= pool.generator.commands.keys():
         found += map(tracking_draw.redirected, protocols)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 class Kind:
     """A type: what fills a key, which words make one member, what tells all that is there and takes members away.
 
-    `scan` iterates over the members; empty where nothing does.
+    `scan` iterates over the members; empty where nothing does. `whole`: a key holds one value, and no members.
     """
 
     fill: str
@@ -33,10 +33,11 @@ class Kind:
     tell: tuple[str, ...]
     take: str
     scan: str = ""
+    whole: bool = False
 
 
 def _scored(member: bytes, rng: random.Random) -> tuple[bytes, ...]:
-    return rng.choice((b"1", b"1", b"2", b"3", b"1.5", b"-1")), member
+    return rng.choice((b"1", b"1", b"2", b"3", b"1.5", b"-1", b"1", b"inf")), member
 
 
 def _paired(member: bytes, rng: random.Random) -> tuple[bytes, ...]:
@@ -47,13 +48,20 @@ def _bare(member: bytes, rng: random.Random) -> tuple[bytes, ...]:
     return (member,)
 
 
+def _bits(_: bytes, rng: random.Random) -> tuple[bytes, ...]:
+    """Bits that those of another key meet, and those that they do not."""
+    return (rng.choice((b"\x0f", b"\xff\xff", b"\xaa\x55\xf0", b"a", b"foobar", b"\x00\x00\x01", b"\x80")),)
+
+
 KINDS: Mapping[str, Kind] = {
     "list": Kind("RPUSH", _bare, ("LRANGE", "0", "-1"), "LREM"),
     "set": Kind("SADD", _bare, ("SMEMBERS",), "SREM", "SSCAN"),
     "hash": Kind("HSET", _paired, ("HGETALL",), "HDEL", "HSCAN"),
     "sorted-set": Kind("ZADD", _scored, ("ZRANGE", "0", "-1", "WITHSCORES"), "ZREM", "ZSCAN"),
+    "bitmap": Kind("SET", _bits, ("GET",), "DEL", whole=True),
 }
 MEMBERS = (b"a", b"b", b"c", b"d", b"1", b"2", b"f1", b"")
+_ABSENT = (b"bb", b"e", b"3")
 
 
 def scene(pool: Pool, rng: random.Random) -> tuple[Step, ...]:
@@ -66,17 +74,24 @@ def scene(pool: Pool, rng: random.Random) -> tuple[Step, ...]:
     members = rng.sample(MEMBERS, rng.choice((1, 2, 3, 3, 5)))
     if rng.random() < 0.15:
         members.append(b"x" * 65)  # no packed form takes it
-    keys = rng.sample(values.KEYS, rng.choice((1, 1, 2)))
-    among = Among(tuple(keys), tuple(members))
+    keys = rng.sample(values.KEYS, rng.choice((2, 3)) if kind.whole else rng.choice((1, 1, 2)))
+    absent = rng.sample(_ABSENT, rng.choice((0, 1)))  # asked about as well, and not there
+    among = Among(tuple(keys), (*members, *absent))
     made = [request("DEL", *keys)] if pool.has("DEL") and rng.random() < 0.8 else []
+    alike = rng.getrandbits(32) if rng.random() < 0.3 else None  # all scores, or all values, are the same
     for key in keys:
-        there = rng.choices(members, k=rng.choice((1, 2, 3))) if len(keys) > 1 else members
-        made.append(request(kind.fill, key, *(word for member in there for word in kind.words(member, rng))))
+        there = rng.choices(members, k=1 if kind.whole else rng.choice((1, 2, 3))) if len(keys) > 1 else members
+        words = (kind.words(one, rng if alike is None else random.Random(alike)) for one in there)
+        made.append(request(kind.fill, key, *(word for some in words for word in some)))
+    told: tuple[tuple[str | bytes, ...], ...] = (kind.tell,) if pool.has(kind.tell[0]) else ()
+    if group == "hash" and pool.has("HEXPIRE", "HTTL") and rng.random() < 0.3:
+        ending = rng.sample(members, rng.randrange(1, len(members) + 1))
+        made += [request("HEXPIRE", key, "100", "FIELDS", str(len(ending)), *ending) for key in keys]
+        told = (*told, ("HTTL", "FIELDS", str(len(members)), *members))
     asked: list[Request] = []
     for _ in range(rng.randrange(2, 6)):
         asked.append(pool.of(rng.choice(able[group] if rng.random() < 0.85 else pool.names), rng, among))
-    if pool.has(kind.tell[0]):
-        asked += [request(kind.tell[0], key, *kind.tell[1:]) for key in keys]
+    asked += [request(words[0], key, *words[1:]) for words in told for key in keys]
     return (Step(client, tuple(made)), *steps_of(client, (one for one in asked if not (pool.alone and one.social))))
 
 

@@ -109,10 +109,11 @@ def _pruned(parts: Iterable[syntax.Part], profile: Profile) -> tuple[syntax.Part
 
 @frozen
 class Among:
-    """What a request is mostly about: one of these keys, and these members, fields or elements."""
+    """What a request is mostly about: one of these keys, and these members, fields or elements, or ids of a stream."""
 
     keys: tuple[bytes, ...]
     members: tuple[bytes, ...]
+    ids: tuple[bytes, ...] = ()
 
 
 @mutable
@@ -272,8 +273,12 @@ class _Walk:
     def argument(self, argument: syntax.Argument) -> list[Part]:
         rng, name, among = self.rng, argument.name, self.among
         is_key = name in self.command.keys or argument.type == "key"
-        if among is not None and (is_key or name in _MET) and rng.random() < 0.88:
+        if among is not None and (is_key or (name in _MET and among.members)) and rng.random() < 0.88:
             return [rng.choice(among.keys if is_key else among.members)]
+        if among is not None and among.members and argument.type == "lex-bound" and rng.random() < 0.7:
+            return [rng.choice((b"[", b"(")) + rng.choice(among.members)]
+        if among is not None and among.ids and argument.type == "stream-id" and rng.random() < 0.7:
+            return [rng.choice(among.ids)]
         if is_key:
             return [values.key(rng, "other" if rng.random() < 0.5 else self.command.group)]
         if name in _COMMAND_NAMES:

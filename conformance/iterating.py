@@ -21,10 +21,13 @@ if TYPE_CHECKING:
     from redlark.conformance.scenarios import Pool
 
 _OPTIONS = ((), ("COUNT", "1"), ("COUNT", "2"), ("MATCH", "k*"), ("MATCH", "[a-m]*"), ("COUNT", "100"))
+_WHOLE = 0.5  # how many are carried to their end
+_THERE, _MORE = (16, 40, 60), (30, 60)  # how many elements are there, and how many are added
+_NAMES = tuple(b"%c%d" % (letter, number) for letter in b"st" for number in range(60))  # all of them
 _STAYING = 3  # elements that are left where the others are taken away
 
 
-def of_keys(pool: Pool, rng: random.Random) -> tuple[Step, ...]:
+def of_keys(pool: Pool, rng: random.Random, whole: float = _WHOLE) -> tuple[Step, ...]:
     """A SCAN, and keys that come and go meanwhile; the pool has SCAN and SET."""
     client = pool.client(rng)
 
@@ -33,16 +36,20 @@ def of_keys(pool: Pool, rng: random.Random) -> tuple[Step, ...]:
             return [request("MSET", *(word for name in names for word in (name, b"v")))]
         return [request("SET", name, b"v") for name in names]
 
-    if rng.random() < 0.5:
-        whole = _Whole(("SCAN",), added, lambda names: [request("DEL", *names)] if pool.has("DEL") else [])
-        return whole.steps(pool, client, rng)
+    def taken(names: Sequence[bytes]) -> list[Request]:
+        return [request("DEL", *names)] if pool.has("DEL") else []
+
+    if rng.random() < whole:
+        return _Whole(("SCAN",), added, taken, tuple(taken(_NAMES))).steps(pool, client, rng)
     options = rng.choice((*_OPTIONS, ("TYPE", "string")))
     fill = added([b"s%d" % number for number in range(rng.choice((0, 2, 8, 20)))])
     steps = [Step(client, tuple(fill))] if fill else []
     return (*steps, *_short(("SCAN",), options, lambda: pool.requests(1, rng)[0], pool, rng, client))
 
 
-def of_members(pool: Pool, rng: random.Random, kinds: Sequence[Kind] = ()) -> tuple[Step, ...]:
+def of_members(
+    pool: Pool, rng: random.Random, whole: float = _WHOLE, *, kinds: Sequence[Kind] = ()
+) -> tuple[Step, ...]:
     """An iteration over the members of one key, of a type of these or of any; nothing where none is to be drawn."""
     able = [kind for kind in kinds or SCANNED.values() if pool.has(kind.scan, kind.fill, kind.take)]
     if not able:
@@ -55,10 +62,11 @@ def of_members(pool: Pool, rng: random.Random, kinds: Sequence[Kind] = ()) -> tu
         return [request(kind.fill, key, *(word for name in names for word in kind.words(name, rng)))]
 
     first = [request("DEL", key)] if pool.has("DEL") else []
-    long = b"m" * rng.choice((1, 70))  # one long member makes it a table
-    if rng.random() < 0.5:
-        whole = _Whole(asked, added, lambda names: [request(kind.take, key, *names)], tuple(first), (long,))
-        return whole.steps(pool, client, rng)
+    long = b"m" * 70  # makes it a table: what is packed is told by one call
+    if rng.random() < whole:
+        carried = _Whole(asked, added, lambda names: [request(kind.take, key, *names)], tuple(first), (long,))
+        return carried.steps(pool, client, rng)
+    long = long if rng.random() < 0.5 else b"m"
     members = [*(b"k%d" % number for number in range(rng.choice((3, 10, 30)))), long]
 
     def meddled() -> Request:
@@ -71,7 +79,7 @@ def of_members(pool: Pool, rng: random.Random, kinds: Sequence[Kind] = ()) -> tu
 
 
 SCANNED: Mapping[str, Kind] = {kind.scan: kind for kind in KINDS.values() if kind.scan}
-ITERATIONS: Mapping[str, Callable[[Pool, random.Random], tuple[Step, ...]]] = {
+ITERATIONS: Mapping[str, Callable[..., tuple[Step, ...]]] = {
     "SCAN": of_keys,
     **{name: partial(of_members, kinds=(kind,)) for name, kind in SCANNED.items()},
 }
@@ -92,8 +100,8 @@ class _Whole:
 
     def steps(self, pool: Pool, client: int, rng: random.Random) -> tuple[Step, ...]:
         """Its steps, with any other request at one place."""
-        there = [b"s%d" % number for number in range(rng.choice((16, 40, 60)))]
-        more = [b"t%d" % number for number in range(rng.choice((30, 60)))]
+        there = _NAMES[: rng.choice(_THERE)]
+        more = _NAMES[-rng.choice(_MORE) :]
         taken = self.taken(there[_STAYING:]) if rng.random() < 0.4 else []
         changes = taken or self.added(more)
         each = len(there) // rng.choice((2, 3))  # so that the first call does not tell all that is there

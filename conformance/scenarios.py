@@ -226,10 +226,11 @@ def _stream(pool: Pool, rng: random.Random) -> Scenario:
     key = made[0].parts[1]
     assert isinstance(key, bytes)
     names = [name for name in pool.names if pool.generator.commands[name].group == "stream"]
+    among = Among((key,), (), tuple(one.encode() for one in streaming.IDS))
     asked = []
     for one in pool.requests(rng.randrange(1, 6), rng):
         name, roll = rng.choice(names), rng.random()
-        asked.append(streaming.about(key, rng, names) if roll < 0.4 else on_one_key(pool.of(name, rng), key))
+        asked.append(streaming.about(key, rng, names) if roll < 0.4 else on_one_key(pool.of(name, rng, among), key))
         asked += [one] if roll > 0.7 else []
     return (Step(client, made), *steps_of(client, (one for one in asked if not (pool.alone and one.social))))
 
