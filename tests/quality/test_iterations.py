@@ -63,7 +63,7 @@ def test_what_a_rehash_loses_is_missed(embedded: machine.Running, fault: Fault) 
 
 
 @pytest.mark.parametrize("name", sorted(ITERATIONS))
-def test_half_of_the_iterations_go_on_behind_many_writes(embedded: machine.Running, name: str) -> None:
+def test_a_quarter_of_the_iterations_go_on_behind_many_writes(embedded: machine.Running, name: str) -> None:
     """One request adds or takes away two dozen elements at least, and calls that go on with the iteration follow it."""
     rng, pool = random.Random(f"many {name}"), _pool(name, embedded)
     drawn = [ITERATIONS[name](pool, rng) for _ in range(200)]
@@ -72,4 +72,4 @@ def test_half_of_the_iterations_go_on_behind_many_writes(embedded: machine.Runni
         sizes = [max(len(one.parts) for one in step.requests) for step in steps]
         calls = [place for place, step in enumerate(steps) if Cursor() in step.requests[0].parts]
         many += any(size > 24 and min(calls) - 2 < place < max(calls) - 3 for place, size in enumerate(sizes) if place)
-    assert many > 60
+    assert many > 50  # 66 or so
