@@ -24,7 +24,7 @@ requests, another seed is tried, {tries} in all, and the requests of all of them
 
 {drawn} of {faults} are found. The median takes {median:,} requests, nine of ten at most {most:,}, the slowest {worst:,}
 ({slowest}). What is told of them shrank to {size} in the median, {largest} at most: requests of the transcript, without
-those that only make the value that they are about.
+those that only put there what they are about.
 """
 BESIDE = """
 ## Mistakes that a proxy of replies cannot make
