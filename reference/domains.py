@@ -72,6 +72,29 @@ class Subsets:
         return len(found) < SOME
 
 
+class Unshown:
+    """What so many of some elements may be, of which no reply tells: every selection, if they are few.
+
+    Where they are many the first elements stand for all, as if a server took them in this order.
+    """
+
+    def __init__(self, elements: tuple[Any, ...], count: int) -> None:
+        self.elements, self.count = elements, count
+
+    def candidates(self, leaves: list[Any]) -> Iterable[tuple[Any, ...]]:
+        """The same as where nothing is observed."""
+        return self.all(FEW)
+
+    def all(self, bound: int) -> Iterable[tuple[Any, ...]]:
+        """Each selection, in the order of the elements."""
+        every = itertools.combinations(self.elements, self.count)
+        return list(itertools.islice(every, FEW if math.comb(len(self.elements), self.count) <= FEW else 1))
+
+    def whole(self, found: Sequence[Any]) -> bool:
+        """Whether no selection was left out."""
+        return len(found) == math.comb(len(self.elements), self.count)
+
+
 class Samples:
     """The lists of a given length whose elements are members of a set, repeats allowed."""
 

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from immutables import Map
 
-from redlark.reference.domains import Draws, Samples, Subsets
+from redlark.reference.domains import Draws, Samples, Subsets, Unshown
 from redlark.reference.values import Status, plus, type_of
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -295,6 +295,12 @@ def absolute(amount: int | None, is_absolute: bool, is_seconds: bool, now: Any) 
 def subsets(members: frozenset[bytes], count: int) -> Subsets:
     """The subsets of a set with that many members."""
     return Subsets(members, count)
+
+
+@pure
+def unshown(elements: tuple[Any, ...], count: int) -> Unshown:
+    """So many of these elements, whichever they are: no reply tells of it."""
+    return Unshown(elements, count)
 
 
 @pure

@@ -15,6 +15,7 @@ from immutables import Map
 
 from redlark.reference import fields
 from redlark.reference.candidates import are_all, candidates_of, perhaps_unseen
+from redlark.reference.domains import Unshown
 from redlark.reference.iterations import forget, narrow
 from redlark.reference.moments import Comparing
 from redlark.reference.notifying import happen, whither
@@ -195,7 +196,8 @@ class Run(Comparing):
     def pick(self, domain: Any) -> Any:
         """``choose``: a member of the domain; those that the observed reply suggests, else all of them."""
         candidates = candidates_of(domain, self.observed)
-        self.partial = self.partial or (self.observed is None and not are_all(domain, candidates))
+        if not self.partial and (self.observed is None or type(domain) is Unshown):
+            self.partial = not are_all(domain, candidates)
         if self.script is not None:
             candidates = perhaps_unseen(domain, candidates)
         if not candidates:
