@@ -168,7 +168,7 @@ def test_a_state_that_is_none_is_not_written_over(monkeypatch: pytest.MonkeyPatc
         with pytest.raises(CannotRun, match="not the state of a run"):
             workers.run("embedded", options, Watching())
         assert path.read_text() == text
-    with pytest.raises(CannotRun, match="cannot be kept there"):
+    with pytest.raises(CannotRun, match="the state of the run cannot be written to"):
         workers.run("embedded", evolve(options, state=tmp_path / "nowhere" / "state.json"), Watching())
 
 
