@@ -10,7 +10,6 @@ a `Listener` is told what happens.
 from __future__ import annotations
 
 import random
-import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -47,7 +46,7 @@ from redlark.conformance.report import (
     Verdict,
 )
 from redlark.conformance.scenarios import HELPERS, Pool
-from redlark.conformance.setups import OUT_OF_REACH, SETUPS, Setup
+from redlark.conformance.setups import SETUPS, Setup
 from redlark.conformance.state import Ledger
 from redlark.conformance.target import Target
 from redlark.reference import Model
@@ -484,11 +483,8 @@ class Campaign:
             return f"never sent: {self.grammars[name].never_sent}"
         if any(f.command == name for f in self.findings.values()):
             return "not reached: the command diverges, and was not drawn to the end"
-        if rule in self.coverage.unreachable:
-            return f"no server can be brought there: {self.coverage.unreachable[rule]}"
-        for pattern, reason in OUT_OF_REACH:
-            if re.fullmatch(pattern, rule):
-                return reason
+        if why := self.coverage.why_not(rule):
+            return why
         for setup in SETUPS:
             if setup.reaches(rule) and setup.is_of(self.model.profile.name):
                 return f"needs a server where {setup.name}: {self.skipped.get(setup.name, 'not reached there')}"

@@ -18,6 +18,8 @@ from redlark.conformance.rehearse import Rehearsal
 from redlark.conformance.setups import OUT_OF_REACH, SETUPS, UNREHEARSED, Setup
 from redlark.reference import Model
 
+NOT_IN_MULTI = "DISPATCH/not-in-multi"
+
 
 @frozen(slots=False)
 class Coverage:
@@ -63,6 +65,20 @@ class Coverage:
         """Rules that no server can be brought to, as the text says, with the reason."""
         blocks = [*(shared.block for shared in self.model.shared), *(c.block for c in self.model.commands.values())]
         return {rule: why for block in blocks for rule, why in unreachable(block, self.model.profile).items()}
+
+    def why_not(self, rule: str) -> str | None:
+        """Why no run, or none of these commands, reaches a rule, where that is known."""
+        if rule in self.unreachable:
+            return f"no server can be brought there: {self.unreachable[rule]}"
+        if rule == NOT_IN_MULTI and not any(self._never_in_multi(name) for name in self.sendable):
+            return "not asked: each selected command may stand in a transaction, or is never sent"
+        return next((reason for pattern, reason in OUT_OF_REACH if re.fullmatch(pattern, rule)), None)
+
+    def _never_in_multi(self, name: str) -> bool:
+        facts = self.model.commands[name].block.facts
+        return any(
+            one.kind == "flags" and "no-multi" in one.values and self.model.profile.holds(one.guard) for one in facts
+        )
 
     def wanting(self, setup: Setup | None, rehearsal: Rehearsal) -> dict[str, frozenset[str]]:
         """The blocks of which rehearsals have not reached all that can be reached here, and those rules."""

@@ -138,7 +138,7 @@ _AT_ONCE = {"repl-diskless-sync-delay": "0"}  # who asks to be a replica is answ
 _HARMED = (
     r"(SAVE|BGSAVE|BGREWRITEAOF|REPLICAOF|SLAVEOF|REPLCONF|MONITOR|PSYNC)/told|CLIENT\|PAUSE/paused"
     r"|SHUTDOWN/(ended|nothing-to-abort)|CONFIG\|(REWRITE/told|SET/(protected|special))|FAILOVER/(?!in-cluster).*"
-    r"|MIGRATE/(sent|taken-out)|MODULE\|(LOAD|LOADEX|UNLOAD)/.*|DISPATCH/not-in-multi"
+    r"|MIGRATE/(sent|taken-out)|MODULE\|(LOAD|LOADEX|UNLOAD)/.*"
 )
 _MEASURED = r"LATENCY\|(GRAPH|HISTORY|LATEST|RESET)/(told|drawn|all|some)"
 
