@@ -384,7 +384,7 @@ SETUPS: tuple[Setup, ...] = (
             request("EXEC"),
             request("FLUSHALL"),
         ),
-        spares=clustered.CHANGING | clustered.SCRIPTS,
+        spares=clustered.CHANGING | clustered.SCRIPTS | clustered.LOSING,
         alone=True,
     ),
     Setup("users stand in a file", {"aclfile": harmful.USERS}, r"ACL\|(SETUSER|DELUSER|SAVE|LOAD)/told", harmed=True),

@@ -97,6 +97,10 @@ CASES = (
     # Who is woken is served before the connection goes of who woke it, and is told of what that one listened to
     case("QUIT behind what wakes", "3> BLPOP k 0 ; PUBSUB CHANNELS ; PUBSUB NUMSUB k ; PUBSUB NUMPAT",
          "2> SUBSCRIBE k ; PSUBSCRIBE l ; RPUSH k a ; QUIT", "1> PING", "1> PUBSUB CHANNELS", protocol=3),
+    # BITFIELD that changes nothing keeps the string otherwise all the same
+    case("BITFIELD changes nothing", "SET k 10 ; BITFIELD k SET u2 4 0 ; OBJECT ENCODING k"),
+    # A range that ends before it begins is empty in 7.0 before its unit is looked at
+    case("BITCOUNT backwards", "SET k 0 ; BITCOUNT k -1 -2 0 ; BITCOUNT k -1 -2 BIT x ; BITCOUNT k 1 0 x"),
     # What nobody has heard of may have gone each way
     case("a silent SPOP", "SADD k c 1 2 d", "CLIENT REPLY SKIP", "SPOP k", "SSCAN k 0"),
     # A full tracking table forgets again and again, before anything of it is read
