@@ -193,7 +193,7 @@ def _outcome(wait: Wait) -> Reply:
         return bare(error)
     finally:
         if database is not None:
-            database.misses = False
+            database.counts, database.misses = 0, False
 
 
 def wait_for(

@@ -194,13 +194,11 @@ def run(ctx: Context, command: Command, request: list[bytes]) -> Reply:
     """Call a command's function; where it only looks, keys that it looks for in vain are told of."""
     database = ctx.db
     database.counts = command.counts
-    if not ctx.server.events.misses or not command.looks:
-        return command.function(ctx, request)
-    database.misses = True
+    database.misses = command.looks and ctx.server.events.misses
     try:
         return command.function(ctx, request)
     finally:
-        database.misses = False
+        database.counts, database.misses = 0, False  # or who looks there with another one selected would count
 
 
 def call(ctx: Context, request: list[bytes]) -> None:

@@ -205,3 +205,12 @@ def test_who_leaves_in_silence_is_counted(client: Wire, real_port: int, wire: Co
         lines = other("INFO", "commandstats").split(b"\r\n")
         told.append(sorted(line.split(b",")[0] for line in lines if line.startswith((b"cmdstat_q", b"cmdstat_client"))))
     assert told[0] == told[1] == [b"cmdstat_client|reply:calls=1", b"cmdstat_quit:calls=1"]
+
+
+def test_what_is_looked_at_in_another_database_is_no_miss(start: Start, wire: Connect) -> None:
+    """SWAPDB, COPY and MOVE look at keys of a database that is not selected: whoever read there before changes nothing."""
+    client = wire(start().port)
+    for asked in (("WATCH 0", "SWAPDB 0 1"), ("UNWATCH", "SET a 1", "COPY a b DB 1", "MOVE a 1")):
+        for words in ("SELECT 1", "LCS a b IDX", "SELECT 0", "CONFIG RESETSTAT", *asked):
+            assert not client(*words.split()).startswith(b"-")
+        assert b"\r\nkeyspace_misses:0\r\n" in client("INFO", "stats")
