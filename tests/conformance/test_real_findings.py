@@ -104,7 +104,7 @@ CASES = (
     # XTRIM reads no further than a threshold that is none
     case("XTRIM", "XTRIM 0 LIMIT 0 ACKED MAXLEN k KEEPREF LIMIT k", "XTRIM 0 ACKED MAXLEN 1 KEEPREF LIMIT k"),
     # WAIT for so many replicas that none are left of their number waits all the same before 7.2
-    case("WAIT in the log", "CONFIG SET slowlog-log-slower-than 0", "SLOWLOG RESET", "WAIT 2147483648 1", "SLOWLOG GET"),
+    case("WAIT, logged", "CONFIG SET slowlog-log-slower-than 0", "SLOWLOG RESET", "WAIT 2147483648 1", "SLOWLOG GET"),
     # What nobody has heard of may have gone each way
     case("a silent SPOP", "SADD k c 1 2 d", "CLIENT REPLY SKIP", "SPOP k", "SSCAN k 0"),
     # A full tracking table forgets again and again, before anything of it is read

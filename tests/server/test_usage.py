@@ -208,7 +208,7 @@ def test_who_leaves_in_silence_is_counted(client: Wire, real_port: int, wire: Co
 
 
 def test_what_is_looked_at_in_another_database_is_no_miss(start: Start, wire: Connect) -> None:
-    """SWAPDB, COPY and MOVE look at keys of a database that is not selected: whoever read there before changes nothing."""
+    """SWAPDB, COPY and MOVE look at keys of a database not selected: who read there before changes nothing."""
     client = wire(start().port)
     for asked in (("WATCH 0", "SWAPDB 0 1"), ("UNWATCH", "SET a 1", "COPY a b DB 1", "MOVE a 1")):
         for words in ("SELECT 1", "LCS a b IDX", "SELECT 0", "CONFIG RESETSTAT", *asked):
