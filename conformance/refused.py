@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 # A mistake in the text would make of a connection, or of the server, a replica's or a replica.
 SPARED = frozenset(("SYNC", "PSYNC", "REPLCONF", "REPLICAOF", "SLAVEOF", "FAILOVER", "MONITOR"))
-DRAWN = 80  # requests of each command
+DRAWN = 240  # requests of each command: what a spelling takes in the hundredth of them is met
 KEPT = 3  # of each rule
 SHALLOW = re.compile(
     r"[^/]+/(arity|syntax|unknown|repeated|excess|bad-.*|negative|nothing-to-(abort|cancel)|not-safe|no-cluster|both|not-alone|abort-(first|later)|too-many|no-(file|time))"
