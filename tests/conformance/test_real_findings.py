@@ -105,6 +105,10 @@ CASES = (
     case("XTRIM", "XTRIM 0 LIMIT 0 ACKED MAXLEN k KEEPREF LIMIT k", "XTRIM 0 ACKED MAXLEN 1 KEEPREF LIMIT k"),
     # WAIT for so many replicas that none are left of their number waits all the same before 7.2
     case("WAIT, logged", "CONFIG SET slowlog-log-slower-than 0", "SLOWLOG RESET", "WAIT 2147483648 1", "SLOWLOG GET"),
+    # Who waited for a group that is gone is in no log of 6.2
+    case("a group is gone, logged", "CONFIG SET slowlog-log-slower-than 0", "2> SLOWLOG RESET",
+         "2> XGROUP CREATE k g 0 MKSTREAM", "XREADGROUP GROUP g 0 BLOCK 0 STREAMS k >", "2> DEL k", "2> XADD k 1 f v",
+         "SLOWLOG GET"),
     # What nobody has heard of may have gone each way
     case("a silent SPOP", "SADD k c 1 2 d", "CLIENT REPLY SKIP", "SPOP k", "SSCAN k 0"),
     # A full tracking table forgets again and again, before anything of it is read
