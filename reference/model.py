@@ -355,6 +355,7 @@ class Model(Owing):
         late, run.answers_late = run.answers_late, False
         if run.signalled:
             wake(run)
+        run.answers_late = late
         if late and run.server.get("logs"):
             logs.log(run, request, reply)
         if tracked:

@@ -238,7 +238,7 @@ class Owing:
         return tuple(found)
 
     def begun(self, worlds: Worlds, client: int, request: Request, interval: Interval) -> Worlds:
-        """The worlds in which a request that answers OK has done all but that; none, where it may answer otherwise.
+        """The worlds in which a request that answers OK late has done all but that; none where it may answer otherwise.
 
         What the server tells before it sleeps is put off until it does.
         """
@@ -247,7 +247,7 @@ class Owing:
             unsent = world.server.get("unsent", ())
             bare = evolve(world, server=world.server.set("unsent", ())) if unsent else world
             for run, reply in self._runs(bare, client, request, interval, None):
-                if reply != Status(b"OK"):
+                if reply != Status(b"OK") or not run.answers_late:
                     return ()
                 _owe_pushed(run)
                 if unsent:

@@ -92,7 +92,8 @@ CASES = (
       for flush in ("FLUSHDB", "FLUSHALL ASYNC", "MULTI ; FLUSHALL ; EXEC")),
     # What is emptied in the background is answered before it is told, as ASYNC or as the configuration has it
     *(case(f"{flush}, lazyfree-lazy-user-flush {lazily}", f"CONFIG SET lazyfree-lazy-user-flush {lazily}",
-           "CLIENT TRACKING ON", flush, "PING", protocol=3, of=LATER)
+           "3> BLPOP k 0 ; SET a 1 ; GET a", "CLIENT TRACKING ON", f"RPUSH k a ; {flush} ; PING", "GET a",
+           protocol=3, of=LATER)
       for flush in ("FLUSHALL", "FLUSHDB SYNC", "FLUSHALL ASYNC") for lazily in ("yes", "no")),
     # Who is woken is served before the connection goes of who woke it, and is told of what that one listened to
     case("QUIT behind what wakes", "3> BLPOP k 0 ; PUBSUB CHANNELS ; PUBSUB NUMSUB k ; PUBSUB NUMPAT",
