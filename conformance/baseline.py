@@ -26,6 +26,7 @@ from redlark.conformance.errors import CannotRun
 from redlark.conformance.history import History
 from redlark.conformance.reports import kind
 from redlark.conformance.whole_files import put, why
+from redlark.reference import Model
 from redlark.spec.profiles import PROFILES
 
 TABLE = "divergence"
@@ -74,6 +75,17 @@ class Entry:
         """Whether a divergence is the reviewed one."""
         named = self.rule in rules or (self.rule == NO_RULE and not rules)
         return named and self.command in ("*", command) and kind(seen) == kind(self.seen)
+
+
+def outdated(entry: Entry, today: datetime.date) -> Iterator[str]:
+    """What an entry must be looked at again for: its date is over, or no text has its command or its rule."""
+    if entry.expires < today:
+        yield f"its date, {entry.expires}, is over: look at it again"
+    models = [Model.load(name) for name in ([entry.profile] if entry.profile else PROFILES)]
+    if entry.command != "*" and not any(entry.command in {*model.commands, *model.hidden} for model in models):
+        yield f"no text has the command {entry.command}: remove it, or name it anew"
+    if entry.rule != NO_RULE and not any(entry.rule in model.rules for model in models):
+        yield f"no text has the rule {entry.rule}: remove it, or name it anew"
 
 
 # ---- the file ----------------------------------------------------------------------------------------------------

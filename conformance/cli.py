@@ -18,6 +18,7 @@ from rich.console import Console
 from redlark.conformance import display, duration, report, report_cli, workers
 from redlark.conformance import servers as machine
 from redlark.conformance.attempt import DEBUG
+from redlark.conformance.command_line import commands_of, groups_of
 from redlark.conformance.command_line import main as main
 from redlark.conformance.command_line import our_version as our_version
 from redlark.conformance.errors import CannotRun
@@ -129,10 +130,8 @@ def conform(
     options = Options(
         profile=profile,
         protocols={"2": (2,), "3": (3,), "both": (2, 3)}[protocol],
-        commands=frozenset(
-            part.strip().upper().replace(" ", "|") for part in (commands or "").split(",") if part.strip()
-        ),
-        groups=frozenset(part.strip().lower() for part in (groups or "").split(",") if part.strip()),
+        commands=commands_of(commands),
+        groups=groups_of(groups),
         seed=_or_end(lambda: _seed(seed, None if exhaustive else state)),
         budget=budget or (QUICK if quick else report.ENDLESS if exhaustive or concurrent else USUAL),
         requests=requests,

@@ -25,6 +25,27 @@ def our_version() -> str:
         return "unknown"
 
 
+def listed(option: str, text: str | None) -> tuple[str, ...]:
+    """What stands between the commas of an option's text; nothing where the option is not given.
+
+    Raises `click.BadParameter` where it is given and names nothing: that would mean all.
+    """
+    found = tuple(part.strip() for part in (text or "").split(",") if part.strip())
+    if text is not None and not found:
+        raise click.BadParameter("names nothing; leave it out to have all", param_hint=option)
+    return found
+
+
+def commands_of(text: str | None) -> frozenset[str]:
+    """The full names of `--commands`."""
+    return frozenset(one.upper().replace(" ", "|") for one in listed("--commands", text))
+
+
+def groups_of(text: str | None) -> frozenset[str]:
+    """The names of `--groups`."""
+    return frozenset(one.lower() for one in listed("--groups", text))
+
+
 class Plain(click.Group):
     """Subcommands of which users see one line for what went wrong, with status 2, and never a traceback."""
 

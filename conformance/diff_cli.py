@@ -17,6 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.text import Text
 
 from redlark.conformance import kept, outcome
+from redlark.conformance.command_line import commands_of
 from redlark.conformance.looking import Looking
 from redlark.conformance.sight import Outcome
 from redlark.reference.cli import spec
@@ -60,7 +61,7 @@ def diff(
     For example: redlark spec diff redis-7.0 redis-8.2
     """
     comparison = Comparison(first, second)
-    wanted = _wanted(comparison, commands or "")
+    wanted = _wanted(comparison, commands)
     found = [
         one
         for one in comparison.differences
@@ -73,10 +74,10 @@ def diff(
     show(Console(highlight=False, emoji=False), first, second, found, outcomes)
 
 
-def _wanted(comparison: Comparison, commands: str) -> frozenset[str]:
+def _wanted(comparison: Comparison, commands: str | None) -> frozenset[str]:
     """The commands that are asked for; of a container, all that it holds."""
     known, found = frozenset().union(*comparison.commands), set[str]()
-    for name in (one.strip().upper().replace(" ", "|") for one in commands.split(",") if one.strip()):
+    for name in sorted(commands_of(commands)):
         named = {one for one in known if one == name or one.split("|")[0] == name}
         if not named:
             raise click.BadParameter(f"neither profile has a command {name}", param_hint="--commands")

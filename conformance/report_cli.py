@@ -130,10 +130,15 @@ def baselined(file: Path, output: Path | None) -> None:
 @click.argument("paths", type=FILE, nargs=-1, required=True, metavar="FILE...")
 def check_baseline(paths: tuple[Path, ...]) -> None:
     """See that baselines can be read and are up to date. Exit status: 0, 1 where an entry is not, 2 cannot be read."""
-    over = [(path, one) for path in paths for one in baseline.read(path) if one.expires < datetime.date.today()]
-    for path, entry in over:
-        click.echo(f"{path}:{entry.at}: {entry}: its date, {entry.expires}, is over: look at it again")
-    sys.exit(WORSE if over else SAME)
+    old = [
+        f"{path}:{entry.at}: {entry}: {what}"
+        for path in paths
+        for entry in baseline.read(path)
+        for what in baseline.outdated(entry, datetime.date.today())
+    ]
+    for line in old:
+        click.echo(line)
+    sys.exit(WORSE if old else SAME)
 
 
 def draft(told: reports.Json, path: Path) -> int:

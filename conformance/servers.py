@@ -20,6 +20,7 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Final
 
 from attrs import field, frozen, mutable
 
@@ -147,6 +148,29 @@ def free_port() -> int:
             return port
 
 
+class Guard:
+    """A shell that ends a server and removes its files when we are gone without having done it: killed, say.
+
+    It reads from a pipe that only we hold, so it wakes at our end, whatever that is. Must not outlive the server.
+    """
+
+    SCRIPT: Final = 'read -r said; [ "$said" = over ] || { kill -KILL "$1"; rm -rf "$2"; }'
+
+    def __init__(self, pid: int, folder: Path) -> None:
+        self._shell = subprocess.Popen(
+            ["sh", "-c", self.SCRIPT, "guard", str(pid), str(folder)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
+    def dismiss(self) -> None:
+        """There is nothing left to guard. Harmless when repeated."""
+        if self._shell.poll() is None:
+            self._shell.communicate(b"over\n")
+
+
 @mutable
 class Running:
     """A server that was started here, until `stop`."""
@@ -157,6 +181,10 @@ class Running:
     process: subprocess.Popen[bytes]
     folder: Path
     log: Path = field(kw_only=True)
+    guard: Guard = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.guard = Guard(self.process.pid, self.folder)
 
     @property
     def url(self) -> str:
@@ -178,6 +206,7 @@ class Running:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
+        self.guard.dismiss()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def __enter__(self) -> Running:
@@ -206,8 +235,9 @@ def start(server: Server | None, config: Mapping[str, str] | None = None, wait: 
     name = server.name if server else EMBEDDED
     folder = Path(tempfile.mkdtemp(prefix="redlark-"))
     program = [server.path] if server else [sys.executable, "-m", "redlark.server"]
-    for name in filter(None, [(config or {}).get("aclfile")]):
-        (folder / name).touch()  # a server does not start without its file
+    users = (config or {}).get("aclfile")
+    if users:
+        (folder / users).touch()  # a server does not start without its file
     extra = [part for key, value in (config or {}).items() for part in (f"--{key}", *value.split(" "))]
     for _ in range(5):  # another process may take the port between our look and the server's bind
         port = free_port()
@@ -229,6 +259,7 @@ def start(server: Server | None, config: Mapping[str, str] | None = None, wait: 
         except BaseException:
             running.stop()
             raise
+        running.guard.dismiss()
         said = log.read_text(errors="replace")
         if "already in use" not in said:
             break

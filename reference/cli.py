@@ -11,6 +11,7 @@ from rich.table import Table
 
 from redlark.reference.examples import failures
 from redlark.reference.model import Model, profiles
+from redlark.reference.parameters import is_parameter
 from redlark.reference.tcp import ModelServer
 from redlark.spec.checker import check
 from redlark.spec.choices import choices
@@ -41,8 +42,12 @@ def model(port: int, bind: str, profile: str, settings: tuple[str, ...]) -> None
         if not equals:
             raise click.BadParameter(f"{setting!r} is not NAME=VALUE", param_hint="--set")
         config[name] = value
+    text = Model.load(profile)
+    for name in config:
+        if not is_parameter(text, name):
+            raise click.BadParameter(f"the text of {profile} has no parameter {name!r}", param_hint="--set")
     try:
-        server = ModelServer(Model.load(profile), bind, port, config=config)
+        server = ModelServer(text, bind, port, config=config)
     except OSError as error:
         raise click.ClickException(f"cannot listen on {bind}:{port}: {error.strerror}; choose another --port") from None
     click.echo(f"The text of {profile} answers on {server.host}:{server.port}; Ctrl-C stops it.")

@@ -42,6 +42,11 @@ def _listed(model: Any) -> dict[bytes, Parameter]:
     return found
 
 
+def is_parameter(model: Any, name: str) -> bool:
+    """Whether the text lists a parameter of that name, in small letters."""
+    return name.encode() in _listed(model)
+
+
 def _unlisted(name: bytes) -> Parameter:
     return Parameter((name,), b"special", (), None, None, b"", False)
 

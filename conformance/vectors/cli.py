@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from redlark.conformance import duration
-from redlark.conformance.command_line import Plain
+from redlark.conformance.command_line import Plain, commands_of, groups_of
 from redlark.conformance.errors import CannotRun
 from redlark.conformance.interrupts import interrupts
 from redlark.conformance.options import Options
@@ -43,7 +43,7 @@ def vectors() -> None:
 def fill(profile: str, out: Path, seed: int, commands: str | None, groups: str | None, quiet: bool) -> None:
     """Write the vectors of a profile into DIR, and which rules they show; the rest with the reason."""
     console = Console(highlight=False, emoji=False)
-    options = Options(profile=profile, seed=seed, commands=_upper(commands), groups=_lower(groups))
+    options = Options(profile=profile, seed=seed, commands=commands_of(commands), groups=groups_of(groups))
     held = out.exists() and any(out.iterdir())
     if held and not (out / files.INDEX).exists():
         raise CannotRun(f"{out}: holds other files, which would be lost among the vectors")
@@ -57,14 +57,6 @@ def fill(profile: str, out: Path, seed: int, commands: str | None, groups: str |
 
 def _teller(console: Console, quiet: bool) -> Any:
     return lambda text: None if quiet else console.print(f"[dim]looking for cases:[/] {escape(text)}")
-
-
-def _upper(words: str | None) -> frozenset[str]:
-    return frozenset(one.strip().upper().replace(" ", "|") for one in (words or "").split(",") if one.strip())
-
-
-def _lower(words: str | None) -> frozenset[str]:
-    return frozenset(one.strip().lower() for one in (words or "").split(",") if one.strip())
 
 
 @vectors.command()

@@ -124,7 +124,8 @@ def function_list(ctx: Context, args: list[bytes]) -> Reply:
             if pattern is None:
                 raise CommandError(b"ERR library name argument was not given")
         else:
-            raise CommandError(b"ERR Unknown argument " + _shown(word))
+            # Line ends and all, as Redis says it.
+            raise CommandError(b"ERR Unknown argument " + word.split(b"\0", 1)[0])
     matches = matcher(pattern, fold=True) if pattern is not None else None
     found = [one for one in ctx.server.scripting.libraries.values() if matches is None or matches(one.name)]
     return [_told(library, with_code) for library in found]

@@ -89,13 +89,15 @@ cdef inline void out_ok(Buffer* b) noexcept nogil:
     buffer_add(b, b"+OK\r\n", 5)
 
 cdef int out_line(Buffer* b, char kind, bytes line) except -1:
-    """A one-line reply; a line break inside becomes blanks, as Redis does."""
+    """A one-line reply.  Its author sees to line ends; a pair of them, which would end it here, is sent as blanks."""
     cdef char* to = buffer_reserve(b, len(line) + 3)
     cdef Py_ssize_t i, n = len(line)
     to[0] = kind
     to += 1
     for i in range(n):
-        to[i] = c' ' if line[i] == c'\r' or line[i] == c'\n' else line[i]
+        to[i] = line[i]
+        if i > 0 and line[i] == c'\n' and line[i - 1] == c'\r':
+            to[i - 1] = to[i] = c' '
     to[n] = c'\r'
     to[n + 1] = c'\n'
     b.used += n + 3

@@ -175,7 +175,7 @@ def _encode(reply: Reply, resp: int, out: bytearray) -> None:
     elif isinstance(reply, Status):
         out += b"+%b\r\n" % reply.text
     elif isinstance(reply, CommandError):
-        out += b"-%b\r\n" % reply.line
+        out += b"-%b\r\n" % reply.line.replace(b"\r\n", b"  ")
     elif isinstance(reply, list | tuple):
         _encode_items(b"*", reply, resp, out)
     elif isinstance(reply, Mapping):

@@ -27,7 +27,7 @@ def trace(requests: int, seed: int) -> list[int]:
     rng = random.Random(seed)
     keys = list(range(KEYS))
     rng.shuffle(keys)
-    return rng.words(keys, [1 / (place + 1) ** SKEW for place in range(KEYS)], k=requests)
+    return rng.choices(keys, [1 / (place + 1) ** SKEW for place in range(KEYS)], k=requests)
 
 
 def hit_rate(port: int, policy: str, asked: list[int]) -> float:

@@ -181,6 +181,10 @@ def test_a_trace_that_was_spoilt_is_refused_or_replayed(data: st.DataObject) -> 
         ("vectors run {folder}/none embedded", "holds no vectors: index.json: no such file"),
         ("vectors run {folder}/none embedded --json {folder}", "is a directory"),
         ("model --port 99999", "is not in the range"),
+        ("model --set nope=1", "the text of redis-8.2 has no parameter 'nope'"),
+        ("conform --commands ,", "names nothing; leave it out to have all"),
+        ("vectors fill --groups= --out {folder}/none", "names nothing; leave it out to have all"),
+        ("spec diff redis-6.2 redis-8.2 --commands=", "names nothing; leave it out to have all"),
         ("spec diff redis-6.2 redis-8.2 --commands NONE", "neither profile has a command NONE"),
     ],
 )

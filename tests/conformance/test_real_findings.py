@@ -46,6 +46,8 @@ CASES = (
          "(after 4 ms) SORT s BY nosort LIMIT 0 1 GET k*", "DBSIZE"),
     case("SORT LIMIT 0 1 of a set", "SADD s 4 5 6", "MSET k4 v k5 v", "PEXPIRE k4 1 ; PEXPIRE k5 1",
          "(after 4 ms) SORT s BY nosort LIMIT 0 1 GET k*", "DBSIZE"),
+    # what stands in an error as it was sent, line ends and all
+    case("FUNCTION LIST", 'FUNCTION LIST "\\na"', 'FUNCTION LIST "b\\rc\\nd"', of=LATER),
     # RESTORE over a key that had expired before it was watched
     case("RESTORE", *LATE, "MULTI", "EXEC"),
     case("RESTORE, SET", *LATE, "2> SET k w", "MULTI", "EXEC"),

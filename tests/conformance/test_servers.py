@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
@@ -45,6 +48,29 @@ def test_a_started_server_leaves_nothing(real_server: machine.Server) -> None:
     assert running.process.poll() is not None
     assert not running.folder.exists()
     running.stop()
+
+
+STARTER = """
+import sys, time
+from redlark.conformance import servers
+one = servers.start(servers.pick(sys.argv[1], servers.find_servers()))
+print(one.process.pid, one.folder, flush=True)
+time.sleep(600)
+"""
+
+
+def test_a_server_ends_with_a_starter_that_is_killed(real_server: machine.Server) -> None:
+    """SIGKILL of who started it: neither the server nor its folder is there a moment later."""
+    with subprocess.Popen([sys.executable, "-c", STARTER, real_server.name], stdout=subprocess.PIPE, text=True) as one:
+        assert one.stdout is not None
+        pid, folder = one.stdout.readline().split()
+        assert Path(folder).is_dir()
+        one.kill()
+    until = time.monotonic() + 30
+    while time.monotonic() < until and (Path(folder).exists() or Path(f"/proc/{pid}/cwd").exists()):
+        time.sleep(0.01)
+    assert not Path(folder).exists()
+    assert not Path(f"/proc/{pid}/cwd").exists()
 
 
 def test_two_servers_run_side_by_side(real_server: machine.Server) -> None:

@@ -133,3 +133,9 @@ def test_the_page_of_the_gate_shows_the_entry_that_is_read(tmp_path: Path) -> No
     assert f"{file}:1: SETEX: SETEX/bad-expire: its date, 2001-01-01, is over" in " ".join(old.output.split())
     file.write_text("[[divergence]]")
     assert CliRunner().invoke(report_group, ["check-baseline", str(file)]).exit_code == 2
+    gone = text.replace("SETEX/bad-expire", "SETEX/gone").replace('command = "SETEX"', 'command = "SETX"')
+    file.write_text(re.sub(r"expires = .*", "expires = 2999-01-01", gone))
+    vanished = CliRunner().invoke(report_group, ["check-baseline", str(file)])
+    assert vanished.exit_code == 1
+    assert "no text has the command SETX" in vanished.output
+    assert "no text has the rule SETEX/gone" in vanished.output
