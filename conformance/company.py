@@ -104,7 +104,7 @@ class Company(Attempt):
                 break
             request, at = waiting.popleft()
             self._count(client, request)
-            if self._crossed(client):
+            if self._crossed(client) or (_kills(request) and self._answered_unread(client)):
                 raise Unheard
             found = self._ask(client, request, at)
             if found:
@@ -152,6 +152,11 @@ class Company(Attempt):
         if due:
             self._barrier()
         return any(self.judge.connected(one) and self.judge.connection(one).has_come() for one in due)
+
+    def _answered_unread(self, client: int) -> bool:
+        """Whether another one, who asked more, waits no longer and was not told: killed, it may have been served."""
+        answered = {one for world in self.worlds for one in _answered(world)} - {client}
+        return any(self.backlog.get(one) for one in answered)
 
     def _ask(self, client: int, request: tuple[bytes, ...], at: int) -> Divergence | None:
         """Read the frames up to a request's reply, and judge them; of one that parks there is none."""
@@ -397,7 +402,7 @@ class Company(Attempt):
         A server closes such a connection at once, with all that it had not written yet.
         """
         asked = [request for backlog in self.backlog.values() for request, _ in backlog]
-        if not any(request[0].lower() == b"client" and b"kill" in map(bytes.lower, request) for request in asked):
+        if not any(map(_kills, asked)):
             return False
         judge = self.judge
         clients = [client for client in self.history.clients if judge.connected(client)]
@@ -467,6 +472,10 @@ class Company(Attempt):
         if not found:
             self.judge.flush()
         return found
+
+
+def _kills(request: tuple[bytes, ...]) -> bool:
+    return request[0].lower() == b"client" and b"kill" in map(bytes.lower, request)
 
 
 def _answered(world: World) -> list[int]:

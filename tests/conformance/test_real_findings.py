@@ -100,6 +100,10 @@ CASES = (
     # Who is woken is served before the connection goes of who woke it, and is told of what that one listened to
     case("QUIT behind what wakes", "3> BLPOP k 0 ; PUBSUB CHANNELS ; PUBSUB NUMSUB k ; PUBSUB NUMPAT",
          "2> SUBSCRIBE k ; PSUBSCRIBE l ; RPUSH k a ; QUIT", "1> PING", "1> PUBSUB CHANNELS", protocol=3),
+    # Who is killed loses the reply that ended its waiting, and may have been served before
+    case("killed with more asked", "2> CLIENT ID", "3> CLIENT ID", "2> BLPOP l 0", "3> BLPOP k 0",
+         "2> CLIENT KILL ID <id:3>", "3> XGROUP CREATE j g 0 MKSTREAM", "2> XREADGROUP GROUP g 0 STREAMS j 0",
+         "CLIENT UNBLOCK <id:3> ; CLIENT UNBLOCK <id:2>"),
     # BITFIELD that changes nothing keeps the string otherwise all the same
     case("BITFIELD changes nothing", "SET k 10 ; BITFIELD k SET u2 4 0 ; OBJECT ENCODING k"),
     # A range that ends before it begins is empty in 7.0 before its unit is looked at
