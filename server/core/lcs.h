@@ -18,6 +18,7 @@ static size_t rl_lcs_room(size_t m, size_t n) { return (n + 63) / 64 * (RL_LCS_B
 static size_t rl_lcs(const char *one, size_t m, const char *other, size_t n, uint64_t *room, char *end) {
     size_t words = (n + 63) / 64, size = 0, i, j, w;
     uint64_t *places = room, *rows = room + RL_LCS_BYTES * words; /* of each byte in `other`; row 0, before all bytes */
+    if (!m || !n) return 0; /* and there may be no room at all */
     memset(places, 0, RL_LCS_BYTES * words * 8);
     memset(rows, 0xFF, words * 8);
     for (j = 0; j < n; j++)
