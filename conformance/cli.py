@@ -84,7 +84,7 @@ QUICK, USUAL = 10.0, 60.0  # seconds
 @click.option("--strict/--loose", default=True, help="Loose: errors count by their first word only.")
 @click.option("--destructive", is_flag=True, help="Use servers that hold data; it will be deleted.")
 @click.option("--timeout", type=duration.Seconds(), default=5.0, show_default=True, metavar="SECONDS")
-@click.option("--quiet", is_flag=True, help="Only the last line of each target.")
+@click.option("--quiet", is_flag=True, help="Only the verdict of each target, and what diverges.")
 def conform(
     targets: tuple[str, ...],
     profile: str | None,
@@ -154,13 +154,14 @@ def conform(
             code = max(code, _conform_one(target, options, display.Live(console, quiet, came), reports, memory))
             if came:
                 break
-    told = report.as_json(our_version(), options.seed, reports, options, began)
-    if json_file is not None:
-        _or_end(lambda: write(json_file, json.dumps(told, indent=2) + "\n"))
-    _or_end(lambda: report_cli.deliver(told, files, annotate=annotations))
-    if write_baseline is not None:
-        drafted = _or_end(lambda: report_cli.draft(told, write_baseline))
-        click.echo(f"{write_baseline}: {drafted} drafted; each needs a reason before --baseline takes it")
+    if annotations or any((json_file, write_baseline, *files.values())):  # it takes reading the whole text
+        told = report.as_json(our_version(), options.seed, reports, options, began)
+        if json_file is not None:
+            _or_end(lambda: write(json_file, json.dumps(told, indent=2) + "\n"))
+        _or_end(lambda: report_cli.deliver(told, files, annotate=annotations))
+        if write_baseline is not None:
+            drafted = _or_end(lambda: report_cli.draft(told, write_baseline))
+            click.echo(f"{write_baseline}: {drafted} drafted; each needs a reason before --baseline takes it")
     sys.exit(code)
 
 

@@ -227,12 +227,23 @@ def show_totals(console: Console, report: TargetReport) -> None:
         highlight=False,
         soft_wrap=True,
     )
+    unknown = [finding for finding in report.findings if not finding.known]
+    if unknown:
+        known = f", besides {len(report.findings) - len(unknown)} that it accepts" if report.baseline else ""
+        what = f"not in {report.baseline}{known}" if report.baseline else "diverging"
+        console.print(Text(f"{what}: {_named(unknown)}", style="bold red"), soft_wrap=True)
     if report.crowd is not None:
         show_crowd(console, report.crowd)
     for complaint in report.complaints:
         console.print(Text(complaint.line, style="bold red"), soft_wrap=True)
     for note in report.remarks:
         console.print(Text(note, style="yellow"), soft_wrap=True)
+
+
+def _named(findings: Sequence[Finding | ToldFinding], most: int = 8) -> str:
+    """Divergences by their commands and rules, a few of them."""
+    names = list(dict.fromkeys(f"{one.command} ({', '.join(one.rules[:1]) or 'no rule'})" for one in findings))
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 def show_crowd(console: Console, crowd: Crowd | ToldCrowd) -> None:

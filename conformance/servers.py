@@ -79,19 +79,24 @@ def _programs() -> Iterator[tuple[Path, str]]:
         for folder in (spec.submodule_search_locations or ()) if spec else ():
             for path in sorted(Path(folder).glob(inside)):
                 yield path, f"package {package.replace('_', '-')}"
-    for program in ON_PATH:
-        found = shutil.which(program)
-        if found:
-            yield Path(found), "PATH"
+    for folder in os.get_exec_path():  # all of them: an environment's own program hides the machine's
+        for program in ON_PATH:
+            yield Path(folder) / program, "PATH"
 
 
 def named(found: Iterable[tuple[str, str, str, str]]) -> tuple[Server, ...]:
     """Name each (product, version, path, source): `redis:6.2` is the newest 6.2, an older one gets all its digits.
 
-    >>> [s.name for s in named([("redis", "6.2.5", "a", ""), ("redis", "6.2.14", "b", "")])]
-    ['redis:6.2', 'redis:6.2.5']
+    Of one version the first counts.
+
+    >>> found = [("redis", "6.2.5", "a", ""), ("redis", "6.2.14", "b", ""), ("redis", "6.2.14", "c", "")]
+    >>> [(server.name, server.path) for server in named(found)]
+    [('redis:6.2', 'b'), ('redis:6.2.5', 'a')]
     """
-    servers = [Server("", *each) for each in found]
+    firsts: dict[tuple[str, str], Server] = {}
+    for product, version, path, source in found:
+        firsts.setdefault((product, version), Server("", product, version, path, source))
+    servers = list(firsts.values())
     servers.sort(key=lambda s: s.number, reverse=True)
     servers.sort(key=lambda s: s.product)
     taken: set[str] = set()
@@ -99,17 +104,19 @@ def named(found: Iterable[tuple[str, str, str, str]]) -> tuple[Server, ...]:
     for server in servers:
         short = f"{server.product}:{'.'.join(server.version.split('.')[:2])}"
         name = short if short not in taken else f"{server.product}:{server.version}"
-        if name not in taken:
-            taken.add(name)
-            result.append(Server(name, server.product, server.version, server.path, server.source))
+        taken.add(name)
+        result.append(Server(name, server.product, server.version, server.path, server.source))
     return tuple(result)
 
 
 def find_servers() -> tuple[Server, ...]:
     """Every server program of this machine, newest first within a product."""
     seen = []
+    asked: set[Path] = set()  # /bin may be /usr/bin
     for path, source in _programs():
-        said = version_of(path) if os.access(path, os.X_OK) else None
+        real = path.resolve()
+        said = version_of(path) if real not in asked and os.access(path, os.X_OK) else None
+        asked.add(real)
         if said:
             seen.append((*said, str(path), source))
     return named(seen)

@@ -3,7 +3,7 @@
 Theory of operation. The units of the search stand in a queue; N hands each take one, start a process for it with
 servers of its own, and pass on what it tells. A process that ends without an outcome has died: that is said, what it
 had started is stopped, and its unit is done again from the beginning. Outcomes are merged unit by unit, so nothing
-counts twice. Ctrl-C asks the processes for what they have so far.
+counts twice. Ctrl-C asks the processes for what they have so far; those that have not begun to judge are killed.
 What must not live here: what a unit is (``unit.py``), how outcomes are added up (``merging.py``).
 """
 
@@ -57,6 +57,7 @@ class Attempt:
     unit: Unit
     process: subprocess.Popen[str] = field(init=False)
     folder: Path = field(init=False)
+    begun: bool = field(default=False, init=False)
 
     def __attrs_post_init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="redlark-unit-"))
@@ -83,6 +84,7 @@ class Attempt:
                 if not line.endswith("\n"):
                     break
                 event: Event = json.loads(line)
+                self.begun = True
                 yield event
                 if event["event"] == "outcome":
                     return
@@ -91,9 +93,9 @@ class Attempt:
             self.end()
 
     def interrupt(self) -> None:
-        """Ask it for what it has."""
+        """Ask it for what it has. One that still reads the text has nothing, and would hear us seconds later."""
         with contextlib.suppress(ProcessLookupError):
-            self.process.send_signal(signal.SIGINT)
+            self.process.send_signal(signal.SIGINT if self.begun else signal.SIGKILL)
 
     def end(self) -> None:
         """See that the process and all that it has started are gone, and their files. Harmless when repeated."""

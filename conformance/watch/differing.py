@@ -14,6 +14,7 @@ from attrs import field, frozen, mutable
 
 from redlark.conformance.divergence import unknown
 from redlark.conformance.watch.observed import DIVERGES
+from redlark.conformance.watch.secrets import answering, hidden
 from redlark.conformance.watch.wire import Exchange, Words
 from redlark.reference.resp import Frame
 from redlark.reference.transcript import printed
@@ -112,9 +113,9 @@ def differences(replayed: Iterable[Replayed], name: object) -> list[Difference]:
             len(several),
             several[0].rules,
             several[0].words,
-            _shown(several[0].recorded),
-            _shown(several[0].frames),
-            several[0].allowed,
+            _shown(several[0].words, several[0].recorded),
+            _shown(several[0].words, several[0].frames),
+            tuple(map(hidden, several[0].allowed)),
             several[0].skipped or (several[0].verdict if several[0].verdict != DIVERGES else ""),
             several[0].connection,
             several[0].number,
@@ -167,5 +168,6 @@ def _head(frames: Sequence[Frame]) -> str:
     return frames[0].raw[:24].decode("latin-1") if frames else ""
 
 
-def _shown(frames: Sequence[Frame]) -> str:
-    return "\n".join(printed(frame.raw) for frame in frames) or "nothing"
+def _shown(words: Words, frames: Sequence[Frame]) -> str:
+    asked = ((b"config", b"get"), (b"acl", b"getuser")) if words[:1] and words[0].lower() == b"exec" else (words,)
+    return "\n".join(printed(answering(asked, frame).raw) for frame in frames) or "nothing"

@@ -25,6 +25,7 @@ from redlark.reference.resp import Frame
 EVERY = 1.0  # seconds between two questions to the server
 LOOKS, PAUSE = 6, 0.05  # how often, and how many seconds apart, it is looked whether somebody else is connected
 RESTARTED = "the server was started anew"
+SPECIAL = "CONFIG|SET/special"  # where what a parameter makes of its value is not specified
 _STATES = (
     b"NOPERM", b"OOM", b"LOADING", b"BUSY ", b"MASTERDOWN", b"READONLY", b"MISCONF", b"NOREPLICAS", b"CLUSTERDOWN",
     b"MOVED", b"ASK ", b"TRYAGAIN", b"UNBLOCKED", b"ERR max number of clients", b"NOTBUSY", b"UNKILLABLE",
@@ -52,6 +53,10 @@ class Excuses:
     _others: bool = False
     _again: bool = False
     _asked_at: float = field(default=0.0, init=False)
+    _special: int = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._special = self.model.reached[SPECIAL]
 
     @classmethod
     def of(cls, model: Model, target: Target) -> Excuses:
@@ -80,6 +85,9 @@ class Excuses:
         if self.model.command(words) is None and not name.startswith(b"("):
             return "unsupported command"
         asked = {one[0].lower() for one in exchange.queue} | {name}
+        locked = frame is not None and frame.is_error and frame.value.startswith(b"NOAUTH")
+        if (locked or b"config" in asked) and self.model.reached[SPECIAL] > self._special:
+            return "a parameter that is not specified was set"
         if not asked.isdisjoint((b"auth", b"hello")) and any(len(one) > 1 for one in (words, *exchange.queue)):
             return "users are not specified" if name != b"hello" or b"auth" in map(bytes.lower, words) else ""
         if not asked.isdisjoint(_OF_THE_PAST):

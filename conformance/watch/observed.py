@@ -23,11 +23,11 @@ from redlark.conformance.watch.excused import RESTARTED
 from redlark.conformance.watch.known import WHOLE, Known, leaves_absent, shown_absent
 from redlark.conformance.watch.orders import SCRIPTED, Configuration, Orders, distinct
 from redlark.conformance.watch.scripted import chooses, keeps_to_its_keys
+from redlark.conformance.watch.secrets import hidden, shown
 from redlark.conformance.watch.wire import Exchange, Words
 from redlark.reference import Allowed, World
 from redlark.reference.resp import Frame
 from redlark.reference.shapes import declared
-from redlark.reference.transcript import printed
 from redlark.reference.values import ErrorReply
 
 PATIENCE = 2_000_000  # microseconds that judging waits for the reply to what was asked at the same time
@@ -422,7 +422,7 @@ class Observed(Orders):
         else:
             owed = self.configurations[0][0].owed(client)
             said = tuple(self.model.spoken(one) for one in owed[:1])
-            self._add(Finding("(push)", (), said, printed(frame.raw), client, 0, ()))
+            self._add(Finding("(push)", (), said, shown(None, frame), client, 0, ()))
         self.configurations = [(self._without(nobody, w), a) for w, a in self.configurations]
 
     def overdue(self) -> None:
@@ -453,7 +453,7 @@ class Observed(Orders):
         predicate = self._shapes[command.name][one.resp == 3]
         if not predicate.holds(reply) and not self.excuse(one, reply):
             self._add(
-                Finding(command.name, (), (predicate.describe,), printed(reply.raw), one.connection, one.at, one.words)
+                Finding(command.name, (), (predicate.describe,), shown(one, reply), one.connection, one.at, one.words)
             )
 
     def expected(self, one: Exchange) -> list[Allowed]:
@@ -472,14 +472,12 @@ class Observed(Orders):
             Finding(
                 self._name(one.words),
                 tuple(dict.fromkeys(allowed.rule for allowed in expected)),
-                tuple(dict.fromkeys(allowed.reply for allowed in expected)),
-                "\n".join(printed(frame.raw) for frame in (*one.before, *one.frames)) or "nothing",
+                tuple(dict.fromkeys(hidden(allowed.reply) for allowed in expected)),
+                "\n".join([*(shown(None, f) for f in one.before), *(shown(one, f) for f in one.frames)]) or "nothing",
                 one.connection,
                 one.at,
                 one.words,
-                tuple(
-                    (old.connection, old.words, printed(old.frames[0].raw)) for old in about[-CONTEXT:] if old.frames
-                ),
+                tuple((old.connection, old.words, shown(old, old.frames[0])) for old in about[-CONTEXT:] if old.frames),
             )
         )
 

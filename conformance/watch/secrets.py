@@ -13,7 +13,7 @@ import re
 
 from redlark.conformance.watch.wire import Exchange, Words
 from redlark.reference.resp import MAPS, Frame
-from redlark.reference.transcript import command_line, split
+from redlark.reference.transcript import command_line, printed, split
 
 MARK = b"(redacted)"
 # Parameters whose values are secrets, in CONFIG and in SENTINEL.
@@ -22,6 +22,9 @@ _HASHES = re.compile(rb"#?[0-9a-fA-F]{64}")
 _DIGITS = re.compile(rb"[0-9a-fA-F]+\Z")
 _QUOTE = re.compile(rb"['\"`]")
 _MONITORED = re.compile(rb"(\d+\.\d+ \[[^\]]*\] )(.*)\Z", re.DOTALL)
+_PRINTED = re.compile(
+    r'(?i)("(?:requirepass|(?:master|primary)auth|[\w-]*-pass)"(?: => |, |: |\s+\d+\) ))"(?:[^"\\]|\\.)+"'
+)
 _NAMES = frozenset((b"auth", b"hello", b"acl", b"config", b"migrate", b"sentinel"))
 
 
@@ -75,14 +78,33 @@ def _is_about_secrets(words: Words) -> bool:
 
 def clean(exchange: Exchange | None, frame: Frame) -> Frame:
     """A frame of a reply with its secrets taken out; without an exchange, a push."""
-    asked = () if exchange is None else (exchange.words, *exchange.queue)
     if exchange is None:
         return _monitored(frame) if frame.kind == b"+" else frame
+    return answering((exchange.words, *exchange.queue), frame)
+
+
+def answering(asked: tuple[Words, ...], frame: Frame) -> Frame:
+    """A frame of a reply to some requests (EXEC's to those that it runs), with its secrets taken out."""
     if not any(_is_about_secrets(words) or secrets_in(words) for words in asked):
         return frame
     known = [words[place] for words in asked for place in secrets_in(words)]
     about = [words for words in asked if _is_about_secrets(words)]
     return _cleaned(frame, known, about)
+
+
+def shown(exchange: Exchange | None, frame: Frame) -> str:
+    """A frame of a reply as redis-cli prints it, without its secrets; without an exchange, a push."""
+    return printed(clean(exchange, frame).raw)
+
+
+def hidden(text: str) -> str:
+    """A reply that the text allows, as redis-cli prints it, without the secrets that the model was told.
+
+    >>> print(hidden('1) "masterauth"\\n2) "pw"'))
+    1) "masterauth"
+    2) "(redacted)"
+    """
+    return _PRINTED.sub(r'\1"(redacted)"', text)
 
 
 def _cleaned(frame: Frame, known: list[bytes], about: list[Words]) -> Frame:

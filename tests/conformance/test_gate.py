@@ -255,13 +255,16 @@ def test_the_gate_opens_for_what_is_known_and_for_nothing_else(run: Run, tmp_pat
     """Unknown fails; a draft is refused until it has a reason; known passes; expired, passing and changed fail."""
     known = tmp_path / "known.toml"
     known.write_text("")
-    assert run("--no-saved", "--baseline", str(known))[0] == 1
+    status, output = run("--no-saved", "--quiet", "--baseline", str(known))
+    assert status == 1
+    assert f"not in {known}, besides 0 that it accepts: STRLEN (STRLEN/" in output
     assert (run.gate["known"], run.gate["complaints"]) == (0, [])
     assert run.gate["unknown"] >= 1
 
     status, output = run("--no-saved", "--write-baseline", str(known))
     assert status == 1
     assert "drafted" in output
+    assert "diverging: STRLEN (STRLEN/" in output
     drafted = tomllib.loads(known.read_text())["divergence"]
     assert {one["command"] for one in drafted} == {"STRLEN"}
     assert all(one["reason"] == "" for one in drafted)

@@ -162,18 +162,22 @@ def test_a_target_that_does_not_answer(address: Address, start_server: Starter, 
 
 def test_secrets_are_the_targets_own(start_server: Starter, tmp_path: Path) -> None:
     """A client that signs in where it was recorded signs in with the target's password, or not at all."""
-    source = start_server("redis:8.2", requirepass="one")
-    with Watch(f"redis://:one@127.0.0.1:{source.port}", trace=tmp_path / "trace", judging=False) as watch:
+    source = start_server("redis:8.2", requirepass="owner-one")
+    with Watch(f"redis://:owner-one@127.0.0.1:{source.port}", trace=tmp_path / "trace", judging=False) as watch:
         for protocol in (2, 3):
-            with redis.Redis(port=watch.port, password="one", protocol=protocol) as client:
+            with redis.Redis(port=watch.port, password="owner-one", protocol=protocol) as client:
                 client.set("a", "1")
                 client.config_set("masterauth", "x")
+                client.config_get("requirepass")
+                with client.pipeline() as pipe:
+                    pipe.config_get("*pass").execute()
                 client.get("a")
-    guarded, free = start_server("redis:8.2", requirepass="two"), start_server("redis:8.2")
-    for url in (f"redis://:two@127.0.0.1:{guarded.port}", free.url):
+    guarded, free = start_server("redis:8.2", requirepass="owner-two"), start_server("redis:8.2")
+    for url in (f"redis://:owner-two@127.0.0.1:{guarded.port}", free.url):
         found = replayed(tmp_path / "trace", url)
         assert not [one for one in found if one.breaks], found
         assert {one.command for one in found if one.kind == SKIPPED} <= {"AUTH", "CONFIG|SET"}
+        assert not [one for one in found if "owner-" in f"{one.recorded} {one.seen} {one.allowed}"]
 
 
 def test_who_interrupts_it_hears_what_it_found(address: Address, tmp_path: Path) -> None:

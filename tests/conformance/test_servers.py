@@ -97,3 +97,18 @@ def test_a_program_that_is_no_server_is_not_listed(tmp_path: Path, monkeypatch: 
     false.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
     assert not [server for server in machine.find_servers() if server.source == "PATH"]
+
+
+def test_one_program_does_not_hide_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every folder of PATH counts, a version once: an active environment's redis-server does not hide the machine's."""
+    folders = []
+    for name, version in (("first", "97.1.2"), ("same", "97.1.2"), ("other", "98.0.1")):
+        program = tmp_path / name / "redis-server"
+        program.parent.mkdir()
+        program.write_text(f"#!/bin/sh\necho 'Redis server v={version} sha=00000000:0'\n")
+        program.chmod(0o755)
+        folders.append(str(program.parent))
+    (tmp_path / "link").symlink_to(tmp_path / "other")
+    monkeypatch.setenv("PATH", ":".join([*folders, str(tmp_path / "link"), "/nonexistent"]))
+    found = {server.name: server.path for server in machine.find_servers() if server.source == "PATH"}
+    assert found == {"redis:97.1": f"{folders[0]}/redis-server", "redis:98.0": f"{folders[2]}/redis-server"}

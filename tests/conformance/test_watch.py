@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import random
 import signal
@@ -20,11 +21,11 @@ import redis.asyncio
 
 from redlark.conformance import servers
 from redlark.conformance.errors import CannotRun
-from redlark.conformance.watch import Watch, orders
+from redlark.conformance.watch import Watch, orders, told
 from redlark.conformance.watch.trace import read
 from tests.conftest import Address, Starter
 from tests.quality.faults import FAULTS
-from tests.quality.proxy import proxy
+from tests.quality.proxy import Link, proxy
 
 SERVERS = ["redis:6.2", "redis:8.2", "valkey:9.1", "embedded"]
 
@@ -245,6 +246,46 @@ def test_keys_that_were_there(start_server: Starter) -> None:
         assert watch.judge.unjudged == {"keys that were there before": 5}
         assert watch.judge.judged["INCRBY"] + watch.judge.judged["INCR"] == 1
         assert watch.judge.judged["APPEND"] == watch.judge.judged["RPUSH"] == 1
+
+
+def test_a_password_that_is_set_is_no_fault(start_server: Starter) -> None:
+    """What `requirepass` makes of the server is not specified: who asks for it, or is locked out, is not judged."""
+    with watching(start_server("redis:8.2").url) as watch:
+        client = redis.Redis(port=watch.port, single_connection_client=True)
+        client.config_set("requirepass", "hunter2")
+        assert client.config_get("requirepass") == {"requirepass": "hunter2"}
+        with pytest.raises(redis.AuthenticationError), redis.Redis(port=watch.port) as other:
+            other.get("k")
+        client.config_set("requirepass", "")
+        client.close()
+        assert watch.findings() == ()
+        assert watch.judge is not None
+        assert "a parameter that is not specified was set" in watch.judge.unjudged
+
+
+def test_no_secret_in_a_finding(start_server: Starter) -> None:
+    """A divergence shows neither the password that came nor the one that is allowed, nor one of before."""
+    running = start_server("redis:8.2")
+    lies = [False]
+
+    def handle(link: Link, request: tuple[bytes, ...]) -> bytes:
+        reply = link.ask(*request)
+        return reply.replace(b"hunter2", b"hunter3") if lies[0] else reply
+
+    with proxy(running.host, running.port, handle) as url, Watch(url) as watch:
+        watch.excuses.opened += 20
+        with redis.Redis(port=watch.port, single_connection_client=True) as client:
+            client.config_set("masterauth", "hunter2")
+            assert client.config_get("masterauth") == {"masterauth": "hunter2"}
+            lies[0] = True
+            assert client.config_get("masterauth") == {"masterauth": "hunter3"}
+        (found,) = watch.findings()
+        assert found.command == "CONFIG|GET"
+        assert found.before
+        assert "hunter" not in json.dumps(told.as_json(watch, "0"))
+        assert "hunter" not in told.block(found).plain
+        assert "(redacted)" in found.seen
+        assert any("(redacted)" in allowed for allowed in found.allowed)
 
 
 def test_a_reply_of_another_type_needs_no_state(start_server: Starter) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 import signal
 import subprocess
 import sys
@@ -84,6 +85,23 @@ def test_a_server_that_is_gone(start_server: Starter, tmp_path: Path) -> None:
     assert "the server is gone" in said
     assert "none diverges" in said
     assert any(b"SET" in line.data for line in trace.read(tmp_path / "trace").lines)
+
+
+def test_a_disk_that_is_full(start_server: Starter, tmp_path: Path) -> None:
+    """Clients are served and judged as before, the end of the trace is told, status 2; what was written can be read."""
+    process, port = begin("--upstream", start_server("redis:8.2").url, "--trace", str(tmp_path / "trace"))
+    resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (4096, 4096))
+    with redis.Redis(port=port) as client:
+        for number in range(200):
+            client.set(f"key {number}", "v")
+        assert client.get("key 199") == b"v"
+    status, said = end(process)
+    assert status == 2
+    assert "the trace ends early: file too large" in said
+    assert "none diverges" in said
+    recording = trace.read(tmp_path / "trace")
+    assert 10 < len(recording.lines) < 200
+    assert recording.cut
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,8 @@ import json
 import os
 import signal
 import sys
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +34,9 @@ stopped = []
 signal.signal(signal.SIGINT, lambda *_: stopped.append(1))
 def say(**event):
     print(json.dumps(event), flush=True)
+if sys.argv[2] == "load all" or (sys.argv[2] == "load" and number == 1):  # a signal is not looked at meanwhile
+    open(sys.argv[1] + f"/{number} loads {os.getpid()}", "w").close()
+    time.sleep(60)
 say(event="begun", name=unit["target"], profile="redis-8.2", server="redis 8.2.3", why="", rules=["GET/found"])
 while sys.argv[2] == "wait" and number == 1 and not os.path.exists(sys.argv[1] + "/0 is done"):
     time.sleep(0.1)
@@ -43,7 +48,7 @@ os.write(first, b"x")
 if sys.argv[2] == "die" and number == 1 and fresh or sys.argv[2] == "die always" and number == 1:
     print("a last word", file=sys.stderr)
     os.kill(os.getpid(), signal.SIGKILL)
-while sys.argv[2] == "wait" and number == 1 and not stopped:
+while (sys.argv[2] == "wait" and number == 1 or sys.argv[2] == "load") and not stopped:
     time.sleep(0.01)
 verdict = {"verdict": "conforms", "group": "string", "reason": "", "requests": 10, "rules": {"GET/found": 1},
            "options": {}, "findings": []}
@@ -123,6 +128,38 @@ def test_ctrl_c_keeps_what_was_found(monkeypatch: pytest.MonkeyPatch, tmp_path: 
 
     found = workers.run("embedded", Options(seed=1, workers=2), Watching(interrupt))
     assert (found.requests, found.ended) == (10 + 11, "interrupted")
+
+
+@pytest.mark.parametrize("how", ["load", "load all"])
+def test_who_has_not_begun_is_not_waited_for(how: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Interrupted at its start a search ends within seconds: what others have judged by then is in the report."""
+    pretend(monkeypatch, tmp_path, how)
+    loading = 2 if how == "load all" else 1
+    live = Watching()
+    came: list[int] = []
+
+    def interrupt() -> None:
+        until = time.monotonic() + 30
+        while time.monotonic() < until and not (len(loads()) == loading and (loading == 2 or "unit 0" in live.seen)):
+            time.sleep(0.01)
+        came.append(time.monotonic_ns())
+        live.interrupts = (signal.SIGTERM,)
+
+    def loads() -> list[int]:
+        return [int(path.name.split()[-1]) for path in (tmp_path / "turns").glob("* loads *")]
+
+    by = threading.Thread(target=interrupt)
+    by.start()
+    if how == "load all":
+        with pytest.raises(KeyboardInterrupt):
+            workers.run("embedded", Options(seed=1, workers=2), live)
+    else:
+        found = workers.run("embedded", Options(seed=1, workers=2), live)
+        assert (found.requests, found.ended) == (10, "interrupted")
+    by.join()
+    assert (time.monotonic_ns() - came[0]) / 1e9 < 10  # they would have slept for 60
+    assert len(loads()) == loading
+    assert not [pid for pid in loads() if Path(f"/proc/{pid}").exists()]
 
 
 def test_a_search_that_was_interrupted_goes_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

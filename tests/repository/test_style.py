@@ -21,6 +21,7 @@ ADDRESS = re.compile(r"https?://([\w.-]+)")
 HOSTS = {
     "127.0.0.1",
     "doi.org",
+    "github.com",  # reports and changes that findings name
     "json-schema.org",
     "keepachangelog.com",
     "localhost",
