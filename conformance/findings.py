@@ -7,7 +7,7 @@ into the campaign; what a finding looks like is the report's.
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from attrs import evolve
 
@@ -15,7 +15,8 @@ from redlark.conformance.divergence import Divergence, unknown
 from redlark.conformance.errors import CannotRun, Lost
 from redlark.conformance.history import History
 from redlark.conformance.report import Finding
-from redlark.conformance.shrink import Shrinker
+from redlark.conformance.shrink import Run, Shrinker
+from redlark.conformance.target import Target
 
 if TYPE_CHECKING:
     from redlark.conformance.campaign import Campaign
@@ -39,8 +40,9 @@ def look_into(campaign: Campaign, judge: Judge, found: Divergence, history: Hist
     if name in campaign.unsupported or (name != UNKNOWN and unknown(found.raw) and _never_heard_of(campaign, name)):
         campaign.unsupported.add(name)
         return
-    if found.lost:
-        _see_alive(campaign, found)
+    what = _gone(campaign.target, campaign.options.timeout) if found.lost else ""
+    if what:
+        _ended(campaign, evolve(found, command=name), what, history, setup)
     reviewed = campaign.known(evolve(found, command=name))
     if reviewed is None:
         campaign.diverged[name] += 1
@@ -99,12 +101,44 @@ def _never_heard_of(campaign: Campaign, name: str) -> bool:
         return False
 
 
-def _see_alive(campaign: Campaign, found: Divergence) -> None:
-    """After a lost connection: whether the server still serves anyone. Raises `CannotRun` if not."""
+def _gone(target: Target, timeout: float) -> str:
+    """After a lost connection: why the server serves nobody any more; nothing where it does."""
     try:
-        with campaign.target.address.enter(campaign.options.timeout) as connection:
+        with target.address.enter(timeout) as connection:
             connection.ask(b"PING")
-    except (CannotRun, Lost) as problem:
-        what = problem.what if isinstance(problem, Lost) else "does not accept connections any more"
-        said = f"gone after {campaign.requests} requests: on {found.command} it {found.seen}, and then it {what}"
-        raise CannotRun(f"{campaign.name}: {said}") from None
+    except Lost as problem:
+        return problem.what
+    except CannotRun:
+        return "does not accept connections any more"
+    return ""
+
+
+def _ended(campaign: Campaign, found: Divergence, what: str, history: History, setup: Setup | None) -> NoReturn:
+    """Tell of what a server did not survive, made short on others that are started for it. Raises `CannotRun`."""
+    shrinker = Shrinker(_anew(campaign, found.command, setup), found, seconds=SHRINK_SECONDS)
+    smallest = shrinker.shrink() if campaign.starts else found
+    smallest = evolve(smallest, seen=f"{smallest.seen}, and {what}")
+    finding = Finding(smallest, shrinker.reproduced, history.size, setup.name if setup else None)
+    campaign.diverged[found.command] += 1
+    campaign.findings[smallest.signature, None] = finding
+    campaign.listener.found(finding)
+    raise CannotRun(f"{campaign.name}: gone after {campaign.requests} requests: on {found.command} it {smallest.seen}")
+
+
+def _anew(campaign: Campaign, command: str, setup: Setup | None) -> Run:
+    """What runs a history on a server that is started for it, and tells whether this command ended that one, and how."""
+
+    def run(history: History) -> Divergence | None:
+        assert campaign.launch is not None
+        with campaign.launch(setup.config if setup else {}) as target:
+            judge = campaign.judge(target)
+            try:
+                found = judge.run(history)
+            except (CannotRun, Lost):
+                return None
+            finally:
+                judge.close()
+            ended = found and found.lost and found.command == command and _gone(target, campaign.options.timeout)
+            return found if ended else None
+
+    return run

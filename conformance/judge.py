@@ -132,7 +132,7 @@ class Judge:
             self.close()
         if found and not self.last:
             self._flushed = False
-            with contextlib.suppress(Lost):
+            with contextlib.suppress(CannotRun, Lost):  # perhaps it was the server's end; else the next run says so
                 self.flush()
         return found
 
