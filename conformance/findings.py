@@ -126,7 +126,7 @@ def _ended(campaign: Campaign, found: Divergence, what: str, history: History, s
 
 
 def _anew(campaign: Campaign, command: str, setup: Setup | None) -> Run:
-    """What runs a history on a server that is started for it, and tells whether this command ended that one, and how."""
+    """What runs a history on a server that is started for it, and tells whether this command ended that one."""
 
     def run(history: History) -> Divergence | None:
         assert campaign.launch is not None
