@@ -58,8 +58,8 @@ def test_a_password_is_told_of_as_redis_tells_of_it(server: Server, client: Wire
 
 
 @pytest.mark.parametrize("name", sorted(OFF))
-def test_what_is_off_says_so(client: Wire, name: bytes) -> None:
-    """It is a command of Redis that this server has not: its error tells so, in MULTI and scripts it is none."""
+def test_what_is_off_says_so(client: Wire, real: Wire, name: bytes) -> None:
+    """It is a command of Redis that this server has not: its error tells so, MULTI fails, scripts may not call it."""
     assert name.decode().lower() in FACTS
     words = name.split(b"|")
     said = client(*words, "x", "y")
@@ -68,8 +68,11 @@ def test_what_is_off_says_so(client: Wire, name: bytes) -> None:
     client("MULTI")
     assert client(*words) == said
     assert client("EXEC").startswith(b"-EXECABORT")
-    script = f"return redis.call({','.join(repr(word.decode()) for word in words)})"
-    assert client("EVAL", script, "0").startswith(b"-ERR Unknown Redis command called from script")
+    called = words + [b"x"] * (abs(FACTS[name.decode().lower()].arity) - len(words))
+    script = f"return redis.call({','.join(repr(word.decode()) for word in called)})"
+    said = client("EVAL", script, "0")
+    assert said.startswith(b"-ERR This Redis command is not allowed from script")
+    assert said == real("EVAL", script, "0")
 
 
 def test_what_is_off_may_be_renamed(tmp_path: Path, wire: Connect) -> None:
@@ -100,6 +103,9 @@ def test_writes_that_lack_replicas_are_refused_as_in_redis(client: Wire) -> None
         ("EVAL_RO", "return 1", "0"), ("FCALL", "w", "0"), ("FCALL", "r", "0"), ("FLUSHALL",), ("SWAPDB", "0", "1"),
         ("MULTI",), ("GET", "a"), ("EXEC",), ("MULTI",), ("SET", "a", "b"), ("EXEC",), ("MULTI",),
         ("EVAL", "return redis.call('set', 'a', 'b')", "0"), ("EXEC",), ("FUNCTION", "LOAD", "REPLACE", library),
+        ("EVAL_RO", "#!lua\nreturn 1", "0"), ("FCALL_RO", "w", "0"), ("FCALL_RO", "r", "0"),
+        ("MULTI",), ("EVAL", "#!lua\nreturn 1", "0"), ("EXEC",), ("MULTI",), ("FCALL", "w", "0"), ("EXEC",),
+        ("MULTI",), ("FCALL", "r", "0"), ("EXEC",), ("EVAL", "#!lua flags=none\nreturn 1", "0"),
         ("CONFIG", "SET", "min-replicas-max-lag", "0"), ("SET", "a", "b"),
         ("CONFIG", "SET", "min-replicas-max-lag", "10"), ("SET", "a", "b"),
         ("CONFIG", "SET", "min-slaves-to-write", "0"), ("SET", "a", "c"), ("FUNCTION", "FLUSH"),
