@@ -19,7 +19,8 @@ from redlark.server.interfaces import (
     Reply,
 )
 from redlark.server.pausing import PASSED_ON
-from redlark.server.state import State, is_local, unwatch
+from redlark.server.state import State, is_local
+from redlark.server.watching import unwatch
 
 # Never queued: they end or refuse the transaction themselves.
 UNQUEUED = frozenset((b"exec", b"discard", b"multi", b"watch", b"quit", b"reset"))

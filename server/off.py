@@ -1,8 +1,7 @@
 """Commands of Redis that this server lacks yet: who sends one is told what is off, rather than that nobody knows it.
 
-They are in no table: COMMAND does not list them, scripts may not call them (nor may they in Redis), and `redlark
-conform` counts them as unsupported.  Must not live here: commands that have an answer while something is off
-(`commands/alone`).
+They are in no table: COMMAND does not list them, scripts cannot call them, and `redlark conform` counts them as
+unsupported.  Must not live here: commands that have an answer while something is off (`commands/alone`).
 """
 
 from __future__ import annotations
@@ -32,12 +31,3 @@ def refusal(name: bytes) -> bytes | None:
     """
     name = name.upper()
     return b"ERR %b is off: %b" % (name.replace(b"|", b" "), OFF[name]) if name in OFF else None
-
-
-def lacks(request: list[bytes]) -> bool:
-    """Does a request name such a command?
-
-    >>> lacks([b"bgsave"]), lacks([b"acl", b"setuser", b"x"]), lacks([b"acl", b"list"]), lacks([b"get", b"x"])
-    (True, True, False, False)
-    """
-    return any(b"|".join(request[:words]).upper() in OFF for words in (1, 2))

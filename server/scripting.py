@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from redlark.server import doubles, errors, off
+from redlark.server import doubles, errors
 from redlark.server.dispatch import find, run
 from redlark.server.interfaces import NO_REPLY, Command, CommandError, Status
 from redlark.server.propagation import EVERYBODY
@@ -420,7 +420,7 @@ class Scripting:
         try:
             command = find(self.server.commands, request)
         except CommandError:
-            raise CommandError(CALL_NOT_ALLOWED if off.lacks(request) else CALL_UNKNOWN) from None
+            raise CommandError(CALL_UNKNOWN) from None
         if self.server.commands.get(request[0].upper()) is command and not command.subcommands:
             if len(self._found) >= NAMES:
                 self._found.clear()
