@@ -5,7 +5,6 @@ The order of errors that hold for every command is the order of the lines in `pr
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from time import perf_counter_ns
 
 from redlark.server import errors, off
@@ -19,7 +18,9 @@ from redlark.server.interfaces import (
     Context,
     Reply,
 )
-from redlark.server.state import State, is_local, unwatch
+from redlark.server.pausing import PASSED_ON
+from redlark.server.state import State, is_local
+from redlark.server.watching import unwatch
 
 # Never queued: they end or refuse the transaction themselves.
 UNQUEUED = frozenset((b"exec", b"discard", b"multi", b"watch", b"quit", b"reset"))
@@ -88,7 +89,7 @@ def _checked(ctx: Context, command: Command, request: list[bytes]) -> None:
     ctx.server.tracking.writer = client
     if refusal is not None:
         _refuse(client, command, refusal)
-    elif ctx.server.pause.is_on and ctx.server.pause.holds(_runs(ctx, command)):
+    elif ctx.server.pause.is_on and (ctx.server.pause.everything or _writes(ctx, command, request, PASSED_ON)):
         ctx.server.pause.hold(client, request)
     elif client.queue is not None and command.name not in UNQUEUED:
         client.queue.append(request)
@@ -122,7 +123,7 @@ def _refusal(ctx: Context, command: Command, request: list[bytes]) -> bytes | No
         return errors.NO_MULTI
     if server.memory_limited and not server.eviction.has_room() and _takes_memory(ctx, command, request):
         return errors.OOM
-    if server.lacks_replicas and any(one.write for one in _runs(ctx, command)):
+    if server.lacks_replicas and _writes(ctx, command, request):
         return errors.NO_REPLICAS
     if server.tracking.on:
         server.tracking.shrink(server.config.tracking_table_max_keys, client)
@@ -138,11 +139,16 @@ def _may_debug(client: Client) -> bool:
     return allowed == b"yes" or (allowed == b"local" and (client.unix or is_local(client.addr)))
 
 
-def _runs(ctx: Context, command: Command) -> Iterator[Command]:
-    """The commands that a request runs: its own, and those of a transaction."""
-    yield command
-    if command.name == b"exec":
-        yield from (find(ctx.server.commands, queued) for queued in ctx.client.queue or ())
+def _writes(ctx: Context, command: Command, request: list[bytes], counted: frozenset[bytes] = frozenset()) -> bool:
+    """Does a request write, or one of its transaction?  Code that says whether it does is taken at its word.
+
+    What is in `counted` counts as well.
+    """
+    queue = ctx.client.queue
+    if command.name == b"exec" and queue:
+        return any(_writes(ctx, find(ctx.server.commands, queued), queued, counted) for queued in queue)
+    told = ctx.server.scripting.told(command.name, request) if command.name in CODE else None
+    return command.write or command.name in counted if told is None else told.writes
 
 
 def go_on(server: State) -> None:
@@ -167,7 +173,8 @@ def _takes_memory(ctx: Context, command: Command, request: list[bytes]) -> bool:
     queue = ctx.client.queue
     if command.name == b"exec" and queue:
         return any(_takes_memory(ctx, find(ctx.server.commands, queued), queued) for queued in queue)
-    return command.denyoom or (command.name in CODE and ctx.server.scripting.needs_room(command.name, request))
+    told = ctx.server.scripting.told(command.name, request) if command.name in CODE else None
+    return command.denyoom if told is None else told.needs_room
 
 
 def _refuse(client: Client, command: Command | None, line: bytes) -> None:

@@ -25,7 +25,7 @@ import attrs
 import lupa.lua51 as lua51
 
 from redlark.server import doubles, errors
-from redlark.server.interfaces import CommandError, Context, Database
+from redlark.server.interfaces import Client, CommandError, Context, Database
 from redlark.server.lua_bytecode import flatten
 from redlark.server.script_client import ITEM
 
@@ -105,8 +105,8 @@ class ScriptCalls(Protocol):
 
         None once it is told."""
 
-    def open(self, database: Database, read_only: bool, full: bool, /) -> None:
-        """A script begins.  full: it may not let memory grow until it has written."""
+    def open(self, database: Database, read_only: bool, full: bool, caller: Client, /) -> None:
+        """A script begins, for a caller.  full: it may not let memory grow until it has written."""
 
     def goes_on(self, database: Database, in_resp2: bool, wrote: bool, /) -> None:
         """A call of it was answered by Python, or it has changed its protocol."""

@@ -318,7 +318,11 @@ class Client(Protocol):
     parked: bool  # waits (WAIT, BLPOP): input is kept, not executed, until `resume`
     net_in: int  # bytes read
     net_out: int  # bytes written
-    commands: int  # requests executed
+    commands: int  # that have run to their end, calls of scripts among them
+
+    @property
+    def owes(self) -> bool:
+        """Are there replies that are still to be sent?"""
 
     def reply(self, value: Reply, /) -> None:
         """Encode for the client's protocol and append to its output; nothing while reply_mode is OFF or SKIP."""
@@ -339,10 +343,7 @@ class Client(Protocol):
         """End of `parked`: go on, at the end of this turn, with `dispatch.go_on_with` and the input that waits."""
 
     def close(self, after_reply: bool = False) -> None:
-        """Close now (waiting output is dropped), or once the output so far is sent; runs no request any more.
-
-        Replies that come afterwards (of an EXEC that goes on) are dropped.
-        """
+        """Close now, without what waits to be sent, or behind it; no request runs any more, nor is a reply sent."""
 
     def sizes(self) -> Sizes:
         """Buffer sizes for CLIENT LIST."""
@@ -397,9 +398,7 @@ class Context(Protocol):
 
     def notify(self, event: bytes, key: bytes, /, database: Database | None = None) -> None:
         """Something has happened to a key, in the selected database or another: told if that class of events is.
-
-        That a key is new or has expired the database tells of its own accord, and that before anything else.
-        """
+        That a key is new or has expired the database tells of its own accord, and that before anything else."""
 
     def missed(self, key: bytes, /) -> None:
         """A key of the selected database that was not got, but asked about, is not there."""

@@ -93,6 +93,7 @@ class Observer:
         server = client.context.server
         if not (client.parked and client.id in server.waiting.clients):  # who has left in silence is parked, and done
             server.loop.stats.commands += 1
+            client.commands += 1
             command.usage.add(nanoseconds, self._keeps_times)
             if nanoseconds >= self.least_ns:
                 self.ended(client, command, request, nanoseconds)
@@ -116,6 +117,7 @@ class Observer:
     def waited(self, client: Client, command: Command, request: list[bytes], nanoseconds: int, failed: bool) -> None:
         """A request is over that has waited; it ran for so long once more."""
         client.context.server.loop.stats.commands += 1
+        client.commands += 1
         command.usage.add(nanoseconds, self._keeps_times)
         command.usage.failed += failed
         self.ended(client, command, request, nanoseconds)

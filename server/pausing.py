@@ -8,7 +8,7 @@ Must live here: who waits, and how the pause ends.  Must not: how a request is c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 import attrs
@@ -16,10 +16,10 @@ import attrs
 from redlark.server.timers import Timer, Timers
 
 if TYPE_CHECKING:
-    from redlark.server.interfaces import Client, Command
+    from redlark.server.interfaces import Client
 
 # What writes nothing and is passed on to replicas all the same, or may write.
-_PASSED_ON: Final = frozenset((b"publish", b"spublish", b"pfcount", b"eval", b"evalsha", b"fcall"))
+PASSED_ON: Final = frozenset((b"publish", b"spublish", b"pfcount", b"eval", b"evalsha", b"fcall"))
 
 
 @attrs.define(slots=True, eq=False)
@@ -53,15 +53,7 @@ class Pause:
         held, self.held = self.held, {}
         return held
 
-    def holds(self, commands: Iterable[Command]) -> bool:
-        """Must a request wait that runs these commands?"""
-        return self._timer is not None and (self.everything or any(map(_changes, commands)))
-
     def hold(self, client: Client, request: list[bytes]) -> None:
         """It waits."""
         client.parked = True
         self.held[client] = request
-
-
-def _changes(command: Command) -> bool:
-    return command.write or command.name in _PASSED_ON

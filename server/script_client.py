@@ -74,6 +74,10 @@ class ScriptClient:
     def close(self, after_reply: bool = False) -> None:
         """There is no connection."""
 
+    @property
+    def owes(self) -> bool:
+        return False
+
     def sizes(self) -> Sizes:
         return Sizes()
 

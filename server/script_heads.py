@@ -70,9 +70,9 @@ def headed(source: bytes) -> tuple[bytes, Permit]:
     return source[len(line) :], permit_of(words)
 
 
-def needs_room(source: bytes) -> bool:
-    """Is a script refused in a full server?  One whose first line is wrong is refused for that."""
+def told(source: bytes) -> Permit | None:
+    """What a script's first line permits; None where it says nothing, or is wrong: the script is refused for that."""
     try:
-        return headed(source)[1].needs_room
+        return headed(source)[1] if source.startswith(b"#!") else None
     except CommandError:
-        return False
+        return None

@@ -22,7 +22,7 @@ from redlark.server.dispatch import find, run
 from redlark.server.interfaces import NO_REPLY, Command, CommandError, Status
 from redlark.server.propagation import EVERYBODY
 from redlark.server.script_client import ScriptClient, Values, weight
-from redlark.server.script_heads import Permit, needs_room, permit
+from redlark.server.script_heads import Permit, permit, told
 from redlark.server.state import PRODUCT_VERSION, ClientContext
 
 if TYPE_CHECKING:
@@ -271,15 +271,15 @@ class Scripting:
         finally:
             self._running = None
 
-    def needs_room(self, name: bytes, request: list[bytes]) -> bool:
-        """Is code asked for, by EVAL or its kin, that a full server refuses to run?"""
+    def told(self, name: bytes, request: list[bytes]) -> Permit | None:
+        """What code says of itself that EVAL or its kin asks for; None where it says nothing, or is not known."""
         if name.startswith(b"fcall"):
             found = self.functions.get(request[1].lower())
-            return found is not None and not found[0].flags & {b"no-writes", b"allow-oom"}
+            return None if found is None else permit(found[0].flags)
         if name.startswith(b"evalsha"):
             script = self.scripts.get(request[1].lower())
-            return script is not None and script.permit.needs_room
-        return needs_room(request[1])
+            return None if script is None or script.permit == PLAIN else script.permit
+        return told(request[1])
 
     def _reply(self, ctx: Context, execution: Execution, frame: bytes) -> None:
         """Each error of commands in the reply counts as a failure of the script, all others together as one."""
@@ -302,7 +302,7 @@ class Scripting:
         self._enter(execution, read_only)
         self._full = server.memory_limited and not execution.permit.allows_oom and not server.eviction.has_room()
         if self._hot is not None:
-            self._hot.open(self._context.db, read_only, self._full)
+            self._hot.open(self._context.db, read_only, self._full, execution.caller.client)
 
     def _enter(self, execution: Execution, read_only: bool) -> None:
         own = self._context
@@ -377,6 +377,7 @@ class Scripting:
             if server.tracking.on:
                 server.tracking.called(running.caller, command, request)
             server.observer.called(self._client, command, request, time.perf_counter_ns() - began)
+            running.caller.client.commands += 1
             if type(reply) is int:
                 return reply
             if type(reply) is Status:

@@ -33,6 +33,7 @@ from redlark.server.tracking import Track, Tracker
 from redlark.server.types import Types
 from redlark.server.usage import forget
 from redlark.server.watchdog import Watchdog
+from redlark.server.watching import unwatch
 
 if TYPE_CHECKING:
     from redlark.server.scripting import Scripting
@@ -135,6 +136,7 @@ class State:
     buffers: int = 0  # bytes that connections take, as cron has last found them
     peak_memory: int = 0  # the most that cron has found to be used
     active_expiry: bool = True  # DEBUG SET-ACTIVE-EXPIRE
+    cron_paused: bool = False  # DEBUG PAUSE-CRON: nothing expires unasked, and nobody is closed for being idle
     events: Events = attrs.Factory(lambda self: Events(self.pubsub), takes_self=True)
     tracking: Tracker = attrs.Factory(lambda self: Tracker(self.client, self.configured), takes_self=True)
     now: int = attrs.Factory(milliseconds)
@@ -278,7 +280,7 @@ class State:
         """What recurs hz times a second: active expiry; once a second, idle clients."""
         self.watchdog.seen()
         began = time.perf_counter_ns()
-        if self.active_expiry and not self.pause.is_on:
+        if self.active_expiry and not self.pause.is_on and not self.cron_paused:
             self._expire(began)
         spent = time.perf_counter_ns() - began
         self.expire_ns += spent
@@ -293,7 +295,7 @@ class State:
         if self.waiting.came:
             self.waiting.serve()
         self.propagation.finish()
-        if self.config.timeout and self.now - self._idle_checked >= 1000:
+        if self.config.timeout and self.now - self._idle_checked >= 1000 and not self.cron_paused:
             self._idle_checked = self.now
             limit = self.now - self.config.timeout * 1000
             for client in [c for c in self.clients.values() if c.last_active < limit]:
@@ -336,15 +338,3 @@ def leave(client: Client) -> None:
         client.parked = True
     else:
         client.close(after_reply=True)
-
-
-def unwatch(client: Client) -> None:
-    """Take the client out of every watch table."""
-    for database, key in client.watching:
-        watchers = database.watched.get(key)
-        if watchers and client in watchers:
-            watchers.remove(client)
-            if not watchers:
-                del database.watched[key]
-    client.watching = []
-    client.touched = False

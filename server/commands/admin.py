@@ -98,6 +98,8 @@ def shutdown(ctx: Context, args: list[bytes]) -> Reply:
         if len(words) > 1:
             raise errors.syntax()
         raise CommandError(b"ERR No shutdown in progress.")
+    if ctx.server.busy is not None and "nosave" not in words:
+        raise CommandError(ctx.server.busy)  # it may be in the midst of what it writes
     why = hindrance(ctx.server, words)
     if why is not None:
         ctx.server.log("warning", f"SHUTDOWN: {why}")

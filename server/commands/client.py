@@ -162,7 +162,7 @@ def line(client: Client, now: int) -> bytes:
         ("io-thread", 0),
         ("tot-net-in", client.net_in),
         ("tot-net-out", client.net_out),
-        ("tot-cmds", max(client.commands - 1, 0)),
+        ("tot-cmds", client.commands),
     ]
     return b" ".join(b"%b=%b" % (key.encode(), _text(value)) for key, value in fields) + b"\n"
 

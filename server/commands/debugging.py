@@ -36,7 +36,7 @@ from redlark.server.rdb import dump, restore
 from redlark.server.settings import memory
 from redlark.server.values import encoding_of, integer, positive
 
-# What is accepted with one word more, whatever it is, and changes nothing here; but SET-ACTIVE-EXPIRE does.
+# What is accepted with one word more, whatever it is, and changes nothing; but SET-ACTIVE-EXPIRE and PAUSE-CRON do.
 _SWITCHES: Final = frozenset((
     b"set-active-expire", b"set-skip-checksum-validation", b"pause-cron", b"log", b"set-disable-deny-scripts",
     b"dict-resizing", b"aof-flush-sleep",
@@ -74,6 +74,7 @@ _HELP: Final = (
     (b"HTSTATS-KEY <key>", b"    How many elements the table of a value has."),
     (b"LEAK <text>", b"    Keeps a text for ever."),
     (b"OBJECT <key>", b"    Where and how a value is kept."),
+    (b"PAUSE-CRON <0 | 1>", b"    Whether nothing expires that nobody asks for, and no idle connection is closed."),
     (
         b"POPULATE <count> [<prefix>] [<size>]",
         b"    Makes so many strings under keys of this prefix, unless they are there.",
@@ -106,6 +107,8 @@ def debug(ctx: Context, args: list[bytes]) -> Reply:
     if asked in _SWITCHES and len(rest) == 1:
         if asked == b"set-active-expire":
             ctx.server.active_expiry = rest[0][:1] not in (b"0", b"")
+        elif asked == b"pause-cron":
+            ctx.server.cron_paused = rest[0][:1] not in (b"0", b"")
         return OK
     if asked == b"error" and len(rest) == 1:
         raise CommandError(errors.one_line(rest[0]))

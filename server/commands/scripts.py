@@ -122,6 +122,8 @@ def script_kill(ctx: Context, args: list[bytes]) -> Reply:
 @command("SCRIPT|DEBUG")
 def script_debug(ctx: Context, args: list[bytes]) -> Reply:
     """There is no debugger: what is asked for is accepted, and scripts run as ever."""
+    if ctx.client.owes:  # a debugger would speak before it
+        raise CommandError(b"ERR SCRIPT DEBUG must be called outside a pipeline")
     if args[2].upper() not in (b"YES", b"SYNC", b"NO"):
         raise CommandError(b"ERR Use SCRIPT DEBUG YES/SYNC/NO")
     return OK

@@ -9,7 +9,7 @@ from redlark.server import errors
 from redlark.server.commands.registry import command
 from redlark.server.dispatch import discard
 from redlark.server.interfaces import NO_REPLY, NULL_ARRAY, OK, CommandError, Context, Database, Reply
-from redlark.server.state import unwatch
+from redlark.server.watching import unwatch
 
 
 @command("MULTI")

@@ -15,8 +15,7 @@ cdef inline void db_touch(Database db, const char* p, size_t n, bint expired=Fal
 cdef void mark_watchers(Database db, const char* p, size_t n) noexcept:
     clients = db.watched.get(PyBytes_FromStringAndSize(p, <Py_ssize_t>n))
     if clients is not None:
-        for client in clients:
-            client.touched = True
+        WATCHED_CHANGED(clients)
 
 
 cdef void tell_tracker(Database db, const char* p, size_t n, bint expired) noexcept:

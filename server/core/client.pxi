@@ -150,7 +150,6 @@ cdef class Client:
         cdef uint64_t h = 0, began
         cdef bint done = False
         cdef PyObject* last = self.last         # EXEC stays the last command
-        self.commands += 1
         self.in_order()
         for i in range(min(argc, 2)):           # what names the command
             few[i] = slice_of(<bytes>request[i])
@@ -167,6 +166,7 @@ cdef class Client:
             if done:
                 usage_add(self.loop, hot, usage_since(self.loop, began))
                 self.loop.stats.commands += 1
+                self.commands += 1
             self.last = last
             if argc > 8:
                 free(a)
@@ -187,6 +187,11 @@ cdef class Client:
             self.note()
         else:
             client_close(self)
+
+    @property
+    def owes(self):
+        return self.has_segment or self.own.used > self.own.sent or \
+            self.out == &self.loop.replies and self.loop.replies.used > self.loop.start
 
     def sizes(self):
         cdef Py_ssize_t queued = 0

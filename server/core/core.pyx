@@ -98,6 +98,7 @@ from redlark.server.interfaces import Status as STATUS
 from redlark.server.interfaces import Verbatim as VERBATIM
 from redlark.server.notifications import EXPIRED, MISSED, NEW
 from redlark.server.observing import NEVER
+from redlark.server.watching import changed as WATCHED_CHANGED
 
 cdef extern from *:
     """

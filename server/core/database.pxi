@@ -212,7 +212,8 @@ cdef class Database:
     def touch_all(self):
         for key in list(self.watched):
             if self.exists(key):
-                mark_watchers(self, key, len(key))
+                for client in self.watched.get(key, ()):    # who still counts as watching
+                    client.touched = True
 
     def flush(self):
         cdef size_t count

@@ -122,13 +122,15 @@ cdef class ScriptCalls:
         request = request_list(self.argc, self.argv)
         return known.script, self.caller.context, request, usage_since(self.loop, self.began), self.read_only
 
-    def open(self, Database db not None, bint read_only, bint full, /):
+    def open(self, Database db not None, bint read_only, bint full, Client caller not None, /):
         self.client.db = db
+        self.caller = caller
         self.read_only, self.full, self.wrote = read_only, full, False
         self.calls.open = True
 
     def close(self):
         self.calls.open = False
+        self.caller = None
 
     def goes_on(self, Database db not None, bint in_resp2, bint wrote, /):
         self.client.db = db
@@ -290,6 +292,8 @@ cdef int script_ask(rl_lua_calls* calls, int argc, rl_lua_word* words) noexcept 
         return 0
     usage_add(loop, hot, usage_since(loop, began))
     loop.stats.commands += 1
+    if own.caller is not None:
+        own.caller.commands += 1
     if hot.writes:
         own.wrote = True
     calls.reply = c.own.p

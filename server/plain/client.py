@@ -84,7 +84,6 @@ class Client:
         self.loop.has_output(self)
 
     def run(self, request: list[bytes], /) -> None:
-        self.commands += 1
         dispatch.call(self.context, request)
 
     def resume(self) -> None:
@@ -96,6 +95,10 @@ class Client:
         else:
             self.closed = True
         self.loop.has_output(self)
+
+    @property
+    def owes(self) -> bool:
+        return bool(self.output)
 
     def sizes(self) -> Sizes:
         queued = sum(len(word) for request in self.queue or () for word in request)

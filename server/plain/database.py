@@ -16,6 +16,7 @@ from redlark.server.interfaces import FRESH, NO_DEADLINE, RAW, Client, Value
 from redlark.server.notifications import EXPIRED, MISSED, NEW
 from redlark.server.plain.index import Index
 from redlark.server.values import kind_of, settle
+from redlark.server.watching import changed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -256,7 +257,8 @@ class Database:
         count = len(self._entries)
         self.changes += count
         for key in [key for key in self.watched if key in self._entries]:
-            self._mark(key)
+            for client in self.watched[key]:  # who still counts as watching
+                client.touched = True
         for key in [key for key in self.awaited if key in self._entries]:
             self._note_loss(key)
         self._entries, self._deadlines, self._heap, self._order = {}, {}, [], Index()
@@ -298,8 +300,8 @@ class Database:
             self.tracker(key, expired)
 
     def _mark(self, key: bytes) -> None:
-        for client in self.watched.get(key, ()):
-            client.touched = True
+        if key in self.watched:
+            changed(self.watched[key])
 
     def _weigh(self, key: bytes, entry: Entry) -> None:
         """Keep the total."""

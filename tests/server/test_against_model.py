@@ -60,9 +60,10 @@ MAKERS = {
     "EXPIRE": 2.0,
     "EXEC": 3.0,
 }
-# Nobody waits here, nor for PFSELFTEST; and CLIENT REPLY, which tears an EXEC around it, has a rule of its own.
+# Nobody waits here, nor for PFSELFTEST; and CLIENT REPLY, which tears an EXEC around it, has a rule of its own. SCRIPT
+# DEBUG is refused where other replies are still to be sent.
 WAITING = frozenset(name.upper() for name, facts in TABLE.commands.items() if "blocking" in facts.flags)
-LEFT_OUT = {*WAITING, "CLIENT|REPLY", "CLIENT|TRACKING", "PFSELFTEST"}
+LEFT_OUT = {*WAITING, "CLIENT|REPLY", "CLIENT|TRACKING", "PFSELFTEST", "SCRIPT|DEBUG"}
 GROUPS_LEFT_OUT = ("pubsub",)  # frames that nobody asked for: `redlark conform` and test_pubsub.py judge them
 
 Words = tuple[bytes, ...]

@@ -178,6 +178,18 @@ def test_shutdown_and_stop_end_a_script(start: Start, wire: Connect) -> None:
         assert time.monotonic() - began < 9  # a process that has to be killed takes ten
 
 
+@pytest.mark.parametrize("ready", [True, False])
+def test_shutdown_waits_for_who_writes(slow: Server, wire: Connect, ready: bool) -> None:
+    """SHUTDOWN that does not say NOSAVE is told BUSY, and no data are lost; what is no syntax is told so first."""
+    client, other = wire(slow.port), wire(slow.port)
+    begin(client, other, "EVAL", FOREVER, "0", known=ready)
+    for words in ((), ("SAVE",), ("NOW",), ("FORCE",)):
+        assert other("SHUTDOWN", *words) == BUSY % b"SCRIPT"
+    assert other("SHUTDOWN", "x") == b"-ERR syntax error\r\n"
+    assert other("SHUTDOWN", "ABORT") == b"-ERR No shutdown in progress.\r\n"
+    assert other("SCRIPT", "KILL") == b"+OK\r\n"
+
+
 def test_a_limit_of_nothing_is_none(start: Start, wire: Connect) -> None:
     """With the threshold 0 nobody is told BUSY; both names of the parameter are one."""
     server = start()

@@ -35,6 +35,7 @@ class Client:
 
     def __init__(self) -> None:
         self.touched = False
+        self.watching: list[tuple[object, bytes]] = []
 
 
 class Keyspace(RuleBasedStateMachine):

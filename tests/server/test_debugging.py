@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -161,3 +162,27 @@ def test_the_replication_id_changes(start: Start, wire: Connect) -> None:
     before = client("INFO", "replication").partition(b"master_replid:")[2][:40]
     client("DEBUG", "CHANGE-REPL-ID")
     assert client("INFO", "replication").partition(b"master_replid:")[2][:40] != before
+
+
+def test_cron_is_paused(start: Start, wire: Connect) -> None:
+    """PAUSE-CRON: nothing expires unasked and nobody idle is closed, as in Redis, until it is told to go on."""
+    running = start("--enable-debug-command", "yes", "--hz", "100")
+    with redis("enable-debug-command yes\nhz 100\n") as (real, _):
+        for client, port in ((wire(running.port), running.port), (real, real.socket.getpeername()[1])):
+            idle = wire(port)
+            assert client("DEBUG", "PAUSE-CRON", "1") == b"+OK\r\n"
+            client("CONFIG", "SET", "timeout", 1)
+            for number in range(20):
+                client("SET", number, "v", "PX", "1")
+            until = time.monotonic() + 2.2
+            while time.monotonic() < until:
+                assert client("DBSIZE") == b":20\r\n"
+                time.sleep(0.02)
+            assert idle("PING") == b"+PONG\r\n"
+            assert client("DEBUG", "PAUSE-CRON", "0") == b"+OK\r\n"
+            while client("DBSIZE") != b":0\r\n":
+                time.sleep(0.02)
+            until = time.monotonic() + 10
+            while time.monotonic() < until and b" cmd=ping " in client("CLIENT", "LIST"):
+                time.sleep(0.05)
+            assert idle.rest() == b""

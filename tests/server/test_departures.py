@@ -37,7 +37,8 @@ from tests.server.test_against_model import MAKERS, WAITING, known
 CLIENTS = 4
 POOL = 4_000
 RESET = struct.pack("ii", 1, 0)  # linger: on, for no time
-NEVER = frozenset(("WAIT", "WAITAOF", "PFSELFTEST"))  # the first two wait for replicas, whose number nobody changes
+# The first two wait for replicas, whose number nobody changes; the last is refused where other replies are due.
+NEVER = frozenset(("WAIT", "WAITAOF", "PFSELFTEST", "SCRIPT|DEBUG"))
 OFTEN = {
     **MAKERS,
     **dict.fromkeys(WAITING - NEVER, 10.0),

@@ -75,6 +75,50 @@ def test_paused_clients_go_on_in_their_order(server: Server, client: Wire, wire:
     assert client("LRANGE", "l", 0, -1) == b"*2\r\n$3\r\ntwo\r\n$3\r\none\r\n"
 
 
+WRITER, READER, PLAIN = "#!lua\nreturn 1", "#!lua flags=no-writes\nreturn 1", "return 1"
+LIBRARY = """#!lua name=pausing
+redis.register_function('writer', function() return 1 end)
+redis.register_function{function_name='reader', callback=function() return 1 end, flags={'no-writes'}}"""
+CODE = (
+    *((name, code, "0") for name in ("EVAL", "EVAL_RO") for code in (WRITER, READER, PLAIN, "#!lua flags=x\nreturn 1")),
+    *((name, code, "0") for name in ("EVALSHA", "EVALSHA_RO") for code in (WRITER, READER, PLAIN, "none")),
+    *((name, code, "0") for name in ("FCALL", "FCALL_RO") for code in ("writer", "reader", "none")),
+    ("PUBLISH", "c", "x"), ("PFCOUNT", "k"), ("GET", "k"), ("SORT", "k"), ("SORT", "k", "STORE", "l"),
+)  # fmt: skip
+
+
+def waits(wire: Wire) -> list[bool]:
+    """Of each request, alone and in MULTI, whether it waits while what writes is paused."""
+    wire("FUNCTION", "LOAD", "REPLACE", LIBRARY)
+    wire("CLIENT", "PAUSE", 600_000, "WRITE")
+    found = []
+    for name, *words in CODE:
+        if name.startswith("EVALSHA"):
+            words[0] = wire("SCRIPT", "LOAD", words[0] + " ").split()[1].decode() if words[0] != "none" else "0" * 40
+        for first in (b"", b"MULTI\r\n"):
+            other = Wire(wire.socket.getpeername()[1])
+            other.raw(first)
+            if first:
+                other.frame()
+            other.send(name, *words)
+            while not held(wire) and not other.until_quiet(0.001):
+                pass
+            found.append(bool(held(wire)))
+            other.close()
+            while held(wire):
+                time.sleep(0.001)
+    wire("CLIENT", "UNPAUSE")
+    return found
+
+
+def test_code_that_says_that_it_only_reads_is_not_paused(client: Wire) -> None:
+    """Of a script or function its flags tell, where it has some, in MULTI too; any other waits, as in Redis."""
+    with redis("") as (real, _):
+        own = waits(client)
+        assert own == waits(real)
+        assert len(set(own[: 2 * len(CODE)])) == 2
+
+
 def test_a_pause_of_everything_ends_by_itself(server: Server, client: Wire, wire: Connect) -> None:
     """Nobody is served until its time is over, whoever asked for it neither."""
     began = time.monotonic()

@@ -178,3 +178,22 @@ def test_libraries_come_back(client: Wire, first: dict[str, int], second: dict[s
         assert said == (b"*2\r\n:%d\r\n$1\r\nx\r\n" % left[name] if name in left else b"-ERR Function not found\r\n")
     broken = payload[:-1] + bytes([payload[-1] ^ 1])
     assert client("FUNCTION", "RESTORE", broken) == b"-ERR DUMP payload version or checksum are wrong\r\n"
+
+
+DEBUG = "SCRIPT DEBUG NO"
+PIPELINES = (
+    f"PING|{DEBUG}|PING", f"{DEBUG}|{DEBUG}|PING", "PING|SCRIPT DEBUG x", f"MULTI|{DEBUG}|EXEC", f"MULTI|EXEC|{DEBUG}",
+    f"CLIENT REPLY SKIP|PING|{DEBUG}|PING", f"CLIENT REPLY OFF|PING|{DEBUG}|CLIENT REPLY ON", f"BLPOP no 0.01|{DEBUG}",
+    f"GET none|GET none|{DEBUG}", DEBUG,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("pipeline", PIPELINES)
+def test_a_debugger_is_asked_for_alone(server: Server, wire: Connect, real_port: int, pipeline: str) -> None:
+    """SCRIPT DEBUG is refused while the connection has other replies to get, as in Redis."""
+    got = []
+    for port in (server.port, real_port):
+        client = wire(port)
+        client.raw(b"".join(b"%b\r\n" % line.encode() for line in pipeline.split("|")))
+        got.append(client.until_quiet(0.2))
+    assert got[0] == got[1]

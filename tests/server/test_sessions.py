@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 
 import pytest
@@ -246,3 +247,33 @@ def test_memory_limit_refuses_writes_only(start: Start, wire: Connect) -> None:
     assert client("MSET", "a", "1").startswith(b"-OOM")
     assert client("FLUSHALL") == b"+OK\r\n"
     assert client("SET", "a", "1") == b"+OK\r\n"
+
+
+WATCHED = """three FLUSHALL
+one WATCH a b|two WATCH b c|three SET a 1|one WATCH d|three SET b 1|one UNWATCH|one WATCH a|three SET a x
+two UNWATCH|two MULTI|two EXEC|one UNWATCH|one WATCH a|three SELECT 1|three SET a 1|three SELECT 0
+three FLUSHALL|one MULTI|one EXEC|one SET a 1|one WATCH a|two WATCH a|one SET a 2|one MULTI|one EXEC
+two MULTI|two DISCARD|one WATCH e f|three SADD e x|three SADD f x|one RESET|one WATCH a|three SWAPDB 0 1
+one UNWATCH|three SELECT 1|three SET g 1|one SELECT 1|one WATCH g a|three SELECT 0|one SELECT 0|one WATCH g
+three SET g 2|one UNWATCH|three FLUSHALL"""
+FIGURES = re.compile(rb"watch=\d+|flags=\S+|watch\w+:\d+|\w+watched\w+:\d+")
+
+
+def test_who_watches_what_has_changed_watches_no_longer(
+    server: Server, client: Wire, wire: Connect, real_port: int
+) -> None:
+    """CLIENT LIST and INFO tell of watches as Redis does: FLUSHALL and SWAPDB alone leave who was told counted."""
+
+    def told(port: int) -> list[list[bytes]]:
+        sides = {name: wire(port) for name in ("one", "two", "three", "asker")}
+        numbers = [sides[name]("CLIENT", "ID")[1:-2] for name in ("one", "two")]
+        seen = []
+        for line in WATCHED.replace("\n", "|").split("|"):
+            name, *words = line.split()
+            reply = sides[name](*words)
+            lines = sides["asker"]("CLIENT", "LIST", "ID", *numbers) + sides["asker"]("INFO", "clients")
+            seen.append([line.encode(), reply, *FIGURES.findall(lines)])
+        return seen
+
+    for own, its in zip(told(server.port), told(real_port), strict=True):
+        assert own == its

@@ -214,3 +214,32 @@ def test_what_is_looked_at_in_another_database_is_no_miss(start: Start, wire: Co
         for words in ("SELECT 1", "LCS a b IDX", "SELECT 0", "CONFIG RESETSTAT", *asked):
             assert not client(*words.split()).startswith(b"-")
         assert b"\r\nkeyspace_misses:0\r\n" in client("INFO", "stats")
+
+
+def test_what_a_connection_has_asked_is_told(server: Server, client: Wire, wire: Connect, real_port: int) -> None:
+    """`tot-cmds` counts what has run to its end, calls of scripts among them, and nothing that was refused or waits."""
+    requests = (
+        *"""SET a 1|GET a|GET|NOSUCH|LPUSH a 1|MULTI|GET a|GET a|EXEC|EVAL return(redis.call('get','a')) 0|SELECT x
+EVAL return{redis.call('get','a'),redis.call('time')} 0|EVAL return(redis.pcall('lpush','a','x')) 0|CLIENT NOSUCH
+EVAL return{redis.pcall('nosuch'),redis.pcall('get'),redis.call('config','get','hz')} 0|BLPOP no 0.01|WAIT 1 10|TIME
+EVAL return{redis.call('config','get','hz'),redis.call('get','a')} 0|EVAL_RO return(redis.call('get','a')) 0
+MULTI|DISCARD|MULTI|NOSUCH|EXEC|SUBSCRIBE c|PING|GET a|UNSUBSCRIBE|MULTI|EVAL return(redis.call('get','a')) 0|EXEC
+MULTI|CLIENT INFO|EXEC""".replace("\n", "|").split("|"),
+    )
+
+    def told(port: int) -> list[bytes]:
+        asker, other = wire(port), wire(port)
+        number = asker("CLIENT", "ID")[1:-2]
+        seen = []
+        for request in requests:
+            reply = asker(*request.split())
+            line = reply if b"tot-cmds=" in reply else other("CLIENT", "LIST", "ID", number)
+            seen.append(line.rpartition(b"tot-cmds=")[2].split()[0])
+        asker.send("BLPOP", "no", "0")
+        while b" flags=b" not in (line := other("CLIENT", "LIST", "ID", number)):
+            time.sleep(0.001)
+        other("CLIENT", "UNBLOCK", number)
+        asker.frame()
+        return [*seen, *(each.rpartition(b"tot-cmds=")[2] for each in (line, other("CLIENT", "LIST", "ID", number)))]
+
+    assert told(server.port) == told(real_port)
