@@ -114,10 +114,11 @@ class Company(Attempt):
         return None
 
     def _begun(self, client: int, request: tuple[bytes, ...], at: int) -> bool:
-        """Whether a request takes long, and what others had still to be asked is done before it is answered."""
+        """Whether a request takes long, and others who wait, or have still to be asked, are served before its reply."""
         if not self.judge.model.flush_takes_long or request[0].lower() not in (b"flushall", b"flushdb"):
             return False
-        if not any(backlog for other, backlog in self.backlog.items() if other != client):
+        waiting = {parked.client for world in self.worlds for parked in world.parked}
+        if not (waiting | {one for one, backlog in self.backlog.items() if backlog}) - {client}:
             return False
         begun = self.judge.model.begun(self.worlds, client, request, (at, self._now()))
         if begun:

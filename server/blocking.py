@@ -145,6 +145,8 @@ class Waiting:
     def _run_again(self, wait: Wait) -> None:
         """What its request sends to the client itself comes behind the reply, as it does at once."""
         context, tracking = wait.client.context, wait.client.context.server.tracking
+        if tracking.on:
+            tracking.shrink(context.server.config.tracking_table_max_keys, wait.client)
         writer, tracking.writer = tracking.writer, wait.client
         context.running = True
         began = perf_counter_ns()

@@ -178,6 +178,9 @@ class Database(Protocol):
     def get(self, key: bytes, /) -> Value | None:
         """The value, or None; an access (idle time).  Fields of a hash that are past go before, the key with all."""
 
+    def look(self, key: bytes, /) -> Value | None:
+        """As `get`, of a hash with fields that are past among it: for who does not ask for fields."""
+
     def peek(self, key: bytes, /) -> Value | None:
         """The same, but as it is stored: fields that are past among it.  No access."""
 

@@ -33,7 +33,7 @@ def unseen(db: Database) -> Iterator[None]:
 
 def string_at(ctx: Context, key: bytes) -> bytes | None:
     """The string, or None when absent.  Raises WRONGTYPE."""
-    value = ctx.db.get(key)
+    value = ctx.db.look(key)
     if value is None or isinstance(value, bytes):
         return value
     raise errors.wrong_type()
@@ -41,7 +41,7 @@ def string_at(ctx: Context, key: bytes) -> bytes | None:
 
 def list_at(ctx: Context, key: bytes) -> List | None:
     """The list, or None when absent.  Raises WRONGTYPE."""
-    value = ctx.db.get(key)
+    value = ctx.db.look(key)
     if value is None:
         return None
     if isinstance(value, bytes) or value.kind != b"list":
@@ -51,7 +51,7 @@ def list_at(ctx: Context, key: bytes) -> List | None:
 
 def set_at(ctx: Context, key: bytes) -> Set | None:
     """The set, or None when absent.  Raises WRONGTYPE."""
-    value = ctx.db.get(key)
+    value = ctx.db.look(key)
     if value is None:
         return None
     if isinstance(value, bytes) or value.kind != b"set":
@@ -71,7 +71,7 @@ def hash_at(ctx: Context, key: bytes) -> Hash | None:
 
 def zset_at(ctx: Context, key: bytes) -> SortedSet | None:
     """The sorted set, or None when absent.  Raises WRONGTYPE."""
-    value = ctx.db.get(key)
+    value = ctx.db.look(key)
     if value is None:
         return None
     if isinstance(value, bytes) or value.kind != b"zset":
@@ -81,7 +81,7 @@ def zset_at(ctx: Context, key: bytes) -> SortedSet | None:
 
 def stream_at(ctx: Context, key: bytes) -> Stream | None:
     """The stream, or None when absent.  Raises WRONGTYPE."""
-    return as_stream(ctx.db.get(key))
+    return as_stream(ctx.db.look(key))
 
 
 def as_stream(value: Value | None) -> Stream | None:

@@ -34,7 +34,7 @@ def exists(ctx: Context, args: list[bytes]) -> Reply:
 
 @command("TOUCH")
 def touch(ctx: Context, args: list[bytes]) -> Reply:
-    return sum(ctx.db.get(key) is not None for key in args[1:])
+    return sum(ctx.db.look(key) is not None for key in args[1:])
 
 
 @command("TYPE")
@@ -87,7 +87,7 @@ def copy(ctx: Context, args: list[bytes]) -> Reply:
     target = ctx.server.databases[index]
     if target is ctx.db and key == new:
         raise CommandError(errors.SAME_OBJECT)
-    value = ctx.db.get(key)
+    value = ctx.db.look(key)
     if value is None or (target.exists(new) and not replace):
         return 0
     with writing_over(ctx, new, target):
@@ -117,7 +117,7 @@ def move(ctx: Context, args: list[bytes]) -> Reply:
     target = ctx.server.databases[database_index(ctx, args[2])]
     if target is ctx.db:
         raise CommandError(errors.SAME_OBJECT)
-    value = ctx.db.get(key)
+    value = ctx.db.look(key)
     if value is None or target.exists(key):
         return 0
     _transfer(ctx.db, key, target, key, value)
@@ -129,7 +129,7 @@ def move(ctx: Context, args: list[bytes]) -> Reply:
 
 def _rename(ctx: Context, key: bytes, new: bytes, replace: bool) -> bool:
     """False when new exists and may not be replaced."""
-    value = ctx.db.get(key)
+    value = ctx.db.look(key)
     if value is None:
         raise CommandError(errors.NO_SUCH_KEY)
     if not replace and ctx.db.exists(new):
@@ -161,7 +161,7 @@ def renamenx(ctx: Context, args: list[bytes]) -> Reply:
 def object_encoding(ctx: Context, args: list[bytes]) -> Reply:
     key = args[2]
     touching, ctx.db.touching = ctx.db.touching, False
-    value = ctx.db.get(key)
+    value = ctx.db.look(key)
     ctx.db.touching = touching
     return None if value is None else encoding_of(value, ctx.db.form(key))
 

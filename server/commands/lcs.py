@@ -38,7 +38,7 @@ def _lcs_options(words: list[bytes]) -> _LcsOptions:
 
 @command("LCS")
 def lcs(ctx: Context, args: list[bytes]) -> Reply:
-    values = [ctx.db.get(key) for key in args[1:3]]
+    values = [ctx.db.look(key) for key in args[1:3]]
     if any(value is not None and not isinstance(value, bytes) for value in values):
         raise CommandError(b"ERR The specified keys must contain string values")
     options = _lcs_options(args[3:])

@@ -82,7 +82,7 @@ def spop(ctx: Context, args: list[bytes]) -> Reply:
         return SetReply([])
     if count >= len(value):
         ctx.db.counts, counts = 1, ctx.db.counts  # once more, as a union of one set does, which counts
-        ctx.db.get(args[1])
+        ctx.db.look(args[1])
         ctx.db.counts = counts
         with ahead(ctx):
             ctx.db.delete(args[1])

@@ -37,7 +37,7 @@ def _read_inputs(ctx: Context, args: list[bytes], place: int) -> tuple[list[Inpu
         raise errors.syntax()
     inputs: list[Input] = []
     for key in args[place + 1 : place + 1 + number]:
-        value = ctx.db.get(key)
+        value = ctx.db.look(key)
         if value is None or (not isinstance(value, bytes) and (value.kind == b"set" or value.kind == b"zset")):
             inputs.append(value)
         else:

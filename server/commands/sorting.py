@@ -78,7 +78,7 @@ def _referred(ctx: Context, pattern: bytes, element: bytes) -> bytes | None:
         return None
     arrow = text.find(b"->", star + 1)
     if arrow < 0 or arrow + 2 >= len(text):
-        value = ctx.db.get(pattern[:star] + element + pattern[star + 1 :])
+        value = ctx.db.look(pattern[:star] + element + pattern[star + 1 :])
         return value if isinstance(value, bytes) else None
     value = ctx.db.get(pattern[:star] + element + pattern[star + 1 : arrow])
     if value is None or isinstance(value, bytes) or value.kind != b"hash":
@@ -120,7 +120,7 @@ def _ordered(ctx: Context, asked: _Asked, elements: list[bytes]) -> list[bytes]:
 
 def _rows(ctx: Context, asked: _Asked, key: bytes) -> list[bytes | None]:
     """What is told of each element in turn.  Raises CommandError."""
-    value = ctx.db.get(key)
+    value = ctx.db.look(key)
     if isinstance(value, bytes) or (value is not None and value.kind not in (b"list", b"set", b"zset")):
         raise errors.wrong_type()
     assert value is None or value.kind in (b"list", b"set", b"zset")

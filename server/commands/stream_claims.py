@@ -94,7 +94,7 @@ def _claim_options(ctx: Context, rest: list[bytes]) -> tuple[int, int | None, in
 @command("XAUTOCLAIM")
 def xautoclaim(ctx: Context, args: list[bytes]) -> Reply:
     key, consumer = args[1], args[3]
-    found = ctx.db.get(key)  # before anything else is read
+    found = ctx.db.look(key)  # before anything else is read
     idle = integer(args[4], b"ERR Invalid min-idle-time argument for XAUTOCLAIM")
     low, left, just, place = ids.low(args[5]), 100, False, 6
     while place < len(args):

@@ -58,6 +58,13 @@ cdef class Database:
     # ---------------------------------------------------------------------------------------------- reading
 
     def get(self, bytes key not None, /):
+        value = self.look(key)
+        if type(value) is Hash and (<Hash>value).v.first < db_now(self) and \
+                not FIELDS_MET(self, key, value, db_now(self)):
+            return None
+        return value
+
+    def look(self, bytes key not None, /):
         cdef Place place
         cdef Entry* e = db_find_at(self, key, &place)
         if self.counts:
@@ -68,11 +75,7 @@ cdef class Database:
             return None
         if self.touching:
             entry_used(self, e, db_now(self))
-        value = db_value(self, e, &place)
-        if type(value) is Hash and (<Hash>value).v.first < db_now(self) and \
-                not FIELDS_MET(self, key, value, db_now(self)):
-            return None
-        return value
+        return db_value(self, e, &place)
 
     def peek(self, bytes key not None, /):
         cdef Place place

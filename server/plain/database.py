@@ -76,6 +76,15 @@ class Database:
         return self._entries.get(key)
 
     def get(self, key: bytes, /) -> Value | None:
+        value = self.look(key)
+        if value is not None and self.ending.keys.get(key, fields.FOREVER) < self._clock.now:
+            assert not isinstance(value, bytes)
+            assert value.kind == b"hash"
+            if not fields.met(self, key, value, self._clock.now):
+                return None
+        return value
+
+    def look(self, key: bytes, /) -> Value | None:
         entry = self._live(key)
         if self.counts:
             self._count_look(entry is not None)
@@ -85,13 +94,7 @@ class Database:
             return None
         if self.touching:
             self._used(entry)
-        value = entry.value
-        if self.ending.keys.get(key, fields.FOREVER) < self._clock.now:
-            assert not isinstance(value, bytes)
-            assert value.kind == b"hash"
-            if not fields.met(self, key, value, self._clock.now):
-                return None
-        return value
+        return entry.value
 
     def peek(self, key: bytes, /) -> Value | None:
         entry = self._live(key)

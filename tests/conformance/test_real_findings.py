@@ -97,6 +97,15 @@ CASES = (
            "3> BLPOP k 0 ; SET a 1 ; GET a", "CLIENT TRACKING ON", f"RPUSH k a ; {flush} ; PING", "GET a",
            protocol=3, of=LATER)
       for flush in ("FLUSHALL", "FLUSHDB SYNC", "FLUSHALL ASYNC") for lazily in ("yes", "no")),
+    # Who is woken by what takes long is served before that is answered, as who asks for it hears by an event
+    *(case("a miss before FLUSHALL is answered", "CONFIG SET notify-keyspace-events KEAm", f"{who}PSUBSCRIBE __key*",
+           "XGROUP CREATE k g 0 MKSTREAM", "2> XREADGROUP GROUP g 0 BLOCK 0 STREAMS k >", "FLUSHALL", protocol=3)
+      for who in ("", "3> ")),
+    # A table of tracked keys that is full forgets one before who was woken asks anew
+    case("a full table, and who is woken", "3> XGROUP CREATE k g 0 MKSTREAM",
+         "2> XREADGROUP GROUP g 0 BLOCK 0 STREAMS k >", "CONFIG SET tracking-table-max-keys 2", "PEXPIRE k 1",
+         "3> CLIENT ID", "3> CONFIG SET notify-keyspace-events EAmn", "3> PSUBSCRIBE __key*",
+         "CLIENT TRACKING ON REDIRECT <id:3>", "EXISTS k 0 1"),
     # Who is woken is served before the connection goes of who woke it, and is told of what that one listened to
     case("QUIT behind what wakes", "3> BLPOP k 0 ; PUBSUB CHANNELS ; PUBSUB NUMSUB k ; PUBSUB NUMPAT",
          "2> SUBSCRIBE k ; PSUBSCRIBE l ; RPUSH k a ; QUIT", "1> PING", "1> PUBSUB CHANNELS", protocol=3),

@@ -76,25 +76,28 @@ def test_nobody_sees_what_is_past(server: Server, client: Wire) -> None:
         assert client("HVALS", "h") == b"*1\r\n$1\r\n3\r\n"
 
 
-@pytest.mark.parametrize("stopped", [False, True], ids=["taken", "awaited"])
-@pytest.mark.parametrize(
-    "words",
-    [
-        ("LMPOP", 2, "k", "l", "LEFT"), ("BLMPOP", "0.01", 2, "k", "l", "LEFT"), ("BLPOP", "k", "l", "0.01"),
-        ("BRPOP", "k", "l", "0.01"), ("ZMPOP", 2, "k", "z", "MIN"), ("BZMPOP", "0.01", 2, "k", "z", "MIN"),
-        ("BZPOPMIN", "k", "z", "0.01"),
-    ],
-    ids=lambda words: words[0],
+OTHERS = (
+    "GET k", "INCR k", "APPEND k x", "SET k v GET", "GETRANGE k 0 -1", "BITCOUNT k", "PFADD k a", "LPUSH k a",
+    "LPUSHX k a", "LLEN k", "LPOS k a", "LMOVE l k LEFT LEFT", "LMPOP 2 k l LEFT", "BLMPOP 0.01 2 k l LEFT",
+    "BLPOP k l 0.01", "BRPOP k l 0.01", "SADD k a", "SUNION k l", "SMOVE s k a", "ZADD k 1 a", "ZMPOP 2 k z MIN",
+    "BZMPOP 0.01 2 k z MIN", "BZPOPMIN k z 0.01", "ZUNIONSTORE d 1 k", "GEOADD k 1 1 a", "XADD k * f v",
+    "XREAD STREAMS k 0", "SORT k", "EVAL return{redis.pcall('LPUSH',KEYS[1],'a')} 1 k",
 )  # fmt: skip
-def test_who_pops_passes_over_a_hash_that_is_over(client: Wire, words: tuple[str | int, ...], stopped: bool) -> None:
-    """A hash whose fields have all ended is nothing to take from, whether or not another key holds something."""
-    if not stopped:
+
+
+@pytest.mark.parametrize("queued", [False, True], ids=["alone", "in EXEC"])
+def test_a_hash_that_is_over_is_a_hash_to_others(start: Start, wire: Connect, queued: bool) -> None:
+    """Who asks for another type takes nothing away: it is refused, and the key is there for what comes behind."""
+    client = wire(start("--enable-debug-command", "yes").port)
+    assert client("DEBUG", "SET-ACTIVE-EXPIRE", 0) == b"+OK\r\n"
+    for words in OTHERS:
+        client("FLUSHALL")
         client("RPUSH", "l", "a")
         client("ZADD", "z", 1, "a")
-    client("DEBUG", "SET-ACTIVE-EXPIRE", 0)
-    client("HSET", "k", "f", "v")
-    client("HPEXPIRE", "k", 1, "FIELDS", 1, "f")
-    time.sleep(0.003)
-    told = client(*words)
-    client("DEBUG", "SET-ACTIVE-EXPIRE", 1)
-    assert told == b"*-1\r\n" if stopped else told.startswith(b"*") and b"$1\r\na\r\n" in told
+        client("SADD", "s", "a")
+        client("HSET", "k", "f", "v")
+        client("HPEXPIRE", "k", 1, "FIELDS", 1, "f")
+        time.sleep(0.003)
+        told = [client(*each.split()) for each in (*["MULTI"] * queued, words, "TYPE k", *["EXEC"] * queued)]
+        assert b"-WRONGTYPE" in told[-1 if queued else 0], words
+        assert told[-1].endswith(b"+hash\r\n"), words
