@@ -263,7 +263,8 @@ def test_what_has_shrunk_takes_little_more_than_what_has_not(kept: int, lost: in
         more.remove([member])
         many.check()
         more.check()
-    assert many.memory() <= 3 * few.memory() + 100  # where there never was any, there is no table
+    # Where there never was any, there is no table; nor where there never were more than seven of a set.
+    assert many.memory() <= 3 * few.memory() + (100 if kept > 7 else 450)
     assert more.memory() <= 3 * fewer.memory() + 100
 
 
