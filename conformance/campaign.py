@@ -26,6 +26,7 @@ from redlark.conformance.crowd import Crowd, several_at_once
 from redlark.conformance.divergence import Divergence
 from redlark.conformance.errors import CannotRun, NotRestored
 from redlark.conformance.exhaustive import Exhaustive, every_sequence
+from redlark.conformance.fatal import is_fatal
 from redlark.conformance.findings import look_into
 from redlark.conformance.generate import Generator, Grammar, grammar, group_of, optional_words
 from redlark.conformance.history import History
@@ -403,7 +404,7 @@ class Campaign:
 
     def one(self, judge: Judge, history: History, setup: Setup | None) -> Divergence | None:
         """Run one history, and look into what it shows."""
-        if history.protocol not in self._protocols:
+        if history.protocol not in self._protocols or is_fatal(self.choice.profile, history):
             return None
         before, began = judge.requests, time.monotonic()
         found = judge.run(history)

@@ -6,10 +6,12 @@ import pytest
 
 from redlark.conformance import written
 from redlark.conformance.errors import CannotRun
+from redlark.conformance.fatal import is_fatal
 from redlark.conformance.listener import Silent
 from redlark.conformance.meeting import campaign_on
 from redlark.conformance.options import Options
 from redlark.conformance.servers import find_servers
+from redlark.spec.profiles import PROFILES
 
 # docs/findings.md: Redis 8.2.3 does not survive FUNCTION FLUSH behind a function that called a command with a table.
 LIBRARY = "#!lua name=lib\\nredis.register_function('f', function() return redis.pcall('GET', {}) end)"
@@ -29,3 +31,14 @@ def test_what_ends_a_server_is_told_and_made_short() -> None:
     assert finding.command == "FUNCTION|FLUSH"
     assert [one.request[0] for one in finding.divergence.exchanges] == [b"FUNCTION", b"FCALL", b"FUNCTION"]
     assert "does not accept connections any more" in finding.seen
+
+
+EMPTIED = ("HSET k f v", "HPEXPIRE k 5 FIELDS 1 f", "(after 10 ms) COPY k b", "HRANDFIELD b")
+
+
+def test_what_a_server_would_not_survive_is_not_run_on_it() -> None:
+    """The history that ends Valkey 9.1.2 is left out there, and there alone; what lacks a part of it is run."""
+    whole = written.history(EMPTIED, 2)
+    assert [name for name in PROFILES if is_fatal(name, whole)] == ["valkey-9.1"]
+    for left in range(1, 4):
+        assert not is_fatal("valkey-9.1", written.history((*EMPTIED[:left], *EMPTIED[left + 1 :]), 2))
