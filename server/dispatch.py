@@ -92,8 +92,9 @@ def _checked(ctx: Context, command: Command, request: list[bytes]) -> None:
     elif ctx.server.pause.is_on and (ctx.server.pause.everything or _writes(ctx, command, request, PASSED_ON)):
         ctx.server.pause.hold(client, request)
     elif client.queue is not None and command.name not in UNQUEUED:
-        client.queue.append(request)
-        ctx.queued += sum(map(len, request))
+        if not (client.queue_failed or client.touched):  # else EXEC will not run it
+            client.queue.append(request)
+            ctx.queued += sum(map(len, request))
         client.reply(QUEUED)
         if ctx.queued > ctx.server.config.client_query_buffer_limit:
             ctx.server.loop.stats.query_overflows += 1

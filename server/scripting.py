@@ -162,6 +162,7 @@ class Scripting:
         self._code -= len(script.source)
         if self._hot is not None and script.known is not None:
             self._hot.forget(script.known)
+            script.known = None  # each leads to the other, and to the world that the script was made in
 
     def used(self, script: Script) -> None:
         """A script has been asked for again."""

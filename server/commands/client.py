@@ -9,7 +9,7 @@ import attrs
 from redlark.server import errors
 from redlark.server.commands.connection import check_name
 from redlark.server.commands.registry import command
-from redlark.server.dispatch import go_on
+from redlark.server.dispatch import find, go_on
 from redlark.server.interfaces import (
     NO_REPLY,
     OK,
@@ -320,5 +320,9 @@ def client_unblock(ctx: Context, args: list[bytes]) -> Reply:
     wait = waiting.clients.get(integer(args[2]))
     if wait is None or not wait.may_be_freed:
         return 0
-    waiting.end(wait, wait.late if reason == b"TIMEOUT" else CommandError(UNBLOCKED))
+    if reason == b"TIMEOUT":
+        waiting.end(wait, wait.late)
+    else:
+        waiting.end(wait, CommandError(UNBLOCKED))
+        find(ctx.server.commands, args).usage.failed += 1  # it has made an error
     return 1

@@ -41,8 +41,10 @@ end
 local NULL = newproxy()               -- cjson.null
 local READONLY = "Attempt to modify a readonly table"
 local HOOK_EVERY = 100000             -- instructions between two looks at the clock
-local weak = {__mode = "k"}
-local hidden, shown = setmetatable({}, weak), setmetatable({}, {__mode = "kv"})  -- what a proxy shows, and the way back
+-- What a proxy shows, and the way back. Both ends are weak: a proxy holds what it shows, which may lead to the proxy, and
+-- Lua 5.1 would keep a value of a table whose keys alone are weak, and by it the world of every script there ever was.
+local weak = {__mode = "kv"}
+local hidden, shown = setmetatable({}, weak), setmetatable({}, weak)
 
 local function proxy(real)
   local made = setmetatable({}, {__index = real, __newindex = function() error(READONLY, 2) end})

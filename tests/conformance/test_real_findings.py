@@ -113,6 +113,10 @@ CASES = (
     case("killed with more asked", "2> CLIENT ID", "3> CLIENT ID", "2> BLPOP l 0", "3> BLPOP k 0",
          "2> CLIENT KILL ID <id:3>", "3> XGROUP CREATE j g 0 MKSTREAM", "2> XREADGROUP GROUP g 0 STREAMS j 0",
          "CLIENT UNBLOCK <id:3> ; CLIENT UNBLOCK <id:2>"),
+    # What is queued behind a mistake is not kept, as CLIENT LIST shows; CLIENT UNBLOCK counts as failed with its error
+    case("queued behind a mistake", "MULTI", "LATENCY", "SINTER k", "2> CLIENT LIST"),
+    case("an error of CLIENT UNBLOCK", "CONFIG RESETSTAT", "2> CLIENT ID", "2> BZPOPMIN k 0",
+         "CLIENT UNBLOCK <id:2> ERROR", "INFO COMMANDSTATS"),
     # BITFIELD that changes nothing keeps the string otherwise all the same
     case("BITFIELD changes nothing", "SET k 10 ; BITFIELD k SET u2 4 0 ; OBJECT ENCODING k"),
     # A range that ends before it begins is empty in 7.0 before its unit is looked at
