@@ -11,7 +11,7 @@ Source: https://redis.io/docs/latest/develop/reference/client-side-caching/
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Final
 
 import attrs
@@ -58,7 +58,8 @@ class Tracker:
     switched: Callable[[], None]
     on: bool = False
     writer: Client | None = None  # whose request is under way
-    readers: dict[bytes, dict[Client, None]] = attrs.Factory(dict)  # who is to be told of a key
+    # Who is to be told of a key; who has gone is counted by its id until the key changes, as in Redis.
+    readers: dict[bytes, dict[Client | int, None]] = attrs.Factory(dict)
     prefixes: dict[bytes, dict[Client, None]] = attrs.Factory(dict)
     clients: dict[Client, None] = attrs.Factory(dict)  # who track now
     pending: dict[bytes, dict[bytes, Client | None]] = attrs.Factory(dict)  # by prefix, keys with who changed them last
@@ -90,17 +91,13 @@ class Tracker:
     def leave(self, client: Client) -> None:
         """The connection is gone."""
         for key in client.context.track.remembered:
-            self._forget(client, key)
+            readers = self.readers[key]
+            del readers[client]
+            readers[client.id] = None
         if client.tracks:
             self.end(client)
         elif self.on:
             self._switch()
-
-    def _forget(self, client: Client, key: bytes) -> None:
-        readers = self.readers[key]
-        del readers[client]
-        if not readers:
-            del self.readers[key]
 
     def _switch(self) -> None:
         on = bool(self.clients or self.readers)
@@ -130,8 +127,8 @@ class Tracker:
         if readers is not None:
             self._tell_readers(key, readers)
 
-    def _tell_readers(self, key: bytes, readers: Iterable[Client], asking: Client | None = None) -> None:
-        for client in sorted(readers, key=_id):
+    def _tell_readers(self, key: bytes, readers: Iterable[Client | int], asking: Client | None = None) -> None:
+        for client in sorted(_there(readers), key=_id):
             track = client.context.track
             track.remembered.discard(key)
             if not track.on or track.bcast or (track.noloop and client is asking):
@@ -144,7 +141,7 @@ class Tracker:
     def emptied(self, first: bool) -> None:
         """A database was emptied: whoever tracks is told so; first: before the reply."""
         for readers in self.readers.values():
-            for client in readers:
+            for client in _there(readers):
                 client.context.track.remembered.clear()
         self.readers.clear()
         for client in sorted(self.clients, key=_id):
@@ -208,6 +205,10 @@ def _send(client: Client, body: bytes, first: bool) -> None:
         client.deliver((b">" if client.resp == 3 else b"*") + body)
     else:
         client.context.tell(body)
+
+
+def _there(readers: Iterable[Client | int]) -> Iterator[Client]:
+    return (one for one in readers if not isinstance(one, int))
 
 
 def _id(client: Client) -> int:

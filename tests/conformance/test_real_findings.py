@@ -117,6 +117,8 @@ CASES = (
     case("queued behind a mistake", "MULTI", "LATENCY", "SINTER k", "2> CLIENT LIST"),
     case("an error of CLIENT UNBLOCK", "CONFIG RESETSTAT", "2> CLIENT ID", "2> BZPOPMIN k 0",
          "CLIENT UNBLOCK <id:2> ERROR", "INFO COMMANDSTATS"),
+    # What was read by who has gone is remembered until it changes
+    case("a reader that has gone", "2> CLIENT TRACKING ON", "2> GET 0", "2> QUIT", "INFO", "SET 0 v", "INFO"),
     # BITFIELD that changes nothing keeps the string otherwise all the same
     case("BITFIELD changes nothing", "SET k 10 ; BITFIELD k SET u2 4 0 ; OBJECT ENCODING k"),
     # A range that ends before it begins is empty in 7.0 before its unit is looked at
