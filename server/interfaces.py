@@ -182,14 +182,13 @@ class Database(Protocol):
         """As `get`, of a hash with fields that are past among it: for who does not ask for fields."""
 
     def peek(self, key: bytes, /) -> Value | None:
-        """The same, but as it is stored: fields that are past among it.  No access."""
+        """As `look`, but no access."""
 
     def put(self, key: bytes, value: Value, keep_ttl: bool = False, form: int = FRESH) -> None:
         """Store; drops the deadline unless keep_ttl.  An empty collection is never stored by a caller.
 
         If the key is in `awaited`, that is noted in `came`: as a coming where a collection takes the place of nothing.
-        So is every loss of a value, by whatever way it goes.
-        """
+        So is every loss of a value, by whatever way it goes."""
 
     def delete(self, key: bytes, /) -> bool:
         """True if there was a (live) key."""
@@ -250,8 +249,7 @@ class Database(Protocol):
         were seen or 10 * count buckets visited.  cursor is any unsigned 64-bit number.
 
         A key present from start to end of an iteration is returned at least once, whatever is added, removed or
-        rehashed in between.  Keys past their deadline may be among them: the command filters.
-        """
+        rehashed in between.  Keys past their deadline may be among them: the command filters."""
 
     def random_key(self) -> bytes | None:
         """A random live key; None when there is none.  Any live key can come."""
