@@ -155,9 +155,11 @@ class Company(Attempt):
         return any(self.judge.connected(one) and self.judge.connection(one).has_come() for one in due)
 
     def _answered_unread(self, client: int) -> bool:
-        """Whether another one, who asked more, waits no longer and was not told: killed, it may have been served."""
+        """Whether another one, who asked more, waits no longer, was not told, and is closed: perhaps it was served."""
         answered = {one for world in self.worlds for one in _answered(world)} - {client}
-        return any(self.backlog.get(one) for one in answered)
+        unread = [one for one in answered if self.backlog.get(one) and self.judge.connected(one)]
+        connections = [self.judge.connection(one) for one in unread if not self._has_come(one)]
+        return any(connection.closed_within(PERHAPS_CLOSING) for connection in connections)
 
     def _ask(self, client: int, request: tuple[bytes, ...], at: int) -> Divergence | None:
         """Read the frames up to a request's reply, and judge them; of one that parks there is none."""

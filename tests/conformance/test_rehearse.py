@@ -34,17 +34,18 @@ def test_the_same_seed_sends_the_same_requests(monkeypatch: pytest.MonkeyPatch) 
     """Two runs with one seed, on servers of their own, ask the same commands as often, thousands of requests on.
 
     No clock ends either of them, however slow the machine: not the budget, and not what is tried in the model first.
+    But a history ends early where clients have crossed in a way that nobody could tell: such a run is made again.
     """
     monkeypatch.setattr(campaign, "TRIED_FIRST", 10_000)
 
-    def asked() -> dict[str, int]:
+    def asked(tries: int = 8) -> dict[str, int]:
         with running(None) as server:
             target = prepare(parse_address(server.url), destructive=True)
             options = Options(profile=PROFILE, seed=11, budget=100_000, requests=5_000, timeout=100)
             one = Campaign(server.url, target, model_of(PROFILE, target), choose(target.info, PROFILE), options)
             one.run()
         assert one.ended == "requests"
-        return dict(one.asked)
+        return dict(one.asked) if not one.given_up or not tries else asked(tries - 1)
 
     assert asked() == asked()
 
