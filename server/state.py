@@ -44,6 +44,8 @@ PROTECTED = (
     b"there, set a password with CONFIG SET requirepass or, where the network is trusted, CONFIG SET protected-mode no."
 )
 EMPTY = 1024  # bytes that an empty server is said to use
+LONGEST_KIND = 31  # bytes of an error in which its first word must end
+UNSAFE = bytes.maketrans(b"#:\r\n", b"____")  # what would spoil the lines of INFO
 MOST_KINDS = 128  # of errors that are counted apart: scripts may invent any number of them
 COUNTS = (
     *("connections", "rejected", "commands", "errors", "net_in", "net_out", "reads", "writes"),
@@ -232,9 +234,10 @@ class State:
             show(expanded(self.config.proc_title_template.decode("utf-8", "replace"), self.config, self.port))
 
     def failed(self, line: bytes) -> None:
-        """An error is replied: it is counted, by the word that it begins with, too."""
+        """An error is replied: it is counted, by its first word, too, if that is short and another one follows."""
         self.loop.stats.errors += 1
-        kind = line.split(b" ", 1)[0]
+        word, blank, _ = line.split(b"\0", 1)[0][:LONGEST_KIND].partition(b" ")
+        kind = word.translate(UNSAFE) if blank else b"ERR"
         if kind in self.failures or len(self.failures) < MOST_KINDS:
             self.failures[kind] = self.failures.get(kind, 0) + 1
 

@@ -284,3 +284,15 @@ def test_info_counts_changes_payloads_and_buffers(server: Server, wire: Connect)
         time.sleep(0.001)
     client("CONFIG", "RESETSTAT")
     assert (figure("reply_buffer_expands"), figure("reply_buffer_shrinks")) == (0, 0)
+
+
+@pytest.mark.parametrize("said", ["a\\0b c", "x#y:z w", "q\\nr s", "A" * 30 + " w", "A" * 31 + " w", "noword", ""])
+def test_errors_are_counted_by_their_first_word(server: Server, wire: Connect, real_port: int, said: str) -> None:
+    """INFO names an error of a script as Redis does: up to a blank that comes soon, without what would spoil a line."""
+    told = []
+    for port in (server.port, real_port):
+        client = wire(port)
+        client("CONFIG", "RESETSTAT")
+        client("EVAL", f"return {{err='{said}'}}", 0)
+        told.append(client("INFO", "errorstats"))
+    assert told[0] == told[1]
