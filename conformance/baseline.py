@@ -82,7 +82,8 @@ def outdated(entry: Entry, today: datetime.date) -> Iterator[str]:
     if entry.expires < today:
         yield f"its date, {entry.expires}, is over: look at it again"
     models = [Model.load(name) for name in ([entry.profile] if entry.profile else PROFILES)]
-    if entry.command != "*" and not any(entry.command in {*model.commands, *model.hidden} for model in models):
+    named = entry.command != "*" and not entry.command.startswith("(")  # as (unknown command), which no text has
+    if named and not any(entry.command in {*model.commands, *model.hidden} for model in models):
         yield f"no text has the command {entry.command}: remove it, or name it anew"
     if entry.rule != NO_RULE and not any(entry.rule in model.rules for model in models):
         yield f"no text has the rule {entry.rule}: remove it, or name it anew"

@@ -139,3 +139,5 @@ def test_the_page_of_the_gate_shows_the_entry_that_is_read(tmp_path: Path) -> No
     assert vanished.exit_code == 1
     assert "no text has the command SETX" in vanished.output
     assert "no text has the rule SETEX/gone" in vanished.output
+    file.write_text(file.read_text().replace('"SETX"', '"(unknown command)"').replace("SETEX/gone", "SETEX/bad-expire"))
+    assert CliRunner().invoke(report_group, ["check-baseline", str(file)]).output == ""
