@@ -231,7 +231,7 @@ def told_by(running: machine.Running, handler: Handler, histories: int) -> Campa
 def test_what_one_client_can_show_is_no_contradiction(embedded: machine.Running) -> None:
     """A wrong reply that comes without company is told as a divergence of its rule, and not as a contradiction."""
     fault = next(one for one in FAULTS if one.name == "STRLEN counts one for an absent key")
-    one = told_by(embedded, fault.handle, 15)
+    one = told_by(embedded, fault.handle, 45)  # some eight of which ask for it; others may come first on a busy machine
     assert one.crowd is not None
     assert [each.picture() for each in one.crowd.contradictions] == []
     assert "STRLEN" in {finding.command for finding in one.findings.values()}
