@@ -52,7 +52,7 @@ def run_again(campaign: Campaign, judge: Judge, setup: Setup | None) -> None:
                 if campaign.over():
                     return
                 before = campaign.histories - campaign.given_up  # one in a protocol that is not judged is not run
-                one.found = campaign.one(judge, one.history, setup)
+                one.found = campaign.one(judge, one.history, setup, known=True)
                 if one.found is not None:
                     break
                 one.ran += campaign.histories - campaign.given_up - before

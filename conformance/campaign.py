@@ -26,7 +26,7 @@ from redlark.conformance.crowd import Crowd, several_at_once
 from redlark.conformance.divergence import Divergence
 from redlark.conformance.errors import CannotRun, NotRestored
 from redlark.conformance.exhaustive import Exhaustive, every_sequence
-from redlark.conformance.fatal import is_fatal
+from redlark.conformance.fatal import survives
 from redlark.conformance.findings import look_into
 from redlark.conformance.generate import Generator, Grammar, grammar, group_of, optional_words
 from redlark.conformance.history import History
@@ -108,6 +108,7 @@ class Campaign:
     _started: float = field(factory=time.monotonic, init=False)
     most_worlds: int = field(default=1, init=False)
     given_up: int = field(default=0, init=False)
+    passed_over: int = field(default=0, init=False)
     judging: float = field(default=0.0, init=False)  # seconds
 
     @grammars.default
@@ -402,9 +403,9 @@ class Campaign:
         """What is to be run again in a set-up, None for the server as it is."""
         return [one for one in self.again if one.setup == setup]
 
-    def one(self, judge: Judge, history: History, setup: Setup | None) -> Divergence | None:
-        """Run one history, and look into what it shows."""
-        if history.protocol not in self._protocols or is_fatal(self.choice.profile, history):
+    def one(self, judge: Judge, history: History, setup: Setup | None, *, known: bool = False) -> Divergence | None:
+        """Run one history, and look into what it shows; a known example even where a server may not survive it."""
+        if history.protocol not in self._protocols or not (known or survives(self, history)):
             return None
         before, began = judge.requests, time.monotonic()
         found = judge.run(history)
@@ -442,6 +443,7 @@ class Campaign:
             ended=self.ended,
             notes=self.notes,
             given_up=self.given_up,
+            passed_over=self.passed_over,
             crowd=self.crowd,
             exhaustive=self.exhaustive,
         )

@@ -37,7 +37,7 @@ GRAVITY = (UNSPECIFIED, NOT_RUN, CONFORMS, UNSUPPORTED, DIVERGES)
 ENDS = ("complete", "requests", "budget", "interrupted", "lost", "could not run")
 
 _SETS = ("baselines", "texts", "servers", "profiles", "why", "notes")
-_SUMS = ("requests", "histories", "judging", "given_up")
+_SUMS = ("requests", "histories", "judging", "given_up", "passed_over")
 
 
 # The outcome of no unit at all, which changes nothing that it is merged with.
@@ -81,6 +81,7 @@ def outcome_of(unit: str, report: TargetReport) -> Outcome:
         "histories": report.histories,
         "judging": round(report.judging * 1000),  # in whole milliseconds, which add up to the same in any order
         "given_up": report.given_up,
+        "passed_over": report.passed_over,
         "worlds": report.most_worlds,
         "crowd": None if report.crowd is None else report.crowd.as_json(),
     }
@@ -215,6 +216,7 @@ def report_of(outcomes: Iterable[Outcome], options: Options, seconds: float, spr
         ended="lost" if ended == "could not run" else ended,
         notes=notes,
         given_up=told["given_up"],
+        passed_over=told["passed_over"],
         crowd=None if told["crowd"] is None else ToldCrowd(told["crowd"]),
         spread=spread,
         baseline=next(iter(told["baselines"]), None),

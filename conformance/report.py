@@ -189,6 +189,7 @@ class TargetReport:
     ended: str = "budget"
     notes: list[str] = field(factory=list)
     given_up: int = 0  # histories that could not be followed to their end
+    passed_over: int = 0  # and those that such a server would not survive, which were not run
     crowd: Crowd | ToldCrowd | None = None  # what several clients at once saw; None where none were run
     exhaustive: Exhaustive | None = None  # every sequence of small alphabets; None where that was not asked for
     baseline: str | None = None  # the file; None where there is none
@@ -214,9 +215,10 @@ class TargetReport:
 
     @property
     def remarks(self) -> list[str]:
-        """The notes, and one more on what could not be followed."""
+        """The notes, and one more each on what could not be followed and on what was not run."""
         left = f"{self.given_up} histories were left: what nobody heard of could have gone too many ways"
-        return [*self.notes, *([left] if self.given_up else [])]
+        over = f"{self.passed_over} histories were not run, since such a server may not survive them (docs/findings.md)"
+        return [*self.notes, *([left] if self.given_up else []), *([over] if self.passed_over else [])]
 
     @property
     def findings(self) -> list[Finding | ToldFinding]:

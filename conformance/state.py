@@ -41,7 +41,7 @@ CHANGED = sorted(
     {name for setup in SETUPS if not setup.harmed for name in setup.config}
     | {name.decode() for name in parameters.VALUES}
 )
-COUNTS = ("requests", "histories", "most_worlds", "given_up", "judging", "shrinking")
+COUNTS = ("requests", "histories", "most_worlds", "given_up", "passed_over", "judging", "shrinking")
 COUNTERS = ("asked", "diverged", "familiar")
 
 

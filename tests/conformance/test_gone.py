@@ -42,3 +42,17 @@ def test_what_a_server_would_not_survive_is_not_run_on_it() -> None:
     assert [name for name in PROFILES if is_fatal(name, whole)] == ["valkey-9.1"]
     for left in range(1, 4):
         assert not is_fatal("valkey-9.1", written.history((*EMPTIED[:left], *EMPTIED[left + 1 :]), 2))
+    assert not is_fatal("valkey-9.1", written.history((*EMPTIED[:3], "HRANDFIELD k"), 2))
+    assert is_fatal("valkey-9.1", written.history((*EMPTIED[:3], "RENAME b k", "HRANDFIELD k"), 2))
+
+
+def test_what_is_not_run_is_counted_and_a_known_example_is_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The report says how many histories were left out; an example that somebody has kept is run all the same."""
+    monkeypatch.setattr("redlark.conformance.fatal.FATAL", {"redis-8.2": lambda history: len(history.steps) > 1})
+    with campaign_on("embedded", Options(seed=1), Silent()) as campaign, campaign.judge(campaign.target) as judge:
+        for lines in (("PING",), ("PING", "PING"), ("PING", "PING", "PING")):
+            campaign.one(judge, written.history(lines, 2), None)
+        assert (campaign.histories, campaign.report().passed_over) == (1, 2)
+        assert "2 histories were not run" in campaign.report().remarks[-1]
+        campaign.one(judge, written.history(("PING", "PING"), 2), None, known=True)
+        assert (campaign.histories, campaign.report().passed_over) == (2, 2)
