@@ -104,7 +104,7 @@ generated: setup
 	$(BIN)/python -m redlark.spec.metadata
 
 versions: setup
-	$(BIN)/python -m redlark.conformance.versions_page
+	$(BIN)/python -m redlark.conformance.differences.versions_page
 
 $(VENV)/docs.stamp: $(VENV)/install.stamp
 	@$(PIP) install --no-build-isolation --editable ".[test,docs]"

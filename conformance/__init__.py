@@ -11,19 +11,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from redlark.conformance.divergence import Divergence, Exchange
     from redlark.conformance.errors import CannotRun
     from redlark.conformance.history import History, Request, Step
-    from redlark.conformance.judge import Judge
+    from redlark.conformance.judging.divergence import Divergence, Exchange
+    from redlark.conformance.judging.judge import Judge
     from redlark.conformance.report import Finding
 
 _WHERE = {
     "CannotRun": "errors",
-    "Divergence": "divergence",
-    "Exchange": "divergence",
+    "Divergence": "judging.divergence",
+    "Exchange": "judging.divergence",
     "Finding": "report",
     "History": "history",
-    "Judge": "judge",
+    "Judge": "judging.judge",
     "Request": "history",
     "Step": "history",
 }

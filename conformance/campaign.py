@@ -19,23 +19,23 @@ from typing import TYPE_CHECKING
 
 from attrs import evolve, field, mutable
 
-from redlark.conformance import clustered, draw, examples, harmful, refused
-from redlark.conformance.again import Again, run_again
-from redlark.conformance.coverage import Coverage
-from redlark.conformance.crowd import Crowd, several_at_once
-from redlark.conformance.divergence import Divergence
+from redlark.conformance.crowds.crowd import Crowd, several_at_once
+from redlark.conformance.drawing import clustered, draw, examples, harmful, refused
+from redlark.conformance.drawing.coverage import Coverage
+from redlark.conformance.drawing.generate import Generator, Grammar, grammar, group_of, optional_words
+from redlark.conformance.drawing.pursuit import Pursuit
+from redlark.conformance.drawing.rehearse import Rehearsal
+from redlark.conformance.drawing.scenarios import HELPERS, Pool
 from redlark.conformance.errors import CannotRun, NotRestored
-from redlark.conformance.exhaustive import Exhaustive, every_sequence
 from redlark.conformance.fatal import survives
 from redlark.conformance.findings import look_into
-from redlark.conformance.generate import Generator, Grammar, grammar, group_of, optional_words
 from redlark.conformance.history import History
-from redlark.conformance.judge import Judge, seldom_collected
+from redlark.conformance.judging.divergence import Divergence
+from redlark.conformance.judging.judge import Judge, seldom_collected
 from redlark.conformance.listener import Listener, Silent
+from redlark.conformance.memory.again import Again, run_again
+from redlark.conformance.memory.state import Ledger
 from redlark.conformance.options import ELSEWHERE, NOT_REACHED, NOT_SHOWN, Options
-from redlark.conformance.profiles import Choice
-from redlark.conformance.pursuit import Pursuit
-from redlark.conformance.rehearse import Rehearsal
 from redlark.conformance.report import (
     CONFORMS,
     DIVERGES,
@@ -46,14 +46,14 @@ from redlark.conformance.report import (
     TargetReport,
     Verdict,
 )
-from redlark.conformance.scenarios import HELPERS, Pool
-from redlark.conformance.setups import SETUPS, Setup
-from redlark.conformance.state import Ledger
-from redlark.conformance.target import Target
+from redlark.conformance.small_worlds.exhaustive import Exhaustive, every_sequence
+from redlark.conformance.targets.profiles import Choice
+from redlark.conformance.targets.setups import SETUPS, Setup
+from redlark.conformance.targets.target import Target
 from redlark.reference import Model
 
 if TYPE_CHECKING:
-    from redlark.conformance.baseline import Entry
+    from redlark.conformance.memory.baseline import Entry
 
 Launch = Callable[[Mapping[str, str]], AbstractContextManager[Target]]
 

@@ -15,18 +15,19 @@ import click
 from attrs import evolve
 from rich.console import Console
 
-from redlark.conformance import display, duration, report, report_cli, workers
-from redlark.conformance import servers as machine
-from redlark.conformance.attempt import DEBUG
+from redlark.conformance import display, duration, report, report_cli
 from redlark.conformance.command_line import commands_of, groups_of
 from redlark.conformance.command_line import main as main
 from redlark.conformance.command_line import our_version as our_version
 from redlark.conformance.errors import CannotRun
 from redlark.conformance.interrupts import interrupts
+from redlark.conformance.judging.attempt import DEBUG
 from redlark.conformance.meeting import campaign_on
-from redlark.conformance.memory import Memory
+from redlark.conformance.memory.recall import Memory
+from redlark.conformance.memory.state_file import seed_of
 from redlark.conformance.options import Options
-from redlark.conformance.state_file import seed_of
+from redlark.conformance.spread import workers
+from redlark.conformance.targets import servers as machine
 from redlark.conformance.whole_files import writable, write
 
 Result = TypeVar("Result")

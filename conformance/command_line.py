@@ -101,7 +101,7 @@ class Commands(Plain):
         try:
             command = point.load()
             if cmd_name == "spec":
-                import redlark.conformance.diff_cli  # noqa: F401 - which adds a subcommand that needs real servers
+                import redlark.conformance.differences.diff_cli  # noqa: F401 - which adds a subcommand that needs real servers
         except Exception as problem:  # a subcommand that is broken must not take the others with it
             return _unavailable(cmd_name, problem)
         return command if isinstance(command, click.Command) else None

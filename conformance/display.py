@@ -14,13 +14,13 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
-from redlark.conformance.contradiction import Contradiction
-from redlark.conformance.crowd import Crowd
-from redlark.conformance.exhaustive import Exhaustive
+from redlark.conformance.crowds.contradiction import Contradiction
+from redlark.conformance.crowds.crowd import Crowd
 from redlark.conformance.options import Options
-from redlark.conformance.profiles import Choice
 from redlark.conformance.report import CONFORMS, DIVERGES, NOT_RUN, UNSPECIFIED, UNSUPPORTED, Finding, TargetReport
-from redlark.conformance.servers import Server
+from redlark.conformance.small_worlds.exhaustive import Exhaustive
+from redlark.conformance.targets.profiles import Choice
+from redlark.conformance.targets.servers import Server
 from redlark.conformance.told import ToldContradiction, ToldCrowd, ToldFinding
 
 STYLES = {CONFORMS: "green", DIVERGES: "bold red", UNSUPPORTED: "yellow", NOT_RUN: "dim", UNSPECIFIED: "dim"}

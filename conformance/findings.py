@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, NoReturn
 
 from attrs import evolve
 
-from redlark.conformance.divergence import Divergence, unknown
 from redlark.conformance.errors import CannotRun, Lost
 from redlark.conformance.history import History
+from redlark.conformance.judging.divergence import Divergence, unknown
+from redlark.conformance.judging.shrink import Run, Shrinker
 from redlark.conformance.report import Finding
-from redlark.conformance.shrink import Run, Shrinker
-from redlark.conformance.target import Target
+from redlark.conformance.targets.target import Target
 
 if TYPE_CHECKING:
     from redlark.conformance.campaign import Campaign
-    from redlark.conformance.judge import Judge
-    from redlark.conformance.setups import Setup
+    from redlark.conformance.judging.judge import Judge
+    from redlark.conformance.targets.setups import Setup
 
 UNKNOWN = "(unknown command)"
 SHRINK_SECONDS = 30.0  # for one; the count of runs ends it sooner, unless silence has to be waited for each time

@@ -7,13 +7,13 @@ from collections.abc import Iterator, Mapping
 
 from attrs import evolve
 
-from redlark.conformance import profiles
-from redlark.conformance import servers as machine
 from redlark.conformance.campaign import Campaign
-from redlark.conformance.configure import configured
 from redlark.conformance.listener import Listener
 from redlark.conformance.options import Options
-from redlark.conformance.target import Target, at, leave_empty, parse_address, prepare
+from redlark.conformance.targets import profiles
+from redlark.conformance.targets import servers as machine
+from redlark.conformance.targets.configure import configured
+from redlark.conformance.targets.target import Target, at, leave_empty, parse_address, prepare
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ from typing import TypeVar
 from attrs import frozen
 
 from redlark.conformance.errors import CannotRun
-from redlark.conformance.target import TIMEOUT
+from redlark.conformance.targets.target import TIMEOUT
 
 Anything = TypeVar("Anything")
 ELSEWHERE = "that is another unit's part"

@@ -18,7 +18,7 @@ from attrs import evolve
 from redlark.conformance.display import finding_block
 from redlark.conformance.errors import CannotRun, Lost
 from redlark.conformance.history import History, Request, Step
-from redlark.conformance.judge import Judge
+from redlark.conformance.judging.judge import Judge
 from redlark.conformance.pytest_targets import RedisLike
 from redlark.conformance.watch import Finding, Watch
 from redlark.conformance.watch.told import block

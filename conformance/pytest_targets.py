@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import pytest
 from attrs import field, frozen, mutable
 
-from redlark.conformance import servers
 from redlark.conformance.errors import CannotRun, Lost
-from redlark.conformance.target import Address, parse_address, prepare
+from redlark.conformance.targets import servers
+from redlark.conformance.targets.target import Address, parse_address, prepare
 from redlark.server import Server
 
 if TYPE_CHECKING:

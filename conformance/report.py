@@ -14,17 +14,17 @@ from typing import TYPE_CHECKING, Any
 from attrs import field, frozen, mutable
 
 from redlark.conformance import written
-from redlark.conformance.crowd import Crowd
-from redlark.conformance.divergence import Divergence, Exchange
-from redlark.conformance.exhaustive import Exhaustive
+from redlark.conformance.crowds.crowd import Crowd
+from redlark.conformance.judging.divergence import Divergence, Exchange
 from redlark.conformance.options import Options
-from redlark.conformance.setups import PASSWORD
+from redlark.conformance.small_worlds.exhaustive import Exhaustive
+from redlark.conformance.targets.setups import PASSWORD
 from redlark.conformance.told import Spread, ToldCrowd, ToldFinding
 from redlark.reference.transcript import command_line
 from redlark.spec.sources import sources
 
 if TYPE_CHECKING:
-    from redlark.conformance.baseline import Complaint
+    from redlark.conformance.memory.baseline import Complaint
 
 _OURS = PASSWORD.encode()
 CONFORMS, DIVERGES, UNSUPPORTED, NOT_RUN, UNSPECIFIED = "conforms", "diverges", "unsupported", "not run", "unspecified"

@@ -14,8 +14,9 @@ from typing import Any, TypeVar
 
 import click
 
-from redlark.conformance import baseline, reports
+from redlark.conformance import reports
 from redlark.conformance.command_line import Plain
+from redlark.conformance.memory import baseline
 from redlark.conformance.reports import actions, badge, difference, html, junit, markdown
 from redlark.conformance.whole_files import write
 

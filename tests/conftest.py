@@ -10,8 +10,8 @@ from contextlib import ExitStack
 import pytest
 from hypothesis import HealthCheck, settings
 
-from redlark.conformance import servers
 from redlark.conformance.errors import CannotRun
+from redlark.conformance.targets import servers
 from tests.browser import chromium  # noqa: F401 - a fixture of two folders
 from tests.campaign import BATCH, HANGS, Budget, Rounds, is_examples, run_examples
 

@@ -14,9 +14,9 @@ from typing import Any
 
 import jsonschema
 
-from redlark.conformance import clustered, parameters
+from redlark.conformance.drawing import clustered, parameters
+from redlark.conformance.drawing.generate import group_of
 from redlark.conformance.errors import CannotRun
-from redlark.conformance.generate import group_of
 from redlark.conformance.vectors.fill import Filling, Shown
 from redlark.conformance.vectors.follow import Case
 from redlark.conformance.vectors.gather import Place

@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterable, Iterator
 
 from attrs import evolve, field, frozen, mutable
 
-from redlark.conformance.divergence import Divergence
 from redlark.conformance.history import History
+from redlark.conformance.judging.divergence import Divergence
+from redlark.conformance.judging.shrink import Shrinker
 from redlark.conformance.options import Options
-from redlark.conformance.shrink import Shrinker
 from redlark.conformance.vectors.follow import Case, decide
 from redlark.conformance.vectors.gather import FAILURES, Gathered, Place, places
 from redlark.conformance.vectors.patterns import Undescribed

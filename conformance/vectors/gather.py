@@ -14,15 +14,16 @@ from itertools import chain
 
 from attrs import evolve, field, frozen, mutable
 
-from redlark.conformance import clustered, draw, hints, kept, refused
 from redlark.conformance.campaign import Campaign
+from redlark.conformance.differences import hints, kept
+from redlark.conformance.drawing import clustered, draw, refused
+from redlark.conformance.drawing.pursuit import Pursuit
+from redlark.conformance.drawing.rehearse import Rehearsal
 from redlark.conformance.history import History, Step
 from redlark.conformance.options import Options
-from redlark.conformance.profiles import Choice
-from redlark.conformance.pursuit import Pursuit
-from redlark.conformance.rehearse import Rehearsal
-from redlark.conformance.setups import SETUPS, Setup
-from redlark.conformance.target import Address, Target
+from redlark.conformance.targets.profiles import Choice
+from redlark.conformance.targets.setups import SETUPS, Setup
+from redlark.conformance.targets.target import Address, Target
 from redlark.conformance.vectors.follow import Setting
 from redlark.reference import Model
 

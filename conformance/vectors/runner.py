@@ -15,9 +15,9 @@ from typing import Any
 
 from attrs import field, frozen, mutable
 
-from redlark.conformance.connection import Connection
 from redlark.conformance.errors import CannotRun, Lost
-from redlark.conformance.target import Address, texts
+from redlark.conformance.judging.connection import Connection
+from redlark.conformance.targets.target import Address, texts
 from redlark.conformance.vectors.matching import Known, Pattern, holds
 from redlark.reference.resp import Frame
 from redlark.reference.transcript import command_line, printed

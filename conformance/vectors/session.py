@@ -13,11 +13,11 @@ from typing import Any
 
 from attrs import evolve, field, mutable
 
-from redlark.conformance import clustered
-from redlark.conformance import servers as machine
-from redlark.conformance.configure import configured
+from redlark.conformance.drawing import clustered
 from redlark.conformance.errors import CannotRun
-from redlark.conformance.target import Target, at, leave_empty, parse_address, prepare
+from redlark.conformance.targets import servers as machine
+from redlark.conformance.targets.configure import configured
+from redlark.conformance.targets.target import Target, at, leave_empty, parse_address, prepare
 from redlark.conformance.vectors.files import DEFAULT
 from redlark.conformance.vectors.runner import Failure, Runner, Slow, Unspoken, running
 

@@ -15,7 +15,7 @@ from redlark.conformance import duration
 from redlark.conformance.cli import COULD_NOT, our_version
 from redlark.conformance.errors import CannotRun
 from redlark.conformance.interrupts import interrupts
-from redlark.conformance.target import parse_address
+from redlark.conformance.targets.target import parse_address
 from redlark.conformance.watch import told
 from redlark.conformance.watch.watching import Watch
 from redlark.conformance.whole_files import writable, write

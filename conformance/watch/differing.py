@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 
 from attrs import field, frozen, mutable
 
-from redlark.conformance.divergence import unknown
+from redlark.conformance.judging.divergence import unknown
 from redlark.conformance.watch.observed import DIVERGES
 from redlark.conformance.watch.secrets import answering, hidden
 from redlark.conformance.watch.wire import Exchange, Words

@@ -15,9 +15,9 @@ from collections.abc import Iterator
 
 from attrs import field, mutable
 
-from redlark.conformance.connection import Connection
 from redlark.conformance.errors import CannotRun, Lost
-from redlark.conformance.target import Target, read_info
+from redlark.conformance.judging.connection import Connection
+from redlark.conformance.targets.target import Target, read_info
 from redlark.conformance.watch.wire import Exchange
 from redlark.reference import Model
 from redlark.reference.resp import Frame

@@ -17,8 +17,8 @@ import secrets
 
 from attrs import field, mutable
 
-from redlark.conformance.footprints import Footprints
-from redlark.conformance.generate import walk
+from redlark.conformance.crowds.footprints import Footprints
+from redlark.conformance.drawing.generate import walk
 from redlark.conformance.watch.secrets import MARK, bulk, rebuilt
 from redlark.conformance.watch.wire import Exchange, Words
 from redlark.reference import Model

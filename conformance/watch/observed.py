@@ -18,7 +18,7 @@ from typing import Any
 from attrs import evolve, field, frozen, mutable
 from immutables import Map
 
-from redlark.conformance.attempt import command_of
+from redlark.conformance.judging.attempt import command_of
 from redlark.conformance.watch.excused import RESTARTED
 from redlark.conformance.watch.known import WHOLE, Known, leaves_absent, shown_absent
 from redlark.conformance.watch.orders import SCRIPTED, Configuration, Orders, distinct

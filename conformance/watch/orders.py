@@ -17,8 +17,8 @@ from itertools import combinations, pairwise, permutations
 
 from attrs import evolve, field, mutable
 
-from redlark.conformance.footprints import EVERYTHING, WAITING, Footprints, Thing
-from redlark.conformance.linearize import Operation
+from redlark.conformance.crowds.footprints import EVERYTHING, WAITING, Footprints, Thing
+from redlark.conformance.crowds.linearize import Operation
 from redlark.conformance.watch.wire import Exchange, Words
 from redlark.reference import Model, World
 

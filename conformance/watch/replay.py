@@ -22,7 +22,7 @@ from typing import Any
 from attrs import field, mutable
 
 from redlark.conformance.errors import CannotRun
-from redlark.conformance.target import Address, Target
+from redlark.conformance.targets.target import Address, Target
 from redlark.conformance.watch import forward
 from redlark.conformance.watch.differing import Replayed
 from redlark.conformance.watch.excused import Excuses

@@ -18,13 +18,14 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from redlark.conformance import duration, profiles
-from redlark.conformance import servers as machine
-from redlark.conformance.attempt import command_of
+from redlark.conformance import duration
 from redlark.conformance.cli import COULD_NOT, our_version
 from redlark.conformance.errors import CannotRun, Lost
 from redlark.conformance.interrupts import interrupts
-from redlark.conformance.target import Target, at, leave_empty, meet, parse_address, prepare
+from redlark.conformance.judging.attempt import command_of
+from redlark.conformance.targets import profiles
+from redlark.conformance.targets import servers as machine
+from redlark.conformance.targets.target import Target, at, leave_empty, meet, parse_address, prepare
 from redlark.conformance.watch import replay as replaying
 from redlark.conformance.watch.differing import BREAKING, KINDS, VERSION, Difference, differences
 from redlark.conformance.watch.replay import Replay

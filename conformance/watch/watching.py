@@ -25,9 +25,9 @@ from typing import Any
 
 from attrs import field, mutable
 
-from redlark.conformance import profiles
 from redlark.conformance.errors import CannotRun
-from redlark.conformance.target import Address, Target, meet, parse_address
+from redlark.conformance.targets import profiles
+from redlark.conformance.targets.target import Address, Target, meet, parse_address
 from redlark.conformance.watch import forward
 from redlark.conformance.watch.excused import Excuses
 from redlark.conformance.watch.forward import Backlog, Event, Relay

@@ -13,7 +13,7 @@ import random
 import click
 import redis
 
-from redlark.conformance import servers
+from redlark.conformance.targets import servers
 from redlark.server.parameters import PARAMETERS
 from tests.bench.report import OURS
 

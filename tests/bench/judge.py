@@ -15,7 +15,7 @@ import statistics
 import time
 from collections.abc import Callable
 
-from redlark.conformance.generate import Generator, grammar
+from redlark.conformance.drawing.generate import Generator, grammar
 from redlark.reference import Model, Observed, Worlds
 from redlark.reference.replies import encode, some
 from redlark.reference.resp import Frame

@@ -13,7 +13,7 @@ from functools import partial
 import click
 from attrs import frozen
 
-from redlark.conformance.servers import Running
+from redlark.conformance.targets.servers import Running
 from tests.bench import load, measure
 from tests.bench.load import key, request
 from tests.bench.report import Growth, Report

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping
 import click
 from attrs import frozen
 
-from redlark.conformance import servers
 from redlark.conformance.errors import CannotRun
+from redlark.conformance.targets import servers
 from tests.bench import measure
 from tests.bench.report import OURS
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import click
 
-from redlark.conformance.servers import Running
+from redlark.conformance.targets.servers import Running
 from tests.bench import load, measure
 from tests.bench.report import BASE, OURS, Report, Run
 from tests.bench.shapes import Shape

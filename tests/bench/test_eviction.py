@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from redlark.conformance import servers
+from redlark.conformance.targets import servers
 from redlark.server import Server
 from tests.bench import eviction
 from tests.bench.report import BASE

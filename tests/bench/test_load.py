@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from redlark.conformance import servers
-from redlark.conformance.connection import dial
+from redlark.conformance.judging.connection import dial
+from redlark.conformance.targets import servers
 from redlark.server import Server
 from tests.bench import load, measure
 from tests.bench.rarer import RARER

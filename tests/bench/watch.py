@@ -18,7 +18,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from redlark.conformance import servers
+from redlark.conformance.targets import servers
 from redlark.conformance.watch import Watch
 from redlark.reference.resp import encode_request
 

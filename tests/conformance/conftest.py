@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from redlark.conformance import servers as machine
+from redlark.conformance.targets import servers as machine
 from redlark.reference.resp import Decoder
 
 Answer = Callable[[tuple[bytes, ...]], bytes | None]

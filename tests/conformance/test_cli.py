@@ -19,9 +19,9 @@ import pytest
 from click.testing import CliRunner
 
 from redlark.conformance import report
-from redlark.conformance import servers as machine
 from redlark.conformance.cli import conform, main, servers
-from redlark.conformance.judge import Judge
+from redlark.conformance.judging.judge import Judge
+from redlark.conformance.targets import servers as machine
 
 COMMAND = [sys.executable, "-c", "from redlark.conformance.cli import main; main()"]
 

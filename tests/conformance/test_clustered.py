@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 from attrs import evolve
 
-from redlark.conformance import clustered
-from redlark.conformance.generate import unreachable
+from redlark.conformance.drawing import clustered
+from redlark.conformance.drawing.generate import unreachable
+from redlark.conformance.drawing.rehearse import Rehearsal
 from redlark.conformance.history import History, Step, request
-from redlark.conformance.judge import Judge
-from redlark.conformance.profiles import model_of
-from redlark.conformance.rehearse import Rehearsal
-from redlark.conformance.target import parse_address, prepare
+from redlark.conformance.judging.judge import Judge
+from redlark.conformance.targets.profiles import model_of
+from redlark.conformance.targets.target import parse_address, prepare
 from redlark.reference import Model
 from tests.conftest import Starter
 

@@ -13,13 +13,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from redlark.conformance import company_draw
-from redlark.conformance.divergence import Divergence
-from redlark.conformance.generate import Generator, grammar
+from redlark.conformance.drawing import company as company_draw
+from redlark.conformance.drawing.generate import Generator, grammar
+from redlark.conformance.drawing.scenarios import HELPERS, Pool
 from redlark.conformance.history import History, Step, request, steps_of
-from redlark.conformance.judge import Judge
-from redlark.conformance.scenarios import HELPERS, Pool
-from redlark.conformance.target import Target, parse_address
+from redlark.conformance.judging.divergence import Divergence
+from redlark.conformance.judging.judge import Judge
+from redlark.conformance.targets.target import Target, parse_address
 from redlark.reference import Model
 from redlark.reference.tcp import ModelServer
 from redlark.spec.loader import specification

@@ -6,10 +6,10 @@ import socket
 
 import pytest
 
-from redlark.conformance import servers as machine
-from redlark.conformance.configure import configured
 from redlark.conformance.errors import CannotRun, NotRestored
-from redlark.conformance.target import Target, parse_address, prepare
+from redlark.conformance.targets import servers as machine
+from redlark.conformance.targets.configure import configured
+from redlark.conformance.targets.target import Target, parse_address, prepare
 
 
 def ask(running: machine.Running, *lines: bytes) -> bytes:

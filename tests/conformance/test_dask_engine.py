@@ -21,11 +21,13 @@ from rich.console import Console
 
 pytest.importorskip("distributed", reason="the extra redlark[dask] is not installed")
 
-from redlark.conformance import report, servers, workers
+from redlark.conformance import report
 from redlark.conformance.display import Live
 from redlark.conformance.errors import CannotRun
 from redlark.conformance.options import Options
-from redlark.conformance.workers import Search
+from redlark.conformance.spread import workers
+from redlark.conformance.spread.workers import Search
+from redlark.conformance.targets import servers
 
 DASK = (sys.executable, "-m", "dask")
 HERE = ("--host", "127.0.0.1", "--no-dashboard")

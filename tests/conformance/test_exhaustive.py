@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from redlark.conformance.alphabet import alphabet
-from redlark.conformance.exhaustive import Exhaustive, Letter
-from redlark.conformance.generate import Grammar, grammar
+from redlark.conformance.drawing.generate import Grammar, grammar
 from redlark.conformance.history import History
-from redlark.conformance.servers import Running, running
-from redlark.conformance.target import parse_address, prepare
+from redlark.conformance.small_worlds.alphabet import alphabet
+from redlark.conformance.small_worlds.exhaustive import Exhaustive, Letter
+from redlark.conformance.targets.servers import Running, running
+from redlark.conformance.targets.target import parse_address, prepare
 from redlark.reference import Model
 from tests.quality.faults import FAULTS
 from tests.quality.proxy import Handler, Link, proxy

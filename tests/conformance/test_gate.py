@@ -16,11 +16,8 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from redlark.conformance import baseline, payloads, report, written
-from redlark.conformance import servers as machine
-from redlark.conformance.baseline import Entry, Gate
+from redlark.conformance import payloads, report, written
 from redlark.conformance.cli import conform
-from redlark.conformance.divergence import Divergence
 from redlark.conformance.errors import CannotRun
 from redlark.conformance.history import (
     ClientAddress,
@@ -32,7 +29,11 @@ from redlark.conformance.history import (
     Request,
     Step,
 )
+from redlark.conformance.judging.divergence import Divergence
+from redlark.conformance.memory import baseline
+from redlark.conformance.memory.baseline import Entry, Gate
 from redlark.conformance.report_cli import report as report_group
+from redlark.conformance.targets import servers as machine
 from redlark.spec.profiles import PROFILES
 from tests.quality.faults import FAULTS
 from tests.quality.proxy import Link, proxy

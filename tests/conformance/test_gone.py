@@ -10,7 +10,7 @@ from redlark.conformance.fatal import is_fatal
 from redlark.conformance.listener import Silent
 from redlark.conformance.meeting import campaign_on
 from redlark.conformance.options import Options
-from redlark.conformance.servers import find_servers
+from redlark.conformance.targets.servers import find_servers
 from redlark.spec.profiles import PROFILES
 
 # docs/findings.md: Redis 8.2.3 does not survive FUNCTION FLUSH behind a function that called a command with a table.

@@ -8,16 +8,17 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from redlark.conformance import harmful, servers
 from redlark.conformance.cli import main
+from redlark.conformance.drawing import harmful
+from redlark.conformance.drawing.generate import unreachable
+from redlark.conformance.drawing.rehearse import Rehearsal
 from redlark.conformance.errors import CannotRun
-from redlark.conformance.generate import unreachable
 from redlark.conformance.listener import Silent
 from redlark.conformance.meeting import campaign_on
 from redlark.conformance.options import Options
-from redlark.conformance.rehearse import Rehearsal
-from redlark.conformance.setups import SETUPS
-from redlark.conformance.target import parse_address
+from redlark.conformance.targets import servers
+from redlark.conformance.targets.setups import SETUPS
+from redlark.conformance.targets.target import parse_address
 from redlark.reference import Model
 from tests.conftest import Starter
 

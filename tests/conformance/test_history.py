@@ -6,10 +6,10 @@ import random
 
 import pytest
 
-from redlark.conformance import draw
-from redlark.conformance.generate import Generator, grammar, walk
+from redlark.conformance.drawing import draw
+from redlark.conformance.drawing.generate import Generator, grammar, walk
+from redlark.conformance.drawing.scenarios import CLIENTS, HELPERS, Pool
 from redlark.conformance.history import ClientId, Cursor, Moment, Request, request
-from redlark.conformance.scenarios import CLIENTS, HELPERS, Pool
 from redlark.reference import Model
 from redlark.spec import syntax
 from redlark.spec.profiles import profile

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import socketserver
 import threading
 import time
 from collections.abc import Callable
 
 import pytest
 
-from redlark.conformance.attempt import command_of
-from redlark.conformance.divergence import Divergence
 from redlark.conformance.errors import CannotRun
 from redlark.conformance.history import History, Step, request, steps_of
-from redlark.conformance.judge import Judge
-from redlark.conformance.target import Target, parse_address
+from redlark.conformance.judging.attempt import command_of
+from redlark.conformance.judging.divergence import Divergence
+from redlark.conformance.judging.judge import Judge
+from redlark.conformance.targets.target import Target, parse_address
 from redlark.reference import Model, model, owing
 
 from .conftest import Answer, polite
@@ -142,6 +143,36 @@ def test_a_server_too_busy_to_be_emptied_is_emptied_before_the_next_history(scri
         assert judge.run(PING) is None
     assert asked[before:][:2] == [b"PING", b"FLUSHALL"]
     assert b"PING" in asked[before + 2 :]
+
+
+@pytest.mark.parametrize("closes", [True, False], ids=["late", "never"])
+def test_a_server_may_take_its_time_to_forget_who_was_there(monkeypatch: pytest.MonkeyPatch, closes: bool) -> None:
+    """The judge goes on when each connection is closed at the other end too, or the time for that is over."""
+    forgotten: list[str] = []
+    over = threading.Event()
+
+    class Slow(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            self.request.recv(1)
+            if closes:
+                time.sleep(0.1)
+                self.request.sendall(b"+late\r\n")
+                forgotten.append("one")
+            else:
+                over.wait(10)
+
+    monkeypatch.setattr("redlark.conformance.judging.judge.PARTING", 10.0 if closes else 0.05)
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Slow) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        target = Target(parse_address(f"redis://127.0.0.1:{server.server_address[1]}"), {}, 16, {}, (0, 0))
+        judge = Judge(Model.load("redis-8.2"), target)
+        for client in range(3):
+            judge.connection(client)
+        judge.part()
+        assert len(forgotten) == (3 if closes else 0)
+        assert not any(judge.connected(client) for client in range(3))
+        over.set()
+        server.shutdown()
 
 
 def test_commands_are_named_in_full() -> None:

@@ -16,15 +16,15 @@ from click.testing import CliRunner
 from hypothesis import given
 
 from redlark.conformance import encoded, written
-from redlark.conformance import servers as machine
 from redlark.conformance.cli import conform
-from redlark.conformance.divergence import Divergence
 from redlark.conformance.history import ClientId, History, Request, Step, request
-from redlark.conformance.judge import Judge
-from redlark.conformance.profiles import model_of
+from redlark.conformance.judging.divergence import Divergence
+from redlark.conformance.judging.judge import Judge
+from redlark.conformance.memory.saved import Saved
 from redlark.conformance.report import Finding
-from redlark.conformance.saved import Saved
-from redlark.conformance.target import parse_address, prepare
+from redlark.conformance.targets import servers as machine
+from redlark.conformance.targets.profiles import model_of
+from redlark.conformance.targets.target import parse_address, prepare
 from redlark.reference.resp import Frame
 from tests.quality.faults import FAULTS, text
 from tests.quality.proxy import Link, proxy, tap

@@ -11,8 +11,8 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
-from redlark.conformance.footprints import Footprints
-from redlark.conformance.linearize import NEVER, Operation, Undecided, order_of
+from redlark.conformance.crowds.footprints import Footprints
+from redlark.conformance.crowds.linearize import NEVER, Operation, Undecided, order_of
 from redlark.reference import Model, Worlds
 from redlark.reference.resp import Frame, frame
 

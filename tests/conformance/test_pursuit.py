@@ -7,16 +7,16 @@ from collections.abc import Iterable
 
 import pytest
 
-from redlark.conformance import draw, pursuit
 from redlark.conformance.campaign import Campaign
-from redlark.conformance.generate import Generator, grammar
+from redlark.conformance.drawing import draw, pursuit
+from redlark.conformance.drawing.generate import Generator, grammar
+from redlark.conformance.drawing.pursuit import Pursuit
+from redlark.conformance.drawing.rehearse import Rehearsal
+from redlark.conformance.drawing.scenarios import Pool
 from redlark.conformance.history import History
 from redlark.conformance.options import Options
-from redlark.conformance.profiles import Choice
-from redlark.conformance.pursuit import Pursuit
-from redlark.conformance.rehearse import Rehearsal
-from redlark.conformance.scenarios import Pool
-from redlark.conformance.target import Address, Target
+from redlark.conformance.targets.profiles import Choice
+from redlark.conformance.targets.target import Address, Target
 from redlark.reference import Model
 
 SERVERS = ("redis-6.2", "redis-7.0", "redis-8.2", "valkey-8.1", "valkey-9.1")

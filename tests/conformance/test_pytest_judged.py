@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from redlark.conformance import servers
 from redlark.conformance.history import Request, Step
 from redlark.conformance.pytest_judged import history_of
+from redlark.conformance.targets import servers
 from redlark.conformance.watch import forward
 from redlark.conformance.watch.forward import Event
 from redlark.conformance.watch.known import Known

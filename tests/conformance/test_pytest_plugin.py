@@ -9,8 +9,8 @@ from importlib.metadata import entry_points
 
 import pytest
 
-from redlark.conformance import servers
-from redlark.conformance.target import parse_address
+from redlark.conformance.targets import servers
+from redlark.conformance.targets.target import parse_address
 
 pytest_plugins = ["pytester"]
 

@@ -8,12 +8,12 @@ from contextlib import suppress
 
 from attrs import evolve
 
-from redlark.conformance import servers as machine
 from redlark.conformance import written
 from redlark.conformance.history import ClientId, History, Request, Step, request
-from redlark.conformance.judge import Judge
-from redlark.conformance.profiles import choose, model_of
-from redlark.conformance.target import parse_address, prepare
+from redlark.conformance.judging.judge import Judge
+from redlark.conformance.targets import servers as machine
+from redlark.conformance.targets.profiles import choose, model_of
+from redlark.conformance.targets.target import parse_address, prepare
 from tests.quality import proxy
 
 

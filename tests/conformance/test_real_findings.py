@@ -5,13 +5,14 @@ from __future__ import annotations
 import pytest
 from attrs import evolve, frozen
 
-from redlark.conformance import clustered, written
-from redlark.conformance import servers as machine
+from redlark.conformance import written
+from redlark.conformance.drawing import clustered
 from redlark.conformance.history import History, Step, request
-from redlark.conformance.judge import Judge
-from redlark.conformance.profiles import model_of
-from redlark.conformance.servers import Server
-from redlark.conformance.target import parse_address, prepare
+from redlark.conformance.judging.judge import Judge
+from redlark.conformance.targets import servers as machine
+from redlark.conformance.targets.profiles import model_of
+from redlark.conformance.targets.servers import Server
+from redlark.conformance.targets.target import parse_address, prepare
 from redlark.spec.profiles import PROFILES, recognise
 from tests.conftest import Starter
 

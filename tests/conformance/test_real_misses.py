@@ -8,12 +8,12 @@ from collections.abc import Iterator
 import pytest
 from attrs import evolve
 
-from redlark.conformance.generate import Generator, grammar
+from redlark.conformance.drawing.generate import Generator, grammar
 from redlark.conformance.history import History, Step, request
-from redlark.conformance.judge import Judge
-from redlark.conformance.profiles import model_of
-from redlark.conformance.setups import SETUPS
-from redlark.conformance.target import parse_address, prepare
+from redlark.conformance.judging.judge import Judge
+from redlark.conformance.targets.profiles import model_of
+from redlark.conformance.targets.setups import SETUPS
+from redlark.conformance.targets.target import parse_address, prepare
 from redlark.reference import Model
 from tests.conftest import Starter
 

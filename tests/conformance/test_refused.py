@@ -6,8 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from redlark.conformance import refused
-from redlark.conformance.generate import grammar
+from redlark.conformance.drawing import refused
+from redlark.conformance.drawing.generate import grammar
 from redlark.reference import Model
 from redlark.reference.values import ErrorReply
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from redlark.conformance import servers as machine
 from redlark.conformance.errors import CannotRun
+from redlark.conformance.targets import servers as machine
 
 
 def one(product: str, version: str) -> machine.Server:
@@ -52,7 +52,7 @@ def test_a_started_server_leaves_nothing(real_server: machine.Server) -> None:
 
 STARTER = """
 import sys, time
-from redlark.conformance import servers
+from redlark.conformance.targets import servers
 one = servers.start(servers.pick(sys.argv[1], servers.find_servers()))
 print(one.process.pid, one.folder, flush=True)
 time.sleep(600)
@@ -77,6 +77,19 @@ def test_two_servers_run_side_by_side(real_server: machine.Server) -> None:
     """Each start finds a port of its own."""
     with machine.running(real_server) as first, machine.running(real_server) as second:
         assert first.port != second.port
+
+
+@pytest.mark.parametrize("own", [True, False], ids=["redlark", "another"])
+def test_a_port_that_another_server_has_taken(
+    real_server: machine.Server, monkeypatch: pytest.MonkeyPatch, own: bool
+) -> None:
+    """Its answers are not taken for those of the server that was started, which gets another port."""
+    with machine.running(real_server) as first:
+        ports = iter((first.port, machine.free_port()))
+        monkeypatch.setattr(machine, "free_port", lambda: next(ports))
+        with machine.running(None if own else real_server) as second:
+            assert second.port != first.port
+            assert second.process.poll() is None
 
 
 def test_a_server_that_does_not_start_is_told_with_its_last_words(

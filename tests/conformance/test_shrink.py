@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 import pytest
 
-from redlark.conformance.divergence import Divergence, Exchange
 from redlark.conformance.history import History, Moment, Request, Step, request
-from redlark.conformance.shrink import Shrinker, measure, without
+from redlark.conformance.judging.divergence import Divergence, Exchange
+from redlark.conformance.judging.shrink import Shrinker, measure, without
 
 Fails = Callable[[list[tuple[int, Request]]], bool]
 

@@ -16,17 +16,17 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from redlark.conformance import servers as machine
-from redlark.conformance import state_file
 from redlark.conformance.campaign import Campaign
 from redlark.conformance.cli import conform
 from redlark.conformance.history import History
-from redlark.conformance.judge import Judge
+from redlark.conformance.judging.judge import Judge
+from redlark.conformance.memory import state_file
+from redlark.conformance.memory.state import Ledger
 from redlark.conformance.options import Options
-from redlark.conformance.profiles import choose, model_of
 from redlark.conformance.report import TargetReport
-from redlark.conformance.state import Ledger
-from redlark.conformance.target import parse_address, prepare
+from redlark.conformance.targets import servers as machine
+from redlark.conformance.targets.profiles import choose, model_of
+from redlark.conformance.targets.target import parse_address, prepare
 from redlark.reference.resp import Frame
 from tests.quality.faults import FAULTS
 from tests.quality.proxy import proxy, tap

@@ -8,9 +8,9 @@ import threading
 
 import pytest
 
-from redlark.conformance import servers as machine
 from redlark.conformance.errors import CannotRun
-from redlark.conformance.target import parse_address, prepare
+from redlark.conformance.targets import servers as machine
+from redlark.conformance.targets.target import parse_address, prepare
 
 from .conftest import polite
 

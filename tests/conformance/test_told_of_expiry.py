@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 from attrs import evolve
 
-from redlark.conformance import servers as machine
 from redlark.conformance.history import ClientId, History, Request, Step, request
-from redlark.conformance.judge import Judge
-from redlark.conformance.profiles import model_of
-from redlark.conformance.servers import Server
-from redlark.conformance.target import parse_address, prepare
+from redlark.conformance.judging.judge import Judge
+from redlark.conformance.targets import servers as machine
+from redlark.conformance.targets.profiles import model_of
+from redlark.conformance.targets.servers import Server
+from redlark.conformance.targets.target import parse_address, prepare
 from redlark.spec.profiles import PROFILES, recognise
 
 SOON = 2  # milliseconds to live

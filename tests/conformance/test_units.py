@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from redlark.conformance import merging
-from redlark.conformance.merging import NOTHING, Outcome, merge
 from redlark.conformance.options import ELSEWHERE, NOT_REACHED, Options, Share
 from redlark.conformance.report import ENDLESS
-from redlark.conformance.unit import Unit, units_of
+from redlark.conformance.spread import merging
+from redlark.conformance.spread.merging import NOTHING, Outcome, merge
+from redlark.conformance.spread.unit import Unit, units_of
 
 COUNTS = st.integers(0, 1000)
 NAMES = st.sampled_from(["GET", "SET", "XADD"])
@@ -80,7 +80,7 @@ def outcomes(draw: st.DrawFn, count: int) -> list[Outcome]:
             "unreached": draw(st.dictionaries(RULES, REASONS)),
             "worlds": draw(st.integers(1, 100)),
             "crowd": draw(CROWDS),
-            **{name: draw(COUNTS) for name in ("requests", "histories", "judging", "given_up")},
+            **{name: draw(COUNTS) for name in ("requests", "histories", "judging", "given_up", "passed_over")},
         }
         for number in range(count)
     ]

@@ -15,8 +15,8 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from redlark.conformance import servers
 from redlark.conformance.history import History, request, steps_of
+from redlark.conformance.targets import servers
 from redlark.conformance.vectors import files
 from redlark.conformance.vectors.cli import vectors
 from redlark.conformance.vectors.follow import Setting, decide

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from redlark.conformance.diff_cli import title
+from redlark.conformance.differences.diff_cli import title
+from redlark.conformance.differences.sight import Outcome, Said, Sight
+from redlark.conformance.differences.versions_page import PAIRS, page, part_of
+from redlark.conformance.differences.witness import Witness
 from redlark.conformance.history import History, request, steps_of
-from redlark.conformance.sight import Outcome, Said, Sight
-from redlark.conformance.versions_page import PAIRS, page, part_of
-from redlark.conformance.witness import Witness
 from redlark.spec.differences import Comparison, Difference
 
 ROOT = Path(__file__).resolve().parents[2]

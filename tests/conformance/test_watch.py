@@ -19,8 +19,8 @@ import pytest
 import redis
 import redis.asyncio
 
-from redlark.conformance import servers
 from redlark.conformance.errors import CannotRun
+from redlark.conformance.targets import servers
 from redlark.conformance.watch import Watch, orders, told
 from redlark.conformance.watch.trace import read
 from tests.conftest import Address, Starter

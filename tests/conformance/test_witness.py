@@ -7,15 +7,15 @@ from datetime import date
 
 import pytest
 
-from redlark.conformance import kept
+from redlark.conformance.differences import kept
+from redlark.conformance.differences.looking import Looking
+from redlark.conformance.differences.outcome import as_data, transcript
+from redlark.conformance.differences.reasons import why_known
+from redlark.conformance.differences.sight import Stage
+from redlark.conformance.differences.versions_page import PAIRS
+from redlark.conformance.differences.witness import Search, Witness, first_difference
+from redlark.conformance.drawing.rehearse import Rehearsal
 from redlark.conformance.history import History, request, steps_of
-from redlark.conformance.looking import Looking
-from redlark.conformance.outcome import as_data, transcript
-from redlark.conformance.reasons import why_known
-from redlark.conformance.rehearse import Rehearsal
-from redlark.conformance.sight import Stage
-from redlark.conformance.versions_page import PAIRS
-from redlark.conformance.witness import Search, Witness, first_difference
 from redlark.reference import Model
 from redlark.spec.differences import Comparison
 

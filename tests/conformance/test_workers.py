@@ -18,12 +18,14 @@ from click.testing import CliRunner
 from jsonschema import validate
 from rich.console import Console
 
-from redlark.conformance import merging, report, servers, workers
+from redlark.conformance import report
 from redlark.conformance.cli import conform
 from redlark.conformance.display import Live
 from redlark.conformance.errors import CannotRun
 from redlark.conformance.options import Options
-from redlark.conformance.workers import Attempt, Search
+from redlark.conformance.spread import merging, workers
+from redlark.conformance.spread.workers import Attempt, Search
+from redlark.conformance.targets import servers
 
 # What a unit's process tells, without a model or a server: it counts its requests, and waits where it is told to.
 PRETENDER = """

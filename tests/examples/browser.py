@@ -10,7 +10,7 @@ import urllib.request
 from http.cookiejar import CookieJar
 from typing import Any
 
-from redlark.conformance import servers
+from redlark.conformance.targets import servers
 
 from .conftest import Stage
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import redis
 
-from redlark.conformance import profiles
-from redlark.conformance.target import parse_address, prepare
+from redlark.conformance.targets import profiles
+from redlark.conformance.targets.target import parse_address, prepare
 from redlark.conformance.watch import Watch
 from redlark.conformance.watch import replay as replaying
 from redlark.conformance.watch.differing import FREE, OPEN, SKIPPED, VERSION, Difference

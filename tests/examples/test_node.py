@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from redlark.conformance import servers
+from redlark.conformance.targets import servers
 from tests.nodejs import MODULES, PROJECT, node
 
 from .browser import Browser, site

@@ -15,7 +15,7 @@ from itertools import pairwise
 import pytest
 import redis
 
-from redlark.conformance import servers
+from redlark.conformance.targets import servers
 
 from .conftest import EXAMPLES, Stage, until
 

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import click
 
-from redlark.conformance import servers
+from redlark.conformance.targets import servers
 from tests.bench import measure
 from tests.fuzz import sanitized
 

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import redlark.server
-from redlark.conformance.servers import free_port
+from redlark.conformance.targets.servers import free_port
 
 FLAGS = "-fsanitize=address,undefined -fno-sanitize=alignment -fno-omit-frame-pointer -O1 -g"
 ROOT = Path(__file__).parents[2]

@@ -21,7 +21,7 @@ from collections.abc import Callable
 
 import click
 
-from redlark.conformance import servers
+from redlark.conformance.targets import servers
 from tests.bench import load, measure
 from tests.bench.shapes import SHAPES
 from tests.bench.sizes import pinged

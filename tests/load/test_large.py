@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from redlark.conformance import servers
 from redlark.conformance.errors import CannotRun
+from redlark.conformance.targets import servers
 from redlark.server import Server, cores
 from tests.server.conftest import Wire
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from redlark.conformance import servers
+from redlark.conformance.targets import servers
 from tests.bench import load
 from tests.campaign import Rounds
 from tests.load.__main__ import MORE_USED, Traffic, left_behind, used

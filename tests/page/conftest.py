@@ -14,9 +14,9 @@ from attrs import field, mutable
 from click.testing import CliRunner
 
 from redlark.conformance import campaign
-from redlark.conformance import servers as machine
 from redlark.conformance.cli import conform
 from redlark.conformance.reports import html
+from redlark.conformance.targets import servers as machine
 from redlark.reference import Model
 
 COMMANDS = "SET,GETEX,LPOS,LMOVE,ZADD"

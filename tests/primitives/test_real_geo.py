@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from redlark.conformance.servers import find_servers, start
+from redlark.conformance.targets.servers import find_servers, start
 from redlark.spec.primitives import geo
 from tests.campaign import Rounds
 

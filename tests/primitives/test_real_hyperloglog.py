@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from redlark.conformance.servers import find_servers, start
+from redlark.conformance.targets.servers import find_servers, start
 from redlark.spec.primitives.hyperloglog import (
     hll_empty,
     hll_estimate,

@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 import pytest
 
-from redlark.conformance.servers import Server, find_servers, start
+from redlark.conformance.targets.servers import Server, find_servers, start
 from redlark.spec.primitives.doubles import parse_decimal_double, parse_double, print_double, print_double_17
 from redlark.spec.primitives.floats import is_finite, long_double_sum, parse_long_double, print_long_double
 from redlark.spec.primitives.glob import glob

@@ -10,7 +10,7 @@ from functools import partial
 
 from attrs import frozen
 
-from redlark.conformance import servers as machine
+from redlark.conformance.targets import servers as machine
 
 from . import test_concurrency as concurrency
 from . import test_invalidations as invalidations

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from redlark.conformance import servers as machine
 from redlark.conformance.errors import CannotRun
+from redlark.conformance.targets import servers as machine
 
 
 @pytest.fixture(scope="module")

@@ -10,15 +10,15 @@ from collections.abc import Callable
 
 from attrs import frozen
 
-from redlark.conformance import servers as machine
 from redlark.conformance import written
 from redlark.conformance.campaign import Campaign
 from redlark.conformance.history import Part
-from redlark.conformance.judge import Judge
+from redlark.conformance.judging.judge import Judge
 from redlark.conformance.options import Options
-from redlark.conformance.profiles import choose, model_of
 from redlark.conformance.report import Finding
-from redlark.conformance.target import parse_address, prepare
+from redlark.conformance.targets import servers as machine
+from redlark.conformance.targets.profiles import choose, model_of
+from redlark.conformance.targets.target import parse_address, prepare
 from redlark.reference import Model
 
 from .faults import FAULTS, SPINE, Fault

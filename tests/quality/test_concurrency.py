@@ -7,15 +7,15 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from redlark.conformance import draw
-from redlark.conformance import servers as machine
 from redlark.conformance.campaign import Campaign
-from redlark.conformance.crowd import Crowd
-from redlark.conformance.generate import Generator, grammar
+from redlark.conformance.crowds.crowd import Crowd
+from redlark.conformance.drawing import draw
+from redlark.conformance.drawing.generate import Generator, grammar
+from redlark.conformance.drawing.scenarios import HELPERS, Pool
 from redlark.conformance.options import Options
-from redlark.conformance.profiles import choose, model_of
-from redlark.conformance.scenarios import HELPERS, Pool
-from redlark.conformance.target import parse_address, prepare
+from redlark.conformance.targets import servers as machine
+from redlark.conformance.targets.profiles import choose, model_of
+from redlark.conformance.targets.target import parse_address, prepare
 from redlark.reference import Observed
 
 from .faults import FAULTS

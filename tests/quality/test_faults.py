@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from redlark.conformance import servers as machine
+from redlark.conformance.targets import servers as machine
 
 from .faults import FAULTS, SPINE, Fault
 from .power import BUDGET, LONGEST, campaign, measured

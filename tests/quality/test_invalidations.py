@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from redlark.conformance import servers as machine
 from redlark.conformance.campaign import Campaign
 from redlark.conformance.history import ClientId, Dumped, History, Part, Request, Step, request
-from redlark.conformance.judge import Judge
+from redlark.conformance.judging.judge import Judge
 from redlark.conformance.options import Options
-from redlark.conformance.profiles import choose, model_of
-from redlark.conformance.target import parse_address, prepare
+from redlark.conformance.targets import servers as machine
+from redlark.conformance.targets.profiles import choose, model_of
+from redlark.conformance.targets.target import parse_address, prepare
 from redlark.reference.resp import Frame
 from redlark.spec.profiles import recognise
 

@@ -7,14 +7,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from redlark.conformance import servers as machine
-from redlark.conformance.generate import Generator, grammar
+from redlark.conformance.drawing.generate import Generator, grammar
+from redlark.conformance.drawing.iterating import ITERATIONS
+from redlark.conformance.drawing.scenarios import Pool
 from redlark.conformance.history import Cursor, History
-from redlark.conformance.iterating import ITERATIONS
-from redlark.conformance.judge import Judge
-from redlark.conformance.profiles import model_of
-from redlark.conformance.scenarios import Pool
-from redlark.conformance.target import parse_address, prepare
+from redlark.conformance.judging.judge import Judge
+from redlark.conformance.targets import servers as machine
+from redlark.conformance.targets.profiles import model_of
+from redlark.conformance.targets.target import parse_address, prepare
 
 from .faults import FAULTS, Fault
 from .power import PROFILE

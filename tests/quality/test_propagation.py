@@ -16,10 +16,10 @@ from contextlib import ExitStack, contextmanager
 import pytest
 from attrs import define, frozen
 
-from redlark.conformance import servers as machine
-from redlark.conformance.connection import milliseconds
 from redlark.conformance.errors import CannotRun
-from redlark.conformance.target import configuration
+from redlark.conformance.judging.connection import milliseconds
+from redlark.conformance.targets import servers as machine
+from redlark.conformance.targets.target import configuration
 from redlark.reference import Model, World
 from tests.reference.histories import Walk, pool
 from tests.reference.test_propagation import Propagated, Wire, Words, after

@@ -7,11 +7,11 @@ import re
 import pytest
 from attrs import frozen
 
-from redlark.conformance import servers as machine
 from redlark.conformance.campaign import Campaign
 from redlark.conformance.listener import Silent
 from redlark.conformance.meeting import campaign_on
 from redlark.conformance.options import Options
+from redlark.conformance.targets import servers as machine
 from redlark.reference.resp import Frame
 
 from .power import Short, until_short

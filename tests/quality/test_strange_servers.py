@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from redlark.conformance import servers as machine
 from redlark.conformance.campaign import Campaign
 from redlark.conformance.findings import NO_RESP3
 from redlark.conformance.options import Options
-from redlark.conformance.profiles import choose, model_of
-from redlark.conformance.target import parse_address, prepare
+from redlark.conformance.targets import servers as machine
+from redlark.conformance.targets.profiles import choose, model_of
+from redlark.conformance.targets.target import parse_address, prepare
 
 from .proxy import Link, proxy
 

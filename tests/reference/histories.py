@@ -14,7 +14,7 @@ from typing import Any
 from attrs import define, evolve, field, frozen
 from hypothesis import strategies as st
 
-from redlark.conformance.generate import Generator, grammar
+from redlark.conformance.drawing.generate import Generator, grammar
 from redlark.conformance.history import ClientId, Cursor, Dumped, Request
 from redlark.reference import Model, World
 from redlark.reference.replies import describe

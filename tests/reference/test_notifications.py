@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from redlark.conformance.setups import LISTENER, SETUPS
+from redlark.conformance.targets.setups import LISTENER, SETUPS
 from redlark.reference import Model
 from redlark.reference.model import profiles
 from redlark.reference.resp import Decoder

@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 from attrs import define, evolve, field
 
-from redlark.conformance.connection import milliseconds
 from redlark.conformance.history import request
-from redlark.conformance.target import configuration
+from redlark.conformance.judging.connection import milliseconds
+from redlark.conformance.targets.target import configuration
 from redlark.reference import Model, World
 from redlark.reference.replies import matches
 from redlark.reference.resp import Decoder, Frame, encode_request

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from redlark.conformance import scripts as pool
+from redlark.conformance.drawing import scripts as pool
 from redlark.reference import Model, World
 from redlark.reference.lua_bytecode import flatten
 from redlark.reference.scripts import engine

@@ -20,7 +20,7 @@ ALLOWED = {
 }
 # What only those need who have asked for an extra of the product, and the modules that only they load.
 EXTRAS = {
-    "conformance/dask_engine.py": ("dask",),
+    "conformance/spread/dask_engine.py": ("dask",),
     "conformance/pytest_judged.py": ("pytest",),
     "conformance/pytest_plugin.py": ("pytest",),
     "conformance/pytest_targets.py": ("pytest",),
@@ -69,7 +69,7 @@ def test_table_separates_judge_and_judged() -> None:
     assert forbidden("redlark.server.cli", "redlark.spec.loader")
     assert forbidden("redlark.spec.primitives.text", "redlark.spec.syntax")
     assert not forbidden("redlark.server.cli", "redlark.spec.metadata")
-    assert not forbidden("redlark.conformance.judge", "redlark.reference")
+    assert not forbidden("redlark.conformance.judging.judge", "redlark.reference")
 
 
 def test_packages_import_only_what_the_architecture_allows(product: dict[Path, ast.Module]) -> None:

@@ -18,7 +18,7 @@ import pytest
 pytestmark = pytest.mark.xdist_group("packaging")  # one worker builds the sdist, once
 
 DATA = re.compile(
-    r"spec/([^/]+\.lark|text/.+\.redlark|generated/.+\.json)|reference/lualib/.+\.lua|conformance/(schema/.+|witnesses)\.json|.+/py\.typed"
+    r"spec/([^/]+\.lark|text/.+\.redlark|generated/.+\.json)|reference/lualib/.+\.lua|conformance/(schema/.+|differences/witnesses)\.json|.+/py\.typed"
 )
 
 # Where this environment has its packages, without the hook of its editable install: that is a .pth file, which

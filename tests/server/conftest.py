@@ -138,8 +138,8 @@ def client(server: Server, wire: Connect) -> Wire:
 @pytest.fixture(scope="session")
 def real_port() -> Iterator[int]:
     """The port of a real Redis 8.2.3; skips where there is none."""
-    from redlark.conformance import servers
     from redlark.conformance.errors import CannotRun
+    from redlark.conformance.targets import servers
 
     try:
         program = servers.pick("redis:8.2", servers.find_servers())

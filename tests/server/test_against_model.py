@@ -31,10 +31,10 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from redlark.conformance.generate import Generator, grammar
+from redlark.conformance.drawing.generate import Generator, grammar
+from redlark.conformance.drawing.values import KEYS
 from redlark.conformance.history import ClientId, Cursor, Dumped, Request, request
-from redlark.conformance.target import configuration
-from redlark.conformance.values import KEYS
+from redlark.conformance.targets.target import configuration
 from redlark.reference import Model, World
 from redlark.reference.resp import Decoder, Frame, encode_request
 from redlark.reference.transcript import command_line, printed

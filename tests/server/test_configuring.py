@@ -90,8 +90,8 @@ def real() -> Iterator[Wire]:
 @contextmanager
 def redis(text: str) -> Iterator[tuple[Wire, Path]]:
     """Redis 8.2.3 with a configuration file, and the file; skips where there is no such Redis."""
-    from redlark.conformance import servers
     from redlark.conformance.errors import CannotRun
+    from redlark.conformance.targets import servers
 
     try:
         program = servers.pick("redis:8.2", servers.find_servers())

@@ -20,15 +20,15 @@ from attrs import field, frozen, mutable
 from hypothesis import Phase, given, seed, settings
 from hypothesis import strategies as st
 
-from redlark.conformance.attempt import Sent
-from redlark.conformance.company import Company
-from redlark.conformance.connection import milliseconds
-from redlark.conformance.divergence import Divergence
+from redlark.conformance.drawing.generate import Generator, grammar
 from redlark.conformance.errors import Lost
-from redlark.conformance.generate import Generator, grammar
 from redlark.conformance.history import History, Request, Step, request
-from redlark.conformance.judge import Judge
-from redlark.conformance.target import parse_address, prepare
+from redlark.conformance.judging.attempt import Sent
+from redlark.conformance.judging.company import Company
+from redlark.conformance.judging.connection import milliseconds
+from redlark.conformance.judging.divergence import Divergence
+from redlark.conformance.judging.judge import Judge
+from redlark.conformance.targets.target import parse_address, prepare
 from redlark.reference.transcript import command_line, printed
 from redlark.server import Server
 from tests.campaign import Rounds

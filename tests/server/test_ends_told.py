@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from redlark.conformance.history import History, Step, request
-from redlark.conformance.judge import Judge
-from redlark.conformance.target import parse_address, prepare
+from redlark.conformance.judging.judge import Judge
+from redlark.conformance.targets.target import parse_address, prepare
 from redlark.reference import Model
 from redlark.server import Server
 

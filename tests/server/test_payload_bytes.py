@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from redlark.conformance import servers
 from redlark.conformance.errors import CannotRun
+from redlark.conformance.targets import servers
 from redlark.server import Server, cores
 from tests.server.conftest import Wire
 from tests.server.core.test_hot_lists import draw

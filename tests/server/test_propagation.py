@@ -10,9 +10,9 @@ from contextlib import ExitStack
 
 import pytest
 
-from redlark.conformance.connection import milliseconds
 from redlark.conformance.history import request
-from redlark.conformance.target import configuration
+from redlark.conformance.judging.connection import milliseconds
+from redlark.conformance.targets.target import configuration
 from redlark.reference import Model, World
 from redlark.server import Server
 from redlark.server.off import refusal

@@ -6,11 +6,11 @@ import re
 
 import pytest
 
-from redlark.conformance import examples
-from redlark.conformance.generate import grammar
-from redlark.conformance.judge import Judge
-from redlark.conformance.profiles import choose, model_of
-from redlark.conformance.target import parse_address, prepare
+from redlark.conformance.drawing import examples
+from redlark.conformance.drawing.generate import grammar
+from redlark.conformance.judging.judge import Judge
+from redlark.conformance.targets.profiles import choose, model_of
+from redlark.conformance.targets.target import parse_address, prepare
 from redlark.spec.profiles import profile
 
 records = pytest.importorskip("docs.generator.records")

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from attrs import frozen
 
-from redlark.conformance.generate import grammar
-from redlark.conformance.servers import Server, find_servers, start
+from redlark.conformance.drawing.generate import grammar
+from redlark.conformance.targets.servers import Server, find_servers, start
 from redlark.reference.resp import Decoder, Frame, encode_request
 from redlark.spec import syntax as s
 from redlark.spec.derivation import table

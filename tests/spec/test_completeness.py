@@ -10,8 +10,8 @@ import re
 
 import pytest
 
-from redlark.conformance.servers import Server, find_servers, running
-from redlark.conformance.target import at, parse_address, prepare
+from redlark.conformance.targets.servers import Server, find_servers, running
+from redlark.conformance.targets.target import at, parse_address, prepare
 from redlark.reference.model import Model, profiles
 from redlark.spec.derivation import table
 from redlark.spec.profiles import recognise

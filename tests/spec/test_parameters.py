@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from redlark.conformance.connection import Connection, dial
-from redlark.conformance.servers import Server, find_servers, running
+from redlark.conformance.judging.connection import Connection, dial
+from redlark.conformance.targets.servers import Server, find_servers, running
 from redlark.reference import Model
 from redlark.reference.resp import encode_request
 from redlark.spec import syntax as s
