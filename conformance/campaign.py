@@ -358,8 +358,7 @@ class Campaign:
                 try:
                     run_again(self, judge, setup)
                     if setup.alone:
-                        asked = clustered.scripts(self.grammars, self._protocols, self.model.rules)
-                        asked = [*clustered.put_right(self.grammars, self._protocols), *asked]
+                        asked = clustered.histories(self.grammars, self._protocols, self.model)
                         self._fixed(judge, [*refused.of(self, target.config), *asked], setup, rehearsal)
                     if setup.harmed:
                         self._harm(judge, setup, rehearsal)

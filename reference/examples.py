@@ -35,7 +35,7 @@ def failures(model: Model) -> Iterator[NotationError]:
 
 def played(model: Model, command: s.Command, example: s.Example) -> tuple[list[tuple[str, ...]], NotationError | None]:
     """The rules that each line that the profile has of an example reaches, and the first mistake."""
-    worlds = model.start(now=1_000_000)
+    worlds = model.start(now=1_000_000, config={"cluster-enabled": "yes"} if example.clustered else None)
     connected: set[int] = set()
     told: list[tuple[str, ...]] = []
     for line in example.lines:

@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 from attrs import evolve
 from lark import Lark, Transformer, Tree, v_args
 from lark import Token as LarkToken
-from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken
+from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken, VisitError
 from lark.indenter import DedentError, Indenter
 
 from redlark.spec import syntax as s
@@ -60,7 +60,13 @@ def parse_tree(text: str, file: str = "<text>") -> Tree[LarkToken]:
 
 def parse(text: str, file: str = "<text>") -> tuple[s.Item, ...]:
     """The items of one text file; raises :class:`NotationError` where it does not parse."""
-    return tuple(_Trees(file).transform(parse_tree(text, file)))
+    tree = parse_tree(text, file)
+    try:
+        return tuple(_Trees(file).transform(tree))
+    except VisitError as error:
+        if not isinstance(error.orig_exc, NotationError):
+            raise
+        raise error.orig_exc from None
 
 
 def load(paths: Iterable[Path]) -> s.Specification:
@@ -456,8 +462,13 @@ class _Trees(Transformer):  # type: ignore[type-arg]
                 last = lines.pop()
                 lines.append(evolve(last, output=(*last.output, line)))
         trimmed = tuple(evolve(x, output=tuple("\n".join(x.output).rstrip("\n").split("\n"))) for x in lines)
-        resp = 3 if re.search(r"\bresp3\b", first) else 2
-        return s.Example(title and title[1], resp, guard, trimmed, place=s.Place(self.file, _line(token), 3))
+        words = re.sub(r'"[^"]*"', "", first).split()[1:]
+        if strange := sorted({*words} - {"resp3", "cluster"}):
+            raise NotationError(
+                s.Place(self.file, _line(token), 3), f"an example of what: {strange[0]!r}? it may say resp3 or cluster"
+            )
+        resp, clustered = 3 if "resp3" in words else 2, "cluster" in words
+        return s.Example(title and title[1], resp, guard, trimmed, clustered, place=s.Place(self.file, _line(token), 3))
 
     # -- steps
     def let(self, names: tuple[str, ...], value: Any, guard: Any) -> s.Let:

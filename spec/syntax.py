@@ -574,12 +574,16 @@ class ExampleLine:
 
 @frozen
 class Example(Node):
-    """A runnable example: what a person types into redis-cli, and what it prints."""
+    """A runnable example: what a person types into redis-cli, and what it prints.
+
+    Where it is ``clustered``, the server is a node that is alone in its cluster and serves every slot.
+    """
 
     title: str | None
     resp: int
     guard: Guard | None
     lines: tuple[ExampleLine, ...]
+    clustered: bool = False
 
 
 @frozen

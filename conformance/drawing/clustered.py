@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
+from redlark.conformance.drawing import examples
+from redlark.conformance.drawing.generate import Grammar
 from redlark.conformance.errors import CannotRun, Lost
 from redlark.conformance.history import History, Request, request, steps_of
 from redlark.conformance.targets.target import Target, line
+from redlark.reference import Model
 from redlark.reference.transcript import split
 
 SLOTS = 16384
@@ -104,6 +107,16 @@ def changes(history: History) -> bool:
         for step in history.steps
         for one in step.requests
     )
+
+
+def histories(grammars: Mapping[str, Grammar], protocols: Sequence[int], model: Model) -> list[History]:
+    """What is asked of such a node first: histories that put it right again, scripts, and the text's examples of it."""
+    shown = [name for name, one in grammars.items() if not one.never_sent]
+    return [
+        *put_right(grammars, protocols),
+        *scripts(grammars, protocols, model.rules),
+        *examples.histories(grammars, shown, model.profile, protocols, clustered=True),
+    ]
 
 
 def put_right(names: Collection[str], protocols: Sequence[int]) -> list[History]:

@@ -16,12 +16,20 @@ from redlark.spec.profiles import Profile
 
 
 def histories(
-    grammars: Mapping[str, Grammar], selected: Iterable[str], profile: Profile, protocols: Sequence[int]
+    grammars: Mapping[str, Grammar],
+    selected: Iterable[str],
+    profile: Profile,
+    protocols: Sequence[int],
+    *,
+    clustered: bool = False,
 ) -> list[History]:
-    """One history for each example of the selected commands and each protocol that it is for."""
+    """One history for each example of the selected commands and each protocol that it is for.
+
+    Those of a node that is alone in its cluster, or those of a server that is in none.
+    """
     found = []
     for name in sorted(selected):
-        for example in grammars[name].examples:
+        for example in (one for one in grammars[name].examples if one.clustered == clustered):
             steps = _steps(example, profile)
             wanted = [protocol for protocol in protocols if protocol >= example.resp]
             found += [History(steps, protocol) for protocol in wanted if steps]

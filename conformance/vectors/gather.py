@@ -161,8 +161,7 @@ class Gathered:
             return
         yield from map(self._begun, chain(one._examples(self.pursuit), self._likely(setup)))
         if setup.alone:
-            yield from clustered.scripts(one.grammars, (2, 3), self.model.rules)
-            yield from clustered.put_right(one.grammars, (2, 3))
+            yield from clustered.histories(one.grammars, (2, 3), self.model)
             yield from clustered.last(one.grammars, (2,))
             yield from refused.of(one, setup.config)
         for hint in hints.ALL:

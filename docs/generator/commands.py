@@ -341,6 +341,7 @@ def _example(command: s.Command, number: int) -> str:
     title = example.title or "As it is used"
     guard = f" <span>{escape(guard_text(example.guard))}</span>" if example.guard else ""
     resp = " <span>in RESP3</span>" if example.resp == 3 else ""
+    resp += " <span>on a node alone in its cluster</span>" if example.clustered else ""
     lines = []
     for line, rules_told in zip(example.lines, by, strict=True):
         bits = notation.mask(line.guard)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from attrs import evolve
 
-from redlark.conformance.drawing import clustered
-from redlark.conformance.drawing.generate import unreachable
+from redlark.conformance.drawing import clustered, examples
+from redlark.conformance.drawing.generate import grammar, unreachable
 from redlark.conformance.drawing.rehearse import Rehearsal
 from redlark.conformance.history import History, Step, request
 from redlark.conformance.judging.judge import Judge
@@ -64,15 +64,35 @@ def test_what_puts_right_leaves_every_slot_served(profile: str) -> None:
         assert taken == clustered.changes(history)
 
 
-@pytest.mark.parametrize("profile", SERVERS)
-def test_a_queue_has_the_keys_that_its_commands_find(profile: str, start_server: Starter) -> None:
-    """MIGRATE with KEYS beside a key has none, from 7.0 on: EXEC then looks at the slots of what else is queued."""
+def judge_of(profile: str, start_server: Starter) -> Judge:
+    """A judge of a node that is alone in its cluster."""
     product, _, version = profile.partition("-")
     running = start_server(f"{product}:{version}", **{"cluster-enabled": "yes"})
     target = prepare(parse_address(running.url), destructive=True)
     target = evolve(target, config={**target.config, "cluster-enabled": "yes"})
     clustered.serve_all(target)
-    judge = Judge(model_of(profile, target), target)
+    return Judge(model_of(profile, target), target)
+
+
+@pytest.mark.parametrize("profile", SERVERS)
+def test_what_the_text_shows_of_a_cluster(profile: str, start_server: Starter) -> None:
+    """Each example of a node in its cluster holds on real servers, in both protocols."""
+    with judge_of(profile, start_server) as judge:
+        grammars = {name: grammar(one.block, judge.model.profile) for name, one in judge.model.commands.items()}
+        shown = [
+            history
+            for name, one in grammars.items()
+            if not one.never_sent
+            for history in examples.histories(grammars, [name], judge.model.profile, (2, 3), clustered=True)
+        ]
+        assert len(shown) > 20
+        assert [one and one.seen for one in map(judge.run, shown)] == [None] * len(shown)
+
+
+@pytest.mark.parametrize("profile", SERVERS)
+def test_a_queue_has_the_keys_that_its_commands_find(profile: str, start_server: Starter) -> None:
+    """MIGRATE with KEYS beside a key has none, from 7.0 on: EXEC then looks at the slots of what else is queued."""
+    judge = judge_of(profile, start_server)
     queues = [(request("SORT", "0"), request(*f"MIGRATE 0 1 {moving}".split())) for moving in MOVING]
     found = [judge.run(History((Step(0, (request("MULTI"), *queue, request("EXEC"))),))) for queue in queues]
     judge.close()

@@ -48,6 +48,19 @@ def test_an_example_keeps_every_line() -> None:
         (2, "X b", ('1) "x"', "2) (nil)")),
     ]
     assert example.lines[1].guard == parse_guard("until 7.2")
+    assert (example.resp, example.clustered) == (2, False)
+
+
+@pytest.mark.parametrize(
+    ("head", "resp", "clustered"),
+    [("resp3", 3, False), ("cluster", 2, True), ('"of a cluster" resp3 cluster  since 7.0', 3, True)],
+)
+def test_an_example_says_whom_it_asks(head: str, resp: int, clustered: bool) -> None:
+    """A version of the protocol, and whether the server is a node of a cluster; a title means neither."""
+    (command,) = parse(f"command X\n  group g  since 1.0.0\n  rule r => 1\n\n  example {head}\n    > X\n    1\n")
+    assert isinstance(command, s.Command)
+    (example,) = command.examples
+    assert (example.resp, example.clustered) == (resp, clustered)
 
 
 @pytest.mark.parametrize(
@@ -57,6 +70,11 @@ def test_an_example_keeps_every_line() -> None:
         ("command X key\n  group a since\n", 2, "a version"),
         ("comand X key\n", 1, "command"),
         ("command X [A | B\n  group a\n", 1, "]"),
+        (
+            "command X\n  group a  since 1.0.0\n  rule r => 1\n\n  example resp4\n    > X\n    1\n",
+            5,
+            "resp3 or cluster",
+        ),
     ],
 )
 def test_what_does_not_parse_is_explained(text: str, line: int, hint: str) -> None:
