@@ -152,6 +152,13 @@ def test_anything_is_set_as_in_redis(ours: Wire, real: Wire, pairs: list[tuple[s
     assert told(ours, *names) == told(real, *names)
 
 
+@pytest.mark.parametrize("name", ["C", "POSIX", "C.utf8", "nosuch", "C.nosuch", "c", "/", "en_US.nosuch", ""])
+def test_a_locale_is_one_of_the_machine(ours: Wire, real: Wire, name: str) -> None:
+    """What is none is refused with Redis's words; what is one, and orders texts as bytes, is taken."""
+    assert ours("CONFIG", "SET", "locale-collate", name) == real("CONFIG", "SET", "locale-collate", name)
+    assert told(ours, "locale-collate") == told(real, "locale-collate")
+
+
 def test_of_several_all_or_none_are_set(ours: Wire, tmp_path: Path) -> None:
     """What was set before one that fails is as it was, the folder of the process too."""
     before = told(ours, "hz", "dir", "maxmemory")

@@ -65,13 +65,13 @@ def test_skip_inside_a_transaction(server: Server, client: Wire) -> None:
 def test_waiting_for_replicas_keeps_the_order(server: Server, client: Wire, wire: Connect) -> None:
     """WAIT for a replica that never comes ends by its timeout; what was sent behind it is answered afterwards."""
     started = time.monotonic()
-    for words in (("WAIT", "1", "80"), ("ECHO", "behind")):
+    for words in (("WAIT", "1", "500"), ("ECHO", "behind")):
         client.send(*words)
     assert wire(server.port)("PING") == b"+PONG\r\n", "others are served meanwhile"
     assert b"blocked_clients:1\r\n" in wire(server.port)("INFO", "clients")
     assert client.frame() == b":0\r\n"
     assert client.frame() == b"$6\r\nbehind\r\n"
-    assert 0.07 <= time.monotonic() - started < 2
+    assert 0.49 <= time.monotonic() - started < 10
 
 
 def test_a_client_that_waits_can_be_killed(server: Server, client: Wire, wire: Connect) -> None:
@@ -185,7 +185,7 @@ def test_a_slow_reader_gets_everything_and_holds_nobody_up(server: Server, clien
         slow.send("GET", "big")
     started = time.monotonic()
     assert client("PING") == b"+PONG\r\n"
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 10
     for _ in range(40):
         assert len(slow.frame()) == 1_000_000 + len(b"$1000000\r\n\r\n")
 

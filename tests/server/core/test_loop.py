@@ -27,7 +27,7 @@ def test_who_never_reads_stalls_nobody(running: Any) -> None:
         for _ in range(20):
             start = time.monotonic()
             assert ask(other, b"PING") == b"+PONG\r\n"
-            assert time.monotonic() - start < 2
+            assert time.monotonic() - start < 10
         wanted = 50 * (len(value) + len(b"$1000000\r\n\r\n"))
         while wanted:
             more = idle.recv(1 << 20)
