@@ -9,7 +9,6 @@ import resource
 import sys
 from collections.abc import Callable
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from redlark.server import cores, usage
@@ -65,7 +64,8 @@ def build_id(core: str) -> str:
     """Sixteen digits that tell one build from another: of the version, and of what was compiled."""
     digest = hashlib.sha1(f"{PRODUCT_VERSION} {core}".encode())
     if core != "plain":
-        digest.update(Path(cores.choose(core).__file__ or "").read_bytes())
+        with open(cores.choose(core).__file__ or "", "rb") as file:
+            hashlib.file_digest(file, lambda: digest)  # in pieces: what is freed whole changes how glibc allocates
     return digest.hexdigest()[:16]
 
 

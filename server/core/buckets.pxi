@@ -24,6 +24,10 @@
 # hash under one secret, so a cursor goes on in another table as well: a set that is replaced by one that has the same
 # members.
 #
+# An array of 256 KiB or more is mapped by itself.  The C library would do that too, but no more for sizes of which a
+# block was once freed: the arrays that a growing table leaves then lie between other blocks, 8 bytes of each of a
+# million keys, and are not given back.
+#
 # A random cell: a place among all that chains as long as the longest would have, again until it is taken; so each cell
 # is as likely as any other, whatever the others' chains look like.
 
@@ -49,6 +53,7 @@ cdef enum:
     CELL_SPAN = 24          # a small cell may lie across two cache lines
     AT_ONCE = 64            # buckets that are moved in one go when a table shrinks
     SMALL = 8               # buckets that lie in one slot of the slab, which is aligned to a cache line
+    MAPPED = 4096           # buckets, of which an array has pages of its own: see below
 
 cdef struct Bucket:
     uint64_t tags
@@ -88,6 +93,9 @@ cdef void array_make(Array* a, size_t count) noexcept nogil:
         a.block = rl_slot_alloc(count * sizeof(Bucket))
         memset(a.block, 0, count * sizeof(Bucket))
         a.buckets = <Bucket*>a.block
+    elif count >= MAPPED:
+        a.block = rl_map(count * sizeof(Bucket))
+        a.buckets = <Bucket*>a.block
     else:
         a.block = rl_zeroed((count + 1) * sizeof(Bucket))
         a.buckets = <Bucket*>((<size_t>a.block + 63) & ~<size_t>63)
@@ -96,6 +104,8 @@ cdef void array_make(Array* a, size_t count) noexcept nogil:
 cdef void array_drop(Array* a) noexcept nogil:
     if a.mask < SMALL:
         rl_slot_free(a.block, (a.mask + 1) * sizeof(Bucket))
+    elif a.mask + 1 >= MAPPED:
+        rl_unmap(a.block, (a.mask + 1) * sizeof(Bucket))
     else:
         free(a.block)
     memset(a, 0, sizeof(Array))

@@ -21,6 +21,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <time.h>
@@ -210,6 +211,14 @@ static inline void rl_check_memory(const void *p, size_t n) {
 }
 static inline void *rl_alloc(size_t n) { void *p = malloc(n); rl_check_memory(p, n); return p; }
 static inline void *rl_zeroed(size_t n) { void *p = calloc(1, n); rl_check_memory(p, n); return p; }
+/* Pages of their own, all zero: they go back to the system whatever the allocator would rather keep. */
+static inline void *rl_map(size_t n) {
+    void *p = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (p == MAP_FAILED) p = NULL;
+    rl_check_memory(p, n);
+    return p;
+}
+static inline void rl_unmap(void *p, size_t n) { munmap(p, n); }
 static inline void *rl_resize(void *old, size_t n) { void *p = realloc(old, n); rl_check_memory(p, n); return p; }
 
 /* ----------------------------------------------------------------------------------------------------------- clocks */

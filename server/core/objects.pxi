@@ -29,6 +29,8 @@ cdef extern from "clib.h" nogil:
     bint rl_parse_int(const char* p, size_t n, int64_t* out)
     void* rl_alloc(size_t n)
     void* rl_zeroed(size_t n)
+    void* rl_map(size_t n)
+    void rl_unmap(void* p, size_t n)
     void* rl_resize(void* old, size_t n)
     int64_t rl_unix_ms()
     int64_t rl_unix_us()
