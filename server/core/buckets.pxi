@@ -26,7 +26,8 @@
 #
 # An array of 256 KiB or more is mapped by itself.  The C library would do that too, but no more for sizes of which a
 # block was once freed: the arrays that a growing table leaves then lie between other blocks, 8 bytes of each of a
-# million keys, and are not given back.
+# million keys, and are not given back.  What has been moved of such an array is released as the rehash goes on: to
+# unmap 64 MiB in one go takes milliseconds.
 #
 # A random cell: a place among all that chains as long as the longest would have, again until it is taken; so each cell
 # is as likely as any other, whatever the others' chains look like.
@@ -272,6 +273,8 @@ cdef void table_step(Table* t, Py_ssize_t buckets) noexcept nogil:
                 last.tags = 0
             else:
                 bucket_return(t, last)
+        if t.moving & (MAPPED - 1) == 0:
+            rl_release(t.now.buckets + t.moving - MAPPED, MAPPED * sizeof(Bucket))
     if t.moving > <Py_ssize_t>t.now.mask:
         array_drop(&t.now)
         t.now = t.later

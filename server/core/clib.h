@@ -219,6 +219,8 @@ static inline void *rl_map(size_t n) {
     return p;
 }
 static inline void rl_unmap(void *p, size_t n) { munmap(p, n); }
+/* Whole pages of such: they are zero again, and take no memory until they are written. */
+static inline void rl_release(void *p, size_t n) { madvise(p, n, MADV_DONTNEED); }
 static inline void *rl_resize(void *old, size_t n) { void *p = realloc(old, n); rl_check_memory(p, n); return p; }
 
 /* ----------------------------------------------------------------------------------------------------------- clocks */

@@ -31,6 +31,7 @@ cdef extern from "clib.h" nogil:
     void* rl_zeroed(size_t n)
     void* rl_map(size_t n)
     void rl_unmap(void* p, size_t n)
+    void rl_release(void* p, size_t n)
     void* rl_resize(void* old, size_t n)
     int64_t rl_unix_ms()
     int64_t rl_unix_us()

@@ -19,6 +19,7 @@ from redlark.conformance.history import History, request, steps_of
 from redlark.reference import Model
 from redlark.spec.differences import Comparison
 
+LOOKS = 5
 PAIR = ("redis-7.0", "redis-8.2")
 SHOWN = {  # a difference, and where it shows
     "rule LREM count-too-small": "reply",
@@ -91,7 +92,10 @@ def test_what_is_kept_is_of_this_text(pair: tuple[str, str]) -> None:
 
 
 def looked_at(pair: tuple[str, str], most: int | None) -> tuple[int, list[str]]:
-    """How many kept witnesses were looked at on real servers, and which of them did not show their difference."""
+    """How many kept witnesses were looked at on real servers, and which of them did not show their difference.
+
+    Some hang on a key that is there for a millisecond more: what a busy machine does not show is looked at again.
+    """
     comparison = Comparison(*pair)
     witnesses = kept.load(*pair)
     found = [one for one in comparison.differences if one.id in witnesses]
@@ -100,8 +104,15 @@ def looked_at(pair: tuple[str, str], most: int | None) -> tuple[int, list[str]]:
     with Stage(pair) as stage:
         if None in stage.servers:
             pytest.skip("a server of one of the two versions is not on this machine")
-    outcomes = Looking(comparison, found, witnesses, seconds=0).run()
-    return len(found), [f"{name}: {outcome.reason}" for name, outcome in outcomes.items() if not outcome.seen]
+    unseen: dict[str, str] = {}
+    left = found
+    for _ in range(LOOKS):
+        outcomes = Looking(comparison, left, witnesses, seconds=0).run()
+        unseen = {name: outcome.reason for name, outcome in outcomes.items() if not outcome.seen}
+        left = [one for one in left if one.id in unseen]
+        if not left:
+            break
+    return len(found), [f"{name}: {reason}" for name, reason in unseen.items()]
 
 
 @pytest.mark.slow

@@ -274,7 +274,7 @@ def test_two_workers_judge_a_real_server(real_server: servers.Server, tmp_path: 
         validate(told[-1], report.schema())
     (one,), (other,) = (each["targets"] for each in told)
     assert one["spread"] == {"engine": "processes", "workers": 2, "units": 2, "merged": 2, "again": 0}
-    assert 600 <= one["totals"]["requests"] < 800
+    assert 600 <= one["totals"]["requests"] < 1000  # each ends what it has begun
     assert one["totals"]["histories"] == other["totals"]["histories"]
     assert [v["requests"] for v in one["commands"].values()] == [v["requests"] for v in other["commands"].values()]
     assert one["commands"]["SET"]["rules_reached"] == one["commands"]["SET"]["rules"]
