@@ -114,6 +114,9 @@ CASES = (
     case("killed with more asked", "2> CLIENT ID", "3> CLIENT ID", "2> BLPOP l 0", "3> BLPOP k 0",
          "2> CLIENT KILL ID <id:3>", "3> XGROUP CREATE j g 0 MKSTREAM", "2> XREADGROUP GROUP g 0 STREAMS j 0",
          "CLIENT UNBLOCK <id:3> ; CLIENT UNBLOCK <id:2>"),
+    # A test that fails, as it does where no sketch may be sparse, fails a script that asks for it
+    case("PFSELFTEST in a script", "CONFIG SET hll-sparse-max-bytes 24", "PFSELFTEST",
+         """EVAL "return redis.call('PFSELFTEST')" 0""", """EVAL "return redis.pcall('PFSELFTEST')" 0"""),
     # What is queued behind a mistake is not kept, as CLIENT LIST shows; CLIENT UNBLOCK counts as failed with its error
     case("queued behind a mistake", "MULTI", "LATENCY", "SINTER k", "2> CLIENT LIST"),
     case("an error of CLIENT UNBLOCK", "CONFIG RESETSTAT", "2> CLIENT ID", "2> BZPOPMIN k 0",
