@@ -90,6 +90,8 @@ def _check_locale(name: str) -> None:
 
     An empty name is that of the environment, and taken, since it is the default.
     """
+    if not name:
+        return
     before = locale.setlocale(locale.LC_COLLATE)
     try:
         locale.setlocale(locale.LC_COLLATE, name)
@@ -97,7 +99,7 @@ def _check_locale(name: str) -> None:
         raise ConfigError("Invalid locale name") from None
     finally:
         locale.setlocale(locale.LC_COLLATE, before)
-    if name and name != "POSIX" and name.partition(".")[0] != "C":
+    if name != "POSIX" and name.partition(".")[0] != "C":
         raise ConfigError("redlark has only the order of 'C' yet, for lack of collation")
 
 

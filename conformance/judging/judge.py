@@ -181,7 +181,8 @@ class Judge:
     def flush(self) -> None:
         """Empty the server over a connection of its own. Raises `CannotRun` or `Lost`.
 
-        Connections are parted from before that: who waited there is not woken by FLUSHALL.
+        Connections are parted from before that: who waited there is not woken by FLUSHALL. PING comes first for the
+        sake of those that were closed at once, behind an interruption or a reply that did not come.
         """
         changed = self.putting_back(self.latest.history) if self.latest is not None else []
         with self.target.address.enter(self.timeout) as connection:
