@@ -25,6 +25,7 @@ from typing import Final
 from attrs import field, frozen, mutable
 
 from redlark.conformance.errors import CannotRun
+from redlark.reference.resp import encode_request
 
 EMBEDDED = "embedded"
 
@@ -224,7 +225,7 @@ class Running:
         self.stop()
 
 
-_ASKED: Final = b"*1\r\n$4\r\nPING\r\n*2\r\n$4\r\nINFO\r\n$6\r\nSERVER\r\n"
+_ASKED: Final = encode_request((b"PING",)) + encode_request((b"INFO", b"SERVER"))
 
 
 def _answers(port: int, pid: int) -> bool:
