@@ -24,7 +24,7 @@ def candidates_of(domain: Any, observed: Frame | None) -> Sequence[Any]:
     elif hasattr(domain, "describe"):
         found = [member_of(domain)]  # nothing else hangs on which one it is: the reply's comparison tests it
     else:
-        members = tuple(domain)
+        members = sorted(domain) if type(domain) is frozenset else tuple(domain)  # a set's order is its process's
         found = list(members) if leaves is None or len(members) <= SMALL else [m for m in members if m in leaves]
     if len(found) > MAX_CANDIDATES:
         raise OverflowError(f"a choice among {len(found)} candidates; the bound is {MAX_CANDIDATES}")

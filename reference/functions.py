@@ -173,8 +173,8 @@ def set_of(values: Iterable[Any]) -> frozenset[Any]:
 
 @pure
 def list_of(values: Iterable[Any]) -> tuple[Any, ...]:
-    """The values as a list; the order of a set is not defined."""
-    return tuple(values)
+    """The values as a list; those of a set in an order that is the same in every process."""
+    return tuple(sorted(values)) if type(values) is frozenset else tuple(values)
 
 
 @pure
@@ -246,8 +246,8 @@ def first_of(values: Iterable[Any]) -> Any:
 
 @pure
 def fields(mapping: Map[Any, Any]) -> tuple[Any, ...]:
-    """The keys of a map."""
-    return tuple(mapping.keys())
+    """The keys of a map, in an order that is the same in every process."""
+    return tuple(sorted(mapping))
 
 
 @pure
@@ -272,8 +272,8 @@ def without_all(mapping: Map[Any, Any], keys: Iterable[Any]) -> Map[Any, Any]:
 
 @pure
 def pairs_of(mapping: Map[Any, Any]) -> tuple[tuple[Any, Any], ...]:
-    """The keys of a map, each with its value."""
-    return tuple(mapping.items())
+    """The keys of a map, each with its value, in the same order as the keys alone."""
+    return tuple((key, mapping[key]) for key in sorted(mapping))
 
 
 # ---- times ---------------------------------------------------------------------------------------------------
