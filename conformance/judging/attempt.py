@@ -124,7 +124,7 @@ class Attempt:
     def _leave(self) -> None:
         """Nobody can tell what comes next: the history ends without a verdict."""
         self.judge.part_from(self.history.clients)
-        self.judge.flush()
+        self.judge.abandon()
         self.judge.given_up += 1
 
     def _is_signed_out(self, client: int) -> bool:

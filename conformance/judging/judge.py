@@ -134,10 +134,14 @@ class Judge:
         if found or history.lasting or self.last or not self.resettable or not self.target.signed_in:
             self.part()
         if found and not self.last:
-            self._flushed = False
-            with contextlib.suppress(CannotRun, Lost):  # perhaps it was the server's end; else the next run says so
-                self.flush()
+            self.abandon()
         return found
+
+    def abandon(self) -> None:
+        """Empty the server behind a history that did not come to its end: now, or else before the next one."""
+        self._flushed = False
+        with contextlib.suppress(CannotRun, Lost):  # perhaps it was the server's end; else the next run says so
+            self.flush()
 
     def named(self, request: tuple[bytes, ...]) -> str:
         """The full name of the command that a request means; looked up once for each way to write it."""

@@ -70,7 +70,7 @@ def judging(name: str, server: ModelServer) -> Iterator[Callable[[History], Dive
     with server:
         thread.start()
         target = Target(parse_address(f"redis://127.0.0.1:{server.port}"), {}, 16, {}, (0, 0))
-        judge = Judge(Model.load(name), target, timeout=1.0)
+        judge = Judge(Model.load(name), target, timeout=3.0)
         try:
             yield judge.run
         finally:

@@ -109,7 +109,7 @@ def test_a_server_that_answers_ping_with_a_bulk_string_is_judged(scripted) -> No
 
 def test_no_tls_where_tls_was_asked(real: machine.Running) -> None:
     """rediss:// to a plain port is said as such."""
-    assert "TLS" in refusal(real.url.replace("redis://", "rediss://"), timeout=0.5)
+    assert "TLS" in refusal(real.url.replace("redis://", "rediss://"), timeout=2.0)
 
 
 def test_a_unix_socket_is_a_target(real_server: machine.Server, tmp_path) -> None:

@@ -78,8 +78,7 @@ def an_application(port: int, protocol: int) -> None:
     listener = client.pubsub()
     listener.subscribe("news")
     listener.psubscribe("n*")
-    while listener.get_message(timeout=0.2):
-        pass
+    assert {listener.get_message(timeout=10)["type"] for _ in range(2)} == {"subscribe", "psubscribe"}
     client.publish("news", "x" * 100_000)
     assert {listener.get_message(timeout=5)["type"] for _ in range(2)} == {"message", "pmessage"}
     got: list[object] = []
@@ -339,16 +338,18 @@ def test_judging_that_cannot_keep_up(start_server: Starter) -> None:
 def test_a_client_that_dies(start_server: Starter, tmp_path: Path) -> None:
     """Cut off in the midst of a request, or while it waits: others are served, and half a request is not kept."""
     running = start_server("redis:8.2")
-    with watching(running.url, trace=tmp_path / "trace") as watch:
+    with watching(running.url, trace=tmp_path / "trace") as watch, redis.Redis(port=running.port) as behind:
         with socket.create_connection(("127.0.0.1", watch.port)) as half:
             half.sendall(b"*3\r\n$3\r\nSET\r\n$6\r\nsecret\r\n$10\r\nhalf")
         waiter = socket.create_connection(("127.0.0.1", watch.port))
         waiter.sendall(b"*3\r\n$5\r\nBLPOP\r\n$1\r\nl\r\n$1\r\n0\r\n")
-        time.sleep(0.1)
+        while not behind.info("clients")["blocked_clients"]:
+            time.sleep(0.001)
         waiter.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
         waiter.close()
+        while behind.info("clients")["blocked_clients"]:
+            time.sleep(0.001)
         with redis.Redis(port=watch.port) as client:
-            time.sleep(0.1)
             client.rpush("l", "x")
             assert client.llen("l") == 1
     assert "half" not in (tmp_path / "trace").read_text()

@@ -29,9 +29,9 @@ def test_expiry_of_a_watched_key_breaks_a_transaction(
     server: Server, client: Wire, wire: Connect, read: bool, expected: bytes
 ) -> None:
     """A watched key that expires is a change, whether or not anybody looked; one gone before WATCH is none."""
-    client("SET", "k", "1", "PX", "20")
+    client("SET", "k", "1", "PX", "400")
     client("WATCH", "k")
-    time.sleep(0.05)
+    time.sleep(0.45)
     if read:
         wire(server.port)("GET", "k")
     client("MULTI")
@@ -116,7 +116,8 @@ def test_too_many_clients_are_turned_away(start: Start, wire: Connect) -> None:
     assert [client("PING") for client in clients] == [b"+PONG\r\n"] * 2
     assert wire(server.port).rest() == b"-ERR max number of clients reached\r\n"
     clients[0].close()
-    time.sleep(0.1)
+    while b"connected_clients:1\r\n" not in clients[1]("INFO", "clients"):
+        time.sleep(0.001)
     assert wire(server.port)("PING") == b"+PONG\r\n"
     assert b"rejected_connections:1\r\n" in clients[1]("INFO", "stats")
 

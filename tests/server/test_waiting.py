@@ -133,11 +133,11 @@ def test_waiting_ends_in_other_ways(server: Server, client: Wire, wire: Connect)
 def test_a_timeout_of_before_does_not_end_a_later_wait(server: Server, client: Wire, wire: Connect) -> None:
     """Who was served and waits again does not hear of the first wait's time."""
     waiting = wire(server.port)
-    waits(waiting, client, "BLPOP", "l", "0.1")
+    waits(waiting, client, "BLPOP", "l", "0.5")
     client("RPUSH", "l", "a")
     assert waiting.frame() == bulks("l", "a")
     waits(waiting, client, "BLPOP", "l", "0")
-    time.sleep(0.2)
+    time.sleep(0.6)
     assert blocked(client) == 1
     client("RPUSH", "l", "b")
     assert waiting.frame() == bulks("l", "b")
