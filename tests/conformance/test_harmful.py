@@ -69,7 +69,7 @@ def test_a_server_that_is_given_is_asked_nothing_of_it(start_server: Starter, tm
     """One that somebody else may need is not harmed: the reasons of the text say why nothing was sent."""
     server = start_server("redis:8.2")
     told = tmp_path / "told.json"
-    arguments = ["conform", f"redis://127.0.0.1:{server.port}", "--commands", "SAVE,MONITOR,SHUTDOWN", "--quick"]
+    arguments = ["conform", f"redis://127.0.0.1:{server.port}", "--commands", "SAVE,MONITOR,SHUTDOWN", "--seed", "1"]
     result = CliRunner().invoke(main, [*arguments, "--requests", "200", "--no-saved", "--quiet", "--json", str(told)])
     assert result.exit_code == 0, result.output
     (target,) = json.loads(told.read_text())["targets"]
