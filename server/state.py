@@ -46,7 +46,10 @@ PROTECTED = (
 EMPTY = 1024  # bytes that an empty server is said to use
 LONGEST_KIND = 31  # bytes of an error in which its first word must end
 UNSAFE = bytes.maketrans(b"#:\r\n", b"____")  # what would spoil the lines of INFO
-MOST_KINDS = 128  # of errors that are counted apart: scripts may invent any number of them
+MOST_KINDS = (
+    128  # of errors that are counted apart: scripts may invent any number of them, and one more ends the counting
+)
+NOT_COUNTED = b"ERRORSTATS_DISABLED"  # what INFO then tells instead of them, until CONFIG RESETSTAT
 COUNTS = (
     *("connections", "rejected", "commands", "errors", "net_in", "net_out", "reads", "writes"),
     *("output_overflows", "query_overflows", "turns", "busy_ns", "output_grown", "output_shrunk"),
@@ -238,8 +241,17 @@ class State:
         self.loop.stats.errors += 1
         word, blank, _ = line.split(b"\0", 1)[0][:LONGEST_KIND].partition(b" ")
         kind = word.translate(UNSAFE) if blank else b"ERR"
-        if kind in self.failures or len(self.failures) < MOST_KINDS:
-            self.failures[kind] = self.failures.get(kind, 0) + 1
+        if NOT_COUNTED in self.failures:
+            return
+        if kind not in self.failures and len(self.failures) == MOST_KINDS:
+            listed = b", ".join(sorted(self.failures)).decode("latin-1")
+            self.log(
+                "warning",
+                f"errors are no more counted by first words, until CONFIG RESETSTAT; these are too many: {listed}",
+            )
+            self.failures.clear()
+            kind = NOT_COUNTED
+        self.failures[kind] = self.failures.get(kind, 0) + 1
 
     def listen(self, listeners: list[socket.socket]) -> None:
         """From now on accept connections from these."""
