@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from redlark.server import Server
 from redlark.server.conf_file import from_arguments
 from redlark.server.config import Config
-from redlark.server.parameters import PARAMETERS
+from redlark.server.parameters import PARAMETERS, ConfigError
 from redlark.server.rewriting import MARK, merged, replace
 from redlark.spec.parameters import generated
 
@@ -88,8 +88,8 @@ def real() -> Iterator[Wire]:
 
 
 @contextmanager
-def redis(text: str) -> Iterator[tuple[Wire, Path]]:
-    """Redis 8.2.3 with a configuration file, and the file; skips where there is no such Redis."""
+def redis(text: str, *more: str) -> Iterator[tuple[Wire, Path]]:
+    """Redis 8.2.3 with a configuration file and more options, and the file; skips where there is no such Redis."""
     from redlark.conformance.errors import CannotRun
     from redlark.conformance.targets import servers
 
@@ -102,7 +102,7 @@ def redis(text: str) -> Iterator[tuple[Wire, Path]]:
             port = free.getsockname()[1]
         file = Path(folder) / "redis.conf"
         file.write_text(text)
-        options = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", folder]
+        options = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", folder, *more]
         process = subprocess.Popen([program.path, file, *options], stdout=subprocess.DEVNULL)
         try:
             yield _reached(port), file
@@ -271,6 +271,19 @@ def test_a_file_is_rewritten_as_by_redis(lines: list[str], changes: list[tuple[s
     assert [line for line in kept.split(b"\n") if line] == [line for line in their_kept.split(b"\n") if line]
     their_new = their_new.replace(b"\n\n", b"\n")
     assert sorted(new.split(b"\n")) == sorted(line for line in their_new.split(b"\n") if not line.startswith(always))
+
+
+def test_a_name_and_its_values_may_be_one_argument() -> None:
+    """As in a compose file's `command: ["redis-server", "--save 60 1", "--maxmemory 5mb"]`, which Redis takes."""
+    options = ["--maxmemory 5mb", "--save 60 1", "--requirepass 'a b'", "--bind 127.0.0.1", "127.0.0.2", "--hz", "20"]
+    config = from_arguments(options)
+    names = "maxmemory", "save", "requirepass", "bind", "hz"
+    assert [config.told(name) for name in names] == [b"5242880", b"60 1", b"a b", b"127.0.0.1 127.0.0.2", b"20"]
+    with redis("", *options) as (real, _):
+        assert real("AUTH", "a b") == b"+OK\r\n"
+        assert told(real, *names) == {name: config.told(name).decode() for name in names}
+    with pytest.raises(ConfigError, match="--requirepass 'a: unbalanced quotes"):
+        from_arguments(["--requirepass 'a"])
 
 
 def test_includes_are_read_in_their_place(tmp_path: Path) -> None:
