@@ -50,6 +50,7 @@ MOST_KINDS = (
     128  # of errors that are counted apart: scripts may invent any number of them, and one more ends the counting
 )
 NOT_COUNTED = b"ERRORSTATS_DISABLED"  # what INFO then tells instead of them, until CONFIG RESETSTAT
+TALKATIVE = frozenset((b"debug", b"verbose"))  # levels at which who comes and goes is worth a line
 COUNTS = (
     *("connections", "rejected", "commands", "errors", "net_in", "net_out", "reads", "writes"),
     *("output_overflows", "query_overflows", "turns", "busy_ns", "output_grown", "output_shrunk"),
@@ -136,6 +137,7 @@ class State:
     pubsub: PubSub = attrs.Factory(PubSub)
     observer: Observer = attrs.Factory(Observer)
     pause: Pause = attrs.Factory(lambda self: Pause(self.timers), takes_self=True)
+    http_told: int = 0  # ms: when the log last told that somebody speaks HTTP
     failures: dict[bytes, int] = attrs.Factory(dict)  # errors that were replied, by their first word
     evicted_clients: int = 0  # since the server started or CONFIG RESETSTAT
     buffers: int = 0  # bytes that connections take, as cron has last found them
@@ -192,12 +194,16 @@ class State:
         client.user = b"default"
         client.context = ClientContext(client, self, self.databases[0])
         client.db = self.databases[0]
+        if self.config.loglevel in TALKATIVE:
+            self.log("verbose", f"Client id={client.id} addr={client.addr.decode('latin-1')} has come")
         if self.config.protected_mode and not self.config.requirepass and not client.unix and not is_local(client.addr):
             client.reply(CommandError(PROTECTED))
             client.close(after_reply=True)
 
     def disconnected(self, client: Client) -> None:
         """A connection is gone: it watches and waits for nothing any more."""
+        if self.config.loglevel in TALKATIVE:
+            self.log("verbose", f"Client id={client.id} addr={client.addr.decode('latin-1')} has gone")
         unwatch(client)
         self.pubsub.leave_all(client)
         self.tracking.leave(client)

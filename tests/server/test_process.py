@@ -95,6 +95,32 @@ def test_the_level_is_changed_and_the_file_rotated(tmp_path: Path) -> None:
     assert process.wait(10) == 0
 
 
+def test_the_log_tells_what_an_operator_looks_for(tmp_path: Path, core: str) -> None:
+    """Who comes and goes, from `verbose` on; a maxmemory that is exceeded as it is set; HTTP, once a minute."""
+    process = serve(*own(tmp_path, "--logfile", "log"), core=core)
+    client = reached(tmp_path)
+    port = client.socket.getpeername()[1]
+    client("CONFIG", "SET", "loglevel", "verbose")
+    assert "has come" not in logged(tmp_path)
+    other = Wire(port)
+    number = int(other("CLIENT", "ID")[1:])
+    other.raw(b"POST / HTTP/1.1\r\n")
+    assert other.rest() == b""
+    where = rf"addr=127\.0\.0\.1:{other.socket.getsockname()[1]}"
+    for did in ("come", "gone"):
+        soon(lambda did=did: re.search(rf"- Client id={number} {where} has {did}\n", logged(tmp_path)))  # type: ignore[misc]
+    again = Wire(port)
+    again.raw(b"POST / HTTP/1.1\r\n")
+    assert again.rest() == b""
+    assert len(re.findall(r"# Possible SECURITY ATTACK: .* 127\.0\.0\.1:\d+ is closed\n", logged(tmp_path))) == 1
+    client("CONFIG", "SET", "maxmemory", "1gb")
+    assert "maxmemory" not in logged(tmp_path)
+    client("CONFIG", "SET", "maxmemory", 1)
+    assert re.search(r"# CONFIG SET: maxmemory is 1, less than the \d+ bytes that are used", logged(tmp_path))
+    process.terminate()
+    assert process.wait(10) == 0
+
+
 def test_the_systems_log_is_told(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
     """With syslog-enabled lines go there as well, under the name and in the place that were asked for."""
     told: list[object] = []
