@@ -45,7 +45,7 @@ def find(table: dict[bytes, Command], request: list[bytes]) -> Command:
         container, command = command, command.subcommands.get(request[1].upper())
         if command is None:
             lacking = off.refusal(b"%b|%b" % (container.name, request[1]))
-            raise CommandError(lacking or errors.unknown_subcommand(container.name, request[1]))
+            raise CommandError(lacking or errors.unknown_subcommand(request[0], request[1]))
     return command
 
 

@@ -59,7 +59,13 @@ def test_renamed_commands_are_called_as_in_redis(tmp_path: Path, core: str, wire
         for line in ASKED:
             request = re.findall(r"return\{.*\}|\S+", line)
             assert ours(*request) == real(*request), line
-        for request in (("cfg x", "GET", "hz"), ("cfg x",), ("CFG X", "GET"), ("CONFIG", "GET", "hz")):
+        for request in (
+            ("cfg x", "GET", "hz"),
+            ("cfg x",),
+            ("cfg x", "NOSUCH"),
+            ("CFG X", "GET"),
+            ("CONFIG", "GET", "hz"),
+        ):
             assert ours(*request) == real(*request), request
         names = [one("COMMAND", "LIST").split(b"\r\n")[2::2] for one in (ours, real)]
         assert b"get" in names[0]
