@@ -168,6 +168,7 @@ class State:
     watchdog: Watchdog = attrs.Factory(lambda self: Watchdog(self.log), takes_self=True)
     waiting: Waiting = attrs.Factory(lambda self: Waiting(self.timers), takes_self=True)
     port: int = 0  # the one in use (config.port may be 0)
+    over_tcp: bool = False  # was any ever?
     run_id: str = attrs.Factory(lambda: token_hex(20))
     process_id: int = attrs.Factory(os.getpid)
     oom_score: OomScore = attrs.Factory(OomScore)
@@ -263,6 +264,7 @@ class State:
         """From now on accept connections from these."""
         self.listeners = listeners
         self.port = next((one.getsockname()[1] for one in listeners if one.family != socket.AF_UNIX), 0)
+        self.over_tcp = self.over_tcp or self.port > 0
         self.loop.listen(listeners)
 
     def forget_counts(self) -> None:

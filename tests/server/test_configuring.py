@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import resource
 import shutil
 import socket
@@ -386,3 +387,23 @@ def test_the_watchdog_looks_no_more_often_than_it_can(ours: Wire, rate: int, ask
     told_now = b"*2\r\n$15\r\nwatchdog-period\r\n$%d\r\n%d\r\n" % (len(str(had)), had)
     assert ours("CONFIG", "GET", "watchdog-period") == told_now
     assert ours("CONFIG", "SET", "watchdog-period", 0, "hz", 10) == b"+OK\r\n"
+
+
+def test_info_tells_of_a_unix_socket_alone(wire: Connect, tmp_path: Path, core: str) -> None:
+    """INFO names no TCP listener where there was none, and keeps its line once its port is 0, as Redis does."""
+    path = str(tmp_path / "s")
+    with Server("--port", "0", "--unixsocket", path, core=core), socket.socket(socket.AF_UNIX) as alone:
+        alone.connect(path)
+        alone.sendall(b"INFO server\r\n")
+        told = alone.recv(1 << 16)
+        assert re.findall(rb"listener\S+", told) == [b"listener1:name=unix,bind=" + path.encode()]
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with (
+        Server("--unixsocket", path, port=port, core=core) as running,
+        redis("", "--unixsocket", f"{path}.real") as (real, _),
+    ):
+        for one, where in ((wire(running.port), path), (real, f"{path}.real")):
+            assert one("CONFIG", "SET", "port", "0") == b"+OK\r\n"
+            lines = re.findall(rb"listener\S+", one("INFO", "server"))
+            assert lines == [b"listener0:name=tcp", b"listener1:name=unix,bind=" + where.encode()]
