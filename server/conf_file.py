@@ -97,10 +97,12 @@ def _suggestion(name: str) -> str:
 def from_arguments(arguments: list[str], stdin: bytes = b"") -> Config:
     """redis-server's own conventions: [file] [-] [--name value ...] ...; what stands later wins.
 
-    Raises ConfigError.
+    An argument may hold a name and its values, as a list of words in a compose file often does.  Raises ConfigError.
 
     >>> from_arguments(["--port", "7000", "--save", "", "--bind", "127.0.0.1", "::1"]).bind
     (b'127.0.0.1', b'::1')
+    >>> from_arguments(["--save 60 1", "--port 7000"]).port
+    7000
     """
     config = Config()
     rest = list(arguments)
@@ -116,7 +118,10 @@ def from_arguments(arguments: list[str], stdin: bytes = b"") -> Config:
         option = rest.pop(0)
         if not option.startswith("--"):
             raise ConfigError(f"'{option}' stands where an option was expected: --name value")
-        values: list[bytes] = []
+        words = split_words(option.encode("utf-8", "surrogateescape"))
+        if words is None:
+            raise ConfigError(f"{option}: unbalanced quotes")
+        option, values = words[0].decode("utf-8", "surrogateescape"), words[1:]
         while rest and not rest[0].startswith("--"):
             values.append(rest.pop(0).encode("utf-8", "surrogateescape"))
         _option(option, values, config, seen)

@@ -33,6 +33,7 @@ WHILE_SUBSCRIBED = frozenset((
 CODE = frozenset((b"eval", b"eval_ro", b"evalsha", b"evalsha_ro", b"fcall", b"fcall_ro"))
 # An HTTP client that talks to the port (cross-protocol scripting): closed without a word.
 HTTP_WORDS = frozenset((b"POST", b"HOST:"))
+HTTP_TOLD_MS = 60_000  # between two lines of the log about them
 
 
 def find(table: dict[bytes, Command], request: list[bytes]) -> Command:
@@ -44,7 +45,7 @@ def find(table: dict[bytes, Command], request: list[bytes]) -> Command:
         container, command = command, command.subcommands.get(request[1].upper())
         if command is None:
             lacking = off.refusal(b"%b|%b" % (container.name, request[1]))
-            raise CommandError(lacking or errors.unknown_subcommand(container.name, request[1]))
+            raise CommandError(lacking or errors.unknown_subcommand(request[0], request[1]))
     return command
 
 
@@ -63,6 +64,7 @@ def process(ctx: Context, request: list[bytes]) -> None:
         command = find(ctx.server.commands, request)
     except CommandError as error:
         if request[0].upper() in HTTP_WORDS:
+            _warn_of_http(ctx)
             client.close()
             return
         client.last_command = b""
@@ -79,6 +81,15 @@ def process(ctx: Context, request: list[bytes]) -> None:
     if ctx.server.waiting.came and ctx.server.busy is None:
         ctx.server.waiting.serve()
     tracking.writer = None
+
+
+def _warn_of_http(ctx: Context) -> None:
+    """A line in the log, at most one a minute: who sends HTTP could fill the disk."""
+    server = ctx.server
+    if server.now - server.http_told >= HTTP_TOLD_MS:
+        server.http_told = server.now
+        where = ctx.client.addr.decode("latin-1")
+        server.log("warning", f"Possible SECURITY ATTACK: somebody speaks HTTP here; {where} is closed")
 
 
 def _checked(ctx: Context, command: Command, request: list[bytes]) -> None:

@@ -145,7 +145,7 @@ class Eviction:
     def _evict(self, database: Database, key: bytes) -> None:
         began = time.perf_counter_ns()
         deleted = database.delete(key)
-        self.server.observer.delayed(b"eviction-del", time.perf_counter_ns() - began)
+        self.server.observer.delayed(b"evict-del", time.perf_counter_ns() - began)
         if deleted:  # else it has expired just now
             self.evicted += 1
             self.server.propagation.tell(database.index, [b"DEL", key])

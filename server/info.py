@@ -55,7 +55,7 @@ def _server(server: State) -> Figures:
         "executable": sys.executable,
         "config_file": server.config.file,
         "io_threads_active": 0,
-        **{f"listener{number}": line for number, line in enumerate(listener_lines(server.config, server.port))},
+        **listener_lines(server.config, server.port, server.over_tcp),
     }
 
 

@@ -479,7 +479,7 @@ class Loop(Protocol):
         """`server.config` has changed: read again what is kept of it."""
 
     def lazy(self) -> tuple[int, int]:
-        """Large values that are still to be freed, and that were freed in steps, of all servers of the process."""
+        """Large values (of keyspaces the keys) still to be freed, and freed in steps, of all servers of the process."""
 
     def usage(self) -> dict[bytes, tuple[int, int, dict[int, int]]]:
         """Of commands that the core answers by itself, by full names: calls, nanoseconds, calls a cell (`usage`)."""

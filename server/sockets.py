@@ -97,15 +97,20 @@ def _unix(config: Config) -> socket.socket:
     return listener
 
 
-def listener_lines(config: Config, port: int) -> list[str]:
-    """What is listened at as INFO tells of it, a line for TCP and one for a Unix socket.
+def listener_lines(config: Config, port: int, over_tcp: bool) -> dict[str, str]:
+    """What is listened at as INFO tells of it: 0 is TCP, if it was ever listened there, 1 a Unix socket.
 
-    >>> listener_lines(Config(), 6379), listener_lines(Config(unixsocket=b"/run/s"), 0)
-    (['name=tcp,bind=127.0.0.1,bind=-::1,port=6379'], ['name=tcp', 'name=unix,bind=/run/s'])
+    >>> listener_lines(Config(), 6379, True)
+    {'listener0': 'name=tcp,bind=127.0.0.1,bind=-::1,port=6379'}
+    >>> listener_lines(Config(unixsocket=b"/run/s"), 0, False)
+    {'listener1': 'name=unix,bind=/run/s'}
     """
     binds = "".join(f",bind={os.fsdecode(address)}" for address in config.bind)
     tcp = f"name=tcp{binds},port={port}" if port else "name=tcp"
-    return [tcp, *([f"name=unix,bind={os.fsdecode(config.unixsocket)}"] if config.unixsocket else [])]
+    found = {"listener0": tcp} if over_tcp else {}
+    if config.unixsocket:
+        found["listener1"] = f"name=unix,bind={os.fsdecode(config.unixsocket)}"
+    return found
 
 
 def shut(made: list[socket.socket]) -> None:

@@ -46,7 +46,11 @@ PROTECTED = (
 EMPTY = 1024  # bytes that an empty server is said to use
 LONGEST_KIND = 31  # bytes of an error in which its first word must end
 UNSAFE = bytes.maketrans(b"#:\r\n", b"____")  # what would spoil the lines of INFO
-MOST_KINDS = 128  # of errors that are counted apart: scripts may invent any number of them
+MOST_KINDS = (
+    128  # of errors that are counted apart: scripts may invent any number of them, and one more ends the counting
+)
+NOT_COUNTED = b"ERRORSTATS_DISABLED"  # what INFO then tells instead of them, until CONFIG RESETSTAT
+TALKATIVE = frozenset((b"debug", b"verbose"))  # levels at which who comes and goes is worth a line
 COUNTS = (
     *("connections", "rejected", "commands", "errors", "net_in", "net_out", "reads", "writes"),
     *("output_overflows", "query_overflows", "turns", "busy_ns", "output_grown", "output_shrunk"),
@@ -133,6 +137,7 @@ class State:
     pubsub: PubSub = attrs.Factory(PubSub)
     observer: Observer = attrs.Factory(Observer)
     pause: Pause = attrs.Factory(lambda self: Pause(self.timers), takes_self=True)
+    http_told: int = 0  # ms: when the log last told that somebody speaks HTTP
     failures: dict[bytes, int] = attrs.Factory(dict)  # errors that were replied, by their first word
     evicted_clients: int = 0  # since the server started or CONFIG RESETSTAT
     buffers: int = 0  # bytes that connections take, as cron has last found them
@@ -163,6 +168,7 @@ class State:
     watchdog: Watchdog = attrs.Factory(lambda self: Watchdog(self.log), takes_self=True)
     waiting: Waiting = attrs.Factory(lambda self: Waiting(self.timers), takes_self=True)
     port: int = 0  # the one in use (config.port may be 0)
+    over_tcp: bool = False  # was any ever?
     run_id: str = attrs.Factory(lambda: token_hex(20))
     process_id: int = attrs.Factory(os.getpid)
     oom_score: OomScore = attrs.Factory(OomScore)
@@ -189,12 +195,16 @@ class State:
         client.user = b"default"
         client.context = ClientContext(client, self, self.databases[0])
         client.db = self.databases[0]
+        if self.config.loglevel in TALKATIVE:
+            self.log("verbose", f"Client id={client.id} addr={client.addr.decode('latin-1')} has come")
         if self.config.protected_mode and not self.config.requirepass and not client.unix and not is_local(client.addr):
             client.reply(CommandError(PROTECTED))
             client.close(after_reply=True)
 
     def disconnected(self, client: Client) -> None:
         """A connection is gone: it watches and waits for nothing any more."""
+        if self.config.loglevel in TALKATIVE:
+            self.log("verbose", f"Client id={client.id} addr={client.addr.decode('latin-1')} has gone")
         unwatch(client)
         self.pubsub.leave_all(client)
         self.tracking.leave(client)
@@ -238,13 +248,23 @@ class State:
         self.loop.stats.errors += 1
         word, blank, _ = line.split(b"\0", 1)[0][:LONGEST_KIND].partition(b" ")
         kind = word.translate(UNSAFE) if blank else b"ERR"
-        if kind in self.failures or len(self.failures) < MOST_KINDS:
-            self.failures[kind] = self.failures.get(kind, 0) + 1
+        if NOT_COUNTED in self.failures:
+            return
+        if kind not in self.failures and len(self.failures) == MOST_KINDS:
+            listed = b", ".join(sorted(self.failures)).decode("latin-1")
+            self.log(
+                "warning",
+                f"errors are no more counted by first words, until CONFIG RESETSTAT; these are too many: {listed}",
+            )
+            self.failures.clear()
+            kind = NOT_COUNTED
+        self.failures[kind] = self.failures.get(kind, 0) + 1
 
     def listen(self, listeners: list[socket.socket]) -> None:
         """From now on accept connections from these."""
         self.listeners = listeners
         self.port = next((one.getsockname()[1] for one in listeners if one.family != socket.AF_UNIX), 0)
+        self.over_tcp = self.over_tcp or self.port > 0
         self.loop.listen(listeners)
 
     def forget_counts(self) -> None:

@@ -60,6 +60,9 @@ def config_set(ctx: Context, args: list[bytes]) -> Reply:
                 ctx.server.oom_score.apply(config)
         raise _failed(name.encode(), str(problem)) from None
     ctx.server.configured()
+    if "maxmemory" in names and 0 < config.maxmemory < (used := ctx.server.used_memory()):
+        what = f"maxmemory is {config.maxmemory}, less than the {used} bytes that are used"
+        ctx.server.log("warning", f"CONFIG SET: {what}: keys are evicted, or writes refused, as maxmemory-policy says")
     if "proc-title-template" in names or moved:
         ctx.server.show_title()
     return OK

@@ -12,10 +12,11 @@ import time
 from collections.abc import Callable
 from itertools import chain
 from secrets import token_hex
-from typing import Final
+from typing import Final, cast
 
 from redlark.server import errors, glob, rewriting
 from redlark.server.commands.registry import command
+from redlark.server.commands.scripts import NOSCRIPT
 from redlark.server.doubles import shortest
 from redlark.server.info import client_memory
 from redlark.server.interfaces import (
@@ -33,7 +34,10 @@ from redlark.server.interfaces import (
 )
 from redlark.server.off import DISK, REPLICAS
 from redlark.server.rdb import dump, restore
+from redlark.server.rdb.objects import PACKED_TIMED_HASH, TIMED_HASH
+from redlark.server.rdb.packed import written_listpack
 from redlark.server.settings import memory
+from redlark.server.types import List
 from redlark.server.values import encoding_of, integer, positive
 
 # What is accepted with one word more, whatever it is, and changes nothing; but SET-ACTIVE-EXPIRE and PAUSE-CRON do.
@@ -54,6 +58,7 @@ _OFF: Final = {
 }  # fmt: skip
 _RELOADS: Final = frozenset((b"merge", b"noflush", b"nosave"))
 _WITH_TABLE: Final = frozenset((b"hashtable", b"skiplist"))
+_DIGITS: Final = 40  # of a script's digest
 _TRIALS: Final = 10_000  # patterns that are tried on texts at random
 _SECONDS: Final = re.compile(rb"\s*(\d+(?:\.\d*)?|\.\d+)")
 _LARGEST_NODE: Final = 4_293_918_720  # bytes of an element that a list may keep among others
@@ -159,7 +164,7 @@ def _inside(ctx: Context, asked: bytes, rest: list[bytes]) -> Reply:
         _match_at_random()
         return Status(b"Apparently Redis did not crash: test passed")
     if (asked == b"listpack" and count == 1) or (asked == b"quicklist" and count in (1, 2)):
-        if _encoding_at(ctx, rest[0]) != asked:
+        if _encoding_at(ctx, rest[0]).removesuffix(b"ex") != asked:
             raise CommandError(b"ERR Not a %b encoded object." % asked)
         ctx.server.log("notice", f"DEBUG {asked.decode().upper()}: {len(ctx.db.peek(rest[0]) or ())} elements")
         return Status(b"%b structure printed on stdout" % asked.capitalize())
@@ -202,10 +207,12 @@ def _lengths(ctx: Context, key: bytes) -> Reply:
 
 
 def _scripts(ctx: Context, asked: bytes) -> Reply:
-    """The log is told of a script by its digest, or of all; None where there is none."""
+    """The log is told of a script by its digest, or of all; None where it is no digest.  Raises CommandError."""
     known = ctx.server.scripting.scripts
     found = list(known) if asked.lower() == b"list" else [asked.lower()]
     if not all(digest in known for digest in found):
+        if len(asked) == _DIGITS:
+            raise CommandError(NOSCRIPT)
         return None
     for digest in found:
         ctx.server.log("notice", f"script {digest.decode()}: {known[digest].source.decode('latin-1')}")
@@ -321,16 +328,24 @@ def _object(ctx: Context, key: bytes) -> Reply:
     value = ctx.db.peek(key)
     if value is None:
         raise CommandError(errors.NO_SUCH_KEY)
-    idle = ctx.db.idle(key)
-    return Status(
-        b"Value at:0x%x refcount:1 encoding:%b serializedlength:%d lru:%d lru_seconds_idle:%d"
-        % (
-            id(value),
-            encoding_of(value, ctx.db.form(key)),
-            len(dump(value, ctx.server.types)) - 11,  # its type, the version and the sum
-            (ctx.now // 1000 - idle) & 0xFFFFFF,
-            idle,
-        )
+    idle, encoding = ctx.db.idle(key), encoding_of(value, ctx.db.form(key))
+    dumped = dump(value, ctx.server.types)
+    size = len(dumped) - 11  # its type, the version and the sum
+    if dumped[0] in (TIMED_HASH, PACKED_TIMED_HASH):
+        size -= 8  # the earliest deadline, which Redis forgets to count
+    told = b"Value at:0x%x refcount:1 encoding:%b serializedlength:%d lru:%d lru_seconds_idle:%d"
+    told %= id(value), encoding, size, (ctx.now // 1000 - idle) & 0xFFFFFF, idle
+    return Status(told + _nodes(ctx, cast(List, value)) if encoding == b"quicklist" else told)
+
+
+def _nodes(ctx: Context, value: List) -> bytes:
+    """How a list stands in nodes, their sizes as listpacks; limits as they are now, and nothing is compressed."""
+    sizes = [len(node[0] if alone else written_listpack(node)) for node, alone in value.packed()]
+    return b" ql_nodes:%d ql_avg_node:%.2f ql_listpack_max:%b ql_compressed:0 ql_uncompressed_size:%d" % (
+        len(sizes),
+        len(value) / len(sizes),
+        ctx.server.config.told("list-max-listpack-size"),
+        sum(sizes),
     )
 
 

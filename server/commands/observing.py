@@ -210,12 +210,14 @@ def memory_doctor(ctx: Context, args: list[bytes]) -> Reply:
 def memory_stats(ctx: Context, args: list[bytes]) -> Reply:
     """Redis's figures, in its order.  What is not here takes nothing; of the allocator only the process is known."""
     server = ctx.server
+    server.buffers = server.loop.client_memory()
     used, resident, clients = server.used_memory(), resident_memory(), client_memory(server)
+    lua = server.scripting.memory()
     peak = max(server.peak_memory, used)
     keys = sum(map(len, server.databases))
     tables = {database.index: database.overhead() for database in server.databases if len(database)}
     mains = sum(main for main, _, _ in tables.values())
-    overhead = EMPTY + clients + mains + sum(deadlines for _, deadlines, _ in tables.values())
+    overhead = EMPTY + server.buffers + lua + mains + sum(deadlines for _, deadlines, _ in tables.values())
     return {
         b"peak.allocated": peak,
         b"total.allocated": used,
@@ -228,7 +230,7 @@ def memory_stats(ctx: Context, args: list[bytes]) -> Reply:
         b"aof.buffer": 0,
         b"lua.caches": 0,
         b"functions.caches": 0,
-        b"script.VMs": server.scripting.memory(),
+        b"script.VMs": lua,
         **{
             b"db.%d" % number: {b"overhead.hashtable.main": main, b"overhead.hashtable.expires": deadlines}
             for number, (main, deadlines, _) in tables.items()

@@ -26,7 +26,8 @@ cdef size_t clients_memory(Loop loop) except? 0:
     cdef Client c
     for c in loop.clients.values():
         taken += client_memory(c)
-        had, waits = max(had, c.input.room), max(waits, c.own.used - c.own.sent)
+        had = max(had, c.input.room + landing_memory(&c.landing))
+        waits = max(waits, c.own.used - c.own.sent)
     loop.largest = had, waits
     return taken
 

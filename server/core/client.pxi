@@ -201,9 +201,10 @@ cdef class Client:
                 for argument in request:
                     queued += len(argument)
         cdef size_t waiting = self.own.used - self.own.sent
+        cdef size_t landed = self.landing.filled if self.landing.block != NULL else 0
         return SIZES(
-            qbuf=self.input.used + landing_memory(&self.landing),
-            qbuf_free=self.input.room - self.input.used,
+            qbuf=self.input.used + landed,
+            qbuf_free=self.input.room - self.input.used + landing_memory(&self.landing) - landed,
             argv_mem=self.partial.room * sizeof(Slice),
             multi_mem=queued,
             rbs=self.own.room,

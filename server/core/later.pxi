@@ -20,18 +20,20 @@ cdef struct Doomed:
     Table table
     Dropper drop
     Doomed* next
+    size_t objects              # that INFO counts: of a keyspace its keys, else one
     size_t at                   # the first bucket that is still to be wiped: of `now`, then of `later`
 
 cdef Doomed* doomed_first = NULL
 cdef Doomed* doomed_last = NULL
 cdef size_t doomed_count = 0
-cdef size_t doomed_freed = 0    # tables, since the process began
+cdef size_t doomed_objects = 0  # in all of them
+cdef size_t doomed_freed = 0    # objects, since the process began
 cdef bint doomed_busy = False   # a step is under way: what is freed may bring more to the queue
 
 cdef void table_drop_later(Table* t, Dropper drop) noexcept:
     """As table_drop, which it calls for what is small."""
     cdef Doomed* d
-    global doomed_first, doomed_last, doomed_count
+    global doomed_first, doomed_last, doomed_count, doomed_objects
     if t.used < LARGE_TABLE:
         table_drop(t, drop)
         return
@@ -40,12 +42,14 @@ cdef void table_drop_later(Table* t, Dropper drop) noexcept:
     d.drop = drop
     d.next = NULL
     d.at = 0
+    d.objects = t.used if drop == entry_drop else 1
     if doomed_last == NULL:
         doomed_first = d
     else:
         doomed_last.next = d
     doomed_last = d
     doomed_count += 1
+    doomed_objects += d.objects
     if doomed_count > MOST_WAITING:
         later_step()
 
@@ -85,16 +89,17 @@ cdef bint doomed_wipe(Doomed* d) noexcept:
 
 cdef void doomed_end(Doomed* d) noexcept:
     """The first of the queue is empty."""
-    global doomed_first, doomed_last, doomed_count, doomed_freed
+    global doomed_first, doomed_last, doomed_count, doomed_objects, doomed_freed
     array_drop(&d.table.now)
     if d.table.moving >= 0:
         array_drop(&d.table.later)
     doomed_first = d.next
     if doomed_first == NULL:
         doomed_last = NULL
-    free(d)
     doomed_count -= 1
-    doomed_freed += 1
+    doomed_objects -= d.objects
+    doomed_freed += d.objects
+    free(d)
 
 cdef void later_finish() noexcept:
     """Free all of it now: a keyspace ends, and perhaps no loop turns any more."""

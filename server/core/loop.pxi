@@ -229,7 +229,7 @@ cdef class Loop:
         return ScriptCalls(self) if rl_lua_find(lua) else None
 
     def lazy(self):
-        return doomed_count + ql_doomed_lists, doomed_freed
+        return doomed_objects + ql_doomed_lists, doomed_freed
 
     def usage(self):
         return usage_told(self)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import re
 import socket
 import struct
 import threading
@@ -54,6 +55,24 @@ def test_who_does_not_read_messages_is_closed(start: Start, wire: Connect) -> No
     assert ends(listener)
     assert figure(publisher, "client_output_buffer_limit_disconnections") == 1
     assert figure(publisher, "connected_clients") == 1
+
+
+def test_what_has_come_of_a_large_argument_is_told(start: Start, wire: Connect) -> None:
+    """CLIENT LIST and INFO know what waits in a query buffer, be it a part of one argument, and not what is to come."""
+    sending, client = wire((running := start()).port), wire(running.port)
+    number = int(sending("CLIENT", "ID")[1:])
+    head = b"*2\r\n$3\r\nGET\r\n$100000\r\n"
+    with redis("") as (real, _):
+        same = wire(real.socket.getpeername()[1])
+        theirs = int(same("CLIENT", "ID")[1:])
+        for one, asking, of in ((sending, client, number), (same, real, theirs)):
+            one.raw(head + b"x" * 50_000)
+
+            def buffered(asking: Wire = asking, of: int = of) -> int:
+                return int(re.findall(rb" qbuf=(\d+)", asking("CLIENT", "LIST", "ID", of))[0])
+
+            soon(lambda buffered=buffered: 50_000 <= buffered() <= 50_000 + len(head))  # type: ignore[misc]
+            soon(lambda asking=asking: figure(asking, "client_recent_max_input_buffer") >= 50_000)  # type: ignore[misc]
 
 
 def test_a_script_is_not_kept_by_one_that_it_closes(start: Start, wire: Connect) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import resource
 import shutil
 import socket
@@ -20,7 +21,7 @@ from hypothesis import strategies as st
 from redlark.server import Server
 from redlark.server.conf_file import from_arguments
 from redlark.server.config import Config
-from redlark.server.parameters import PARAMETERS
+from redlark.server.parameters import PARAMETERS, ConfigError
 from redlark.server.rewriting import MARK, merged, replace
 from redlark.spec.parameters import generated
 
@@ -88,8 +89,8 @@ def real() -> Iterator[Wire]:
 
 
 @contextmanager
-def redis(text: str) -> Iterator[tuple[Wire, Path]]:
-    """Redis 8.2.3 with a configuration file, and the file; skips where there is no such Redis."""
+def redis(text: str, *more: str) -> Iterator[tuple[Wire, Path]]:
+    """Redis 8.2.3 with a configuration file and more options, and the file; skips where there is no such Redis."""
     from redlark.conformance.errors import CannotRun
     from redlark.conformance.targets import servers
 
@@ -102,7 +103,7 @@ def redis(text: str) -> Iterator[tuple[Wire, Path]]:
             port = free.getsockname()[1]
         file = Path(folder) / "redis.conf"
         file.write_text(text)
-        options = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", folder]
+        options = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", folder, *more]
         process = subprocess.Popen([program.path, file, *options], stdout=subprocess.DEVNULL)
         try:
             yield _reached(port), file
@@ -273,6 +274,19 @@ def test_a_file_is_rewritten_as_by_redis(lines: list[str], changes: list[tuple[s
     assert sorted(new.split(b"\n")) == sorted(line for line in their_new.split(b"\n") if not line.startswith(always))
 
 
+def test_a_name_and_its_values_may_be_one_argument() -> None:
+    """As in a compose file's `command: ["redis-server", "--save 60 1", "--maxmemory 5mb"]`, which Redis takes."""
+    options = ["--maxmemory 5mb", "--save 60 1", "--requirepass 'a b'", "--bind 127.0.0.1", "127.0.0.2", "--hz", "20"]
+    config = from_arguments(options)
+    names = "maxmemory", "save", "requirepass", "bind", "hz"
+    assert [config.told(name) for name in names] == [b"5242880", b"60 1", b"a b", b"127.0.0.1 127.0.0.2", b"20"]
+    with redis("", *options) as (real, _):
+        assert real("AUTH", "a b") == b"+OK\r\n"
+        assert told(real, *names) == {name: config.told(name).decode() for name in names}
+    with pytest.raises(ConfigError, match="--requirepass 'a: unbalanced quotes"):
+        from_arguments(["--requirepass 'a"])
+
+
 def test_includes_are_read_in_their_place(tmp_path: Path) -> None:
     """A file is read where it is included, patterns in the order of names, and none that includes itself for ever."""
     (tmp_path / "b.inc").write_text("hz 30\ntimeout 3\n")
@@ -373,3 +387,23 @@ def test_the_watchdog_looks_no_more_often_than_it_can(ours: Wire, rate: int, ask
     told_now = b"*2\r\n$15\r\nwatchdog-period\r\n$%d\r\n%d\r\n" % (len(str(had)), had)
     assert ours("CONFIG", "GET", "watchdog-period") == told_now
     assert ours("CONFIG", "SET", "watchdog-period", 0, "hz", 10) == b"+OK\r\n"
+
+
+def test_info_tells_of_a_unix_socket_alone(wire: Connect, tmp_path: Path, core: str) -> None:
+    """INFO names no TCP listener where there was none, and keeps its line once its port is 0, as Redis does."""
+    path = str(tmp_path / "s")
+    with Server("--port", "0", "--unixsocket", path, core=core), socket.socket(socket.AF_UNIX) as alone:
+        alone.connect(path)
+        alone.sendall(b"INFO server\r\n")
+        told = alone.recv(1 << 16)
+        assert re.findall(rb"listener\S+", told) == [b"listener1:name=unix,bind=" + path.encode()]
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with (
+        Server("--unixsocket", path, port=port, core=core) as running,
+        redis("", "--unixsocket", f"{path}.real") as (real, _),
+    ):
+        for one, where in ((wire(running.port), path), (real, f"{path}.real")):
+            assert one("CONFIG", "SET", "port", "0") == b"+OK\r\n"
+            lines = re.findall(rb"listener\S+", one("INFO", "server"))
+            assert lines == [b"listener0:name=tcp", b"listener1:name=unix,bind=" + where.encode()]

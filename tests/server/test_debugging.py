@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import time
 from collections.abc import Iterator
@@ -28,6 +29,7 @@ DEBUG REPL-PAUSE clear|DEBUG REPL-PAUSE x|DEBUG REPLYBUFFER PEAK-RESET-TIME neve
 DEBUG REPLYBUFFER PEAK-RESET-TIME x|DEBUG REPLYBUFFER peak-reset-time 100|DEBUG REPLYBUFFER x 1|DEBUG REPLYBUFFER
 DEBUG AOF-FLUSH-SLEEP 0|DEBUG AOF-FLUSH-SLEEP|DEBUG INTERNAL_SECRET|DEBUG DICT-RESIZING 1|DEBUG PAUSE-CRON 0
 DEBUG CHANGE-REPL-ID|DEBUG SET-DISABLE-DENY-SCRIPTS 0|DEBUG LOG x|DEBUG LOG|DEBUG ERROR x|DEBUG OBJECT none
+DEBUG LISTPACK t|DEBUG LISTPACK u|DEBUG SCRIPT 0123456789abcdef0123456789abcdef01234567
 DEBUG DIGEST|DEBUG DIGEST-VALUE l h z s i k q none|DEBUG NOSUCH|DEBUG
 DEBUG LEAK abc|DEBUG LEAK|DEBUG STRUCTSIZE x|DEBUG HTSTATS|DEBUG HTSTATS 99|DEBUG HTSTATS -1|DEBUG HTSTATS x
 DEBUG HTSTATS 1|DEBUG HTSTATS 1 full|DEBUG HTSTATS-KEY|DEBUG HTSTATS-KEY none|DEBUG HTSTATS-KEY h|DEBUG HTSTATS-KEY k
@@ -37,6 +39,7 @@ DEBUG RELOAD x|DEBUG RELOAD NOSAVE x|DEBUG RELOAD|DEBUG RELOAD merge NOFLUSH|DEB
 ).split("|")
 FILLED = (
     "FLUSHALL|RPUSH l a b|HSET h f v|ZADD z 1 a|SADD s a b|SADD i 1 2|SET k text|SET n 12|SCRIPT FLUSH"
+    f"|HSET t f v g w|HPEXPIREAT t 32503680000000 FIELDS 1 f|HSET u f {'x' * 70}|HPEXPIREAT u 32503680000000 FIELDS 1 f"
     f"|CONFIG SET list-max-listpack-size 2|RPUSH q {'x' * 70} b c|EVAL return\t1 0".split("|")
 )
 
@@ -61,6 +64,13 @@ def test_subcommands_answer_as_in_redis(pair: tuple[Wire, Wire], line: str) -> N
     """To the byte, what is wrong with a request as well."""
     ours, real = pair
     assert ours(*line.split(" ")) == real(*line.split(" "))
+
+
+@pytest.mark.parametrize("key", "lhziknqtu")
+def test_an_object_is_told_of_as_in_redis(pair: tuple[Wire, Wire], key: str) -> None:
+    """Its encoding, its length as written, and of a list how it stands in nodes; but where it is, and since when."""
+    ours, real = (re.sub(rb"at:0x[0-9a-f]+|lru:\d+|idle:\d+", b"", one("DEBUG", "OBJECT", key)) for one in pair)
+    assert ours == real
 
 
 def test_lengths_are_told(pair: tuple[Wire, Wire]) -> None:

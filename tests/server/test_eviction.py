@@ -11,7 +11,7 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from redlark.server import cores, eviction
+from redlark.server import Server, cores, eviction
 from redlark.server.observing import Observer
 from redlark.server.parameters import PARAMETERS
 from redlark.server.pausing import Pause
@@ -19,6 +19,7 @@ from redlark.server.timers import Timers
 
 from .conftest import Connect, Start
 from .test_buffers import soon
+from .test_configuring import redis
 
 DAY = 86_400_000
 NAMES = st.lists(st.binary(min_size=1, max_size=4), min_size=1, max_size=40, unique=True)
@@ -287,3 +288,18 @@ def test_evictions_that_take_long_are_told(start: Start, wire: Connect) -> None:
     client("CONFIG", "SET", "latency-monitor-threshold", 1, "maxmemory", memory(client, "used_memory") // 4)
     client("SET", "new", "v")
     assert b"eviction-cycle" in client("LATENCY", "LATEST")
+
+
+def test_a_deletion_that_takes_long_is_told_by_redis_name(wire: Connect) -> None:
+    """LATENCY calls it evict-del, as 8.2.3 does (its document says eviction-del)."""
+    some = "local t = {} for j = 1, 500 do t[j] = 'm' .. i * 500 + j end"
+    fill = f"for i = 1, 400 do {some} redis.call('SADD', 's', unpack(t)) end"
+    with Server(core="plain") as running, redis("") as (real, _):  # whose objects go at once
+        for client in (wire(running.port), real):
+            client("CONFIG", "SET", "lazyfree-lazy-eviction", "no", "maxmemory-policy", "allkeys-random")
+            client("EVAL", fill, 0)
+            client("CONFIG", "SET", "latency-monitor-threshold", 1, "maxmemory", 1)
+            client("SET", "new", "v")
+            soon(lambda client=client: client("EXISTS", "s") == b":0\r\n")  # type: ignore[misc]
+            kinds = set(re.findall(rb"ev[a-z-]+", client("LATENCY", "LATEST")))
+            assert kinds == {b"evict-del", b"eviction-cycle"}

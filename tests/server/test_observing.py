@@ -296,3 +296,43 @@ def test_errors_are_counted_by_their_first_word(server: Server, wire: Connect, r
         client("EVAL", f"return {{err='{said}'}}", 0)
         told.append(client("INFO", "errorstats"))
     assert told[0] == told[1]
+
+
+def test_too_many_kinds_of_errors_are_counted_no_more(start: Start, wire: Connect) -> None:
+    """With the 129th first word INFO names none of them any more, as in Redis, until the counters begin anew."""
+    client = wire(start().port)
+    with redis("") as (real, _):
+        for one in (client, real):
+            one("NOSUCH")
+            for number in range(127):
+                one("EVAL", f"return redis.error_reply('E{number} x')", 0)
+            assert one("INFO", "errorstats").count(b"errorstat_") == 128
+            for request in (("EVAL", "return redis.error_reply('OTHER x')", "0"), ("NOSUCH",)):
+                one(*request)
+                assert one("INFO", "errorstats").endswith(
+                    b"# Errorstats\r\nerrorstat_ERRORSTATS_DISABLED:count=1\r\n\r\n"
+                )
+            assert b"total_error_replies:130\r\n" in one("INFO", "stats")
+            one("CONFIG", "RESETSTAT")
+            one("NOSUCH")
+            assert one("INFO", "errorstats").endswith(b"# Errorstats\r\nerrorstat_ERR:count=1\r\n\r\n")
+
+
+def test_what_lua_takes_is_overhead_to_memory_stats_too(start: Start, wire: Connect) -> None:
+    """MEMORY STATS calls data what INFO calls so, and scripts are none, as in Redis."""
+    client = wire(start().port)
+    client("EVAL", "return 1", 0)
+    client("SET", "k", "v" * 1000)
+    for name in ("HSET", "SADD"):
+        client(name, name, *map(str, range(200)))
+    told = client("MEMORY", "STATS").decode("latin-1")
+    found = {
+        name: int(re.findall(rf"{name}\r\n:(\d+)", told)[0])
+        for name in ("overhead.total", "dataset.bytes", "script.VMs")
+    }
+    assert found["script.VMs"] > 10_000
+    assert found["overhead.total"] > found["script.VMs"]
+    assert 1000 < found["dataset.bytes"] < found["script.VMs"]
+    info = figures(client)
+    assert abs(int(info["used_memory_overhead"]) - found["overhead.total"]) < 2000
+    assert abs(int(info["used_memory_dataset"]) - found["dataset.bytes"]) < 2000

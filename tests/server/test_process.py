@@ -59,7 +59,13 @@ def test_renamed_commands_are_called_as_in_redis(tmp_path: Path, core: str, wire
         for line in ASKED:
             request = re.findall(r"return\{.*\}|\S+", line)
             assert ours(*request) == real(*request), line
-        for request in (("cfg x", "GET", "hz"), ("cfg x",), ("CFG X", "GET"), ("CONFIG", "GET", "hz")):
+        for request in (
+            ("cfg x", "GET", "hz"),
+            ("cfg x",),
+            ("cfg x", "NOSUCH"),
+            ("CFG X", "GET"),
+            ("CONFIG", "GET", "hz"),
+        ):
             assert ours(*request) == real(*request), request
         names = [one("COMMAND", "LIST").split(b"\r\n")[2::2] for one in (ours, real)]
         assert b"get" in names[0]
@@ -91,6 +97,32 @@ def test_the_level_is_changed_and_the_file_rotated(tmp_path: Path) -> None:
     (tmp_path / "log").rename(tmp_path / "log.1")
     client("EVAL", "redis.log(redis.LOG_WARNING, 'afresh')", 0)
     assert re.fullmatch(rf"{process.pid}:M \d\d \w{{3}} \d{{4}} [\d:]{{8}}\.\d{{3}} # afresh\n", logged(tmp_path))
+    process.terminate()
+    assert process.wait(10) == 0
+
+
+def test_the_log_tells_what_an_operator_looks_for(tmp_path: Path, core: str) -> None:
+    """Who comes and goes, from `verbose` on; a maxmemory that is exceeded as it is set; HTTP, once a minute."""
+    process = serve(*own(tmp_path, "--logfile", "log"), core=core)
+    client = reached(tmp_path)
+    port = client.socket.getpeername()[1]
+    client("CONFIG", "SET", "loglevel", "verbose")
+    assert "has come" not in logged(tmp_path)
+    other = Wire(port)
+    number = int(other("CLIENT", "ID")[1:])
+    other.raw(b"POST / HTTP/1.1\r\n")
+    assert other.rest() == b""
+    where = rf"addr=127\.0\.0\.1:{other.socket.getsockname()[1]}"
+    for did in ("come", "gone"):
+        soon(lambda did=did: re.search(rf"- Client id={number} {where} has {did}\n", logged(tmp_path)))  # type: ignore[misc]
+    again = Wire(port)
+    again.raw(b"POST / HTTP/1.1\r\n")
+    assert again.rest() == b""
+    assert len(re.findall(r"# Possible SECURITY ATTACK: .* 127\.0\.0\.1:\d+ is closed\n", logged(tmp_path))) == 1
+    client("CONFIG", "SET", "maxmemory", "1gb")
+    assert "maxmemory" not in logged(tmp_path)
+    client("CONFIG", "SET", "maxmemory", 1)
+    assert re.search(r"# CONFIG SET: maxmemory is 1, less than the \d+ bytes that are used", logged(tmp_path))
     process.terminate()
     assert process.wait(10) == 0
 
