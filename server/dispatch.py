@@ -89,7 +89,9 @@ def _warn_of_http(ctx: Context) -> None:
     if server.now - server.http_told >= HTTP_TOLD_MS:
         server.http_told = server.now
         where = ctx.client.addr.decode("latin-1")
-        server.log("warning", f"Possible SECURITY ATTACK: somebody speaks HTTP here; {where} is closed")
+        server.log(
+            "warning", f"somebody speaks HTTP here, perhaps a page in a browser that is not to: {where} is closed"
+        )
 
 
 def _checked(ctx: Context, command: Command, request: list[bytes]) -> None:

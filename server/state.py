@@ -46,9 +46,7 @@ PROTECTED = (
 EMPTY = 1024  # bytes that an empty server is said to use
 LONGEST_KIND = 31  # bytes of an error in which its first word must end
 UNSAFE = bytes.maketrans(b"#:\r\n", b"____")  # what would spoil the lines of INFO
-MOST_KINDS = (
-    128  # of errors that are counted apart: scripts may invent any number of them, and one more ends the counting
-)
+MOST_KINDS = 128  # of errors that are counted apart; scripts may invent any number: one more ends the counting
 NOT_COUNTED = b"ERRORSTATS_DISABLED"  # what INFO then tells instead of them, until CONFIG RESETSTAT
 TALKATIVE = frozenset((b"debug", b"verbose"))  # levels at which who comes and goes is worth a line
 COUNTS = (
