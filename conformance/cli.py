@@ -146,6 +146,7 @@ def conform(
         engine=engine,
     )
     _or_end(lambda: writable((json_file, write_baseline, *files.values())))
+    _or_end(lambda: writable((state,), "the state of the run"))
     memory = _or_end(lambda: Memory.of(baseline, None if no_saved else saved))
     console = Console(highlight=False, emoji=False)
     reports: list[report.TargetReport] = []
