@@ -128,7 +128,8 @@ def _unavailable(name: str, problem: Exception) -> click.Command:
     """What stands for a subcommand that cannot be loaded."""
 
     def fail(**_: object) -> None:
-        raise click.ClickException(f"`redlark {name}` cannot be loaded: {problem}")
+        click.echo(f"redlark: `redlark {name}` cannot be loaded: {problem}", err=True)
+        sys.exit(COULD_NOT)
 
     return click.Command(name, callback=fail, short_help=f"(cannot be loaded: {problem})", add_help_option=False)
 

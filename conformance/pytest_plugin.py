@@ -71,7 +71,7 @@ def _targets(config: pytest.Config) -> list[str]:
 
 def _bare(target: str) -> str:
     """A target as it may be shown: without its password."""
-    return re.sub(r"(?<=://)[^/]*@", "", target)
+    return re.sub(r"(?<=redis://).*@|(?<=rediss://).*@|(?<=://)[^/]*@", "", target)
 
 
 def _stage(config: pytest.Config) -> Stage:

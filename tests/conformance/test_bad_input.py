@@ -9,6 +9,7 @@ import os
 import re
 import resource
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -184,6 +185,8 @@ def test_a_trace_that_was_spoilt_is_refused_or_replayed(data: st.DataObject) -> 
         ("vectors run {folder}/none embedded", "holds no vectors: index.json: no such file"),
         ("vectors run {folder}/none embedded --json {folder}", "is a directory"),
         ("model --port 99999", "is not in the range"),
+        ("model --port {port}", "cannot listen on 127.0.0.1:{port}: Address already in use"),
+        ("watch --listen 0 --upstream redis:8.2", "redis:8.2: not an address; give redis://host:port"),
         ("model --set nope=1", "the text of redis-8.2 has no parameter 'nope'"),
         ("conform --commands ,", "names nothing; leave it out to have all"),
         ("vectors fill --groups= --out {folder}/none", "names nothing; leave it out to have all"),
@@ -198,8 +201,10 @@ def test_what_is_wrong_is_said_before_anything_is_run(line: str, said: str, tmp_
         '[[divergence]]\nrule = "GET/value"\ncommand = "GET"\nreason = "r"\nexpires = 2099-01-01\n'
         'seen = "x"\nexample = ["GET k"]\nprofile = "redis-0.1"\n'
     )
-    status, output = run(*line.format(folder=tmp_path, file=file).split())
-    assert (status, said.format(folder=tmp_path) in output) == (2, True), output
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        names = {"folder": tmp_path, "file": file, "port": taken.getsockname()[1]}
+        status, output = run(*line.format(**names).split())
+    assert (status, said.format(**names) in output) == (2, True), output
     assert "conforms" not in output
     assert sorted(tmp_path.iterdir()) == [file]  # and nothing is left
 
