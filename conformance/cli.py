@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import sys
 import time
 from collections.abc import Callable
@@ -28,6 +27,7 @@ from redlark.conformance.memory.state_file import seed_of
 from redlark.conformance.options import Options
 from redlark.conformance.spread import workers
 from redlark.conformance.targets import servers as machine
+from redlark.conformance.targets.target import without_password
 from redlark.conformance.whole_files import writable, write
 
 Result = TypeVar("Result")
@@ -146,6 +146,7 @@ def conform(
         engine=engine,
     )
     _or_end(lambda: writable((json_file, write_baseline, *files.values())))
+    _or_end(lambda: writable((state,), "the state of the run"))
     memory = _or_end(lambda: Memory.of(baseline, None if no_saved else saved))
     console = Console(highlight=False, emoji=False)
     reports: list[report.TargetReport] = []
@@ -198,11 +199,11 @@ def _conform_one(
                 remembered.conclude(found)
     except CannotRun as problem:
         click.echo(f"redlark: {problem}", err=True)
-        reports.append(report.not_judged(_bare(name), options, str(problem)))
+        reports.append(report.not_judged(without_password(name), options, str(problem)))
         return COULD_NOT
     except KeyboardInterrupt:
         click.echo("redlark: interrupted before anything was run", err=True)
-        reports.append(report.not_judged(_bare(name), options, "interrupted before anything was run"))
+        reports.append(report.not_judged(without_password(name), options, "interrupted before anything was run"))
         return COULD_NOT
     except Exception as problem:  # status 1 would say that the server diverges
         if DEBUG:
@@ -217,11 +218,6 @@ def _conform_one(
     if found.ended == "lost":
         return COULD_NOT
     return CONFORMED if found.passes else DIVERGED
-
-
-def _bare(name: str) -> str:
-    """A target as it was given, without its password."""
-    return re.sub(r"(?<=://)[^/]*@", "", name)
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})

@@ -6,6 +6,7 @@ So no package imports another for the command line's sake. Must not live here: w
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from importlib.metadata import EntryPoint, PackageNotFoundError, distribution, entry_points, version
@@ -50,10 +51,20 @@ class Plain(click.Group):
     """Subcommands of which users see one line for what went wrong, with status 2, and never a traceback."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run a subcommand. What click itself makes of wrong options and of a closed pipe stays so."""
+        """Run a subcommand. What click itself makes of wrong options stays so.
+
+        Where nobody reads any more (a closed pipe), nothing is said; 1 would say that something diverges.
+        """
         try:
             return super().invoke(ctx)
-        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except BrokenPipeError:
+            _write_nowhere()
+            sys.exit(COULD_NOT)
+        except SystemExit as end:
+            if isinstance(end.__context__, BrokenPipeError):  # that is how rich ends
+                sys.exit(COULD_NOT)
             raise
         except KeyboardInterrupt:
             line = "interrupted"
@@ -63,6 +74,12 @@ class Plain(click.Group):
             line = _line(problem)
         click.echo(f"redlark: {line}", err=True)
         sys.exit(COULD_NOT)
+
+
+def _write_nowhere() -> None:
+    """What is still to be written on standard output goes nowhere, so that the interpreter's end is silent, too."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _line(problem: Exception) -> str:
@@ -111,7 +128,8 @@ def _unavailable(name: str, problem: Exception) -> click.Command:
     """What stands for a subcommand that cannot be loaded."""
 
     def fail(**_: object) -> None:
-        raise click.ClickException(f"`redlark {name}` cannot be loaded: {problem}")
+        click.echo(f"redlark: `redlark {name}` cannot be loaded: {problem}", err=True)
+        sys.exit(COULD_NOT)
 
     return click.Command(name, callback=fail, short_help=f"(cannot be loaded: {problem})", add_help_option=False)
 

@@ -51,7 +51,8 @@ def look_into(campaign: Campaign, judge: Judge, found: Divergence, history: Hist
     key = found.signature, reviewed
     if key in campaign.findings or (reviewed is not None and reviewed in campaign.recognised):
         return
-    if name == "HELLO" and found.asked <= 0 and history.protocol == 3 and reviewed is None:  # so every history begins
+    # So every history begins; in a set-up, where strangers are refused, it tells nothing of the others.
+    if name == "HELLO" and found.asked <= 0 and history.protocol == 3 and reviewed is None and setup is None:
         campaign.speaks_resp3 = False
         campaign.notes.append(NO_RESP3)
     smallest, reproduced = _shrunk(campaign, judge, found)

@@ -60,18 +60,15 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """A test that takes `redis_like` is run once for each target."""
     if "redis_like" in metafunc.fixturenames:
+        from redlark.conformance.targets.target import without_password  # what no test asks for is not loaded
+
         targets = _targets(metafunc.config)
-        metafunc.parametrize("redis_like", targets, indirect=True, ids=[_bare(name) for name in targets])
+        metafunc.parametrize("redis_like", targets, indirect=True, ids=list(map(without_password, targets)))
 
 
 def _targets(config: pytest.Config) -> list[str]:
     said: str = config.getoption("--redlark-targets") or config.getini("redlark_targets")
     return list(dict.fromkeys(part for part in re.split(r"[,\s]+", said) if part))
-
-
-def _bare(target: str) -> str:
-    """A target as it may be shown: without its password."""
-    return re.sub(r"(?<=://)[^/]*@", "", target)
 
 
 def _stage(config: pytest.Config) -> Stage:

@@ -49,10 +49,14 @@ def write(path: Path, text: str, what: str = "the report") -> None:
 
 def writable(paths: Iterable[Path | None], what: str = "the report") -> None:
     """See that each file can be written before a run begins, and leave it as it is. Raises `CannotRun`."""
+    given: set[Path] = set()
     for path in paths:
-        found = _hindrance(path) if path is not None else ""
+        if path is None:
+            continue
+        found = _hindrance(path) or ("another form of it is" if path.resolve() in given and _is_plain(path) else "")
         if found:
             raise CannotRun(f"{what} cannot be written to {path}: {found}")
+        given.add(path.resolve())
 
 
 def _is_plain(path: Path) -> bool:

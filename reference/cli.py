@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import sys
 
 import click
 from rich.console import Console
@@ -49,7 +50,8 @@ def model(port: int, bind: str, profile: str, settings: tuple[str, ...]) -> None
     try:
         server = ModelServer(text, bind, port, config=config)
     except OSError as error:
-        raise click.ClickException(f"cannot listen on {bind}:{port}: {error.strerror}; choose another --port") from None
+        click.echo(f"redlark: cannot listen on {bind}:{port}: {error.strerror}; choose another --port", err=True)
+        sys.exit(2)
     click.echo(f"The text of {profile} answers on {server.host}:{server.port}; Ctrl-C stops it.")
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: server.stop())

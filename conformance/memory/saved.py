@@ -52,10 +52,10 @@ class Saved:
 
     def load(self) -> list[Again]:
         """The examples of this profile, the latest first; what cannot be read is told of in `said`."""
-        paths: list[tuple[float, Path]] = []
+        paths: list[Path] = []
         with contextlib.suppress(OSError):
-            paths = [(path.stat().st_mtime, path) for path in self.directory.glob("*.json")]
-        for _, path in sorted(paths, reverse=True):
+            paths = sorted(self.directory.glob("*.json"), key=_changed, reverse=True)
+        for path in paths:
             try:
                 told = _checked(json.loads(path.read_text(encoding="utf-8")))
                 if told["profile"] == self.profile and len(self.examples) < MOST:
@@ -104,6 +104,14 @@ class Saved:
         temporary = path.with_suffix(f".{os.getpid()}")
         temporary.write_text(json.dumps(told | {"seen": divergence.seen}, indent=1) + "\n", encoding="utf-8")
         temporary.replace(path)
+
+
+def _changed(path: Path) -> tuple[float, Path]:
+    """When a file was last changed; one that cannot be asked (a link to nothing, one just removed) comes last."""
+    try:
+        return path.stat().st_mtime, path
+    except OSError:
+        return 0.0, path
 
 
 def _checked(told: Any) -> dict[str, Any]:

@@ -71,6 +71,17 @@ class Address:
         return (b"AUTH", *who, self.password.encode())
 
 
+def without_password(text: str) -> str:
+    """A target as it may be told: without user and password, even where those are not quoted as an address wants it.
+
+    >>> without_password("redis://ana:p@ss/word@host:7000"), without_password("unix:///a@b")
+    ('redis://host:7000', 'unix:///a@b')
+    """
+    if text.startswith("unix://"):
+        return re.sub(r"(?<=://)[^/]*@", "", text)
+    return re.sub(r"(?<=://).*@", "", text, flags=re.DOTALL)
+
+
 def parse_address(text: str) -> Address:
     """Read redis://[user:password@]host[:port][/db], rediss://..., unix:///path[?db=n]. Raises `CannotRun`.
 
@@ -78,11 +89,13 @@ def parse_address(text: str) -> Address:
     >>> a.text, a.port, a.password, a.database
     ('redis://localhost:7000/2', 7000, 'secret', 2)
     """
-    bare = re.sub(r"(?<=://)[^@/]*@", "", text)
+    bare = without_password(text)
     try:
         parts = urlsplit(text)
     except ValueError as problem:
         raise CannotRun(f"{bare}: not a target: {str(problem).lower()}") from None
+    if parts.scheme in SCHEMES and "://" not in text:
+        raise CannotRun(f"{bare}: not an address; give redis://host:port, rediss://host:port or unix:///path")
     if parts.scheme not in SCHEMES:
         raise CannotRun(
             f"{bare}: not a target; give redis://host:port, rediss://host:port, unix:///path or a name like redis:8.2"

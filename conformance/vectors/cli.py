@@ -52,7 +52,9 @@ def fill(profile: str, out: Path, seed: int, commands: str | None, groups: str |
     filling.run()
     index = files.write(out, filling)
     shown, count = len(filling.shown), sum(index["files"].values())
-    console.print(f"{out}: {count} cases of {escape(profile)}, which show {shown} of {len(filling.rules)} rules")
+    console.print(
+        f"{escape(str(out))}: {count} cases of {escape(profile)}, which show {shown} of {len(filling.rules)} rules"
+    )
 
 
 def _teller(console: Console, quiet: bool) -> Any:

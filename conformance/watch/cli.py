@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 from rich.console import Console
+from rich.text import Text
 
 from redlark.conformance import duration
 from redlark.conformance.cli import COULD_NOT, our_version
@@ -98,8 +99,8 @@ def _begin(console: Console, watching: Watch, quiet: bool) -> None:
         held = (
             "" if watching.excuses.empty or not watching.judging else "; it holds keys, of which nothing is known yet"
         )
-        console.print(f"{watching.address.text} is {what}{held}", soft_wrap=True)
-    console.print(f"watching on {watching.url}; Ctrl-C ends with the report", soft_wrap=True)
+        console.print(Text(f"{watching.address.text} is {what}{held}"), soft_wrap=True)
+    console.print(Text(f"watching on {watching.url}; Ctrl-C ends with the report"), soft_wrap=True)
 
 
 def _wait(watching: Watch, seconds: float | None) -> str:

@@ -75,8 +75,8 @@ def replay(
                 run = replaying.of(recording, met, model, timeout=timeout, pace=pace)
                 if not quiet:
                     header = recording.header
-                    console.print(f"{trace}: {header['server']}, held to {header['profile']}", soft_wrap=True)
-                    console.print(f"{target} is held to {choice.profile} ({choice.why})", soft_wrap=True)
+                    console.print(Text(f"{trace}: {header['server']}, held to {header['profile']}"), soft_wrap=True)
+                    console.print(Text(f"{target} is held to {choice.profile} ({choice.why})"), soft_wrap=True)
                 with _progress(console, run, quiet):
                     run.run()
     except (CannotRun, Lost) as problem:

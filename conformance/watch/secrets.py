@@ -25,7 +25,9 @@ _MONITORED = re.compile(rb"(\d+\.\d+ \[[^\]]*\] )(.*)\Z", re.DOTALL)
 _PRINTED = re.compile(
     r'(?i)("(?:requirepass|(?:master|primary)auth|[\w-]*-pass)"(?: => |, |: |\s+\d+\) ))"(?:[^"\\]|\\.)+"'
 )
-_NAMES = frozenset((b"auth", b"hello", b"acl", b"config", b"migrate", b"sentinel"))
+_NAMES = frozenset((b"auth", b"hello", b"acl", b"config", b"migrate", b"sentinel", b"command"))
+# What is asked about another request, and how many words stand before that.
+_ABOUT_OTHERS = {(b"acl", b"dryrun"): 3, (b"command", b"getkeys"): 2, (b"command", b"getkeysandflags"): 2}
 
 
 def secrets_in(words: Words) -> frozenset[int]:
@@ -38,6 +40,9 @@ def secrets_in(words: Words) -> frozenset[int]:
     if name not in _NAMES:
         return frozenset()
     second = words[1].lower() if len(words) > 1 else b""
+    if (name, second) in _ABOUT_OTHERS:
+        skipped = _ABOUT_OTHERS[name, second]
+        return frozenset(skipped + place for place in secrets_in(words[skipped:]))
     if name == b"auth":
         return frozenset(range(2 if len(words) == 3 else 1, len(words)))
     if name == b"hello":
@@ -45,9 +50,12 @@ def secrets_in(words: Words) -> frozenset[int]:
     if name == b"migrate":
         return _behind(words, {b"auth": (1, 1), b"auth2": (2, 2)})
     if name == b"acl" and second == b"setuser":
-        return frozenset(place for place in range(3, len(words)) if words[place][:1] in (b">", b"<", b"#", b"!"))
+        return frozenset(place for place in range(2, len(words)) if words[place][:1] in (b">", b"<", b"#", b"!"))
     if (name == b"config" and second == b"set") or name == b"sentinel":
-        return frozenset(place + 1 for place in range(2, len(words) - 1) if _PARAMETER.match(words[place]))
+        found = [place + 1 for place in range(2, len(words) - 1) if _PARAMETER.match(words[place])]
+        if found and name == b"config":  # all behind it: a password with spaces, not quoted, is several words
+            return frozenset(range(found[0], len(words)))
+        return frozenset(found)
     return frozenset()
 
 

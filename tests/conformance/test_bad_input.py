@@ -9,6 +9,7 @@ import os
 import re
 import resource
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -169,8 +170,12 @@ def test_a_trace_that_was_spoilt_is_refused_or_replayed(data: st.DataObject) -> 
         ("conform --json {folder}", "is a directory"),
         ("conform --html {folder}/none/x.html", "no such directory"),
         ("conform --junit /proc/none", "the report cannot be written to /proc/none"),
+        ("conform --json {folder}/x --html {folder}/x", "the report cannot be written to {folder}/x: another form of"),
         ("conform --state {folder}", "cannot be read there: is a directory"),
-        ("conform --state {folder}/none/x --commands GET --requests 5 --no-saved", "cannot be written to"),
+        (
+            "conform --state {folder}/none/x",
+            "redlark: the state of the run cannot be written to {folder}/none/x: no such",
+        ),
         ("conform --baseline {file}", "no profile redis-0.1; there are redis-6.2"),
         ("watch --listen ² --upstream redis://127.0.0.1:1", "is not a port"),
         ("watch --listen 0 --upstream redis://127.0.0.1:1 --seconds nan", "nan is no number of seconds"),
@@ -181,6 +186,8 @@ def test_a_trace_that_was_spoilt_is_refused_or_replayed(data: st.DataObject) -> 
         ("vectors run {folder}/none embedded", "holds no vectors: index.json: no such file"),
         ("vectors run {folder}/none embedded --json {folder}", "is a directory"),
         ("model --port 99999", "is not in the range"),
+        ("model --port {port}", "cannot listen on 127.0.0.1:{port}: Address already in use"),
+        ("watch --listen 0 --upstream redis:8.2", "redis:8.2: not an address; give redis://host:port"),
         ("model --set nope=1", "the text of redis-8.2 has no parameter 'nope'"),
         ("conform --commands ,", "names nothing; leave it out to have all"),
         ("vectors fill --groups= --out {folder}/none", "names nothing; leave it out to have all"),
@@ -195,8 +202,11 @@ def test_what_is_wrong_is_said_before_anything_is_run(line: str, said: str, tmp_
         '[[divergence]]\nrule = "GET/value"\ncommand = "GET"\nreason = "r"\nexpires = 2099-01-01\n'
         'seen = "x"\nexample = ["GET k"]\nprofile = "redis-0.1"\n'
     )
-    status, output = run(*line.format(folder=tmp_path, file=file).split())
-    assert (status, said in output) == (2, True), output
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        names = {"folder": tmp_path, "file": file, "port": taken.getsockname()[1]}
+        status, output = run(*line.format(**names).split())
+    assert (status, said.format(**names) in output) == (2, True), output
+    assert "conforms" not in output
     assert sorted(tmp_path.iterdir()) == [file]  # and nothing is left
 
 
@@ -279,3 +289,23 @@ def test_a_report_may_go_to_a_pipe() -> None:
 def test_seconds_are_any_number_of_them(value: float) -> None:
     """What is longer than nothing and no longer than clocks can wait is taken as it stands."""
     assert duration.Seconds().convert(repr(value), None, None) == value
+
+
+@pytest.mark.parametrize("line", ["conform --commands GET --requests 5 --no-saved", "servers", "spec list --json"])
+def test_a_pipe_that_nobody_reads_is_no_divergence(line: str) -> None:
+    """Where the reader of what is printed has gone, nothing is said, and the status is that of no verdict."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run([*COMMAND, *line.split()], stdout=writing, stderr=subprocess.PIPE, text=True, timeout=60)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (2, "")
+
+
+def test_a_name_is_told_as_it_is(tmp_path: Path) -> None:
+    """Square brackets in the name of a file are no markup."""
+    trace, folder = tmp_path / "[red]a[", tmp_path / "[bold]v"
+    trace.write_text(kept("trace"))
+    status, said = run("replay", trace, "--target", "embedded")
+    assert (status, said.startswith(f"{trace}: redis 8.2.3")) == (0, True), said
+    said = run("vectors", "fill", "--commands", "ECHO", "--quiet", "--out", folder)[1]
+    assert str(folder) in said.replace("\n", ""), said

@@ -18,7 +18,7 @@ import jsonschema
 import pytest
 from click.testing import CliRunner
 
-from redlark.conformance import report
+from redlark.conformance import command_line, report
 from redlark.conformance.cli import conform, main, servers
 from redlark.conformance.judging.judge import Judge
 from redlark.conformance.targets import servers as machine
@@ -143,6 +143,9 @@ def test_loose_compares_errors_by_their_first_word(real: machine.Running) -> Non
         (["redis://127.0.0.1:1"], "unreachable"),
         (["redis:99"], "no such server on this machine"),
         (["nonsense"], "not a target"),
+        (["redis://ana:hid@den/word@127.0.0.1:1"], "redis://127.0.0.1:1: the database after the port must be"),
+        (["rediss://:hid/den@127.0.0.1"], "rediss://127.0.0.1: the port must be"),
+        (["redys://:hid/den@127.0.0.1"], "redys://127.0.0.1: not a target"),
         (["embedded", "--profile", "redis-1.0"], "no profile redis-1.0"),
         (["embedded", "--commands", "NOSUCH"], "the profile has no command NOSUCH"),
         (["embedded", "--groups", "nosuch"], "no group nosuch"),
@@ -155,6 +158,7 @@ def test_what_cannot_run_is_one_line_and_status_2(arguments: list[str], line: st
     assert result.exit_code == 2
     assert len(told) == 1
     assert line in told[0]
+    assert "hid" not in result.output
 
 
 def test_what_cannot_run_has_an_entry_in_the_report(tmp_path: Path) -> None:
@@ -324,3 +328,6 @@ def test_help_works_whatever_is_installed() -> None:
     output = CliRunner().invoke(main, ["--help"]).output
     assert "conform" in output
     assert "servers" in output
+    broken = command_line._unavailable("conform", ImportError("no module named x"))
+    result = CliRunner().invoke(broken)
+    assert (result.exit_code, result.output.count("\n")) == (2, 1)  # 1 would say that something diverges

@@ -359,10 +359,11 @@ def test_corrupt_files_are_told_of_and_passed_over(run: Run, tmp_path: Path) -> 
         whole = file.read_text()[:-40] if text == "cut" else text
         (saved / f"{number}.json").write_bytes(whole.encode("utf-8", "surrogateescape"))
     (saved / "folder.json").mkdir()
+    (saved / "link.json").symlink_to(tmp_path / "nothing")
     status, output = run("--saved", str(saved), requests=1)
     assert status == 1
-    assert "".join(output.split()).count("ispassedover") == len(CORRUPT) + 1
-    assert len(list(saved.glob("*.json"))) > len(CORRUPT) + 1
+    assert "".join(output.split()).count("ispassedover") == len(CORRUPT) + 2
+    assert len(list(saved.glob("*.json"))) > len(CORRUPT) + 2
 
 
 @pytest.mark.slow

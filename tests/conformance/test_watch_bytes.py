@@ -139,6 +139,11 @@ def secretive(draw: st.DrawFn) -> tuple[tuple[bytes, ...], bytes]:
         (b"MIGRATE", b"h", b"1", b"k", b"0", b"1", b"AUTH", secret),
         (b"MIGRATE", b"h", b"1", b"", b"0", b"1", b"AUTH2", b"ana", secret, b"KEYS", b"k"),
         (b"SENTINEL", b"SET", b"m", b"auth-pass", secret),
+        (b"CONFIG", b"SET", b"requirepass", b"my", secret), (b"CONFIG", b"SET", b"masterauth", b"my", b"own", secret),
+        (b"ACL", b"SETUSER", b">" + secret), (b"ACL", b"DRYRUN", b"ana", b"AUTH", b"ana", secret),
+        (b"ACL", b"DRYRUN", b"ana", b"MIGRATE", b"h", b"1", b"k", b"0", b"1", b"AUTH", secret),
+        (b"COMMAND", b"GETKEYS", b"MIGRATE", b"h", b"1", b"k", b"0", b"1", b"auth", secret),
+        (b"COMMAND", b"GetKeysAndFlags", b"hello", b"3", b"AUTH", b"ana", secret),
     ]  # fmt: skip
     request = draw(st.sampled_from(shapes))
     cased = draw(st.sampled_from((request[0].upper(), request[0].lower(), request[0].title())))

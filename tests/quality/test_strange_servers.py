@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from click.testing import CliRunner
+
 from redlark.conformance.campaign import Campaign
+from redlark.conformance.cli import conform
 from redlark.conformance.findings import NO_RESP3
 from redlark.conformance.options import Options
 from redlark.conformance.targets import servers as machine
@@ -35,3 +38,11 @@ def test_a_server_that_differs_in_its_greeting_is_judged_in_resp2() -> None:
     assert report.notes.count(NO_RESP3) == 1
     assert one.requests >= 1_000
     assert report.verdicts["GET"].verdict == report.verdicts["SET"].verdict == "conforms"
+
+
+def test_a_server_that_refuses_strangers_in_its_own_words_is_judged_in_resp3() -> None:
+    """What HELLO says where a password is missing is a divergence of that set-up; RESP3 is judged all the same."""
+    line = "embedded --profile redis-6.2 --commands SETEX --requests 120 --seed 1 --no-saved"  # its words are others
+    output = CliRunner().invoke(conform, line.split()).output
+    assert "HELLO diverges  HELLO/stranger" in output
+    assert NO_RESP3 not in output

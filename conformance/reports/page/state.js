@@ -74,7 +74,7 @@ function readAddress() {
   const [path, query] = location.hash.slice(1).split("?");
   const asked = new URLSearchParams(query || "");
   state.q = asked.get("q") || "";
-  state.verdicts = new Set((asked.get("verdict") || "").split(",").filter((one) => one in KINDS));
+  state.verdicts = new Set((asked.get("verdict") || "").split(",").filter((one) => Object.hasOwn(KINDS, one)));
   state.group = asked.get("group") || "";
   state.target = targets[Number(asked.get("target"))] && asked.has("target") ? asked.get("target") : "";
   state.protocol = ["2", "3"].includes(asked.get("protocol")) ? asked.get("protocol") : "";
