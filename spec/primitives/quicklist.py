@@ -142,14 +142,13 @@ def list_grown(
     return chain.layout
 
 
-@primitive("list-stored(list of text, int) -> text")
 def list_stored(elements: Elements, limit: int) -> bytes:
-    """The layout of a list that was gathered in a listpack and is stored.
+    """The layout of a list that was gathered in one listpack.
 
     >>> list_stored((b"a", b"b"), 1)
     b'quicklist =1 2'
 
-    Source: observed with SORT ... STORE of redis 8.2.3 and valkey 9.1.2.
+    Source: observed with RESTORE of redis 8.2.3 and valkey 9.1.2.
     """
     if _exceeds(limit, listpack_size(elements), len(elements)):
         return _Chain.of(PACKED, elements, limit).layout

@@ -41,6 +41,9 @@ NINE = ("valkey-9.1",)
 LATER = ("redis-7.0", "redis-7.2", "redis-8.2", "valkey-8.1", "valkey-9.1")  # 6.2.5 tells otherwise than 6.2.14
 
 CASES = (
+    # SORT stores node by node, as if each element was pushed
+    case("SORT STORE in nodes", "CONFIG SET list-max-listpack-size 1", "RPUSH k 4 3", "SORT k STORE j", "RPUSH j a b",
+         "CONFIG SET list-max-listpack-size 8", "RPOP j ; RPOP j", "OBJECT ENCODING j"),
     # SORT reads no key for an element that it does not tell of
     case("SORT LIMIT 44 0", "SADD s 4", "SET k4 v PX 2", "(after 5 ms) SORT s LIMIT 44 0 GET k*->f", "DBSIZE"),
     case("SORT LIMIT 0 1", "RPUSH s 4 5", "MSET k4 v k5 v", "PEXPIRE k4 1 ; PEXPIRE k5 1",
