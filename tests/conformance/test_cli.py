@@ -299,18 +299,8 @@ def test_a_password_is_never_told(real_server: machine.Server, tmp_path: Path) -
     with machine.running(real_server, {"requirepass": "hidden-word"}) as running:
         url = f"redis://:hidden-word@{running.host}:{running.port}"
         profile = "redis-6.2" if real_server.number[0] > 6 else "redis-8.2"
-        options = (
-            "--commands",
-            "DECRBY,GETEX",
-            "--requests",
-            "300",
-            "--seed",
-            "1",
-            "--profile",
-            profile,
-            "--json",
-            str(file),
-        )
+        chosen = ["--commands", "DECRBY,GETEX", "--requests", "300", "--seed", "1"]
+        options = (*chosen, "--profile", profile, "--json", str(file))
         status, output = run(url, *options)
     assert status == 1, output
     assert "hidden-word" not in output + file.read_text()

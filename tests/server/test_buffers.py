@@ -26,9 +26,8 @@ def figure(wire: Wire, name: str) -> int:
     return int(next(line.split(":")[1] for line in lines if line.startswith(f"{name}:")))
 
 
-def soon(true: object, seconds: float = 10.0) -> None:
+def soon(true: Callable[..., object], seconds: float = 10.0) -> None:
     """Wait until a function says so."""
-    assert callable(true)
     end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end
@@ -71,8 +70,8 @@ def test_what_has_come_of_a_large_argument_is_told(start: Start, wire: Connect) 
             def buffered(asking: Wire = asking, of: int = of) -> int:
                 return int(re.findall(rb" qbuf=(\d+)", asking("CLIENT", "LIST", "ID", of))[0])
 
-            soon(lambda buffered=buffered: 50_000 <= buffered() <= 50_000 + len(head))  # type: ignore[misc]
-            soon(lambda asking=asking: figure(asking, "client_recent_max_input_buffer") >= 50_000)  # type: ignore[misc]
+            soon(lambda buffered=buffered: 50_000 <= buffered() <= 50_000 + len(head))
+            soon(lambda asking=asking: figure(asking, "client_recent_max_input_buffer") >= 50_000)
 
 
 def test_a_script_is_not_kept_by_one_that_it_closes(start: Start, wire: Connect) -> None:

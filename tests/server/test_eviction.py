@@ -300,6 +300,6 @@ def test_a_deletion_that_takes_long_is_told_by_redis_name(wire: Connect) -> None
             client("EVAL", fill, 0)
             client("CONFIG", "SET", "latency-monitor-threshold", 1, "maxmemory", 1)
             client("SET", "new", "v")
-            soon(lambda client=client: client("EXISTS", "s") == b":0\r\n")  # type: ignore[misc]
+            soon(lambda client=client: client("EXISTS", "s") == b":0\r\n")
             kinds = set(re.findall(rb"ev[a-z-]+", client("LATENCY", "LATEST")))
             assert kinds == {b"evict-del", b"eviction-cycle"}

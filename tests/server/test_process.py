@@ -114,7 +114,7 @@ def test_the_log_tells_what_an_operator_looks_for(tmp_path: Path, core: str) -> 
     assert other.rest() == b""
     where = rf"addr=127\.0\.0\.1:{other.socket.getsockname()[1]}"
     for did in ("come", "gone"):
-        soon(lambda did=did: re.search(rf"- Client id={number} {where} has {did}\n", logged(tmp_path)))  # type: ignore[misc]
+        soon(lambda did=did: re.search(rf"- Client id={number} {where} has {did}\n", logged(tmp_path)))
     again = Wire(port)
     again.raw(b"POST / HTTP/1.1\r\n")
     assert again.rest() == b""

@@ -11,6 +11,7 @@ from redlark.server import Server
 from redlark.server.commands.registry import FUNCTIONS
 
 from .conftest import Connect, Start, Wire
+from .test_buffers import soon
 
 
 def test_a_change_by_another_client_breaks_a_transaction(server: Server, client: Wire, wire: Connect) -> None:
@@ -116,8 +117,7 @@ def test_too_many_clients_are_turned_away(start: Start, wire: Connect) -> None:
     assert [client("PING") for client in clients] == [b"+PONG\r\n"] * 2
     assert wire(server.port).rest() == b"-ERR max number of clients reached\r\n"
     clients[0].close()
-    while b"connected_clients:1\r\n" not in clients[1]("INFO", "clients"):
-        time.sleep(0.001)
+    soon(lambda: b"connected_clients:1\r\n" in clients[1]("INFO", "clients"))
     assert wire(server.port)("PING") == b"+PONG\r\n"
     assert b"rejected_connections:1\r\n" in clients[1]("INFO", "stats")
 
