@@ -20,6 +20,7 @@ from redlark.spec.differences import UNTOLD, Comparison, Difference
 PAIRS = (("redis-7.0", "redis-8.2"), ("redis-8.2", "valkey-9.1"))
 BUDGET = 900.0  # seconds in which histories are searched for, each pair
 PAGE = Path("docs/versions.md")
+BAR = "\\|"  # as a cell has it
 
 HEAD = """# What an upgrade changes
 
@@ -86,10 +87,10 @@ def _pair(comparison: Comparison, outcomes: Mapping[str, Outcome]) -> Iterator[s
             continue
         yield f"## {_name(comparison)}: {TITLES[part][0].lower()}{TITLES[part][1:]}\n"
         if part == "facts":
-            yield _facts(comparison, found, outcomes)
+            yield _table(comparison, ("command", "fact"), found, outcomes)
             continue
         if part == "parameters":
-            yield _parameters(comparison, found, outcomes)
+            yield _table(comparison, ("parameter",), found, outcomes)
             continue
         for subject, ones in groupby(found, key=lambda one: one.subject):
             yield f"### {subject_of(subject)}\n"
@@ -97,7 +98,18 @@ def _pair(comparison: Comparison, outcomes: Mapping[str, Outcome]) -> Iterator[s
                 yield _difference(comparison, one, outcomes[one.id])
 
 
-def _difference(comparison: Comparison, one: Difference, seen: Outcome) -> str:
+def told(comparison: Comparison, one: Difference) -> str:
+    """What the page has of a difference from the text alone: where this is not on it, it is of another text."""
+    match part_of(one):
+        case "facts" if one.name == "arguments":
+            return _cells(one.subject.replace("|", " "), one.name, "", "as COMMAND DOCS tells them")
+        case "facts":
+            shared = set(one.before) & set(one.after)
+            values = ("; ".join(line for line in each if line not in shared) for each in (one.before, one.after))
+            return _cells(one.subject.replace("|", " "), one.name, *values)
+        case "parameters":
+            values = (each[0].partition(": ")[2] if each else "" for each in (one.before, one.after))
+            return _cells(one.name, *(f"`{value}`" if value else "(none)" for value in values))
     lines = [f"**{title(one, comparison.first, comparison.second)}**", ""]
     users = [user.replace("|", " ") for user in one.users if user not in UNTOLD]
     if one.group == "shared" and users:
@@ -105,6 +117,16 @@ def _difference(comparison: Comparison, one: Difference, seen: Outcome) -> str:
         lines += [f"Felt by {', '.join(users[:8])}{more}.", ""]
     if one.kind != "option" or one.change == "changed":
         lines += ["```diff", *unified(one.before, one.after), "```", ""]
+    return "\n".join(lines)
+
+
+def _cells(*cells: str) -> str:
+    """A row of a table, open at its end."""
+    return "".join(f"| {cell.replace('|', BAR)} " for cell in cells)
+
+
+def _difference(comparison: Comparison, one: Difference, seen: Outcome) -> str:
+    lines = [told(comparison, one)]
     if seen.seen:
         said = "; ".join(outcome.circumstances(seen))
         lines += [f"{said[0].upper()}{said[1:]}.", ""] if said else []
@@ -114,28 +136,14 @@ def _difference(comparison: Comparison, one: Difference, seen: Outcome) -> str:
     return "\n".join(lines)
 
 
-def _facts(comparison: Comparison, found: Sequence[Difference], outcomes: Mapping[str, Outcome]) -> str:
-    first, second = comparison.first, comparison.second
-    lines = [f"| command | fact | {first} | {second} | seen |", "|---|---|---|---|---|"]
+def _table(
+    comparison: Comparison, heads: Sequence[str], found: Sequence[Difference], outcomes: Mapping[str, Outcome]
+) -> str:
+    columns = [*heads, comparison.first, comparison.second, "seen"]
+    lines = [f"| {' | '.join(columns)} |", f"|{'---|' * len(columns)}"]
     for one in found:
-        if one.name == "arguments":
-            told = ["", "as COMMAND DOCS tells them"]
-        else:
-            shared = set(one.before) & set(one.after)
-            told = ["; ".join(line for line in each if line not in shared) for each in (one.before, one.after)]
         seen = outcomes[one.id]
-        cells = [one.subject.replace("|", " "), one.name, *told, "yes" if seen.seen else f"no: {seen.reason}"]
-        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
-    return "\n".join([*lines, ""])
-
-
-def _parameters(comparison: Comparison, found: Sequence[Difference], outcomes: Mapping[str, Outcome]) -> str:
-    lines = [f"| parameter | {comparison.first} | {comparison.second} | seen |", "|---|---|---|---|"]
-    for one in found:
-        told = [each[0].partition(": ")[2] if each else "" for each in (one.before, one.after)]
-        seen = outcomes[one.id]
-        cells = [one.name, *(f"`{text}`" if text else "(none)" for text in told)]
-        lines.append("| " + " | ".join([*cells, "yes" if seen.seen else f"no: {seen.reason}"]) + " |")
+        lines.append(told(comparison, one) + _cells("yes" if seen.seen else f"no: {seen.reason}") + "|")
     return "\n".join([*lines, ""])
 
 
