@@ -13,6 +13,9 @@ cdef enum ReplyMode:        # as in interfaces
     REPLY_OFF = 1
     REPLY_SKIP = 2
 
+cdef enum:
+    TURN_US = 500               # which a client's turn should take at most
+    READ_AT_ONCE = 4096         # bytes, at least
 
 cdef class Client:
     """One connection; see redlark.server.interfaces.Client."""
@@ -378,7 +381,8 @@ cdef bint client_take(Client c) noexcept:
     cdef Loop loop = c.loop
     cdef Buffer* b = &c.input
     cdef char* p = loop.arrivals
-    cdef size_t room = ARRIVALS, rest = 0
+    cdef size_t room = loop.at_once, rest = 0
+    cdef int64_t began = 0
     cdef ssize_t n
     if is_landing(&c.landing):
         rest = c.landing.size - c.landing.filled
@@ -387,7 +391,7 @@ cdef bint client_take(Client c) noexcept:
     else:
         if b.used:
             p = buffer_reserve(b, READ_AT_LEAST)
-            room = b.room - b.used
+            room = min(room, b.room - b.used)
         elif c.lands:
             room = LANDING_READ
         n = recv(c.fd, p, room, 0)
@@ -402,6 +406,8 @@ cdef bint client_take(Client c) noexcept:
     c.net_in += <uint64_t>n
     loop.stats.net_in += <uint64_t>n
     loop.stats.reads += 1
+    if <size_t>n == room:
+        began = rl_steady_us()
     if rest:
         client_land(c, rest, <size_t>n)
     elif b.used == 0:
@@ -413,8 +419,16 @@ cdef bint client_take(Client c) noexcept:
         return False
     if is_landing(&c.landing):
         return True
+    loop_pace(loop, rl_steady_us() - began)
     client_rearm(c)
     return False
+
+cdef inline void loop_pace(Loop loop, int64_t took) noexcept:
+    """A full read took so long (us) to execute: others wait meanwhile, so the next ones are shorter, or longer again."""
+    if took > TURN_US:
+        loop.at_once = max(loop.at_once * TURN_US // <size_t>took, READ_AT_ONCE)
+    elif took < TURN_US // 4:
+        loop.at_once = min(loop.at_once * 2, ARRIVALS)
 
 cdef void client_land(Client c, size_t rest, size_t n) noexcept:
     """So much has come of an argument that lands, of which `rest` was lacking, and of what is behind it."""

@@ -48,7 +48,7 @@ cdef extern from "clib.h" nogil:
 
 cdef enum:
     EVENTS = 512
-    ARRIVALS = 1 << 16      # bytes read at once from a client that has nothing waiting
+    ARRIVALS = 1 << 16      # bytes read at once, at most; of what lands elsewhere it may be more
     READ_AT_LEAST = 1 << 15
     OUTPUT_LIMIT = 1 << 30
     ACCEPT_PAUSE = 100      # ms
@@ -112,14 +112,14 @@ cdef class Loop:
     cdef ScriptCalls scripts        # None: no script has been there
     cdef bint telling, observed     # of keyspace events, of keys that change, or of requests; of each request
     cdef bint python_ran            # timers may have changed
-    cdef bint stopping
+    cdef bint stopping, executing
     cdef int epoll, wake
     cdef char* arrivals
+    cdef size_t at_once             # what is read in one turn of a client that sends much (client.pxi)
     cdef Buffer replies             # of this turn, of all clients
     cdef Segment[SEGMENTS] segments
     cdef int segment_count, segment_next    # those before the next one are sent
     cdef size_t start               # where the replies of the client whose turn it is begin
-    cdef bint executing
     cdef unsigned int fetched       # what loads ahead of a batch have seen; only so that they are made
     cdef Buffer words, cells, dumped    # of an inline request; what a hot command gathers before it answers
     cdef Slice* argv
@@ -128,6 +128,7 @@ cdef class Loop:
     def __cinit__(self, server, list listeners not None):
         self.epoll = self.wake = -1
         self.arrivals = <char*>rl_alloc(ARRIVALS)
+        self.at_once = READ_AT_ONCE
         self.argv_room = ARGV_FIRST
         self.argv = <Slice*>rl_alloc(self.argv_room * sizeof(Slice))
 

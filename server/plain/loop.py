@@ -18,7 +18,7 @@ from redlark.server.plain.codec import ProtocolError
 from redlark.server.state import State, milliseconds
 from redlark.server.usage import Stats
 
-CHUNK = 64 * 1024  # read from a client at once
+CHUNK = 16 * 1024  # read from a client at once; others wait while it is executed
 NO_DESCRIPTORS_PAUSE = 100  # ms for which nothing is accepted when the process has no descriptor left
 
 

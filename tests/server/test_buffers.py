@@ -16,7 +16,7 @@ import pytest
 from redlark.server import Server
 from redlark.server.commands import debugging
 
-from .conftest import Connect, Start, Wire
+from .conftest import Connect, Start, Wire, soon
 from .test_configuring import redis
 
 
@@ -24,14 +24,6 @@ def figure(wire: Wire, name: str) -> int:
     """A number of INFO."""
     lines = wire("INFO", "everything").decode("latin-1").split("\r\n")
     return int(next(line.split(":")[1] for line in lines if line.startswith(f"{name}:")))
-
-
-def soon(true: Callable[..., object], seconds: float = 10.0) -> None:
-    """Wait until a function says so."""
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.01)
 
 
 def ends(client: Wire) -> bool:

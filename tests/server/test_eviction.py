@@ -17,8 +17,7 @@ from redlark.server.parameters import PARAMETERS
 from redlark.server.pausing import Pause
 from redlark.server.timers import Timers
 
-from .conftest import Connect, Start
-from .test_buffers import soon
+from .conftest import Connect, Start, soon
 from .test_configuring import redis
 
 DAY = 86_400_000

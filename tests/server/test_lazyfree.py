@@ -10,8 +10,8 @@ import pytest
 
 from redlark.server import Server, cores
 
-from .conftest import Connect, Wire
-from .test_buffers import figure, soon
+from .conftest import Connect, Wire, soon
+from .test_buffers import figure
 
 pytestmark = pytest.mark.skipif("compiled" not in cores.available(), reason="the plain core's objects go at once")
 MANY = 30_000

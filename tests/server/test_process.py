@@ -18,8 +18,7 @@ from redlark.server.checks import CHECKS, lines
 from redlark.server.conf_file import from_arguments
 from redlark.server.logs import Log
 
-from .conftest import Connect, Wire
-from .test_buffers import soon
+from .conftest import Connect, Wire, soon
 from .test_configuring import redis
 from .test_lifecycle import SERVE, refused, serve, until_ready
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
+import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 
 from redlark.server import Server
+from redlark.server.commands import debugging
 from redlark.server.commands.registry import FUNCTIONS
 
-from .conftest import Connect, Start, Wire
-from .test_buffers import soon
+from .conftest import Connect, Start, Wire, soon
 
 
 def test_a_change_by_another_client_breaks_a_transaction(server: Server, client: Wire, wire: Connect) -> None:
@@ -278,3 +280,30 @@ def test_who_watches_what_has_changed_watches_no_longer(
 
     for own, its in zip(told(server.port), told(real_port), strict=True):
         assert own == its
+
+
+def test_others_have_their_turn_while_a_client_sends_much(
+    start: Start, wire: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a long pipeline that has come whole only a part is executed at once: a client beside sees it grow."""
+    port, pairs = start("--enable-debug-command", "yes").port, 2400
+    first, other = wire(port, 60), wire(port, 60)
+    asleep, sent = threading.Event(), threading.Event()
+
+    def sleep(seconds: float) -> None:
+        if seconds == 9:
+            asleep.set()
+            sent.wait(20)
+        else:
+            time.sleep(seconds)
+
+    monkeypatch.setattr(debugging, "time", SimpleNamespace(sleep=sleep))
+    first.send("DEBUG", "SLEEP", "9")
+    assert asleep.wait(20)
+    first.raw(b"DEBUG SLEEP 0.0005\r\nINCR n\r\n" * pairs)
+    sent.set()
+    seen = set()
+    while (told := other("GET", "n")) != b"$4\r\n%d\r\n" % pairs:
+        seen.add(told)
+    assert len(seen - {b"$-1\r\n"}) >= 2
+    assert [first.frame() for _ in range(2 * pairs + 1)][-1] == b":%d\r\n" % pairs
