@@ -19,7 +19,7 @@ from redlark.conformance.command_line import commands_of, groups_of
 from redlark.conformance.command_line import main as main
 from redlark.conformance.command_line import our_version as our_version
 from redlark.conformance.errors import CannotRun
-from redlark.conformance.interrupts import interrupts
+from redlark.conformance.interrupts import interrupts, undisturbed
 from redlark.conformance.judging.attempt import DEBUG
 from redlark.conformance.meeting import campaign_on
 from redlark.conformance.memory.recall import Memory
@@ -156,14 +156,15 @@ def conform(
             code = max(code, _conform_one(target, options, display.Live(console, quiet, came), reports, memory))
             if came:
                 break
-    if annotations or any((json_file, write_baseline, *files.values())):  # it takes reading the whole text
-        told = report.as_json(our_version(), options.seed, reports, options, began)
-        if json_file is not None:
-            _or_end(lambda: write(json_file, json.dumps(told, indent=2) + "\n"))
-        _or_end(lambda: report_cli.deliver(told, files, annotate=annotations))
-        if write_baseline is not None:
-            drafted = _or_end(lambda: report_cli.draft(told, write_baseline))
-            click.echo(f"{write_baseline}: {drafted} drafted; each needs a reason before --baseline takes it")
+    with undisturbed():
+        if annotations or any((json_file, write_baseline, *files.values())):  # it takes reading the whole text
+            told = report.as_json(our_version(), options.seed, reports, options, began)
+            if json_file is not None:
+                _or_end(lambda: write(json_file, json.dumps(told, indent=2) + "\n"))
+            _or_end(lambda: report_cli.deliver(told, files, annotate=annotations))
+            if write_baseline is not None:
+                drafted = _or_end(lambda: report_cli.draft(told, write_baseline))
+                click.echo(f"{write_baseline}: {drafted} drafted; each needs a reason before --baseline takes it")
     sys.exit(code)
 
 

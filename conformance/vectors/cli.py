@@ -15,7 +15,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from redlark.conformance import duration
 from redlark.conformance.command_line import Plain, commands_of, groups_of
 from redlark.conformance.errors import CannotRun
-from redlark.conformance.interrupts import interrupts
+from redlark.conformance.interrupts import interrupts, undisturbed
 from redlark.conformance.options import Options
 from redlark.conformance.vectors import files
 from redlark.conformance.vectors.fill import Filling
@@ -79,12 +79,13 @@ def run(folder: Path, target: str, json_file: Path | None, destructive: bool, ti
     session = Session(target, index, cases, destructive, timeout)
     with interrupts(), _progress(console, session, quiet):
         session.run()
-    for failure in () if quiet else session.failures:
-        _show(console, failure)
-    for reason, names in session.skipped.items() if not quiet else ():
-        console.print(f"[yellow]skipped[/] {len(names)}: {escape(reason)}")
-    if json_file is not None:
-        write(json_file, json.dumps(session.as_json(), indent=1) + "\n")
+    with undisturbed():
+        for failure in () if quiet else session.failures:
+            _show(console, failure)
+        for reason, names in session.skipped.items() if not quiet else ():
+            console.print(f"[yellow]skipped[/] {len(names)}: {escape(reason)}")
+        if json_file is not None:
+            write(json_file, json.dumps(session.as_json(), indent=1) + "\n")
     left_out = sum(map(len, session.skipped.values()))
     style = "red" if session.failures else "green"
     said = f"{session.passed} passed, {len(session.failures)} failed, {left_out} skipped"

@@ -15,7 +15,7 @@ from rich.text import Text
 from redlark.conformance import duration
 from redlark.conformance.cli import COULD_NOT, our_version
 from redlark.conformance.errors import CannotRun
-from redlark.conformance.interrupts import interrupts
+from redlark.conformance.interrupts import interrupts, undisturbed
 from redlark.conformance.targets.target import parse_address
 from redlark.conformance.watch import told
 from redlark.conformance.watch.watching import Watch
@@ -80,12 +80,13 @@ def watch(
     except KeyboardInterrupt:
         click.echo("redlark: interrupted before anything was watched", err=True)
         sys.exit(COULD_NOT)
-    (told.show_totals if quiet else told.show)(console, watching)
-    code = FOUND if watching.judge is not None and watching.judge.findings else FINE
-    if watching.recorder.trace is not None and watching.recorder.trace.broken:  # which the report has told
-        code = COULD_NOT
-    if json_file is not None:
-        code = max(code, _write(json_file, watching))
+    with undisturbed():
+        (told.show_totals if quiet else told.show)(console, watching)
+        code = FOUND if watching.judge is not None and watching.judge.findings else FINE
+        if watching.recorder.trace is not None and watching.recorder.trace.broken:  # which the report has told
+            code = COULD_NOT
+        if json_file is not None:
+            code = max(code, _write(json_file, watching))
     if gone:
         click.echo(f"redlark: {gone}", err=True)
         code = COULD_NOT

@@ -21,7 +21,7 @@ from rich.text import Text
 from redlark.conformance import duration
 from redlark.conformance.cli import COULD_NOT, our_version
 from redlark.conformance.errors import CannotRun, Lost
-from redlark.conformance.interrupts import interrupts
+from redlark.conformance.interrupts import interrupts, undisturbed
 from redlark.conformance.judging.attempt import command_of
 from redlark.conformance.targets import profiles
 from redlark.conformance.targets import servers as machine
@@ -85,18 +85,19 @@ def replay(
     except KeyboardInterrupt:
         click.echo("redlark: interrupted", err=True)
         sys.exit(COULD_NOT)
-    found = of(run)
-    report = as_json(run, found, target, choice.profile, choice.server)
-    if not quiet:
-        _show(console, found, bool(recording.header.get("redacted")))
-    _totals(console, target, report)
-    code = BREAKS if any(one.breaks for one in found) else NOTHING_BREAKS
-    if json_file is not None:
-        try:
-            write(json_file, json.dumps(report, indent=2) + "\n")
-        except CannotRun as problem:
-            click.echo(f"redlark: {problem}", err=True)
-            code = COULD_NOT
+    with undisturbed():
+        found = of(run)
+        report = as_json(run, found, target, choice.profile, choice.server)
+        if not quiet:
+            _show(console, found, bool(recording.header.get("redacted")))
+        _totals(console, target, report)
+        code = BREAKS if any(one.breaks for one in found) else NOTHING_BREAKS
+        if json_file is not None:
+            try:
+                write(json_file, json.dumps(report, indent=2) + "\n")
+            except CannotRun as problem:
+                click.echo(f"redlark: {problem}", err=True)
+                code = COULD_NOT
     sys.exit(code)
 
 

@@ -263,6 +263,31 @@ def test_ctrl_c_prints_the_verdict_so_far(real: machine.Running) -> None:
     assert process.returncode in (0, 1)
 
 
+def test_who_is_impatient_loses_nothing(real: machine.Running, tmp_path: Path) -> None:
+    """Ctrl-C over and over, until the reports are there: the verdict is printed, and they are whole."""
+    files = {name: tmp_path / f"report.{name}" for name in ("json", "html")}
+    process = subprocess.Popen(
+        [*COMMAND, "conform", real.url, "--budget", "60", "--seed", "1", "--quiet"]
+        + [word for name, file in files.items() for word in (f"--{name}", str(file))],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    wait_for(lambda: busy(real))
+    pressed = 0
+    while process.poll() is None and not files["html"].exists():
+        process.send_signal(signal.SIGINT)
+        pressed += 1
+        time.sleep(0.05)
+    output, errors = process.communicate(timeout=30)
+    assert pressed > 2
+    assert "so far (interrupted)" in output
+    assert all("to give that up" in line for line in errors.splitlines())
+    assert json.loads(files["json"].read_text())["targets"][0]["ended"] == "interrupted"
+    assert files["html"].read_text().rstrip().endswith("</html>")
+    assert process.returncode in (0, 1)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_run_leaves_nothing_behind(real: machine.Running, number: int) -> None:
     """The server is empty again, nothing is changed in its configuration, and no further target is begun."""
