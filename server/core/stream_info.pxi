@@ -52,7 +52,7 @@ cdef bint cmd_xinfo_stream(Loop loop, Client c, int64_t argc, const Slice* a, ui
     return True
 
 cdef int64_t lag_of(const Reading* r, Group group) noexcept:
-    """redlark.server.commands.stream_groups.lag; -1 where it cannot be told."""
+    """redlark.server.commands.stream_groups.lag; FAR where it cannot be told (below 0 it may be, after XSETID)."""
     cdef int64_t position
     if r.added == 0:
         return 0
@@ -61,7 +61,7 @@ cdef int64_t lag_of(const Reading* r, Group group) noexcept:
     if group.read_ >= 0 and not has_tombstones(r, group.last_):
         return <int64_t>r.added - group.read_
     position = position_of(r, group.last_)
-    return -1 if position < 0 else <int64_t>r.added - position
+    return FAR if position < 0 else <int64_t>r.added - position
 
 cdef bint tell_groups(Client c, Stream s) except -1:
     cdef Group group
@@ -87,7 +87,7 @@ cdef bint tell_groups(Client c, Stream s) except -1:
         else:
             out_head(c.out, c':', group.read_)
         out_text(c.out, b"lag")
-        if lag < 0:
+        if lag == FAR:
             out_null(c.out, c.resp)
         else:
             out_head(c.out, c':', lag)

@@ -24,6 +24,7 @@ READING = b"XREADGROUP XREADGROUP XREADGROUP XACK XACK XCLAIM XAUTOCLAIM XPENDIN
 READING += [b"XDELEX", b"XACKDEL"]
 AROUND = b"CREATE CREATE SETID DESTROY DELCONSUMER CREATECONSUMER FULL GROUPS XTRIM XSETID COPY DEL RENAME".split()
 POLICIES = [b"KEEPREF", b"delref", b"DELREF", b"ACKED", b"acked", b"other"]
+ADDED = [[], [], [b"ENTRIESADDED", b"1"], [b"ENTRIESADDED", b"20"]]  # fewer than a group has read: its lag is below 0
 CONFIG = [b"CONFIG", b"SET", b"stream-node-max-entries"]
 
 
@@ -77,7 +78,7 @@ def around(rng: random.Random, name: bytes) -> list[bytes]:
         b"FULL": [b"XINFO", b"STREAM", key, b"FULL"],
         b"GROUPS": [b"XINFO", b"GROUPS", key],
         b"XTRIM": [b"XTRIM", key, b"MINID", some(IDS)],
-        b"XSETID": [b"XSETID", key, some(IDS)],
+        b"XSETID": [b"XSETID", key, some(IDS), *some(ADDED)],
         b"COPY": [b"COPY", key, some(KEYS[:4]), b"REPLACE"],
         b"RENAME": [b"RENAME", key, some(KEYS[:4])],
         b"DEL": [b"DEL", key],
