@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -12,6 +11,7 @@ import redis
 
 from redlark.server import cores
 from tests.conftest import Address
+from tests.waiting import soon
 
 REAL = "redis:8.2"
 
@@ -34,18 +34,9 @@ def side(url: str) -> Iterator[redis.Redis]:
         yield db
 
 
-def eventually(condition: Callable[[], Any], seconds: float = 10.0) -> Any:
-    """Wait until this gives something true, and give that."""
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline, "it did not come about"
-        time.sleep(0.005)
-    return found
-
-
 def waiting(side: redis.Redis, count: int = 1) -> None:
     """Wait until so many clients are blocked."""
-    eventually(lambda: sum("b" in one["flags"] for one in side.client_list()) == count)
+    soon(lambda: sum("b" in one["flags"] for one in side.client_list()) == count)
 
 
 class Meanwhile(threading.Thread):

@@ -12,8 +12,9 @@ import redis
 
 from redlark.server import cores
 from tests.conftest import Address
+from tests.waiting import soon
 
-from .conftest import REAL, eventually
+from .conftest import REAL
 
 SCRIPT = "return {KEYS[1], ARGV[1], redis.call('GET', KEYS[1])}"
 
@@ -154,12 +155,10 @@ def test_listening(both: tuple[str, str], arguments: list[str]) -> None:
                 text=True,
             )
             flag = "O" if arguments == ["MONITOR"] else "P"
-            eventually(lambda db=db, flag=flag: any(flag in one["flags"] for one in db.client_list()))
+            soon(lambda db=db, flag=flag: any(flag in one["flags"] for one in db.client_list()))
             if flag == "P":
                 want = [("news", 1), ("more", 1)] if arguments[0] == "SUBSCRIBE" else 1
-                eventually(
-                    lambda db=db, want=want: want in (db.pubsub_numsub("news", "more"), db.pubsub_numpat() or None)
-                )
+                soon(lambda db=db, want=want: want in (db.pubsub_numsub("news", "more"), db.pubsub_numpat() or None))
             db.publish("news", 'hel"lo')
             db.publish("news", "last")
             lines = []

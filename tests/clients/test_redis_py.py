@@ -17,8 +17,9 @@ from redis.retry import Retry
 
 from redlark.server import Server
 from redlark.server.commands import command_table
+from tests.waiting import soon
 
-from .conftest import Meanwhile, eventually, waiting
+from .conftest import Meanwhile, waiting
 
 NO_RETRY = Retry(NoBackoff(), 0)
 TWICE = "#!lua name=mine\nredis.register_function('twice', function(keys, args) return args[1] * 2 end)"
@@ -165,7 +166,7 @@ def test_publish_and_subscribe(db: redis.Redis, side: redis.Redis) -> None:
         ears.subscribe("news")
         ears.psubscribe("n*")
         ears.ssubscribe("shard")
-        eventually(lambda: side.pubsub_numpat() == 1 and side.pubsub_shardnumsub("shard") == [("shard", 1)])
+        soon(lambda: side.pubsub_numpat() == 1 and side.pubsub_shardnumsub("shard") == [("shard", 1)])
         assert side.pubsub_numsub("news") == [("news", 1)]
         assert side.publish("news", "hello") == 2
         assert side.spublish("shard", "there") == 1
@@ -180,8 +181,8 @@ def test_publish_and_subscribe(db: redis.Redis, side: redis.Redis) -> None:
         ]
         if db.client_info()["resp"] == "2":  # in RESP3 a pong is a reply like any other; redis-py skips it
             ears.ping()
-            assert eventually(lambda: ears.get_message(timeout=1))["type"] == "pong"
-    eventually(lambda: side.pubsub_channels() == [])
+            assert soon(lambda: ears.get_message(timeout=1))["type"] == "pong"
+    soon(lambda: side.pubsub_channels() == [])
 
 
 def test_blocking(db: redis.Redis, side: redis.Redis) -> None:
@@ -340,15 +341,15 @@ def test_killed_connections(url: str, side: redis.Redis) -> None:
         with db.pubsub(ignore_subscribe_messages=True) as ears:
             ears.subscribe("news")
             heard = Meanwhile(lambda: next(ears.listen()))
-            eventually(lambda: side.pubsub_numsub("news") == [("news", 1)])
+            soon(lambda: side.pubsub_numsub("news") == [("news", 1)])
             assert side.client_kill_filter(_type="pubsub") == 1
-            eventually(lambda: side.publish("news", "again"))
+            soon(lambda: side.publish("news", "again"))
             assert heard.result()["data"] == "again"
         waits = Meanwhile(db.blpop, ["q"], 10)
         waiting(side)
         (number,) = (one["id"] for one in side.client_list() if "b" in one["flags"])
         assert side.client_kill_filter(_id=number) == 1
-        eventually(lambda: any("b" in one["flags"] and one["id"] != number for one in side.client_list()))
+        soon(lambda: any("b" in one["flags"] and one["id"] != number for one in side.client_list()))
         side.rpush("q", "job")
         assert tuple(waits.result()) == ("q", "job")
 
@@ -373,10 +374,10 @@ def test_client_side_caching(url: str, side: redis.Redis, parser: type) -> None:
         assert requests() == before
         side.set("a", "2")
         side.set("nokey", "y")
-        assert eventually(lambda: db.get("a") == "2")
-        assert eventually(lambda: db.mget("b", "nokey") == ["x", "y"])
+        assert soon(lambda: db.get("a") == "2")
+        assert soon(lambda: db.mget("b", "nokey") == ["x", "y"])
         assert db.hgetall("h") == {"f": "v"}
         assert requests() == before + 2
         side.flushall()  # told by one word for all keys
-        assert eventually(lambda: db.get("a") is None)
+        assert soon(lambda: db.get("a") is None)
         assert db.hgetall("h") == {}

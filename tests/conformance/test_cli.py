@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import jsonschema
@@ -22,6 +22,7 @@ from redlark.conformance import command_line, report
 from redlark.conformance.cli import conform, main, servers
 from redlark.conformance.judging.judge import Judge
 from redlark.conformance.targets import servers as machine
+from tests.waiting import soon
 
 COMMAND = [sys.executable, "-c", "from redlark.conformance.cli import main; main()"]
 
@@ -199,27 +200,18 @@ def test_equal_seeds_give_equal_runs(real: machine.Running) -> None:
     assert first != sent("8")
 
 
-def wait_for(condition: Callable[[], bool], seconds: float = 60) -> None:
-    """Until the condition holds."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
 def busy(running: machine.Running) -> bool:
-    """Whether a run has begun on this server: a key has been set."""
-    with socket.create_connection((running.host, running.port), timeout=5) as sock:
-        sock.sendall(b"INFO stats\r\n")
-        told = sock.recv(65536)
-    return b"total_commands_processed:" in told and int(told.split(b"total_commands_processed:")[1].split()[0]) > 600
+    """Whether a run has begun on this server: it has refused many requests, of which whoever asks this makes none."""
+    told = asked(running, b"INFO stats\r\n")
+    refused = re.search(rb"total_error_replies:(\d+)", told)
+    return refused is not None and int(refused[1]) > 50
 
 
 def test_a_server_killed_in_the_middle_ends_the_run_with_a_line(real: machine.Running) -> None:
     """The verdict so far is printed, then that the server is gone; status 2."""
 
     def kill() -> None:
-        wait_for(lambda: busy(real))
+        soon(lambda: busy(real))
         real.process.kill()
 
     killer = threading.Thread(target=kill)
@@ -235,7 +227,7 @@ def test_a_server_hung_in_the_middle_ends_the_run_with_a_line(real: machine.Runn
     """A stopped process accepts connections and is silent: the run ends, and says so; status 2."""
 
     def stop() -> None:
-        wait_for(lambda: busy(real))
+        soon(lambda: busy(real))
         real.process.send_signal(signal.SIGSTOP)
 
     stopper = threading.Thread(target=stop)
@@ -255,7 +247,7 @@ def test_ctrl_c_prints_the_verdict_so_far(real: machine.Running) -> None:
         stderr=subprocess.PIPE,
         text=True,
     )
-    wait_for(lambda: busy(real))
+    soon(lambda: busy(real))
     os.kill(process.pid, signal.SIGINT)
     output, errors = process.communicate(timeout=30)
     assert "so far (interrupted)" in output
@@ -273,7 +265,7 @@ def test_who_is_impatient_loses_nothing(real: machine.Running, tmp_path: Path) -
         stderr=subprocess.PIPE,
         text=True,
     )
-    wait_for(lambda: busy(real))
+    soon(lambda: busy(real))
     pressed = 0
     while process.poll() is None and not files["html"].exists():
         process.send_signal(signal.SIGINT)
@@ -298,7 +290,7 @@ def test_an_interrupted_run_leaves_nothing_behind(real: machine.Running, number:
         stderr=subprocess.PIPE,
         text=True,
     )
-    wait_for(lambda: busy(real))
+    soon(lambda: busy(real))
     process.send_signal(number)
     output, errors = process.communicate(timeout=30)
     assert output.count("so far (interrupted)") == 1

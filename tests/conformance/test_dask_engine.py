@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -28,19 +27,10 @@ from redlark.conformance.options import Options
 from redlark.conformance.spread import workers
 from redlark.conformance.spread.workers import Search
 from redlark.conformance.targets import servers
+from tests.waiting import soon
 
 DASK = (sys.executable, "-m", "dask")
 HERE = ("--host", "127.0.0.1", "--no-dashboard")
-
-
-def wait_for(what: Any, seconds: float = 60) -> Any:
-    """The first value of a question that is true; None if there is none for so long."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if value := what():
-            return value
-        time.sleep(0.1)
-    return None
 
 
 @pytest.fixture
@@ -56,7 +46,7 @@ def cluster(tmp_path: Path) -> Iterator[str]:
             started.callback(process.kill)
 
         start("scheduler", *HERE, "--port", "0", "--scheduler-file", str(place), log="scheduler")
-        told = wait_for(lambda: place.exists() and place.read_text())
+        told = soon(lambda: place.exists() and place.read_text())
         assert told, (tmp_path / "scheduler").read_text()
         for number in range(2):
             folder = str(tmp_path / f"worker-{number}")
@@ -101,7 +91,7 @@ def test_a_worker_is_killed_and_nothing_is_lost(cluster: str, monkeypatch: pytes
     assert sum(verdict.requests for verdict in found.verdicts.values()) > 0
     validate(report.as_json("0", options.seed, [found]), report.schema())
     assert orphans  # the unit's process, which ends as it sees that nobody waits, and its server
-    assert wait_for(lambda: not any(process.is_running() for process in orphans))
+    assert soon(lambda: not any(process.is_running() for process in orphans))
 
 
 def test_without_a_cluster_nothing_runs() -> None:

@@ -26,6 +26,7 @@ from redlark.conformance.watch.trace import read
 from tests.conftest import Address, Starter
 from tests.quality.faults import FAULTS
 from tests.quality.proxy import Link, proxy
+from tests.waiting import soon
 
 SERVERS = ["redis:6.2", "redis:8.2", "valkey:9.1", "embedded"]
 
@@ -343,12 +344,10 @@ def test_a_client_that_dies(start_server: Starter, tmp_path: Path) -> None:
             half.sendall(b"*3\r\n$3\r\nSET\r\n$6\r\nsecret\r\n$10\r\nhalf")
         waiter = socket.create_connection(("127.0.0.1", watch.port))
         waiter.sendall(b"*3\r\n$5\r\nBLPOP\r\n$1\r\nl\r\n$1\r\n0\r\n")
-        while not behind.info("clients")["blocked_clients"]:
-            time.sleep(0.001)
+        soon(lambda: behind.info("clients")["blocked_clients"])
         waiter.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
         waiter.close()
-        while behind.info("clients")["blocked_clients"]:
-            time.sleep(0.001)
+        soon(lambda: not behind.info("clients")["blocked_clients"])
         with redis.Redis(port=watch.port) as client:
             client.rpush("l", "x")
             assert client.llen("l") == 1

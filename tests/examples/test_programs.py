@@ -9,13 +9,13 @@ import shlex
 import signal
 import subprocess
 import sys
-import time
 from itertools import pairwise
 
 import pytest
 import redis
 
 from redlark.conformance.targets import servers
+from tests.waiting import soon
 
 from .conftest import EXAMPLES, Stage, until
 
@@ -162,8 +162,7 @@ def test_chat_survives_a_cut_connection(stage: Stage) -> None:
     before = {one["id"] for one in stage.db.client_list(_type="pubsub")}
     assert len(before) == 1
     assert stage.db.client_kill_filter(_type="pubsub") == 1
-    while not {one["id"] for one in stage.db.client_list(_type="pubsub")} - before:
-        time.sleep(0.01)
+    soon(lambda: {one["id"] for one in stage.db.client_list(_type="pubsub")} - before)
     stage.db.publish("example:chat:lobby:say", '{"who": "ben", "kind": "text", "text": "still there?"}')
     until(ana.stdout, "ben: still there?")
 

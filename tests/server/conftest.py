@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
@@ -88,14 +87,6 @@ class Wire:
         if not data:
             raise EOFError
         self._buffer += data
-
-
-def soon(true: Callable[..., object], seconds: float = 10.0) -> None:
-    """Wait until a function says so."""
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.01)
 
 
 Connect = Callable[..., Wire]

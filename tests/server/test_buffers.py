@@ -15,8 +15,9 @@ import pytest
 
 from redlark.server import Server
 from redlark.server.commands import debugging
+from tests.waiting import soon
 
-from .conftest import Connect, Start, Wire, soon
+from .conftest import Connect, Start, Wire
 from .test_configuring import redis
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from redlark.server import Server
 from tests.server.conftest import Connect, Start, Wire
+from tests.waiting import soon
 
 LIMIT = 50  # ms
 BUSY = b"-BUSY Redis is busy running a script. You can only call %b KILL or SHUTDOWN NOSAVE.\r\n"
@@ -152,8 +153,7 @@ def test_who_waits_is_served_behind_the_script(slow: Server, wire: Connect) -> N
     waiting, gone, client, other = (wire(slow.port) for _ in range(4))
     waiting.send("BLPOP", "l", "0")
     gone.send("BLPOP", "m", "0")
-    while b"blocked_clients:2" not in other("INFO", "clients"):
-        time.sleep(0.001)
+    soon(lambda: b"blocked_clients:2" in other("INFO", "clients"))
     code = "redis.call('RPUSH', 'l', 'a', 'b') redis.call('RPUSH', 'm', 'a') redis.call('DEL', 'm')"
     code += f" {UNTIL} return redis.call('LPOP', 'l')"
     begin(client, other, "EVAL", code, "0", "4")

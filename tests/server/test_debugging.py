@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from redlark.server import Server
+from tests.waiting import soon
 
 from .conftest import Connect, Start, Wire
 from .test_configuring import redis
@@ -190,8 +191,7 @@ def test_cron_is_paused(start: Start, wire: Connect) -> None:
                 time.sleep(0.02)
             assert idle("PING") == b"+PONG\r\n"
             assert client("DEBUG", "PAUSE-CRON", "0") == b"+OK\r\n"
-            while client("DBSIZE") != b":0\r\n":
-                time.sleep(0.02)
+            soon(lambda client=client: client("DBSIZE") == b":0\r\n")
             until = time.monotonic() + 10
             while time.monotonic() < until and b" cmd=ping " in client("CLIENT", "LIST"):
                 time.sleep(0.05)

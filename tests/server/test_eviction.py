@@ -16,8 +16,9 @@ from redlark.server.observing import Observer
 from redlark.server.parameters import PARAMETERS
 from redlark.server.pausing import Pause
 from redlark.server.timers import Timers
+from tests.waiting import soon
 
-from .conftest import Connect, Start, soon
+from .conftest import Connect, Start
 from .test_configuring import redis
 
 DAY = 86_400_000

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from redlark.server import Server, cores
+from tests.waiting import soon
 
-from .conftest import Connect, Wire, soon
+from .conftest import Connect, Wire
 from .test_buffers import figure
 
 pytestmark = pytest.mark.skipif("compiled" not in cores.available(), reason="the plain core's objects go at once")

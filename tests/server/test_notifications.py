@@ -6,11 +6,10 @@ orders are those of a real Redis, class by class.
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from redlark.server import Server
+from tests.waiting import soon
 
 from .conftest import Connect, Start, Wire
 
@@ -113,8 +112,7 @@ def replaced(port: int, wire: Connect, streams: tuple[tuple[str, ...], ...]) -> 
     client("XGROUP", "CREATE", "x", "g", "$", "MKSTREAM")
     for waiting, request in enumerate(streams, 1):
         wire(port).send(*request)
-        while b"blocked_clients:%d\r" % waiting not in client("INFO", "clients"):
-            time.sleep(0.001)
+        soon(lambda waiting=waiting: b"blocked_clients:%d\r" % waiting in client("INFO", "clients"))
     client("CONFIG", "SET", "notify-keyspace-events", "EAm")
     listener("PSUBSCRIBE", "__key*")
     client("RENAME", "other", "x")
@@ -155,8 +153,7 @@ def test_own_events_come_behind_the_reply(server: Server, client: Wire, wire: Co
     assert own("MGET", "a", "b", "a") == b"*3\r\n$1\r\n1\r\n_\r\n$1\r\n1\r\n"
     assert heard(1) == [b"expired"]
     own.send("BLPOP", "l", 0)
-    while b"blocked_clients:0" in client("INFO", "clients"):
-        time.sleep(0.001)
+    soon(lambda: b"blocked_clients:0" not in client("INFO", "clients"))
     client("RPUSH", "l", "x")
     assert heard(1) == [b"rpush"]
     assert own.frame() == b"*2\r\n$1\r\nl\r\n$1\r\nx\r\n"

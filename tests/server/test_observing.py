@@ -10,6 +10,7 @@ import pytest
 from redlark.server import Server
 from redlark.server.commands.observing import graph
 from redlark.server.observing import Delays
+from tests.waiting import soon
 
 from .conftest import Connect, Start, Wire
 from .test_configuring import redis
@@ -56,19 +57,15 @@ def test_paused_clients_go_on_in_their_order(server: Server, client: Wire, wire:
     client("CLIENT", "PAUSE", 60_000, "WRITE")
     two.raw(b"MULTI\r\nRPUSH l two\r\nEXEC\r\nPING\r\n")
     assert two.frame() == b"+OK\r\n"
-    while held(client) < 1:
-        time.sleep(0.001)
+    soon(lambda: held(client) >= 1)
     one.raw(b"RPUSH l one\r\nLLEN l\r\n")
-    while held(client) < 2:
-        time.sleep(0.001)
+    soon(lambda: held(client) >= 2)
     assert client("LLEN", "l") == b":0\r\n"
     gone = wire(server.port)
     gone.send("RPUSH", "l", "gone")
-    while held(client) < 3:
-        time.sleep(0.001)
+    soon(lambda: held(client) >= 3)
     gone.close()
-    while held(client) > 2:
-        time.sleep(0.001)
+    soon(lambda: held(client) <= 2)
     assert client("CLIENT", "UNPAUSE") == b"+OK\r\n"
     assert [two.frame() for _ in range(3)] == [b"+QUEUED\r\n", b"*1\r\n:1\r\n", b"+PONG\r\n"]
     assert [one.frame(), one.frame()] == [b":2\r\n", b":2\r\n"]
@@ -105,8 +102,7 @@ def waits(wire: Wire) -> list[bool]:
                 pass
             found.append(bool(held(wire)))
             other.close()
-            while held(wire):
-                time.sleep(0.001)
+            soon(lambda: not held(wire))
     wire("CLIENT", "UNPAUSE")
     return found
 
@@ -228,8 +224,7 @@ def test_errors_are_counted_once_by_their_first_word(server: Server, client: Wir
     waiting = wire(server.port)
     number = int(waiting("CLIENT", "ID")[1:])
     waiting.send("BLPOP", "l", 0)
-    while client("CLIENT", "UNBLOCK", number, "ERROR") != b":1\r\n":
-        time.sleep(0.001)
+    soon(lambda: client("CLIENT", "UNBLOCK", number, "ERROR") == b":1\r\n")
     broken = wire(server.port)
     broken.raw(b"*x\r\n")
     broken.rest()
@@ -276,12 +271,10 @@ def test_info_counts_changes_payloads_and_buffers(server: Server, wire: Connect)
     client("SET", "large", b"x" * (8 << 20))
     for _ in range(8):
         client.send("GET", "large")
-    while figure("reply_buffer_expands") == 0:
-        time.sleep(0.001)
+    soon(lambda: figure("reply_buffer_expands") != 0)
     for _ in range(8):
         assert len(client.frame()) == (8 << 20) + 12
-    while figure("reply_buffer_shrinks") == 0:
-        time.sleep(0.001)
+    soon(lambda: figure("reply_buffer_shrinks") != 0)
     client("CONFIG", "RESETSTAT")
     assert (figure("reply_buffer_expands"), figure("reply_buffer_shrinks")) == (0, 0)
 

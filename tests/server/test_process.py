@@ -17,8 +17,9 @@ import pytest
 from redlark.server.checks import CHECKS, lines
 from redlark.server.conf_file import from_arguments
 from redlark.server.logs import Log
+from tests.waiting import soon
 
-from .conftest import Connect, Wire, soon
+from .conftest import Connect, Wire
 from .test_configuring import redis
 from .test_lifecycle import SERVE, refused, serve, until_ready
 

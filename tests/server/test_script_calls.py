@@ -15,6 +15,7 @@ from redlark.reference.resp import frame
 from redlark.server import Server
 from redlark.server.engine import FEW
 from tests.server.conftest import Connect, Start, Wire
+from tests.waiting import soon
 
 KEYS, WORDS = st.sampled_from(("a", "b")), st.sampled_from(("1", "-7", "x", "", "1.5"))
 CALLS = st.one_of(
@@ -184,8 +185,7 @@ def test_who_waits_and_who_watches_is_told(wire: Connect, server: Server, client
     waiting.send("BLPOP", "list", "0")
     watching("WATCH", "k")
     watching("MULTI")
-    while b"flags=b" not in client("CLIENT", "LIST"):
-        time.sleep(0.01)
+    soon(lambda: b"flags=b" in client("CLIENT", "LIST"))
     assert client("EVAL", "redis.call('SET', 'k', 'v') return redis.call('RPUSH', 'list', 'x', 'y')", "0") == b":2\r\n"
     assert waiting.frame() == b"*2\r\n$4\r\nlist\r\n$1\r\nx\r\n"
     assert watching("EXEC") == b"*-1\r\n"

@@ -12,8 +12,9 @@ import pytest
 from redlark.server import Server
 from redlark.server.commands import debugging
 from redlark.server.commands.registry import FUNCTIONS
+from tests.waiting import soon
 
-from .conftest import Connect, Start, Wire, soon
+from .conftest import Connect, Start, Wire
 
 
 def test_a_change_by_another_client_breaks_a_transaction(server: Server, client: Wire, wire: Connect) -> None:

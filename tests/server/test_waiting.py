@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from redlark.server import Server
 from redlark.server.timers import Timer, Timers
 from tests.server.conftest import Connect, Wire
+from tests.waiting import soon
 
 
 def bulks(*texts: str) -> bytes:
@@ -22,8 +23,7 @@ def waits(client: Wire, other: Wire, *request: str | int) -> None:
     """Send a request, and see that the server counts one more who waits."""
     before = blocked(other)
     client.send(*request)
-    while blocked(other) == before:
-        time.sleep(0.001)
+    soon(lambda: blocked(other) != before)
 
 
 def blocked(client: Wire) -> int:
@@ -124,8 +124,7 @@ def test_waiting_ends_in_other_ways(server: Server, client: Wire, wire: Connect)
     assert client("CLIENT", "UNBLOCK", number) == b":0\r\n"
     waits(gone, client, "BLPOP", "l", "l", 30)
     gone.close()
-    while blocked(client):
-        time.sleep(0.001)
+    soon(lambda: not blocked(client))
     assert client("RPUSH", "l", "a") == b":1\r\n"
     assert client("LLEN", "l") == b":1\r\n"
 
