@@ -401,16 +401,23 @@ SECTIONS: dict[str, Callable[[State], Figures]] = {
 }
 
 
-LONG: Final = frozenset(("commandstats", "latencystats", "keysizes"))  # the last goes through all keys
+LONG: Final = frozenset(("commandstats", "latencystats"))
+WALKED: Final = 10_000  # keys: through more of them INFO does not go, a millisecond or so, unless it is asked for sizes
 SIZED: Final = ("strings_sizes", "lists_items", "sets_items", "zsets_items", "hashes_items")
 
 
 def render(server: State, wanted: list[bytes]) -> bytes:
-    """The text of INFO for the sections named; none or "default" are the short ones, "all" and "everything" all."""
+    """The text of INFO for the sections named; none or "default" are the short ones, "all" and "everything" all.
+
+    Redis tells in each of them how large values are, which it counts as they change; here it takes a walk over all
+    keys, so of many keys "everything" has it, and whoever asks for it by name.
+    """
     names = {word.decode("latin-1").lower() for word in wanted} or {"default"}
     every = {section.lower() for section in SECTIONS}
+    if not names & {"everything", "keysizes"} and sum(map(len, server.databases)) > WALKED:
+        every -= {"keysizes"}
     if names & {"all", "everything"}:
-        names |= every if "everything" in names else every - {"keysizes"}
+        names |= every
     elif "default" in names:
         names |= every - LONG
     parts = []

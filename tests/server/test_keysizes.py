@@ -5,6 +5,8 @@ from __future__ import annotations
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from redlark.server import info
+
 from .conftest import Wire
 
 COUNTS = st.one_of(st.integers(1, 20), st.sampled_from([63, 64, 127, 128, 129, 511, 512, 600, 1025]))
@@ -50,8 +52,13 @@ def test_sizes_are_told_as_redis_tells_them(real_port: int, client: Wire, values
     real.close()
 
 
-def test_sizes_are_told_where_they_are_asked_for(client: Wire) -> None:
-    """They take a walk over all keys: INFO by itself, and INFO all, go without."""
-    client("SET", "k", "v")
-    told = [b"# Keysizes\r\n" in client("INFO", *section) for section in ([], ["all"], ["everything"], ["keysizes"])]
-    assert told == [False, False, True, True]
+def test_many_sizes_are_told_where_they_are_asked_for(client: Wire) -> None:
+    """They take a walk over all keys: of many, INFO by itself and INFO all go without; of few they are in each."""
+    sections: tuple[list[str], ...] = ([], ["all"], ["everything"], ["keysizes"], ["clients"])
+    for count, everywhere in ((1, True), (info.WALKED, True), (info.WALKED + 1, False)):
+        client("FLUSHALL")
+        for first in range(0, count, 1000):
+            client("MSET", *(word for n in range(first, min(first + 1000, count)) for word in (f"k{n}", "v")))
+        told = [b"# Keysizes\r\n" in client("INFO", *section) for section in sections]
+        assert told == [everywhere, everywhere, True, True, False]
+    client("FLUSHALL")
