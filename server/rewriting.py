@@ -65,9 +65,9 @@ def merged(text: bytes, config: Config, whole: bool = False) -> bytes:
 
 
 def lines(row: Parameter, config: Config) -> list[bytes]:
-    """The lines that say a parameter's setting; of a text that is not set, none."""
+    """The lines that say a parameter's setting; of a text or an address that is not set, none."""
     name, setting = row.name.encode(), config.get(row.name)
-    if row.kind == "text" and setting == b"" == DEFAULTS[row.name] and row.name != "dir":
+    if row.kind in ("text", "host-port") and not setting and setting == DEFAULTS[row.name] and row.name != "dir":
         return []
     words = shown_words(row, setting)
     if row.name == "dir":

@@ -203,6 +203,7 @@ LINES = (
         "proc-title-template 'x y'",
         "io-threads-do-reads no",
         "tcp-backlog 9",
+        "slaveof no one",
     ),
 )
 CHANGES = (
